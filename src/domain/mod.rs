@@ -1,0 +1,23 @@
+//! What the program is about: specs, stages, artifacts, claims, verdicts, the journal.
+//!
+//! Pure: std, serde, hashing and parser crates only. It must not know the clock, randomness, files, processes,
+//! tokio, the terminal, or any other layer. Time comes in as [`moment::Moment`], file contents as text.
+
+pub mod agenda;
+pub mod artifact;
+pub mod check;
+pub mod claim;
+pub mod consensus;
+pub mod document;
+pub mod failure;
+pub mod hash;
+pub mod ids;
+pub mod journal;
+pub mod moment;
+pub mod prompt;
+pub mod retry;
+pub mod run;
+pub mod safe;
+pub mod server;
+pub mod spec;
+pub mod stage;

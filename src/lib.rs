@@ -1,0 +1,36 @@
+//! Dicast, a jury for coding agents.
+//!
+//! A written spec goes through six stages (plan, tasks, implement, validate, audit, unlock). At each stage several
+//! coding agents answer the same questions, and this program, the *host*, computes what they agree on, where they
+//! conflict, who never answered, and which of their words are true of the code.
+//!
+//! # Layers
+//!
+//! ```text
+//! domain ← app ← view        domain ← disk ← {actors, config, server}        shell → all        main → cli → shell
+//! ```
+//!
+//! [`domain`] is what the program is about, [`app`] the brain (one pure `update`), [`view`] the face (one pure `draw`),
+//! [`actors`] the hands (tokio tasks that do slow things and answer), [`disk`] the only door to files, [`shell`] the
+//! nerves that join them in a loop.
+//!
+//! # The three rules
+//!
+//! 1. The UI thread never waits, except for the next key, reply or animation tick.
+//! 2. Every request gets exactly one answer; a dropped reply is an answer too.
+//! 3. Messages are plain data: they can be compared, recorded and replayed.
+//!
+//! # A reading order
+//!
+//! [`domain::stage`], [`domain::run`], [`app::msg`], [`app::effect`], [`app::update`], [`actors`], [`shell`].
+
+pub mod actors;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod disk;
+pub mod domain;
+pub mod server;
+pub mod shell;
+pub mod telemetry;
+pub mod view;
