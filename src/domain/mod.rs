@@ -22,5 +22,6 @@ pub mod retry;
 pub mod run;
 pub mod safe;
 pub mod server;
+pub mod settings;
 pub mod spec;
 pub mod stage;
