@@ -25,3 +25,4 @@ pub mod server;
 pub mod settings;
 pub mod spec;
 pub mod stage;
+pub mod transcript;
