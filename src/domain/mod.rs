@@ -9,6 +9,7 @@ pub mod check;
 pub mod claim;
 pub mod consensus;
 pub mod document;
+pub mod fact;
 pub mod failure;
 pub mod hash;
 pub mod ids;
