@@ -1,1 +1,2 @@
-//! To be written.
+//! Runs agents.
+pub mod process;
