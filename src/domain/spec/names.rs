@@ -97,6 +97,15 @@ const BRANDS: [&str; 40] = [
 const MAKING: [&str; 10] =
     ["create", "implement", "add", "define", "write", "introduce", "build", "extract", "extend", "update"];
 
+/// Words after which the rest of a clause names what goes away.
+const REMOVING: [&str; 16] = [
+    "remove", "removes", "delete", "deletes", "drop", "drops", "retire", "rename", "renames", "move", "moves", "replace",
+    "replaces", "migrate", "deprecate", "archive",
+];
+
+/// Words after which a folder in prose is a place.
+const PLACING: [&str; 8] = ["in", "into", "under", "inside", "create", "at", "to", "within"];
+
 const KINDS: [&str; 30] = [
     "class",
     "struct",
@@ -134,9 +143,20 @@ const KINDS: [&str; 30] = [
 pub(super) fn named(text: &str) -> Named {
     let mut out = Named { requirements: requirement_ids(text), ..Named::default() };
     let words = words(text);
+    let mut removing = false;
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|i| words.get(i));
         let after = words.get(at + 1);
+        // `remove src/old.rs and Old`: what is to go is not expected to be there.
+        removing = (removing || (!word.quoted && REMOVING.contains(&word.folded().as_str()))) && !is_making(word);
+        if removing {
+            removing = !word.ends_clause;
+            continue;
+        }
+        let is_folder = word.text.ends_with('/') && !word.quoted;
+        if is_folder && !before.is_some_and(|w| PLACING.contains(&w.folded().as_str())) {
+            continue;
+        }
         if let Some((file, test)) = word.text.split_once("::").filter(|(file, _)| path_of(file, word.quoted).is_some())
         {
             push(&mut out.files, path_of(file, word.quoted));
@@ -178,6 +198,12 @@ struct Word<'a> {
     quoted: bool,
     /// It is part of a longer code span: a command or a signature.
     in_phrase: bool,
+    /// A full stop or a semicolon follows it.
+    ends_clause: bool,
+}
+
+fn is_making(word: &Word<'_>) -> bool {
+    !word.quoted && MAKING.contains(&word.folded().as_str())
 }
 
 impl Word<'_> {
@@ -191,10 +217,11 @@ fn words(text: &str) -> Vec<Word<'_>> {
     for (n, part) in text.split('`').enumerate() {
         let quoted = n % 2 == 1;
         if quoted && !part.trim().contains(char::is_whitespace) {
-            out.push(Word { text: part.trim(), quoted: true, in_phrase: false });
+            out.push(Word { text: part.trim(), quoted: true, in_phrase: false, ends_clause: false });
             continue;
         }
         for word in part.split_whitespace().flat_map(|w| w.split("](")) {
+            let ends_clause = word.ends_with(['.', ';']);
             let word = word.trim_start_matches(['(', '[', '{', '"', '\'', '*', '“', '‘', '<']);
             let mut word =
                 word.trim_end_matches([',', ';', ':', '!', '?', '"', '\'', '*', '”', '’', ']', '}', '>', '.']);
@@ -202,7 +229,9 @@ fn words(text: &str) -> Vec<Word<'_>> {
                 word = word.trim_end_matches([')', '.', ',', ']']);
             }
             if !word.is_empty() {
-                out.push(Word { text: word, quoted: false, in_phrase: quoted });
+                out.push(Word { text: word, quoted: false, in_phrase: quoted, ends_clause });
+            } else if let Some(last) = out.last_mut().filter(|_| ends_clause) {
+                last.ends_clause = true;
             }
         }
     }
