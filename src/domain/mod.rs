@@ -7,6 +7,7 @@ pub mod agenda;
 pub mod artifact;
 pub mod check;
 pub mod claim;
+pub mod classify;
 pub mod consensus;
 pub mod document;
 pub mod fact;
