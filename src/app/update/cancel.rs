@@ -71,7 +71,7 @@ pub(super) fn prepared(model: &mut Model, id: &RunId) -> Vec<Effect> {
 pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let Some(stop) = run.stop.clone().filter(|_| run.phase.is_live()) else { return Vec::new() };
-    if !seats::is_quiet(run) || run.judging {
+    if !seats::is_quiet(run) || run.judging > 0 {
         return Vec::new();
     }
     run.phase = Phase::Stopping;
