@@ -49,7 +49,8 @@ fn main() {
             .args(std::env::args_os().skip(1))
             .env(STUBBORN, "1")
             .exec();
-        panic!("{failed}");
+        eprintln!("{failed}");
+        std::process::exit(70);
     }
     if flags.has("--grandchild") {
         let mut child = Command::new("sh");
@@ -109,8 +110,8 @@ fn serve(flags: &Flags) {
                     eprintln!("out of memory (not really)");
                     std::process::exit(9);
                 }
-                let (fake, params) = (fake.clone(), message["params"].clone());
-                std::thread::spawn(move || fake.call(&id, &params));
+                let (caller, params) = (fake.clone(), message["params"].clone());
+                std::thread::spawn(move || caller.call(&id, &params));
                 if flags.has("--list-changed") && calls == 1 {
                     fake.write(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
                 }

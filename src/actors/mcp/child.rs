@@ -135,7 +135,7 @@ impl Life {
     }
 
     /// Waits until the leader has ended and its group was killed.
-    pub(super) async fn gone(&self) {
+    pub async fn gone(&self) {
         self.end.gone.cancelled().await;
     }
 
