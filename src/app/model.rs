@@ -22,7 +22,7 @@ use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::server;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, Trust};
 use crate::domain::stage::Stage;
 use crate::domain::transcript::Page;
 
@@ -97,23 +97,6 @@ pub struct Boot {
     pub user: String,
     /// Whether things may move on screen.
     pub animate: bool,
-}
-
-/// Whether the project's config may start anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Trust {
-    /// There is nothing to approve, or it was approved.
-    #[default]
-    Approved,
-    /// Not approved yet, or changed since.
-    Asked {
-        /// Hash of what would be approved.
-        hash: Sha,
-        /// Every argv, hook and server in it.
-        items: Vec<Safe>,
-        /// What changed since the last approval.
-        changes: Vec<Safe>,
-    },
 }
 
 /// Something that is read in the background.

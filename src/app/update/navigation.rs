@@ -6,10 +6,11 @@ use super::{ask, cancel, notice, run as runs, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
-use crate::app::model::{Load, Model, Overlay, Phase, Run, Trust, View};
+use crate::app::model::{Load, Model, Overlay, Phase, Run, View};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
+use crate::domain::settings::Trust;
 use crate::domain::stage::Stage;
 use crate::domain::transcript::{Anchor, Page, PageRequest};
 
@@ -110,7 +111,8 @@ pub fn can(model: &Model, action: Action) -> bool {
     let view = model.view();
     match action {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
-        Action::Trust | Action::Approve => model.trust != Trust::Approved,
+        Action::Trust => model.trust.proposal().is_some(),
+        Action::Approve => !model.trust.is_granted(),
         Action::StopAgent | Action::StopRun => is_live,
         Action::AskAgain => run.is_some_and(|run| can_resume(run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
@@ -218,11 +220,12 @@ fn last_row(model: &Model) -> usize {
         View::Conflict(conflict) => conflict_citations(model, conflict),
         View::Servers { .. } => model.servers.len(),
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
-            usize::try_from(page.total.saturating_sub(page.lines.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
+            usize::try_from(page.total.saturating_sub(page.rows.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
         }),
         View::Trust { .. } => match &model.trust {
-            Trust::Asked { items, changes, .. } => items.len() + changes.len(),
-            Trust::Approved => 0,
+            Trust::Unneeded => 0,
+            Trust::Approved(proposal) | Trust::Unapproved(proposal) => proposal.items.len(),
+            Trust::Changed { proposal, diff } => proposal.items.len() + diff.len(),
         },
         View::Help { .. } => keymap::TABLE.len(),
     };
