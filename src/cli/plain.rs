@@ -97,7 +97,7 @@ pub fn farewell(model: &Model) -> String {
             run.stage,
             run.spec,
             judgement.verdict.status.name(),
-            crate::domain::consensus::why(&judgement.panel, &judgement.verdict)
+            judgement.verdict.why()
         ),
         (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
         (Phase::Stopped, _) => format!("{} {}: stopped, {} answers kept, {} processes left", run.stage, run.spec, run.answered(), run.survivors),

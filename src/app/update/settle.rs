@@ -12,40 +12,18 @@ use crate::app::model::{Conflict, Decision, Model, Phase, Run, RunOptions, View}
 use crate::app::msg::{Choice, Decide, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
-use crate::domain::consensus::{self, Waiver};
+use crate::domain::consensus::{self, Side, Waiver};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Human, Judgement};
 
-/// One side of a conflict.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Side {
-    /// The value it stands for.
-    pub value: Value,
-    /// Whether it says yes or no to it.
-    pub polarity: Polarity,
-    /// Who stands there, with the tier of each one's assertion.
-    pub agents: Vec<(String, Tier)>,
-}
-
-/// Returns the sides of a claim, those with more voters first.
+/// Returns the sides of a claim that a human can choose, strongest first: those that were not all struck.
 pub fn sides(judgement: &Judgement, key: &Sha) -> Vec<Side> {
-    let mut sides: Vec<Side> = Vec::new();
-    for participant in &judgement.panel.agents {
-        for assertion in participant.claims.iter().filter(|a| &consensus::key_of(&judgement.panel, a) == key) {
-            if matches!(assertion.tier, Tier::LookedFalse | Tier::RanFalse) {
-                continue;
-            }
-            let who = (participant.name.to_string(), assertion.tier);
-            match sides.iter_mut().find(|s| s.value == assertion.value && s.polarity == assertion.polarity) {
-                Some(side) => side.agents.push(who),
-                None => sides.push(Side { value: assertion.value.clone(), polarity: assertion.polarity, agents: vec![who] }),
-            }
-        }
-    }
-    sides.sort_by_key(|side| std::cmp::Reverse(side.agents.len()));
+    let explanation = consensus::explain(&judgement.panel, &judgement.verdict, key.as_str());
+    let mut sides = explanation.map(|explanation| explanation.sides).unwrap_or_default();
+    sides.retain(|side| side.speakers.iter().any(|s| !matches!(s.tier, Tier::LookedFalse | Tier::RanFalse)));
     sides
 }
 

@@ -10,7 +10,7 @@ use crate::app::event::What;
 use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::claim::Severity;
-use crate::domain::consensus::{self, AgentStatus, Label, Policy};
+use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
@@ -89,10 +89,10 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
 
 /// The rules of a stage.
 fn policy(model: &Model, stage: Stage) -> Policy {
-    let rules = model.settings.stages.get(&stage);
+    let rules = model.settings.rules(stage);
     Policy {
-        allow_degraded: model.boot.allow_degraded || rules.is_some_and(|rules| rules.allow_degraded),
-        allow_hollow: model.boot.allow_hollow || rules.is_some_and(|rules| rules.allow_hollow),
+        allow_degraded: model.boot.allow_degraded || rules.allow_degraded.unwrap_or(false),
+        allow_hollow: model.boot.allow_hollow || rules.allow_hollow.unwrap_or(false),
         ..model.settings.consensus.policy()
     }
 }
@@ -238,7 +238,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
         exit: verdict.exit,
         hash: verdict.hash.clone(),
         path,
-        why: consensus::why(&judgement.panel, verdict),
+        why: verdict.why(),
     };
     let mut effects = labels(model, id, None, &judgement, false);
     for warning in &judgement.warnings {
@@ -293,12 +293,7 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// The stage that follows, if the verdict lets the run go on: exit 0, or Degraded and Hollow before the audit.
 fn next_of(run: &Run) -> Option<Stage> {
     let verdict = &run.judgement.as_ref()?.verdict;
-    let advances = match verdict.exit {
-        0 => true,
-        5 | 6 => run.stage <= Stage::Validate,
-        _ => false,
-    };
-    run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| advances)
+    run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())
 }
 
 fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {

@@ -20,6 +20,7 @@ mod verdict;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
+pub use policy::Policy;
 pub use panel::{
     Answer, Candidate, Choice, Inputs, Kept, Level, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
