@@ -23,7 +23,7 @@ use crate::domain::judgement::{Human, Judgement};
 pub fn sides(judgement: &Judgement, key: &Sha) -> Vec<Side> {
     let explanation = consensus::explain(&judgement.panel, &judgement.verdict, key.as_str());
     let mut sides = explanation.map(|explanation| explanation.sides).unwrap_or_default();
-    sides.retain(|side| side.speakers.iter().any(|s| !matches!(s.tier, Tier::LookedFalse | Tier::RanFalse)));
+    sides.retain(|side| side.speakers.iter().any(|s| !matches!(s.tier, Tier::EFalse | Tier::E3False)));
     sides
 }
 
