@@ -99,8 +99,22 @@ const MAKING: [&str; 10] =
 
 /// Words after which the rest of a clause names what goes away.
 const REMOVING: [&str; 16] = [
-    "remove", "removes", "delete", "deletes", "drop", "drops", "retire", "rename", "renames", "move", "moves", "replace",
-    "replaces", "migrate", "deprecate", "archive",
+    "remove",
+    "removes",
+    "delete",
+    "deletes",
+    "drop",
+    "drops",
+    "retire",
+    "rename",
+    "renames",
+    "move",
+    "moves",
+    "replace",
+    "replaces",
+    "migrate",
+    "deprecate",
+    "archive",
 ];
 
 /// Words after which a folder in prose is a place.
