@@ -396,7 +396,10 @@ fn a_server_that_stops_reading_ends_at_our_deadline_with_its_group() {
         let begun = Instant::now();
         let outcome = bench.call("echo", json!({"text": "x".repeat(200 << 10)})).await;
         let took = begun.elapsed();
-        assert!(matches!(&outcome, Err(Failure::Timeout { what, .. }) if what.contains("stopped reading")), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Err(Failure::Timeout { what, .. }) if what.contains("stopped reading")),
+            "{outcome:?}"
+        );
         assert!(took < Duration::from_millis(600), "{took:?}");
         bench.until_lost().await;
         assert_eq!(bench.processes(), Vec::<String>::new());
@@ -606,8 +609,7 @@ fn sixteen_concurrent_writers_lose_nothing() {
         for write in writes {
             write.await.unwrap();
         }
-        let query =
-            Query { server: "fake".into(), spec, stage: Stage::Plan, tags: Vec::new(), patience_ms: 5_000 };
+        let query = Query { server: "fake".into(), spec, stage: Stage::Plan, tags: Vec::new(), patience_ms: 5_000 };
         assert_eq!(bench.handle.gather(query, CancellationToken::new()).await.unwrap().len(), 16);
         bench.end().await;
     });

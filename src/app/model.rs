@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::line::Line;
 use super::msg::Choice;
-use crate::domain::check::Survey;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
@@ -18,6 +17,7 @@ use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
 use crate::domain::judgement::{Answer, Human, Judgement};
 use crate::domain::moment::Moment;
+use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
@@ -41,7 +41,7 @@ pub struct Model {
     /// Whether the project's config may start anything.
     pub trust: Trust,
     /// What the repository holds.
-    pub survey: Load<Arc<Survey>>,
+    pub survey: Load<Arc<Overview>>,
     /// Every run that this process knows.
     pub runs: BTreeMap<RunId, Run>,
     /// How many run ids were made.
@@ -580,7 +580,9 @@ impl Model {
             View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
             View::Transcript(transcript) => Some(&transcript.seat.run),
-            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => None,
+            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
+                None
+            }
         });
         match shown {
             Some(run) => self.runs.get(run),

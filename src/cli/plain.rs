@@ -21,7 +21,9 @@ pub fn json(event: &Event, sequence: u64) -> String {
         "at": event.at.rfc3339(),
         "run": event.run,
     });
-    if let (Some(object), Ok(serde_json::Value::Object(what))) = (object.as_object_mut(), serde_json::to_value(&event.what)) {
+    if let (Some(object), Ok(serde_json::Value::Object(what))) =
+        (object.as_object_mut(), serde_json::to_value(&event.what))
+    {
         object.extend(what);
     }
     object.to_string()
@@ -44,7 +46,10 @@ pub fn lines(event: &Event) -> (String, String) {
         }
         What::AgentStarted { agent, attempt, scripted, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
-            progress(format!("{agent}{label}: started{}", if *attempt > 1 { format!(", try {attempt}") } else { String::new() }))
+            progress(format!(
+                "{agent}{label}: started{}",
+                if *attempt > 1 { format!(", try {attempt}") } else { String::new() }
+            ))
         }
         What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
         What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
@@ -92,15 +97,17 @@ pub fn lines(event: &Event) -> (String, String) {
 pub fn farewell(model: &Model) -> String {
     let Some(run) = model.runs.values().next_back() else { return String::new() };
     let outcome = match (&run.phase, run.judgement.as_ref()) {
-        (Phase::Decided, Some(judgement)) => format!(
-            "{} {}: {} · {}",
+        (Phase::Decided, Some(judgement)) => {
+            format!("{} {}: {} · {}", run.stage, run.spec, judgement.verdict.status.name(), judgement.verdict.why())
+        }
+        (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
+        (Phase::Stopped, _) => format!(
+            "{} {}: stopped, {} answers kept, {} processes left",
             run.stage,
             run.spec,
-            judgement.verdict.status.name(),
-            judgement.verdict.why()
+            run.answered(),
+            run.survivors
         ),
-        (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
-        (Phase::Stopped, _) => format!("{} {}: stopped, {} answers kept, {} processes left", run.stage, run.spec, run.answered(), run.survivors),
         (phase, _) => format!("{} {}: {}", run.stage, run.spec, if phase.is_live() { "abandoned" } else { "ended" }),
     };
     let took = clock(run.elapsed_ms(model.now));
@@ -108,6 +115,9 @@ pub fn farewell(model: &Model) -> String {
         Phase::Decided => format!("dicast explain {} {} CLAIM", run.spec, run.stage),
         _ => format!("dicast {} {}", run.stage, run.spec),
     };
-    Safe::block(&format!("{outcome}\ntook {took}, evidence in {}/consensus/{}/{}\ngo on with: {next}\n", model.settings.evidence.root, run.spec, run.id))
-        .to_string()
+    Safe::block(&format!(
+        "{outcome}\ntook {took}, evidence in {}/consensus/{}/{}\ngo on with: {next}\n",
+        model.settings.evidence.root, run.spec, run.id
+    ))
+    .to_string()
 }

@@ -11,7 +11,7 @@ use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
 use crate::app::effect::CommitId;
 use crate::app::msg::{FoundRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
-use crate::domain::check::Survey;
+use crate::domain::overview::Overview;
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
@@ -29,7 +29,7 @@ const PER_TURN: usize = 256;
 #[derive(Debug)]
 pub enum Pending {
     /// The survey.
-    Survey(Reply<Arc<Survey>>),
+    Survey(Reply<Arc<Overview>>),
     /// Whether there is a run to go on with.
     Found(RunId, Reply<Option<FoundRun>>),
     /// The run's lock.

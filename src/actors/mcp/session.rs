@@ -84,8 +84,7 @@ impl Session {
         let handshake = Box::pin(serve_client_with_ct(Ears { tools_changed }, transport, closing.clone()));
         let running = handshake.await.map_err(|error| foreign(&error.to_string()))?;
         let over = CancellationToken::new();
-        let session =
-            Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
+        let session = Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
         scope.spawn(until_over(running, wire.life, over));
         Ok(session)
     }

@@ -8,9 +8,9 @@ use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, Model, Overlay};
 use crate::app::msg::Start;
-use crate::domain::check::Survey;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
+use crate::domain::overview::Overview;
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
@@ -82,7 +82,7 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
 }
 
 /// The repository was read and checked.
-pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Survey>, Failure>) -> Vec<Effect> {
+pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>) -> Vec<Effect> {
     match survey {
         Ok(survey) => model.survey = Load::Ready(survey),
         Err(failure) => {

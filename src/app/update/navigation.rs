@@ -181,7 +181,9 @@ fn has_missing(run: &Run) -> bool {
 fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
     let last = last_row(model);
     match model.views.last_mut() {
-        Some(View::Home { cursor } | View::Spec { cursor, .. } | View::Servers { cursor } | View::Verdict { cursor, .. }) => {
+        Some(
+            View::Home { cursor } | View::Spec { cursor, .. } | View::Servers { cursor } | View::Verdict { cursor, .. },
+        ) => {
             *cursor = go(*cursor, last);
         }
         Some(View::Trust { scroll } | View::Help { scroll }) => *scroll = go(*scroll, last),
@@ -209,9 +211,9 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
 fn last_row(model: &Model) -> usize {
     let rows = match model.view() {
         View::Home { .. } => home_rows(model).len(),
-        View::Spec { spec, .. } => {
-            super::surveyed(model).and_then(|s| s.specs.iter().find(|f| &f.spec.id == spec)).map_or(0, |f| f.findings.len())
-        }
+        View::Spec { spec, .. } => super::surveyed(model)
+            .and_then(|s| s.specs.iter().find(|f| &f.spec.id == spec))
+            .map_or(0, |f| f.findings.len()),
         View::Dashboard { run, pane, .. } => model.runs.get(run).map_or(0, |run| match pane {
             2 => run.judgement.as_ref().map_or(0, |j| j.verdict.claims.len()),
             _ => run.seats.len(),
@@ -281,7 +283,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
             None => Vec::new(),
         },
         View::Dashboard { run, cursor, pane, .. } => {
-            if pane == 2 { show_verdict(model) } else { open_transcript(model, &run, cursor) }
+            if pane == 2 {
+                show_verdict(model)
+            } else {
+                open_transcript(model, &run, cursor)
+            }
         }
         View::Verdict { .. } => settle::open_selected(model),
         View::Conflict(_) => settle::keep(model),
@@ -359,7 +365,8 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
     let Some(run) = model.focused_run() else { return Vec::new() };
     let rest = run.stages.iter().copied().filter(|stage| *stage >= run.stage).collect();
     let is_decided = run.phase == Phase::Decided;
-    let start = Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
+    let start =
+        Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
     runs::start(model, start)
 }
 
@@ -385,7 +392,9 @@ pub(super) fn open_verdict(model: &mut Model, spec: &SpecId, stage: Stage) -> Ve
     match run.map(|run| run.id.clone()) {
         Some(run) => push(model, View::Verdict { run, stage, cursor: 0, all: false }),
         None => {
-            let text = format!("{spec} has no {stage} verdict of this session · `dicast explain {spec} {stage}` reads recorded ones");
+            let text = format!(
+                "{spec} has no {stage} verdict of this session · `dicast explain {spec} {stage}` reads recorded ones"
+            );
             notice(model, text);
             Vec::new()
         }

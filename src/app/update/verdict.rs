@@ -361,7 +361,7 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
 }
 
 /// Returns the keys of the claims that a human has to decide, in the order of the verdict.
-pub(super) fn open_claims(run: &Run) -> Vec<Sha> {
+pub fn open_claims(run: &Run) -> Vec<Sha> {
     let Some(judgement) = &run.judgement else { return Vec::new() };
     let waived = |key: &Sha| judgement.panel.waivers.iter().any(|waiver| &waiver.claim == key);
     judgement
@@ -381,7 +381,8 @@ pub fn rows(run: &Run, all: bool) -> Vec<Sha> {
     let Some(judgement) = &run.judgement else { return Vec::new() };
     let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|c| all || c.severity > Severity::Info).collect();
     claims.sort_by_key(|claim| (attention(claim.label), std::cmp::Reverse(claim.severity)));
-    let quiet = claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
+    let quiet =
+        claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
     let shown = if all { claims.len() } else { claims.len().min(quiet + AGREED) };
     claims[..shown].iter().map(|claim| claim.key.clone()).collect()
 }

@@ -20,11 +20,11 @@ mod verdict;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
-pub use policy::Policy;
 pub use panel::{
     Answer, Candidate, Choice, Inputs, Kept, Level, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
 };
+pub use policy::Policy;
 pub use verdict::{
     Artifact, Call, Coverage, Decision, Dissent, Families, Judged, Label, Merged, Reason, ReasonCode, Status,
     VERDICT_SCHEMA, Verdict, Vote,

@@ -133,6 +133,21 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Returns the name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Answer::Ok => "ok",
+            Answer::Timeout => "timeout",
+            Answer::RateLimited => "rate_limited",
+            Answer::Crashed => "crashed",
+            Answer::Unparsed => "unparsed",
+            Answer::Refused => "refused",
+            Answer::Cancelled => "cancelled",
+            Answer::Budget => "budget",
+            Answer::Missing => "missing",
+        }
+    }
+
     /// Returns the words for it on screen.
     pub fn words(self) -> &'static str {
         match self {

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::domain::consensus::policy::{BadRatio, Quorum, Ratio};
 use crate::domain::consensus::Policy;
+pub use crate::domain::consensus::policy::{BadRatio, Quorum, Ratio};
 
 /// Whether the panel is asked about what stands open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,4 +53,3 @@ pub struct StageRules {
     /// Whether a verdict without a single checked claim may advance with exit 0.
     pub allow_hollow: Option<bool>,
 }
-
