@@ -16,6 +16,7 @@ pub mod ids;
 pub mod journal;
 pub mod moment;
 pub mod prompt;
+pub mod redact;
 pub mod retry;
 pub mod run;
 pub mod safe;
