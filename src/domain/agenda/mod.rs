@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn requirements_come_first_then_what_they_leave_open_then_earlier_stages() {
-        let open = OpenQuestion { from: "plan, dissent".into(), about: None, ask: "who owns the clock?".into(), unit: None };
+        let open =
+            OpenQuestion { from: "plan, dissent".into(), about: None, ask: "who owns the clock?".into(), unit: None };
         let lines: Vec<String> = topics(&[open.clone(), open])
             .into_iter()
             .map(|t| format!("{} {:?} {} {:?}", t.id, t.requirement.as_deref(), t.ask, t.unit.as_deref()))
@@ -148,7 +149,12 @@ mod tests {
     #[test]
     fn ids_of_the_spec_stay_when_open_questions_change() {
         let alone = topics(&[]);
-        let with = topics(&[OpenQuestion { from: "tasks, question".into(), about: None, ask: "which store?".into(), unit: None }]);
+        let with = topics(&[OpenQuestion {
+            from: "tasks, question".into(),
+            about: None,
+            ask: "which store?".into(),
+            unit: None,
+        }]);
         assert_eq!(with[..alone.len()], alone);
         assert_eq!(with.len(), alone.len() + 1);
     }
