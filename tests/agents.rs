@@ -76,7 +76,12 @@ fn live<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
 fn fake_agent() -> PathBuf {
     // target/debug/deps/agents-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
     let exe = std::env::current_exe().unwrap();
-    exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent")
+    let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
+    assert!(
+        agent.exists(),
+        "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first"
+    );
+    agent
 }
 
 fn tagged(run: &str) -> Vec<u32> {
@@ -160,11 +165,9 @@ fn a_plain_answer_is_an_artifact_a_transcript_and_a_fact() {
 fn an_answer_that_is_none_says_why_and_asks_for_a_repair_where_that_helps() {
     live(|| async {
         let bench = Bench::new();
-        for (flags, word) in [
-            (&["--garbage"][..], "JSON"),
-            (&["--malformed"], "JSON"),
-            (&["--answer", "/dev/null"], "nothing"),
-        ] {
+        for (flags, word) in
+            [(&["--garbage"][..], "JSON"), (&["--malformed"], "JSON"), (&["--answer", "/dev/null"], "nothing")]
+        {
             let ended = bench.take(turn(flags)).await;
             let failed = ended.outcome.as_ref().unwrap_err();
             let AgentError::NoArtifact { why } = &failed.error else { panic!("{flags:?}: {failed:?}") };
@@ -242,11 +245,12 @@ fn stopping_a_willing_agent_takes_a_blink_and_killing_a_stubborn_one_too() {
             if hard {
                 // Deaf only once it has started: its first word says so.
                 wait_until(|| std::fs::read_dir(bench.folder.path().join(run.as_str())).is_ok()).await;
-                stop.cancel();
-                kill.cancel();
             }
             let began = Instant::now();
             stop.cancel();
+            if hard {
+                kill.cancel();
+            }
             let ended = reply.within(PATIENCE, "the stopped turn").await.unwrap();
             assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
             assert_eq!(error(&ended), &AgentError::Cancelled);
@@ -298,7 +302,7 @@ fn a_flood_costs_bounded_memory_and_few_pictures() {
         let noisy = with_limits(&["--flood-stderr", "1"], |limits| limits.stderr_max = 10_000);
         let flooded = bench.take(asked).await;
         assert_eq!(late(&flooded), Deadline::Total);
-        assert!(flooded.raw.bytes > 8 << 20, "{}", flooded.raw.bytes);
+        assert!(flooded.raw.bytes > 2 << 20, "{}", flooded.raw.bytes);
         assert!(flooded.raw.text.len() < (512 << 10) + 100);
         let shown = bench.ends.progress().pop().unwrap();
         assert_eq!((shown.tail.len(), shown.bytes), (TAIL_LINES, flooded.raw.bytes));
