@@ -3,7 +3,7 @@
 //! It must not know how the prompt travels. Foreign text (specs, documents, context files, findings) stands in fences
 //! that it cannot close.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::agenda::Topic;
@@ -60,7 +60,7 @@ pub struct PromptInputs<'a> {
 }
 
 /// A prompt, and what an answer must not give back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
     /// The whole prompt.
     pub text: String,
@@ -126,6 +126,13 @@ pub fn render(stage: Stage, agent: &AgentName, role: Option<&str>, inputs: &Prom
     sent.sort();
     sent.dedup();
     Rendered { text, ask_at, sent }
+}
+
+/// Returns the prompt for a later try: the same but for the try that its last block names.
+pub fn for_attempt(rendered: &Rendered, attempt: u32) -> Rendered {
+    let (before, ask) = rendered.text.split_at(rendered.ask_at);
+    let text = format!("{before}{}", ask.replacen("\"attempt\":1,", &format!("\"attempt\":{attempt},"), 1));
+    Rendered { text, ask_at: rendered.ask_at, sent: rendered.sent.clone() }
 }
 
 /// Writes the one repair turn: the same prompt, what was wrong, the earlier answer, and the ask again at the end.
