@@ -96,7 +96,10 @@ fn serve(flags: &Flags) {
                 let version = &message["params"]["protocolVersion"];
                 let server = json!({"name": "fake", "version": "0"});
                 let capabilities = json!({"tools": {"listChanged": true}});
-                fake.answer(&id, &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}));
+                fake.answer(
+                    &id,
+                    &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}),
+                );
             }
             "tools/list" => {
                 fake.answer(&id, &tools(flags.has("--list-changed") && calls > 0));
@@ -197,8 +200,7 @@ impl Fake {
 fn tools(one_more: bool) -> Value {
     let mut names = vec!["echo", "fail", "sleep", "store_memory", "get", "search", "delete", "stats"];
     names.extend(one_more.then_some("late"));
-    let tools: Vec<Value> =
-        names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
     json!({ "tools": tools })
 }
 

@@ -29,8 +29,9 @@ pub(super) const STOP_GRACE: Duration = Duration::from_millis(20);
 /// Between TERM and KILL when a server is started anew. Nothing waits for it.
 const RESTART_GRACE: Duration = Duration::from_millis(200);
 
-/// After KILL the kernel needs a moment; what takes longer is not ours to wait for.
-const KILL_LIMIT: Duration = Duration::from_millis(500);
+/// Longest wait for a server's end, above every grace: after KILL the kernel needs a moment, and the sweep looks again
+/// a few times.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// Least time between two tellings of a server's last words and counters: two a second are as many as can be read.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -143,9 +144,9 @@ impl Server {
         self.ended.cancelled().await;
     }
 
-    /// Tells whether a process of its group is left.
-    pub(super) fn is_left(&self) -> bool {
-        self.book().life.as_ref().is_some_and(Life::is_left)
+    /// Returns how many processes of it are left.
+    pub(super) fn survivors(&self) -> u32 {
+        self.book().life.as_ref().map_or(0, Life::survivors)
     }
 
     /// Waits for a conversation. A server that is gone for good answers at once; the caller brings the deadline.
@@ -315,32 +316,17 @@ impl Keeper {
         self.end(Some(&session), life, ending).await
     }
 
-    /// Ends the group: end of input and TERM, the grace, KILL. Returns `ending`.
+    /// Ends the server: end of input and TERM, the grace, KILL, the sweep. Returns `ending`.
     async fn end(&self, session: Option<&Session>, life: &Life, ending: Ending) -> Ending {
-        let grace = match ending {
-            Ending::Stopped => self.stop.grace.get().copied().unwrap_or(STOP_GRACE),
-            Ending::Restarted => RESTART_GRACE,
-            Ending::Failed { .. } => Duration::ZERO,
-        };
         if let Some(session) = session {
             session.close();
         }
-        if !grace.is_zero() {
-            life.terminate();
-            let stop_now = async {
-                match ending {
-                    Ending::Stopped => std::future::pending().await,
-                    Ending::Restarted | Ending::Failed { .. } => self.stop.asked.cancelled().await,
-                }
-            };
-            tokio::select! {
-                () = life.gone() => {}
-                () = tokio::time::sleep(grace) => {}
-                () = stop_now => {}
-            }
+        match ending {
+            Ending::Stopped => life.stop(self.stop.grace.get().copied().unwrap_or(STOP_GRACE)),
+            Ending::Restarted => life.stop(RESTART_GRACE),
+            Ending::Failed { .. } => life.kill(),
         }
-        life.kill();
-        if tokio::time::timeout(KILL_LIMIT, life.gone()).await.is_err() {
+        if tokio::time::timeout(END_LIMIT, life.gone()).await.is_err() {
             tracing::warn!(server = self.server.spec.name, "its process does not go, even after KILL");
         }
         ending
@@ -412,7 +398,11 @@ impl Keeper {
                     self.tell().await;
                 }
                 Err(trouble) => {
-                    tracing::warn!(server = self.server.spec.name, ?trouble, "its tools changed, but it does not say how");
+                    tracing::warn!(
+                        server = self.server.spec.name,
+                        ?trouble,
+                        "its tools changed, but it does not say how"
+                    );
                 }
             }
         }

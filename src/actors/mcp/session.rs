@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{NotificationContext, Peer, RunningService, ServiceError, serve_client_with_ct};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, RoleClient};
@@ -56,6 +56,8 @@ struct Ears {
 impl ClientHandler for Ears {
     fn get_info(&self) -> ClientConfig {
         let mut config = ClientConfig::default();
+        // The newest version has no `initialize`, and older servers know nothing else.
+        config.protocol_version = ProtocolVersion::LATEST_WITH_INITIALIZE;
         config.client_info = Implementation::new("dicast", env!("CARGO_PKG_VERSION"));
         config
     }
@@ -84,8 +86,7 @@ impl Session {
         let handshake = Box::pin(serve_client_with_ct(Ears { tools_changed }, transport, closing.clone()));
         let running = handshake.await.map_err(|error| foreign(&error.to_string()))?;
         let over = CancellationToken::new();
-        let session =
-            Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
+        let session = Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
         scope.spawn(until_over(running, wire.life, over));
         Ok(session)
     }

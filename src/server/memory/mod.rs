@@ -144,7 +144,8 @@ impl Memory {
     #[tool(description = "Keep a text with tags; with a key, storing it again changes it instead of adding another")]
     async fn store_memory(&self, Parameters(args): Parameters<StoreArgs>) -> Result<String, String> {
         self.ask(move |shelf| {
-            let id = shelf.store(&args.content, &args.tags, args.domain.as_deref(), args.importance, args.key.as_deref())?;
+            let id =
+                shelf.store(&args.content, &args.tags, args.domain.as_deref(), args.importance, args.key.as_deref())?;
             Ok(serde_json::json!({ "id": id }))
         })
         .await
