@@ -305,10 +305,13 @@ async fn logged(log: &std::path::Path, start: &str) -> String {
 #[test]
 fn an_answer_that_never_comes_ends_at_the_limit_and_degrades_until_the_next_answer() {
     live(async {
-        let spec = ServerSpec { tool_ms: 100, ..fake(&[]) };
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let spec = ServerSpec { tool_ms: 100, ..fake(&["--log", log.to_str().unwrap()]) };
         let mut bench = Bench::of(vec![spec]);
         let late = bench.call("sleep", json!({"ms": 60_000})).await;
         assert!(matches!(late, Err(Failure::Timeout { after_ms: 100, .. })), "{late:?}");
+        logged(&log, "notifications/cancelled").await;
         bench.until("degraded", |status| matches!(status.state, State::Degraded { .. })).await;
         bench.call("echo", json!({"text": 1})).await.unwrap();
         let status = bench.until_ready().await;

@@ -173,16 +173,17 @@ impl Server {
 
     /// Notes how one try of a call went.
     pub(super) fn note_try(&self, session: &Session, took: Duration, trouble: Option<&Trouble>, clock: &Clock) {
+        // A refusal is an answer: the server works.
+        let is_answered = matches!(trouble, None | Some(Trouble::Refused(_)));
         let mut book = self.book();
-        book.status.calls += u64::from(trouble.is_none());
-        if trouble.is_none() {
+        if is_answered {
+            book.status.calls += 1;
             if book.latencies.len() == LATENCIES {
                 book.latencies.pop_front();
             }
             book.latencies.push_back(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         }
         let next = match trouble {
-            // A refusal is an answer: the server works.
             None | Some(Trouble::Refused(_)) => State::Ready,
             Some(Trouble::Late) => State::Degraded { why: format!("no answer in {} ms", took.as_millis()) },
             Some(Trouble::Stuck | Trouble::Lost(_)) => return,
@@ -268,7 +269,7 @@ impl Keeper {
         let opening = Session::open(&self.scope, wire, LINE_MAX, Arc::clone(&self.server.tools_changed));
         let opening = async {
             let session = opening.await?;
-            let tools = session.tools(limit).await.map_err(|trouble| format!("no list of tools: {trouble:?}"))?;
+            let tools = session.tools(limit).await.map_err(|trouble| format!("no list of tools: {trouble}"))?;
             Ok((session, tools))
         };
         let started = Instant::now();

@@ -3,6 +3,7 @@
 //! It must not know restarts, retries or states. rmcp does the protocol; deadlines are ours, because its own do not
 //! hold when a server stops reading (measured: neither its timeout nor its close came back).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,16 @@ pub(super) enum Trouble {
     Stuck,
     /// The conversation is over.
     Lost(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Refused(why) | Trouble::Lost(why) => f.write_str(why),
+            Trouble::Late => f.write_str("no answer in time"),
+            Trouble::Stuck => f.write_str("it does not read"),
+        }
+    }
 }
 
 /// What we tell servers about us, and what we hear from them unasked.
