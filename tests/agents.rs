@@ -160,11 +160,9 @@ fn a_plain_answer_is_an_artifact_a_transcript_and_a_fact() {
 fn an_answer_that_is_none_says_why_and_asks_for_a_repair_where_that_helps() {
     live(|| async {
         let bench = Bench::new();
-        for (flags, word) in [
-            (&["--garbage"][..], "JSON"),
-            (&["--malformed"], "JSON"),
-            (&["--answer", "/dev/null"], "nothing"),
-        ] {
+        for (flags, word) in
+            [(&["--garbage"][..], "JSON"), (&["--malformed"], "JSON"), (&["--answer", "/dev/null"], "nothing")]
+        {
             let ended = bench.take(turn(flags)).await;
             let failed = ended.outcome.as_ref().unwrap_err();
             let AgentError::NoArtifact { why } = &failed.error else { panic!("{flags:?}: {failed:?}") };
