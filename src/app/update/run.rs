@@ -434,7 +434,13 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
+    let exit = verdict::exit(model, run);
     let mut effects = vec![emit(model, Some(id), what)];
+    if model.boot.headless {
+        // Without a screen there is nothing left to do.
+        model.leaving = true;
+        model.quitting = Some(model.quitting.unwrap_or(exit));
+    }
     effects.extend(super::cancel::leave_if_done(model));
     effects
 }
