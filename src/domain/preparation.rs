@@ -34,7 +34,7 @@ pub struct Preparation {
     /// What a valid answer looks like.
     pub expect: Expect,
     /// The prompt of each agent.
-    pub prompts: BTreeMap<AgentName, Arc<Rendered>>,
+    pub prompts: BTreeMap<AgentName, Arc<str>>,
     /// What the verdict is bound to.
     pub inputs: Inputs,
     /// What earlier stages decided.
@@ -109,12 +109,12 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         failure: None,
         attempt: 1,
     };
-    let prompts: BTreeMap<AgentName, Arc<Rendered>> = ask
+    let rendered: Vec<(AgentName, Rendered)> = ask
         .roster
         .iter()
-        .map(|(agent, role)| (agent.clone(), Arc::new(prompt::render(ask.stage, agent, role.as_deref(), &inputs))))
+        .map(|(agent, role)| (agent.clone(), prompt::render(ask.stage, agent, role.as_deref(), &inputs)))
         .collect();
-    let sent: BTreeSet<Sha> = prompts.values().flat_map(|rendered| rendered.sent.iter().cloned()).collect();
+    let sent: BTreeSet<Sha> = rendered.iter().flat_map(|(_, rendered)| rendered.sent.iter().cloned()).collect();
     Ok(Preparation {
         stage: ask.stage,
         expect: Expect {
@@ -122,7 +122,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             topics: agenda.iter().map(|topic| topic.id.clone()).collect(),
             sent: sent.into_iter().collect(),
         },
-        prompts,
+        prompts: rendered.into_iter().map(|(agent, rendered)| (agent, rendered.text.into())).collect(),
         inputs: Inputs {
             spec_sha256: Some(spec.sha.clone()),
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree, spec)),
