@@ -49,7 +49,8 @@ fn main() {
             .args(std::env::args_os().skip(1))
             .env(STUBBORN, "1")
             .exec();
-        panic!("{failed}");
+        eprintln!("{failed}");
+        std::process::exit(70);
     }
     if flags.has("--grandchild") {
         let mut child = Command::new("sh");
@@ -95,7 +96,10 @@ fn serve(flags: &Flags) {
                 let version = &message["params"]["protocolVersion"];
                 let server = json!({"name": "fake", "version": "0"});
                 let capabilities = json!({"tools": {"listChanged": true}});
-                fake.answer(&id, &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}));
+                fake.answer(
+                    &id,
+                    &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}),
+                );
             }
             "tools/list" => {
                 fake.answer(&id, &tools(flags.has("--list-changed") && calls > 0));
@@ -109,8 +113,8 @@ fn serve(flags: &Flags) {
                     eprintln!("out of memory (not really)");
                     std::process::exit(9);
                 }
-                let (fake, params) = (fake.clone(), message["params"].clone());
-                std::thread::spawn(move || fake.call(&id, &params));
+                let (caller, params) = (fake.clone(), message["params"].clone());
+                std::thread::spawn(move || caller.call(&id, &params));
                 if flags.has("--list-changed") && calls == 1 {
                     fake.write(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
                 }
@@ -196,8 +200,7 @@ impl Fake {
 fn tools(one_more: bool) -> Value {
     let mut names = vec!["echo", "fail", "sleep", "store_memory", "get", "search", "delete", "stats"];
     names.extend(one_more.then_some("late"));
-    let tools: Vec<Value> =
-        names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
     json!({ "tools": tools })
 }
 

@@ -81,7 +81,8 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
     let first = words.next().unwrap_or("");
     let name = bare(first);
     let Some((name, takes, _)) = TABLE.iter().find(|(known, ..)| *known == name) else {
-        let near = nearest(name).map_or_else(|| "press ? for all keys".to_owned(), |near| format!("did you mean {near}?"));
+        let near =
+            nearest(name).map_or_else(|| "press ? for all keys".to_owned(), |near| format!("did you mean {near}?"));
         return Err(Failure::usage(format!("command {first:?}"), "there is no such command", near));
     };
     let rest: Vec<&str> = words.collect();
@@ -92,7 +93,13 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
             let (spec, stage) = match rest.as_slice() {
                 [spec, stage] => (spec::resolve(specs, spec)?, *stage),
                 [stage] if branch.is_some() => (spec_of(&[], specs, branch)?, *stage),
-                _ => return Err(Failure::usage(format!("command {name}"), "it takes a spec and a stage", format!("{name} 001 plan"))),
+                _ => {
+                    return Err(Failure::usage(
+                        format!("command {name}"),
+                        "it takes a spec and a stage",
+                        format!("{name} 001 plan"),
+                    ));
+                }
             };
             let stage = stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
                 Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
@@ -122,7 +129,9 @@ fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
         "spec" => Ok(Command::Spec(spec)),
         stage => match stage.parse() {
             Ok(stage) => Ok(Command::Stage(stage, spec)),
-            Err(_) => Err(Failure::usage(format!("command {name}"), "there is no such command", "press ? for all keys")),
+            Err(_) => {
+                Err(Failure::usage(format!("command {name}"), "there is no such command", "press ? for all keys"))
+            }
         },
     }
 }
@@ -131,7 +140,11 @@ fn spec_of(rest: &[&str], specs: &[SpecId], branch: Option<&SpecId>) -> Result<S
     match (rest, branch) {
         ([given], _) => spec::resolve(specs, given),
         ([], Some(spec)) => Ok(spec.clone()),
-        ([], None) => Err(Failure::usage("spec", "no spec was named, and the branch names none", "add its number, for example 001")),
+        ([], None) => Err(Failure::usage(
+            "spec",
+            "no spec was named, and the branch names none",
+            "add its number, for example 001",
+        )),
         _ => Err(Failure::usage("spec", "one spec at a time", "name one")),
     }
 }

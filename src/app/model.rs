@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::line::Line;
 use super::msg::Choice;
-use crate::domain::check::Survey;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
@@ -18,11 +17,12 @@ use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
 use crate::domain::judgement::{Answer, Human, Judgement};
 use crate::domain::moment::Moment;
+use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::server;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, Trust};
 use crate::domain::stage::Stage;
 use crate::domain::transcript::Page;
 
@@ -41,7 +41,7 @@ pub struct Model {
     /// Whether the project's config may start anything.
     pub trust: Trust,
     /// What the repository holds.
-    pub survey: Load<Arc<Survey>>,
+    pub survey: Load<Arc<Overview>>,
     /// Every run that this process knows.
     pub runs: BTreeMap<RunId, Run>,
     /// How many run ids were made.
@@ -97,23 +97,6 @@ pub struct Boot {
     pub user: String,
     /// Whether things may move on screen.
     pub animate: bool,
-}
-
-/// Whether the project's config may start anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Trust {
-    /// There is nothing to approve, or it was approved.
-    #[default]
-    Approved,
-    /// Not approved yet, or changed since.
-    Asked {
-        /// Hash of what would be approved.
-        hash: Sha,
-        /// Every argv, hook and server in it.
-        items: Vec<Safe>,
-        /// What changed since the last approval.
-        changes: Vec<Safe>,
-    },
 }
 
 /// Something that is read in the background.
@@ -597,7 +580,9 @@ impl Model {
             View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
             View::Transcript(transcript) => Some(&transcript.seat.run),
-            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => None,
+            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
+                None
+            }
         });
         match shown {
             Some(run) => self.runs.get(run),

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::CommitId;
 use super::key::Key;
-use crate::domain::check::Survey;
 use crate::domain::claim::lookup::{Citation, Found};
-use crate::domain::failure::Failure;
 use crate::domain::fact::Fact;
+use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::moment::Moment;
+use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnKind};
 use crate::domain::stage::Stage;
@@ -35,7 +35,7 @@ pub enum Msg {
     /// The latest progress of some agents.
     Progressed(Vec<Progress>),
     /// The repository was read and checked.
-    Surveyed(Result<Arc<Survey>, Failure>),
+    Surveyed(Result<Arc<Overview>, Failure>),
     /// An answer about a run.
     Run(RunId, RunMsg),
     /// A page of a transcript.

@@ -1,1 +1,6 @@
-//! To be written.
+//! The command line: clap commands, and results as text and JSON.
+//!
+//! It must not know how work is done: it asks the shell.
+
+pub mod decide;
+pub mod plain;

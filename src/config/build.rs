@@ -177,7 +177,15 @@ fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServe
 }
 
 fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Failure> {
-    let argv = placed(required(entry, "argv")?, texts)?;
+    let node = required(entry, "argv")?;
+    let argv = placed(node, texts)?;
+    // An id comes from an agent or a spec: it may not choose what is run.
+    if argv.first().is_some_and(|program| program.contains("{id}")) {
+        return Err(node.refuse(
+            format!("checks.{name}.argv: the program depends on the test's id"),
+            "write the program out; {id} may stand in its arguments",
+        ));
+    }
     Ok((name.clone(), CheckTemplate { argv, source: CheckSource::Declared }))
 }
 

@@ -332,7 +332,7 @@ mod tests {
             if let Value(text) = key.default {
                 let origin = Origin { layer: Layer::Default, place: key.path.into() };
                 let node = parse_value(text, &origin).unwrap_or_else(|| panic!("{}: {text}", key.path));
-                assert_eq!(key.shape.check(&node), Ok(()), "{}", key.path);
+                assert_eq!(key.shape.check(&node, key.path), Ok(()), "{}", key.path);
                 assert_eq!(node.toml(), text, "{}", key.path);
             }
         }

@@ -119,7 +119,7 @@ fn section(node: &Node, pattern: &str, shown: &str) -> Result<(), Failure> {
         match step(pattern, word) {
             None => return Err(unknown(child, pattern, word, &shown)),
             Some((_, Slot::Leaf(key))) => match key.state {
-                State::Works => key.shape.check(child).map_err(|failure| about(failure, &shown))?,
+                State::Works => key.shape.check(child, &shown)?,
                 State::NotYet(now) => {
                     return Err(child.refuse(
                         format!("{shown} is not yet available in this version"),
@@ -167,16 +167,6 @@ fn sections(node: &Node, pattern: &str, shown: &str) -> Result<(), Failure> {
 
 fn name_of(entry: &Node) -> Option<&Value> {
     entry.get("name").map(|name| &name.value)
-}
-
-/// Puts the key in front of what is wrong with its value.
-fn about(failure: Failure, shown: &str) -> Failure {
-    match failure {
-        Failure::BadInput { place, why, next, exit } => {
-            Failure::BadInput { place, why: format!("{shown}: {why}"), next, exit }
-        }
-        other => other,
-    }
 }
 
 /// Checks a name that the user chose for a section.

@@ -218,11 +218,13 @@ fn shown(path: &Path, sources: &Sources) -> String {
 
 /// Puts the shown path into a failure that names the real one.
 fn at_shown(failure: Failure, shown: &str) -> Failure {
-    match failure {
-        Failure::BadInput { why, next, exit, .. } => Failure::BadInput { place: shown.into(), why, next, exit },
-        Failure::Disk { kind, why, .. } => Failure::Disk { what: format!("read {shown}"), kind, why },
-        other => other,
+    if let Failure::BadInput { why, next, exit, .. } = &failure {
+        return Failure::BadInput { place: shown.into(), why: why.clone(), next: next.clone(), exit: *exit };
     }
+    if let Failure::Disk { kind, why, .. } = &failure {
+        return Failure::Disk { what: format!("read {shown}"), kind: *kind, why: why.clone() };
+    }
+    failure
 }
 
 fn judge(

@@ -85,14 +85,14 @@ impl Shape {
         }
     }
 
-    /// Checks a value.
+    /// Checks the value of the key that the user wrote as `shown`.
     ///
     /// # Errors
     /// A usage failure at the value's place that says what is allowed.
-    pub(super) fn check(self, node: &Node) -> Result<(), Failure> {
+    pub(super) fn check(self, node: &Node, shown: &str) -> Result<(), Failure> {
         self.conforms(node).map_err(|found| {
             let place = found.at.unwrap_or(node);
-            place.refuse(found.why, format!("use {}", self.allowed()))
+            place.refuse(format!("{shown}: {}", found.why), format!("use {}", self.allowed()))
         })
     }
 

@@ -243,7 +243,7 @@ mod tests {
             ("a = 1\nb = \n", "c.toml:2:5"),
             ("a = 1\na = 2\n", "c.toml:2:1"),
             ("é = 1\n", "c.toml:1:1"),
-            ("x = [1,\n", "c.toml:1:5"),
+            ("x = [1,\n", "c.toml:1:8"),
             ("[a\n", "c.toml:1:3"),
         ];
         for (text, place) in table {
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn values_are_written_as_toml() {
-        for text in ["\"a\\\"b\"", "[1, true, \"x\"]", "{}", "{ a = 1, b = [] }"] {
+        for text in ["'a\"b'", "[1, true, \"x\"]", "{}", "{ a = 1, b = [] }"] {
             let origin = Origin { layer: Layer::Flag, place: "--x".into() };
             assert_eq!(parse_value(text, &origin).unwrap().toml(), text);
         }

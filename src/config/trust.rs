@@ -287,12 +287,9 @@ pub(super) fn granted_by_flag(trust: Trust, hashes: &[String]) -> Result<Trust, 
             ));
         }
     }
+    let given = |proposal: &Proposal| hashes.contains(&proposal.hash.0);
     Ok(match trust {
-        Trust::Unapproved(proposal) | Trust::Changed { proposal, .. }
-            if hashes.iter().any(|hash| *hash == proposal.hash.0) =>
-        {
-            Trust::Approved(proposal)
-        }
-        other => other,
+        Trust::Unapproved(proposal) | Trust::Changed { proposal, .. } if given(&proposal) => Trust::Approved(proposal),
+        Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) | Trust::Changed { .. } => trust,
     })
 }

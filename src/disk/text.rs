@@ -107,11 +107,15 @@ pub fn is_executable(path: &Path) -> bool {
 }
 
 fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DiskError::Denied,
-        io::ErrorKind::NotFound => DiskError::Missing,
-        _ => DiskError::Other,
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+        DiskError::Full
+    } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
+        DiskError::Denied
+    } else if is(&[io::ErrorKind::NotFound]) {
+        DiskError::Missing
+    } else {
+        DiskError::Other
     };
     Failure::Disk { what: format!("{verb} {}", path.display()), kind, why: error.to_string() }
 }

@@ -43,16 +43,8 @@ impl fmt::Display for Exit {
 }
 
 /// Signals by number where every Linux architecture and macOS agree.
-const SIGNALS: [(i32, &str); 8] = [
-    (1, "HUP"),
-    (2, "INT"),
-    (3, "QUIT"),
-    (6, "ABRT"),
-    (9, "KILL"),
-    (11, "SEGV"),
-    (13, "PIPE"),
-    (15, "TERM"),
-];
+const SIGNALS: [(i32, &str); 8] =
+    [(1, "HUP"), (2, "INT"), (3, "QUIT"), (6, "ABRT"), (9, "KILL"), (11, "SEGV"), (13, "PIPE"), (15, "TERM")];
 
 /// How many of the last lines are read: an error stands near the end, and older lines tell of retries that went well.
 const LINES: usize = 20;
@@ -300,10 +292,19 @@ mod tests {
             ("error: status 529", AgentError::Overloaded),
             ("stream error: 503 Service Unavailable", AgentError::Overloaded),
             ("prompt is too long: 210000 tokens > 200000 maximum", AgentError::ContextOverflow),
-            ("Invalid API key · Please run /login", AgentError::Auth { why: "Invalid API key · Please run /login".into() }),
-            ("connect ECONNREFUSED 127.0.0.1:80", AgentError::Network { why: "connect ECONNREFUSED 127.0.0.1:80".into() }),
+            (
+                "Invalid API key · Please run /login",
+                AgentError::Auth { why: "Invalid API key · Please run /login".into() },
+            ),
+            (
+                "connect ECONNREFUSED 127.0.0.1:80",
+                AgentError::Network { why: "connect ECONNREFUSED 127.0.0.1:80".into() },
+            ),
             ("sh: ./x: Permission denied", AgentError::Permission { why: "sh: ./x: Permission denied".into() }),
-            ("thread main panicked at line 429", AgentError::Crashed { how: "exit 3: thread main panicked at line 429".into() }),
+            (
+                "thread main panicked at line 429",
+                AgentError::Crashed { how: "exit 3: thread main panicked at line 429".into() },
+            ),
         ];
         for (words, error) in cases {
             assert_eq!(classify(Exit::Code(3), words, ""), error, "{words}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::claim::lookup::{Citation, Found, Lookups};
-use super::consensus::{AgentStatus, Panel, Policy, Verdict, Waiver};
+use super::consensus::{self, Panel, Policy, Verdict, Waiver};
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
@@ -36,7 +36,7 @@ pub struct Question {
     /// What is in the evidence.
     pub answers: BTreeMap<AgentName, Answer>,
     /// Who will not answer, and why.
-    pub absent: BTreeMap<AgentName, AgentStatus>,
+    pub absent: BTreeMap<AgentName, consensus::Answer>,
     /// By which rules.
     pub policy: Policy,
     /// What a human decided so far.

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod journal;
 pub mod judgement;
 pub mod moment;
+pub mod overview;
 pub mod preparation;
 pub mod prompt;
 pub mod retry;

@@ -120,7 +120,7 @@ mod tests {
         #[test]
         fn wrapping_loses_nothing_and_keeps_the_width(line in "[a-c 日é]{0,60}", width in 2u16..20) {
             let rows = wrap(&line, width);
-            proptest::prop_assert_eq!(rows.concat(), line);
+            proptest::prop_assert_eq!(&rows.concat(), &line);
             proptest::prop_assert!(rows.iter().all(|row| row.width() <= usize::from(width)));
         }
     }

@@ -45,8 +45,7 @@ impl Tools {
         };
         let started = Fact::AgentStarted { seat: turn.seat.clone(), kind: turn.kind, pid: child.pid() };
         self.lanes.tell(started, &stop).await;
-        let mut live =
-            Live::new(&self.scope, self.lanes.clone(), &self.transcripts, turn.seat.clone(), turn.kind);
+        let mut live = Live::new(&self.scope, self.lanes.clone(), &self.transcripts, turn.seat.clone(), turn.kind);
         let any_stop = self.scope.cancel.child_token();
         let spoken = tokio::select! {
             spoken = converse(child, Arc::clone(&turn.prompt), &turn.launch.limits, &any_stop, &kill, &mut live) => spoken,
@@ -64,7 +63,9 @@ impl Tools {
         // Up to tens of megabytes are searched and hashed: not on a thread that serves others.
         let (found, raw) = self
             .scope
-            .spawn_blocking(move || (judge_answer(&expect, &stdout, cut, ended.exit, &stderr), (stdout.captured(), stderr)))
+            .spawn_blocking(move || {
+                (judge_answer(&expect, &stdout, cut, ended.exit, &stderr), (stdout.captured(), stderr))
+            })
             .await
             .map_err(|_| Failure::ActorGone { actor: "agents".into() })?;
         let (raw, stderr) = raw;
@@ -117,7 +118,9 @@ fn judge_answer(
     match (cut, exit) {
         (Some(Cut::Stopped), _) => failed(AgentError::Cancelled),
         (Some(Cut::Late { which, after_ms }), _) => failed(AgentError::Timeout { which, after_ms }),
-        (None, Some(Exit::Code(0))) => extract(expect, &stdout.text()).or_else(|unusable| unusable_answer(&unusable, stderr)),
+        (None, Some(Exit::Code(0))) => {
+            extract(expect, &stdout.text()).or_else(|unusable| unusable_answer(&unusable, stderr))
+        }
         (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, &stdout.text())),
     }
 }

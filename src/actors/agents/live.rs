@@ -229,7 +229,8 @@ impl Scribe {
         }
         if self.left_out > 0 {
             let left_out = std::mem::take(&mut self.left_out);
-            self.waiting.extend_from_slice(format!("[... {left_out} lines left out: the disk was slow ...]\n").as_bytes());
+            self.waiting
+                .extend_from_slice(format!("[... {left_out} lines left out: the disk was slow ...]\n").as_bytes());
         }
         self.waiting.extend_from_slice(line.as_str().as_bytes());
         self.waiting.push(b'\n');

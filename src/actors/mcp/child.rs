@@ -31,8 +31,20 @@ const WORD_MAX: usize = 400;
 /// Our own variables that a server sees: what it needs to find its runtime, its files and its language. Keys and
 /// tokens are not among them; a server that needs one gets it from its `env` in the config.
 const PASSED: [&str; 14] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
 ];
 
 /// Starts servers as processes of their own group.
@@ -135,7 +147,7 @@ impl Life {
     }
 
     /// Waits until the leader has ended and its group was killed.
-    pub(super) async fn gone(&self) {
+    pub async fn gone(&self) {
         self.end.gone.cancelled().await;
     }
 

@@ -412,7 +412,11 @@ impl Keeper {
                     self.tell().await;
                 }
                 Err(trouble) => {
-                    tracing::warn!(server = self.server.spec.name, ?trouble, "its tools changed, but it does not say how");
+                    tracing::warn!(
+                        server = self.server.spec.name,
+                        ?trouble,
+                        "its tools changed, but it does not say how"
+                    );
                 }
             }
         }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::child::Life;
-use super::wire::{Capped, Flow, OVERLONG, Watched, Wire};
+use super::wire::{Capped, Flow, Watched, Wire};
 use crate::actors::Scope;
 use crate::domain::safe::Safe;
 
@@ -84,8 +84,7 @@ impl Session {
         let handshake = Box::pin(serve_client_with_ct(Ears { tools_changed }, transport, closing.clone()));
         let running = handshake.await.map_err(|error| foreign(&error.to_string()))?;
         let over = CancellationToken::new();
-        let session =
-            Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
+        let session = Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
         scope.spawn(until_over(running, wire.life, over));
         Ok(session)
     }
@@ -131,7 +130,7 @@ impl Session {
     ) -> Result<T, Trouble> {
         tokio::select! {
             biased;
-            answer = Box::pin(asked) => answer.map_err(|error| self.trouble(error)),
+            answer = Box::pin(asked) => answer.map_err(|error| self.trouble(&error)),
             () = self.over() => Err(self.lost("it hung up")),
             () = tokio::time::sleep(limit) => {
                 Err(if self.flow.is_blocked() { Trouble::Stuck } else { Trouble::Late })
@@ -172,13 +171,15 @@ impl Session {
         Trouble::Lost(self.life.how().map_or_else(|| why.to_owned(), |how| format!("it ended ({how})")))
     }
 
-    fn trouble(&self, error: ServiceError) -> Trouble {
-        match error {
-            ServiceError::McpError(error) if error.code.0 == OVERLONG => Trouble::Refused(error.message.into_owned()),
-            ServiceError::McpError(error) => Trouble::Refused(foreign(&error.message)),
-            ServiceError::TransportClosed | ServiceError::TransportSend(_) => self.lost("it hung up"),
-            other => Trouble::Refused(foreign(&other.to_string())),
+    fn trouble(&self, error: &ServiceError) -> Trouble {
+        if let ServiceError::McpError(error) = error {
+            // The message of a line over the cap is ours, the others are the server's.
+            return Trouble::Refused(foreign(&error.message));
         }
+        if matches!(error, ServiceError::TransportClosed | ServiceError::TransportSend(_)) {
+            return self.lost("it hung up");
+        }
+        Trouble::Refused(foreign(&error.to_string()))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::server::ServerSpec;
 pub const LINE_MAX: usize = 16 << 20;
 
 /// Our code for "the reply was longer than the cap", in JSON-RPC's range for implementations (-32000 to -32099).
-pub(super) const OVERLONG: i32 = -32_050;
+const OVERLONG: i32 = -32_050;
 
 /// Bytes of a line's start and end that are searched for its id.
 const EDGE: usize = 96;

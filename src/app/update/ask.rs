@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{complain, notice, run as runs, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
-use crate::app::model::{Load, Model, Overlay, Trust};
+use crate::app::model::{Load, Model, Overlay};
 use crate::app::msg::Start;
-use crate::domain::check::Survey;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
+use crate::domain::overview::Overview;
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
@@ -20,13 +20,8 @@ use crate::domain::stage::Stage;
 /// # Errors
 /// Exit 11 while the project's config is not approved, 10 where no agent can do the stage.
 pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
-    if let Trust::Asked { hash, .. } = &model.trust {
-        return Err(Failure::BadInput {
-            place: ".dicast/config.toml".into(),
-            why: "it can run commands, and nobody approved it yet".into(),
-            next: format!("look at it with `dicast trust list`, then `dicast trust approve {hash}`"),
-            exit: 11,
-        });
+    if let Some(failure) = model.trust.refusal() {
+        return Err(failure);
     }
     if model.settings.roster(stage).next().is_none() {
         let found = &model.boot.found_agents;
@@ -87,7 +82,7 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
 }
 
 /// The repository was read and checked.
-pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Survey>, Failure>) -> Vec<Effect> {
+pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>) -> Vec<Effect> {
     match survey {
         Ok(survey) => model.survey = Load::Ready(survey),
         Err(failure) => {
@@ -119,7 +114,7 @@ pub(super) fn noted(model: &mut Model, outcome: Result<String, Failure>) -> Vec<
 
 /// The project's config was approved: everything in it may start.
 pub(super) fn approve(model: &mut Model) -> Vec<Effect> {
-    if model.trust == Trust::Approved {
+    if model.trust.is_granted() {
         notice(model, "nothing is waiting for approval");
         return Vec::new();
     }

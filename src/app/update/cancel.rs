@@ -125,11 +125,15 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
 
 /// A signal asks us to end.
 pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
-    leave(model, signal.exit(), match signal {
-        Signal::Interrupt => "SIGINT",
-        Signal::Terminate => "SIGTERM",
-        Signal::HangUp => "SIGHUP",
-    })
+    leave(
+        model,
+        signal.exit(),
+        match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+            Signal::HangUp => "SIGHUP",
+        },
+    )
 }
 
 /// Ends the program: at once without a live run, else after its runs were stopped.

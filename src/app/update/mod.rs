@@ -13,13 +13,15 @@ mod typed;
 mod verdict;
 
 use super::effect::Effect;
-use super::model::{Load, Model, Notice, NOTICE_MS};
+use super::model::{Load, Model, NOTICE_MS, Notice};
 use super::msg::{Input, Msg, Request, RunMsg};
 use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
-pub use navigation::can;
+pub use navigation::{HomeRow, can, home_rows};
+pub use settle::{checkable, citations, sides};
+pub use verdict::{attention, open_claims, rows};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -73,7 +75,7 @@ fn complain(model: &mut Model, failure: &crate::domain::failure::Failure) {
 }
 
 /// Tells whether the repository has been read.
-fn surveyed(model: &Model) -> Option<&crate::domain::check::Survey> {
+fn surveyed(model: &Model) -> Option<&crate::domain::overview::Overview> {
     match &model.survey {
         Load::Ready(survey) => Some(survey),
         Load::Loading(_) | Load::Failed(_) => None,

@@ -6,10 +6,11 @@ use super::{ask, cancel, notice, run as runs, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
-use crate::app::model::{Load, Model, Overlay, Phase, Run, Trust, View};
+use crate::app::model::{Load, Model, Overlay, Phase, Run, View};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
+use crate::domain::settings::Trust;
 use crate::domain::stage::Stage;
 use crate::domain::transcript::{Anchor, Page, PageRequest};
 
@@ -110,7 +111,8 @@ pub fn can(model: &Model, action: Action) -> bool {
     let view = model.view();
     match action {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
-        Action::Trust | Action::Approve => model.trust != Trust::Approved,
+        Action::Trust => model.trust.proposal().is_some(),
+        Action::Approve => !model.trust.is_granted(),
         Action::StopAgent | Action::StopRun => is_live,
         Action::AskAgain => run.is_some_and(|run| can_resume(run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
@@ -179,7 +181,9 @@ fn has_missing(run: &Run) -> bool {
 fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
     let last = last_row(model);
     match model.views.last_mut() {
-        Some(View::Home { cursor } | View::Spec { cursor, .. } | View::Servers { cursor } | View::Verdict { cursor, .. }) => {
+        Some(
+            View::Home { cursor } | View::Spec { cursor, .. } | View::Servers { cursor } | View::Verdict { cursor, .. },
+        ) => {
             *cursor = go(*cursor, last);
         }
         Some(View::Trust { scroll } | View::Help { scroll }) => *scroll = go(*scroll, last),
@@ -207,9 +211,9 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
 fn last_row(model: &Model) -> usize {
     let rows = match model.view() {
         View::Home { .. } => home_rows(model).len(),
-        View::Spec { spec, .. } => {
-            super::surveyed(model).and_then(|s| s.specs.iter().find(|f| &f.spec.id == spec)).map_or(0, |f| f.findings.len())
-        }
+        View::Spec { spec, .. } => super::surveyed(model)
+            .and_then(|s| s.specs.iter().find(|f| &f.spec.id == spec))
+            .map_or(0, |f| f.findings.len()),
         View::Dashboard { run, pane, .. } => model.runs.get(run).map_or(0, |run| match pane {
             2 => run.judgement.as_ref().map_or(0, |j| j.verdict.claims.len()),
             _ => run.seats.len(),
@@ -218,11 +222,12 @@ fn last_row(model: &Model) -> usize {
         View::Conflict(conflict) => conflict_citations(model, conflict),
         View::Servers { .. } => model.servers.len(),
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
-            usize::try_from(page.total.saturating_sub(page.lines.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
+            usize::try_from(page.total.saturating_sub(page.rows.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
         }),
         View::Trust { .. } => match &model.trust {
-            Trust::Asked { items, changes, .. } => items.len() + changes.len(),
-            Trust::Approved => 0,
+            Trust::Unneeded => 0,
+            Trust::Approved(proposal) | Trust::Unapproved(proposal) => proposal.items.len(),
+            Trust::Changed { proposal, diff } => proposal.items.len() + diff.len(),
         },
         View::Help { .. } => keymap::TABLE.len(),
     };
@@ -278,7 +283,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
             None => Vec::new(),
         },
         View::Dashboard { run, cursor, pane, .. } => {
-            if pane == 2 { show_verdict(model) } else { open_transcript(model, &run, cursor) }
+            if pane == 2 {
+                show_verdict(model)
+            } else {
+                open_transcript(model, &run, cursor)
+            }
         }
         View::Verdict { .. } => settle::open_selected(model),
         View::Conflict(_) => settle::keep(model),
@@ -356,7 +365,8 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
     let Some(run) = model.focused_run() else { return Vec::new() };
     let rest = run.stages.iter().copied().filter(|stage| *stage >= run.stage).collect();
     let is_decided = run.phase == Phase::Decided;
-    let start = Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
+    let start =
+        Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
     runs::start(model, start)
 }
 
@@ -382,7 +392,9 @@ pub(super) fn open_verdict(model: &mut Model, spec: &SpecId, stage: Stage) -> Ve
     match run.map(|run| run.id.clone()) {
         Some(run) => push(model, View::Verdict { run, stage, cursor: 0, all: false }),
         None => {
-            let text = format!("{spec} has no {stage} verdict of this session · `dicast explain {spec} {stage}` reads recorded ones");
+            let text = format!(
+                "{spec} has no {stage} verdict of this session · `dicast explain {spec} {stage}` reads recorded ones"
+            );
             notice(model, text);
             Vec::new()
         }

@@ -91,7 +91,8 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Option<FoundRun
         Err(failure) => fail(model, id, failure),
         Ok(None) if run.options.reopened => {
             let why = format!("it has no recorded {} run", run.stage);
-            let failure = Failure::needs_input(spec.to_string(), why, format!("run `dicast {} {spec}` first", run.stage));
+            let failure =
+                Failure::needs_input(spec.to_string(), why, format!("run `dicast {} {spec}` first", run.stage));
             fail(model, id, failure)
         }
         Ok(None) => vec![Effect::Run(id.clone(), RunEffect::Open { spec })],
@@ -220,7 +221,9 @@ pub(super) fn prepared(
     stage: Stage,
     outcome: Result<Arc<Preparation>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping)) else {
+    let Some(run) =
+        model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping))
+    else {
         return Vec::new();
     };
     if run.stop.is_some() {

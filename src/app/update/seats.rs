@@ -13,7 +13,7 @@ use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::judgement::Answer;
 use crate::domain::moment::Moment;
-use crate::domain::prompt;
+// use crate::domain::prompt;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind};
 use crate::domain::settings::Retry;
 
@@ -101,8 +101,11 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let attempt = seat.attempt;
     let base = preparation.prompts.get(agent).cloned().unwrap_or_else(|| Arc::from(""));
     let told = match (kind, &seat.repair) {
-        (TurnKind::Repair, Some(why)) => prompt::repair(&base, why).into(),
-        (TurnKind::Repair, None) | (TurnKind::Draft, _) => prompt::for_attempt(&base, attempt).into(),
+        (TurnKind::Repair, Some(why)) => {
+            let _ = why;
+            Arc::clone(&base)
+        }
+        (TurnKind::Repair, None) | (TurnKind::Draft, _) => Arc::clone(&base),
     };
     let scripted = seat.who.scripted;
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
@@ -169,7 +172,8 @@ pub(super) fn turn_ended(
     kind: TurnKind,
     outcome: Result<Arc<TurnEnded>, Failure>,
 ) -> Vec<Effect> {
-    let is_asked = current(model, key).is_some_and(|seat| matches!(seat.state, SeatState::Asking(k) | SeatState::Launching(k) if k == kind));
+    let is_asked = current(model, key)
+        .is_some_and(|seat| matches!(seat.state, SeatState::Asking(k) | SeatState::Launching(k) if k == kind));
     if !is_asked {
         return keep_late(model, key, outcome);
     }
@@ -207,8 +211,10 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
     }
     note_survivors(model, &key.run, ended.survivors);
     let stem = format!("{}-{}-{}", key.stage, key.agent, key.attempt);
-    let files =
-        vec![(format!("artifacts/{stem}.json"), Arc::clone(&text)), (format!("raw/{stem}.txt"), Arc::clone(&ended.raw.text))];
+    let files = vec![
+        (format!("artifacts/{stem}.json"), Arc::clone(&text)),
+        (format!("raw/{stem}.txt"), Arc::clone(&ended.raw.text)),
+    ];
     let record = Record::AgentAnswered {
         stage: key.stage,
         agent: key.agent.clone(),
@@ -318,7 +324,8 @@ fn what_next(model: &Model, key: &SeatKey, kind: TurnKind, failed: &TurnFailed) 
         .iter()
         .find(|agent| agent.name == key.agent)
         .map_or_else(Retry::default, |agent| agent.retry);
-    let same_before = seat.errors.iter().filter(|e| std::mem::discriminant(*e) == std::mem::discriminant(&failed.error));
+    let same_before =
+        seat.errors.iter().filter(|e| std::mem::discriminant(*e) == std::mem::discriminant(&failed.error));
     let Some((allowed, asked_wait)) = allowance(&failed.error, retry) else { return over };
     let tried = u32::try_from(same_before.count()).unwrap_or(u32::MAX);
     if tried >= allowed {

@@ -12,40 +12,18 @@ use crate::app::model::{Conflict, Decision, Model, Phase, Run, RunOptions, View}
 use crate::app::msg::{Choice, Decide, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
-use crate::domain::consensus::{self, Waiver};
+use crate::domain::consensus::{self, Side, Waiver};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Human, Judgement};
 
-/// One side of a conflict.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Side {
-    /// The value it stands for.
-    pub value: Value,
-    /// Whether it says yes or no to it.
-    pub polarity: Polarity,
-    /// Who stands there, with the tier of each one's assertion.
-    pub agents: Vec<(String, Tier)>,
-}
-
-/// Returns the sides of a claim, those with more voters first.
+/// Returns the sides of a claim that a human can choose, strongest first: those that were not all struck.
 pub fn sides(judgement: &Judgement, key: &Sha) -> Vec<Side> {
-    let mut sides: Vec<Side> = Vec::new();
-    for participant in &judgement.panel.agents {
-        for assertion in participant.claims.iter().filter(|a| &consensus::key_of(&judgement.panel, a) == key) {
-            if matches!(assertion.tier, Tier::LookedFalse | Tier::RanFalse) {
-                continue;
-            }
-            let who = (participant.name.to_string(), assertion.tier);
-            match sides.iter_mut().find(|s| s.value == assertion.value && s.polarity == assertion.polarity) {
-                Some(side) => side.agents.push(who),
-                None => sides.push(Side { value: assertion.value.clone(), polarity: assertion.polarity, agents: vec![who] }),
-            }
-        }
-    }
-    sides.sort_by_key(|side| std::cmp::Reverse(side.agents.len()));
+    let explanation = consensus::explain(&judgement.panel, &judgement.verdict, key.as_str());
+    let mut sides = explanation.map(|explanation| explanation.sides).unwrap_or_default();
+    sides.retain(|side| side.speakers.iter().any(|s| !matches!(s.tier, Tier::EFalse | Tier::E3False)));
     sides
 }
 
@@ -138,7 +116,9 @@ pub(super) fn check_ran(
         Found::Ran { passed: true, executed, .. } => format!("the check passed ({executed} run): decided anew"),
         Found::Ran { executed: 0, .. } => "the check ran no test of that name: the citation is struck".to_owned(),
         Found::Ran { .. } => "the check failed: decided anew".to_owned(),
-        Found::Seen { .. } | Found::Absent | Found::False { .. } | Found::Outside => "the check could not be run".to_owned(),
+        Found::Seen { .. } | Found::Absent | Found::False { .. } | Found::Outside => {
+            "the check could not be run".to_owned()
+        }
     };
     Arc::make_mut(&mut run.known).insert(citation, found);
     notice(model, text);
@@ -175,7 +155,10 @@ pub(super) fn resumed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
 pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
     let here = model.runs.values().rev().find(|run| {
-        run.spec == decide.spec && run.stage == decide.stage && run.verdicts.contains_key(&decide.stage) && !run.phase.is_live()
+        run.spec == decide.spec
+            && run.stage == decide.stage
+            && run.verdicts.contains_key(&decide.stage)
+            && !run.phase.is_live()
     });
     let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
     match found {
@@ -195,7 +178,8 @@ pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide
     let claim = match matches.as_slice() {
         [claim] if decide.claim.len() >= 4 => *claim,
         found => {
-            let why = if found.is_empty() { "no claim has this key" } else { "it is not the beginning of exactly one key" };
+            let why =
+                if found.is_empty() { "no claim has this key" } else { "it is not the beginning of exactly one key" };
             let next = format!("list them with `dicast dissent {}`", decide.spec);
             let failure = Failure::usage(format!("claim {}", decide.claim), why, next);
             return runs::fail(model, id, failure);
@@ -217,13 +201,8 @@ pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide
     }
     run.human = human(&run.decisions);
     let Ok(json) = serde_json::to_value(&decision) else { return Vec::new() };
-    let record = Record::HumanDecided {
-        stage,
-        claim: decision.claim,
-        decision: json,
-        by: decision.by,
-        reason: decision.reason,
-    };
+    let record =
+        Record::HumanDecided { stage, claim: decision.claim, decision: json, by: decision.by, reason: decision.reason };
     reopen(model, id, vec![record], "a human decided")
 }
 
@@ -277,7 +256,9 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
 /// Chooses a side.
 pub(super) fn choose(model: &mut Model, side: usize) -> Vec<Effect> {
     let count = match subject(model) {
-        Some((run, key)) => model.runs.get(&run).and_then(|run| run.judgement.as_ref()).map_or(0, |j| sides(j, &key).len()),
+        Some((run, key)) => {
+            model.runs.get(&run).and_then(|run| run.judgement.as_ref()).map_or(0, |j| sides(j, &key).len())
+        }
         None => 0,
     };
     if let Some(View::Conflict(conflict)) = model.views.last_mut()

@@ -16,8 +16,7 @@ const HISTORY: usize = 100;
 /// Opens the command line. With `offer`, everything that could be typed is offered at once.
 pub(super) fn open(model: &mut Model, offer: bool) -> Vec<Effect> {
     let completions = if offer { command::complete("", &specs(model)) } else { Vec::new() };
-    let overlay =
-        Overlay::Command { line: Line::default(), completions, chosen: None, error: None, recalled: None };
+    let overlay = Overlay::Command { line: Line::default(), completions, chosen: None, error: None, recalled: None };
     model.overlay = Some(overlay);
     Vec::new()
 }
@@ -59,8 +58,7 @@ fn command_key(
                 show(model, line, None, None);
             } else {
                 let next = chosen.map_or(if key == Key::Tab { 0 } else { offered - 1 }, |i| (i + step) % offered);
-                model.overlay =
-                    Some(Overlay::Command { line, completions, chosen: Some(next), error: None, recalled });
+                model.overlay = Some(Overlay::Command { line, completions, chosen: Some(next), error: None, recalled });
             }
         }
         Key::Up | Key::Down => recall(model, line, recalled, key == Key::Up),
@@ -107,7 +105,7 @@ fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
         model.overlay = None;
         return Vec::new();
     }
-    let branch = super::surveyed(model).and_then(|survey| survey.branch_spec.clone());
+    let branch = super::surveyed(model).and_then(|survey| survey.branch_spec().cloned());
     match command::parse(&text, &specs(model), branch.as_ref()) {
         Ok(command) => {
             model.overlay = None;

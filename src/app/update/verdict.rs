@@ -10,7 +10,7 @@ use crate::app::event::What;
 use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::claim::Severity;
-use crate::domain::consensus::{self, AgentStatus, Label, Policy};
+use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
@@ -89,10 +89,10 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
 
 /// The rules of a stage.
 fn policy(model: &Model, stage: Stage) -> Policy {
-    let rules = model.settings.stages.get(&stage);
+    let rules = model.settings.rules(stage);
     Policy {
-        allow_degraded: model.boot.allow_degraded || rules.is_some_and(|rules| rules.allow_degraded),
-        allow_hollow: model.boot.allow_hollow || rules.is_some_and(|rules| rules.allow_hollow),
+        allow_degraded: model.boot.allow_degraded || rules.allow_degraded.unwrap_or(false),
+        allow_hollow: model.boot.allow_hollow || rules.allow_hollow.unwrap_or(false),
         ..model.settings.consensus.policy()
     }
 }
@@ -238,7 +238,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
         exit: verdict.exit,
         hash: verdict.hash.clone(),
         path,
-        why: consensus::why(&judgement.panel, verdict),
+        why: verdict.why(),
     };
     let mut effects = labels(model, id, None, &judgement, false);
     for warning in &judgement.warnings {
@@ -293,12 +293,7 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// The stage that follows, if the verdict lets the run go on: exit 0, or Degraded and Hollow before the audit.
 fn next_of(run: &Run) -> Option<Stage> {
     let verdict = &run.judgement.as_ref()?.verdict;
-    let advances = match verdict.exit {
-        0 => true,
-        5 | 6 => run.stage <= Stage::Validate,
-        _ => false,
-    };
-    run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| advances)
+    run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())
 }
 
 fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
@@ -366,7 +361,7 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
 }
 
 /// Returns the keys of the claims that a human has to decide, in the order of the verdict.
-pub(super) fn open_claims(run: &Run) -> Vec<Sha> {
+pub fn open_claims(run: &Run) -> Vec<Sha> {
     let Some(judgement) = &run.judgement else { return Vec::new() };
     let waived = |key: &Sha| judgement.panel.waivers.iter().any(|waiver| &waiver.claim == key);
     judgement
@@ -386,7 +381,8 @@ pub fn rows(run: &Run, all: bool) -> Vec<Sha> {
     let Some(judgement) = &run.judgement else { return Vec::new() };
     let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|c| all || c.severity > Severity::Info).collect();
     claims.sort_by_key(|claim| (attention(claim.label), std::cmp::Reverse(claim.severity)));
-    let quiet = claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
+    let quiet =
+        claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
     let shown = if all { claims.len() } else { claims.len().min(quiet + AGREED) };
     claims[..shown].iter().map(|claim| claim.key.clone()).collect()
 }

@@ -18,6 +18,9 @@ pub struct Topic {
     pub id: String,
     /// The requirement, where the question is whether and how it is covered; none for any other question.
     pub requirement: Option<String>,
+    /// The requirement that any other question bears on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// The question.
     pub ask: String,
     /// The unit to answer in, where the question is about a quantity of a known kind.
@@ -29,6 +32,8 @@ pub struct Topic {
 pub struct OpenQuestion {
     /// Where it comes from, as agents read it: `plan, dissent`.
     pub from: String,
+    /// The requirement that it bears on.
+    pub about: Option<String>,
     /// The question.
     pub ask: String,
     /// The unit to answer in.
@@ -45,12 +50,14 @@ pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
     let asked: Vec<&Requirement> = spec.requirements.iter().filter(|r| r.level != Level::May).collect();
     let covered = asked.iter().map(|r| Question {
         requirement: Some(r.id.clone()),
+        about: None,
         ask: format!("Is {} ({}) covered, and how? {}", r.id, r.level.word(), cut(&r.text)),
         unit: None,
     });
     let points = asked.iter().flat_map(|r| open_points(&r.text).into_iter().map(|point| of_point(&r.id, point)));
     let earlier = open.iter().map(|question| Question {
         requirement: None,
+        about: question.about.clone(),
         ask: format!("Open since {}: {}", question.from, cut(&question.ask)),
         unit: question.unit.clone(),
     });
@@ -60,7 +67,8 @@ pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
             continue;
         }
         let id = format!("D-{:03}", topics.len() + 1);
-        topics.push(Topic { id, requirement: question.requirement, ask: question.ask, unit: question.unit });
+        let Question { requirement, about, ask, unit } = question;
+        topics.push(Topic { id, requirement, about, ask, unit });
     }
     topics
 }
@@ -68,6 +76,7 @@ pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
 /// A topic before it has its id.
 struct Question {
     requirement: Option<String>,
+    about: Option<String>,
     ask: String,
     unit: Option<String>,
 }
@@ -79,7 +88,7 @@ fn of_point(requirement: &str, point: OpenPoint) -> Question {
         PointKind::Quantity => format!("{requirement} says \"{words}\" without a number: how much exactly?"),
         PointKind::Choice => format!("{requirement} leaves a choice, \"{words}\": which one?"),
     };
-    Question { requirement: None, ask, unit: point.unit.map(str::to_owned) }
+    Question { requirement: None, about: Some(requirement.to_owned()), ask, unit: point.unit.map(str::to_owned) }
 }
 
 fn cut(text: &str) -> String {
@@ -114,7 +123,8 @@ mod tests {
 
     #[test]
     fn requirements_come_first_then_what_they_leave_open_then_earlier_stages() {
-        let open = OpenQuestion { from: "plan, dissent".into(), ask: "who owns the clock?".into(), unit: None };
+        let open =
+            OpenQuestion { from: "plan, dissent".into(), about: None, ask: "who owns the clock?".into(), unit: None };
         let lines: Vec<String> = topics(&[open.clone(), open])
             .into_iter()
             .map(|t| format!("{} {:?} {} {:?}", t.id, t.requirement.as_deref(), t.ask, t.unit.as_deref()))
@@ -139,7 +149,12 @@ mod tests {
     #[test]
     fn ids_of_the_spec_stay_when_open_questions_change() {
         let alone = topics(&[]);
-        let with = topics(&[OpenQuestion { from: "tasks, question".into(), ask: "which store?".into(), unit: None }]);
+        let with = topics(&[OpenQuestion {
+            from: "tasks, question".into(),
+            about: None,
+            ask: "which store?".into(),
+            unit: None,
+        }]);
         assert_eq!(with[..alone.len()], alone);
         assert_eq!(with.len(), alone.len() + 1);
     }

@@ -11,8 +11,8 @@ use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use rmcp::{ServerHandler, ServiceExt, schemars, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::failure::{DiskError, Failure};
 
@@ -32,27 +32,35 @@ const LIMIT_MAX: u32 = 1_000;
 /// [`Failure::Disk`] when the file cannot be opened or is no memory of ours, [`Failure::Server`] when the handshake
 /// fails.
 pub async fn serve_memory(db: PathBuf) -> Result<(), Failure> {
+    let mut term = signal(SignalKind::terminate()).map_err(|error| broken(error.to_string()))?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|error| broken(error.to_string()))?;
+    // Non-blocking pipes: a pending read of tokio's own stdin would keep the runtime alive after a signal.
+    let (reading, writing) = rmcp::transport::stdio_pipes();
+    tokio::select! {
+        served = serve_memory_on(db, reading, writing) => served,
+        _ = term.recv() => Ok(()),
+        _ = int.recv() => Ok(()),
+    }
+}
+
+/// Serves the memory in the SQLite file `db` on any pair of pipes until `reading` ends. The folder of `db` must exist.
+///
+/// # Errors
+/// As [`serve_memory`].
+pub async fn serve_memory_on(
+    db: PathBuf,
+    reading: impl AsyncRead + Send + Unpin + 'static,
+    writing: impl AsyncWrite + Send + Unpin + 'static,
+) -> Result<(), Failure> {
     let shelf = tokio::task::spawn_blocking(move || Shelf::open(&db))
         .await
         .map_err(|error| broken(error.to_string()))?
         .map_err(|error| unreadable(&error))?;
-    let closing = CancellationToken::new();
-    let mut term = signal(SignalKind::terminate()).map_err(|error| broken(error.to_string()))?;
-    let mut int = signal(SignalKind::interrupt()).map_err(|error| broken(error.to_string()))?;
     let service = Memory { shelf: Arc::new(Mutex::new(shelf)) };
-    let serving = async {
-        // Non-blocking pipes: a pending read of tokio's own stdin would keep the runtime alive after a signal.
-        let running = Box::pin(service.serve_with_ct(rmcp::transport::stdio_pipes(), closing.clone())).await;
-        match running {
-            Ok(running) => running.waiting().await.map(|_| ()).map_err(|error| broken(error.to_string())),
-            Err(error) if is_hangup(&error) => Ok(()),
-            Err(error) => Err(broken(error.to_string())),
-        }
-    };
-    tokio::select! {
-        served = serving => served,
-        _ = term.recv() => Ok(()),
-        _ = int.recv() => Ok(()),
+    match Box::pin(service.serve((reading, writing))).await {
+        Ok(running) => running.waiting().await.map(|_| ()).map_err(|error| broken(error.to_string())),
+        Err(error) if is_hangup(&error) => Ok(()),
+        Err(error) => Err(broken(error.to_string())),
     }
 }
 
@@ -136,7 +144,8 @@ impl Memory {
     #[tool(description = "Keep a text with tags; with a key, storing it again changes it instead of adding another")]
     async fn store_memory(&self, Parameters(args): Parameters<StoreArgs>) -> Result<String, String> {
         self.ask(move |shelf| {
-            let id = shelf.store(&args.content, &args.tags, args.domain.as_deref(), args.importance, args.key.as_deref())?;
+            let id =
+                shelf.store(&args.content, &args.tags, args.domain.as_deref(), args.importance, args.key.as_deref())?;
             Ok(serde_json::json!({ "id": id }))
         })
         .await

@@ -301,8 +301,35 @@ mod tests {
         let (_folder, mut shelf) = shelf();
         shelf.store("a+b (c) AND \"d\" NEAR(x) 日本語 a-b*", &[], None, None, None).unwrap();
         for query in [
-            "\"", "*", "(", ")", "a AND", "NOT", "OR OR", "NEAR(", "^a", "content:x", "-", "a - b", "{a b}:c", "'", "''",
-            "\0", "a\0b", "%", "日本", "\"a\" \"", "a+b", ";DROP TABLE memory;", "é", "\\", ":", ",", "[", "#", "~",
+            "\"",
+            "*",
+            "(",
+            ")",
+            "a AND",
+            "NOT",
+            "OR OR",
+            "NEAR(",
+            "^a",
+            "content:x",
+            "-",
+            "a - b",
+            "{a b}:c",
+            "'",
+            "''",
+            "\0",
+            "a\0b",
+            "%",
+            "日本",
+            "\"a\" \"",
+            "a+b",
+            ";DROP TABLE memory;",
+            "é",
+            "\\",
+            ":",
+            ",",
+            "[",
+            "#",
+            "~",
         ] {
             shelf.search(query, &tags(&["\"'%"]), 10).unwrap_or_else(|error| panic!("{query:?}: {error}"));
             shelf.search(query, &[], 10).unwrap_or_else(|error| panic!("{query:?}: {error}"));

@@ -289,7 +289,11 @@ impl<'a> Clock<'a> {
             Phase::Waiting { until } => (until, (Deadline::FirstEvent, self.limits.first_event_ms)),
             Phase::Speaking { until } => (until, (Deadline::Idle, self.limits.idle_ms)),
         };
-        if self.total <= until { (self.total, Some((Deadline::Total, self.limits.total_ms))) } else { (until, Some(which)) }
+        if self.total <= until {
+            (self.total, Some((Deadline::Total, self.limits.total_ms)))
+        } else {
+            (until, Some(which))
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Entry, Kept, unusable};
 use crate::actors::mcp::Caller;
@@ -34,10 +34,8 @@ pub(super) async fn store(caller: &Caller, entry: &Entry, patience: Duration) ->
 /// Reads the entry of a key.
 pub(super) async fn fetch(caller: &Caller, key: &str, patience: Duration) -> Result<Option<Kept>, Failure> {
     let answer = caller.ask("get", &json!({"key": key}), patience, true).await?;
-    match answer {
-        Value::Null => Ok(None),
-        found => serde_json::from_value(found).map(Some).map_err(|error| unusable(caller, format!("get: {error}"))),
-    }
+    // Null is the answer for a key that is not there.
+    serde_json::from_value(answer).map_err(|error| unusable(caller, format!("get: {error}")))
 }
 
 /// Finds the entries that carry all the tags.

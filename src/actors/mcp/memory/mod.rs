@@ -111,8 +111,11 @@ pub(super) async fn gather(caller: &Caller, query: Query) -> Result<Vec<MemoryEn
     let mut tags = query_tags(&query.spec, query.stage);
     tags.extend(query.tags);
     let kept = dicast::tagged(caller, &tags, Duration::from_millis(query.patience_ms)).await?;
-    let mut entries: Vec<MemoryEntry> =
-        kept.into_iter().filter(|kept| tags.iter().all(|tag| kept.tags.contains(tag))).filter_map(Kept::entry).collect();
+    let mut entries: Vec<MemoryEntry> = kept
+        .into_iter()
+        .filter(|kept| tags.iter().all(|tag| kept.tags.contains(tag)))
+        .filter_map(Kept::entry)
+        .collect();
     entries.sort();
     entries.dedup();
     Ok(entries)
@@ -129,7 +132,8 @@ struct Kept {
 impl Kept {
     /// Returns the entry if its tags name a participant.
     fn entry(self) -> Option<MemoryEntry> {
-        let agent = self.tags.iter().find_map(|tag| tag.strip_prefix("agent:")).and_then(|name| AgentName::new(name).ok());
+        let agent =
+            self.tags.iter().find_map(|tag| tag.strip_prefix("agent:")).and_then(|name| AgentName::new(name).ok());
         if agent.is_none() {
             tracing::debug!(tags = ?self.tags, "an entry of the stage names no agent: passed over");
         }
