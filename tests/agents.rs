@@ -76,7 +76,12 @@ fn live<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
 fn fake_agent() -> PathBuf {
     // target/debug/deps/agents-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
     let exe = std::env::current_exe().unwrap();
-    exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent")
+    let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
+    assert!(
+        agent.exists(),
+        "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first"
+    );
+    agent
 }
 
 fn tagged(run: &str) -> Vec<u32> {
@@ -127,11 +132,8 @@ fn error(ended: &TurnEnded) -> &AgentError {
     &ended.outcome.as_ref().unwrap_err().error
 }
 
-fn late(ended: &TurnEnded) -> Deadline {
-    match error(ended) {
-        AgentError::Timeout { which, .. } => *which,
-        other => panic!("{other:?}"),
-    }
+fn late(ended: &TurnEnded) -> Option<Deadline> {
+    if let AgentError::Timeout { which, .. } = error(ended) { Some(*which) } else { None }
 }
 
 #[test]
@@ -205,8 +207,9 @@ fn each_silence_meets_its_own_deadline() {
             bench.handle_only(with_limits(&["--slow", "9000"], |limits| limits.idle_ms = 200)),
             bench.handle_only(with_limits(&["--slow", "9000"], |limits| limits.total_ms = 300)),
         );
-        assert_eq!(late(&bench.take(deaf).await), Deadline::Start);
-        assert_eq!((late(&hung), late(&slow), late(&long)), (Deadline::FirstEvent, Deadline::Idle, Deadline::Total));
+        assert_eq!(late(&bench.take(deaf).await), Some(Deadline::Start));
+        let passed = [&hung, &slow, &long].map(late);
+        assert_eq!(passed, [Deadline::FirstEvent, Deadline::Idle, Deadline::Total].map(Some));
         for ended in [hung, slow, long] {
             assert!(ended.took_ms < 1_500, "{}", ended.took_ms);
         }
@@ -222,7 +225,7 @@ fn a_stubborn_agent_is_killed_when_its_grace_is_over_and_not_before() {
             limits.kill_grace_ms = 300;
         });
         let ended = bench.take(stubborn).await;
-        assert_eq!(late(&ended), Deadline::Idle);
+        assert_eq!(late(&ended), Some(Deadline::Idle));
         assert!((600..2_000).contains(&ended.took_ms), "{}", ended.took_ms);
     });
 }
@@ -240,11 +243,12 @@ fn stopping_a_willing_agent_takes_a_blink_and_killing_a_stubborn_one_too() {
             if hard {
                 // Deaf only once it has started: its first word says so.
                 wait_until(|| std::fs::read_dir(bench.folder.path().join(run.as_str())).is_ok()).await;
-                stop.cancel();
-                kill.cancel();
             }
             let began = Instant::now();
             stop.cancel();
+            if hard {
+                kill.cancel();
+            }
             let ended = reply.within(PATIENCE, "the stopped turn").await.unwrap();
             assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
             assert_eq!(error(&ended), &AgentError::Cancelled);
@@ -279,7 +283,7 @@ fn grandchildren_neither_hold_the_answer_up_nor_outlive_it() {
             assert!(ended.took_ms < 2_000, "{flag}: {}", ended.took_ms);
         }
         let hung = with_limits(&["--setsid-grandchild", "--hang"], |limits| limits.first_event_ms = 300);
-        assert_eq!(late(&bench.take(hung).await), Deadline::FirstEvent);
+        assert_eq!(late(&bench.take(hung).await), Some(Deadline::FirstEvent));
     });
 }
 
@@ -295,8 +299,8 @@ fn a_flood_costs_bounded_memory_and_few_pictures() {
         let seat = asked.seat.clone();
         let noisy = with_limits(&["--flood-stderr", "1"], |limits| limits.stderr_max = 10_000);
         let flooded = bench.take(asked).await;
-        assert_eq!(late(&flooded), Deadline::Total);
-        assert!(flooded.raw.bytes > 8 << 20, "{}", flooded.raw.bytes);
+        assert_eq!(late(&flooded), Some(Deadline::Total));
+        assert!(flooded.raw.bytes > 2 << 20, "{}", flooded.raw.bytes);
         assert!(flooded.raw.text.len() < (512 << 10) + 100);
         let shown = bench.ends.progress().pop().unwrap();
         assert_eq!((shown.tail.len(), shown.bytes), (TAIL_LINES, flooded.raw.bytes));

@@ -3,4 +3,6 @@
 //! It must not know how work is done: it asks the shell.
 
 pub mod decide;
+pub mod evidence;
 pub mod plain;
+pub mod play;

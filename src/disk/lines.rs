@@ -164,13 +164,17 @@ fn open(path: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
+/// Which of the system's errors need a next step of their own.
+const KINDS: [(io::ErrorKind, DiskError); 5] = [
+    (io::ErrorKind::StorageFull, DiskError::Full),
+    (io::ErrorKind::QuotaExceeded, DiskError::Full),
+    (io::ErrorKind::PermissionDenied, DiskError::Denied),
+    (io::ErrorKind::ReadOnlyFilesystem, DiskError::Denied),
+    (io::ErrorKind::NotFound, DiskError::Missing),
+];
+
 fn refused(what: &str, error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DiskError::Denied,
-        io::ErrorKind::NotFound => DiskError::Missing,
-        _ => DiskError::Other,
-    };
+    let kind = KINDS.iter().find(|(known, _)| *known == error.kind()).map_or(DiskError::Other, |(_, kind)| *kind);
     Failure::Disk { what: what.to_owned(), kind, why: error.to_string() }
 }
 

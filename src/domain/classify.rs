@@ -244,7 +244,8 @@ fn retry_after_ms(line: &str) -> Option<u64> {
 fn duration_ms(text: &str, unit: u64) -> Option<u64> {
     let mut rest = text;
     let mut total = None;
-    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit() && c != '.').or(Some(rest.len())).filter(|n| *n > 0) {
+    while rest.starts_with(|c: char| c.is_ascii_digit()) {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (whole, part) = rest[..end].split_once('.').unwrap_or((&rest[..end], ""));
         let after = rest[end..].trim_start();
         let word: String = after.chars().take_while(char::is_ascii_alphabetic).collect();

@@ -3,7 +3,7 @@
 //!
 //! It must not read anything: the repo actor does, and hands a [`Preparation`] in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::agenda::Topic;
 use super::artifact::Expect;
 use super::consensus::Inputs;
+use super::claim::derive::Prior;
 use super::ids::AgentName;
+use super::prompt::Rendered;
 use super::spec::Spec;
 use super::stage::Stage;
 
@@ -27,9 +29,11 @@ pub struct Preparation {
     /// What a valid answer looks like.
     pub expect: Expect,
     /// The prompt of each agent.
-    pub prompts: BTreeMap<AgentName, Arc<str>>,
+    pub prompts: BTreeMap<AgentName, Arc<Rendered>>,
     /// What the verdict is bound to.
     pub inputs: Inputs,
-    /// Repository-relative path and text of each document of earlier stages that is quoted in the prompts.
-    pub documents: BTreeMap<String, Arc<str>>,
+    /// What earlier stages decided.
+    pub prior: Prior,
+    /// Ids of the constitution's rules, in upper case.
+    pub constitution: BTreeSet<String>,
 }

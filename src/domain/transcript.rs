@@ -83,7 +83,8 @@ pub fn wrap(line: &str, width: u16) -> Vec<&str> {
     let mut space: Option<(usize, usize)> = None;
     for (at, grapheme) in line.grapheme_indices(true) {
         let wide = grapheme.width();
-        if columns + wide > width && at > start {
+        // Twice at most: what follows a cut after a space may still be too wide together with a wide character.
+        while columns + wide > width && at > start {
             let (cut, kept) = match space {
                 Some((cut, kept)) if kept * 2 >= width => (cut, kept),
                 Some(_) | None => (at, columns),

@@ -289,8 +289,7 @@ impl Scribe {
     /// Writes what waits, as far as the disk keeps up.
     async fn close(mut self) {
         let all = async {
-            loop {
-                let Some(writing) = self.writing.as_mut() else { break };
+            while let Some(writing) = self.writing.as_mut() {
                 let outcome = writing.await;
                 self.writing = None;
                 if let Some(failure) = self.settle(outcome) {

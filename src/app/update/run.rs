@@ -253,7 +253,7 @@ pub(super) fn prepared(
     let suffix = if opening == 1 { String::new() } else { format!("-{opening}") };
     let mut files = vec![(format!("prompts/{stage}-inputs{suffix}.json"), inputs)];
     for (agent, prompt) in &preparation.prompts {
-        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), Arc::clone(prompt)));
+        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), prompt.text.as_str().into()));
     }
     let reference = |(path, text): &(String, Arc<str>)| journal::FileRef {
         path: path.clone(),

@@ -320,7 +320,8 @@ fn located(text: &str, error: &serde_path_to_error::Error<serde_json::Error>) ->
     };
     let name = index.parse::<usize>().ok().and_then(|i| {
         let loose: serde_json::Value = serde_json::from_str(text).ok()?;
-        Some(loose.get("agents")?.get(i)?.get("name")?.as_str()?.chars().take(80).collect())
+        let name: String = loose.get("agents")?.get(i)?.get("name")?.as_str()?.chars().take(80).collect();
+        Some(name).filter(|name| !name.is_empty())
     });
     let field = field.trim_start_matches('.');
     match name {

@@ -162,11 +162,15 @@ impl Children {
     /// [`NotStarted`] says why it does not run.
     pub fn start(&self, program: &Program) -> Result<Child, NotStarted> {
         let name = program.command.first().cloned().unwrap_or_default();
-        let refused = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => NotStarted::NotFound { command: name.clone() },
-            std::io::ErrorKind::PermissionDenied => NotStarted::Denied { command: name.clone() },
-            // std's error kinds are not ours to list.
-            _ => NotStarted::Other { command: name.clone(), why: error.to_string() },
+        let refused = |error: std::io::Error| {
+            let command = name.clone();
+            if error.kind() == std::io::ErrorKind::NotFound {
+                NotStarted::NotFound { command }
+            } else if error.kind() == std::io::ErrorKind::PermissionDenied {
+                NotStarted::Denied { command }
+            } else {
+                NotStarted::Other { command, why: error.to_string() }
+            }
         };
         if name.is_empty() {
             return Err(NotStarted::NotFound { command: name });
