@@ -36,11 +36,6 @@ pub(super) fn dim<'t>(text: impl Into<Cow<'t, str>>) -> Piece<'t> {
     piece(text, Ink::Dim)
 }
 
-/// Makes a key with what it does: `Enter open`.
-pub(super) fn key<'t>(name: impl Into<Cow<'t, str>>, does: &'t str) -> [Piece<'t>; 2] {
-    [piece(name, Ink::Accent), plain(format!(" {does}   "))]
-}
-
 /// Returns the columns that pieces take.
 pub(super) fn width_of(pieces: &[Piece<'_>]) -> usize {
     pieces.iter().map(|piece| width(&piece.text)).sum()
