@@ -35,6 +35,7 @@ use crate::domain::failure::Failure;
 pub mod agents;
 pub mod consensus;
 pub mod evidence;
+pub mod lanes;
 pub mod mcp;
 pub mod repo;
 pub mod transcript;

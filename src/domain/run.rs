@@ -1,1 +1,168 @@
-//! To be written.
+//! A run: which seats (agent, stage, attempt) exist, what a turn is, and how it ended.
+//!
+//! It must not know processes: a [`Turn`] says what to start, the agents actor starts it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::Expect;
+use super::failure::AgentError;
+use super::hash::Sha;
+use super::ids::{AgentName, RunId};
+use super::safe::Safe;
+use super::stage::Stage;
+
+/// Who is asked: every message of a run carries one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeatKey {
+    /// The run.
+    pub run: RunId,
+    /// The stage.
+    pub stage: Stage,
+    /// Which try of this agent at this stage, from 1.
+    pub attempt: u32,
+    /// The agent.
+    pub agent: AgentName,
+}
+
+/// What a turn is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnKind {
+    /// The first, blind answer.
+    Draft,
+    /// The one chance to mend an answer that did not validate.
+    Repair,
+}
+
+/// How an agent hands over its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The prompt on stdin; stdout holds the artifact JSON, with or without prose around it.
+    Text,
+}
+
+/// What the agents actor starts for one turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Program and arguments; nothing in it comes from an agent or a spec.
+    pub command: Vec<String>,
+    /// Variables set for it.
+    pub env: BTreeMap<String, String>,
+    /// Names of our own variables that it may see (`NAME` or `PREFIX_*`); everything else is dropped.
+    pub env_pass: Vec<String>,
+    /// Working directory, absolute.
+    pub cwd: String,
+    /// How it answers.
+    pub transport: Transport,
+    /// Deadlines and caps.
+    pub limits: Limits,
+}
+
+/// Deadlines (milliseconds) and caps (bytes) of one turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// From spawn until it has taken the whole prompt.
+    pub start_ms: u64,
+    /// Until its first output.
+    pub first_event_ms: u64,
+    /// Between two pieces of output.
+    pub idle_ms: u64,
+    /// For the whole turn.
+    pub total_ms: u64,
+    /// Between asking it to stop (TERM) and killing its group (KILL).
+    pub kill_grace_ms: u64,
+    /// Most bytes of stdout that are taken as its answer; the rest is counted and dropped.
+    pub stdout_max: u64,
+    /// Bytes of stderr kept (the tail).
+    pub stderr_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            start_ms: 20_000,
+            first_event_ms: 60_000,
+            idle_ms: 180_000,
+            total_ms: 600_000,
+            kill_grace_ms: 3_000,
+            stdout_max: 64 << 20,
+            stderr_max: 256 << 10,
+        }
+    }
+}
+
+/// One turn of one attempt: what the agents actor is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who.
+    pub seat: SeatKey,
+    /// Draft or repair.
+    pub kind: TurnKind,
+    /// What to start.
+    pub launch: Launch,
+    /// The whole prompt, given on stdin.
+    pub prompt: Arc<str>,
+    /// What a valid answer looks like.
+    pub expect: Expect,
+}
+
+/// How one turn ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnEnded {
+    /// Who.
+    pub seat: SeatKey,
+    /// Draft or repair.
+    pub kind: TurnKind,
+    /// The artifact as JSON text, or why there is none.
+    pub outcome: Result<Arc<str>, TurnFailed>,
+    /// What it wrote to stdout.
+    pub raw: Captured,
+    /// The tail of what it wrote to stderr.
+    pub stderr: Safe,
+    /// From spawn to the end, in milliseconds.
+    pub took_ms: u64,
+    /// Processes of its group or tag that were still there after KILL and the sweep; 0 unless something is very wrong.
+    pub survivors: u32,
+}
+
+/// Why a turn has no artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnFailed {
+    /// The typed error.
+    pub error: AgentError,
+    /// What to tell the agent in the repair turn, if one could help.
+    pub repair: Option<String>,
+}
+
+/// Captured output: the first and last part, its length, and the hash of the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The first and last 256 KiB with a marker between them where something was left out.
+    pub text: Arc<str>,
+    /// Length of the whole, in bytes.
+    pub bytes: u64,
+    /// Hash of the whole.
+    pub sha256: Sha,
+}
+
+/// What an agent is doing now: the latest value wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Who.
+    pub seat: SeatKey,
+    /// Its last line of output.
+    pub doing: Safe,
+    /// Lines written so far.
+    pub lines: u64,
+    /// Bytes written so far.
+    pub bytes: u64,
+    /// Its latest lines, at most [`TAIL_LINES`], for the live pane.
+    pub tail: Arc<[Safe]>,
+}
+
+/// How many of an agent's latest lines travel with its progress: what a tall screen can show.
+pub const TAIL_LINES: usize = 60;

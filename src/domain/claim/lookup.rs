@@ -1,0 +1,81 @@
+//! What the host looks up, and what it finds: the only source of evidence tiers.
+//!
+//! It must not look anything up itself: the repo actor does, and hands [`Lookups`] in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::hash::Sha;
+
+/// A place or a test that an assertion names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "cite", rename_all = "snake_case")]
+pub enum Citation {
+    /// A file, maybe at a line (from 1).
+    File {
+        /// Relative to the repository.
+        path: String,
+        /// Line number, from 1.
+        line: Option<u32>,
+    },
+    /// A symbol, maybe in a file.
+    Symbol {
+        /// Its name, maybe qualified (`RedisPool::get`).
+        symbol: String,
+        /// The file it is said to be in.
+        path: Option<String>,
+    },
+    /// A test of a check.
+    Test {
+        /// The check's name in the config; `None` means any.
+        check: Option<String>,
+        /// The test's id.
+        id: String,
+    },
+    /// A requirement of the spec. It shows only that the requirement exists.
+    Requirement {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// What looking something up showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Found {
+    /// It is there.
+    Seen {
+        /// Hash of the file it is in, for places.
+        sha256: Option<Sha>,
+        /// Where, `path:line`.
+        place: String,
+        /// The line's text, cut to 200 characters.
+        excerpt: String,
+    },
+    /// It is not there, and nothing says it should be yet (a file to be created).
+    Absent,
+    /// It can be checked, and is not so: a line out of range, a symbol that is nowhere, a test that does not exist.
+    False {
+        /// In words.
+        why: String,
+    },
+    /// It lies outside the repository.
+    Outside,
+    /// The host ran it.
+    Ran {
+        /// Whether it passed: exit 0 and at least one test of that id executed.
+        passed: bool,
+        /// How many tests of that id were executed; 0 makes the assertion false either way.
+        executed: u32,
+        /// The exit code, if it ended by itself.
+        exit: Option<i32>,
+        /// Hash of its output.
+        output_sha256: Sha,
+        /// The first file that holds the test's source and whether the requirement ids in it.
+        place: Option<String>,
+    },
+}
+
+/// Results by citation.
+pub type Lookups = BTreeMap<Citation, Found>;

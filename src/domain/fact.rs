@@ -1,0 +1,24 @@
+//! What actors tell unasked: facts that must not get lost. Progress, of which only the latest counts, is
+//! [`super::run::Progress`].
+
+use serde::{Deserialize, Serialize};
+
+use super::run::{SeatKey, TurnKind};
+use super::server;
+
+/// Something that happened, told on the facts lane: bounded, awaited, never dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// A server changed its state.
+    ServerChanged(server::Status),
+    /// An agent's process runs.
+    AgentStarted {
+        /// Who.
+        seat: SeatKey,
+        /// Draft or repair.
+        kind: TurnKind,
+        /// Its process id, which is also its group's.
+        pid: u32,
+    },
+}

@@ -1,0 +1,262 @@
+//! The journal's records: what happened in a run, in the order in which it became durable.
+//!
+//! The hash chain is in [`chain`], what `evidence verify` concludes in [`verification`], the manifest in
+//! [`manifest`], a run in one line in [`summary`]. It must not know files.
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::AgentError;
+use super::hash::Sha;
+use super::ids::{AgentName, Family, SpecId};
+use super::moment::Moment;
+use super::run::TurnKind;
+use super::stage::Stage;
+
+pub mod chain;
+pub mod manifest;
+pub mod summary;
+pub mod verification;
+
+/// A file of the run, by path relative to the run's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Relative path with `/`.
+    pub path: String,
+    /// Hash of its bytes.
+    pub sha256: Sha,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// One participant as the stage opened with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Who.
+    pub agent: AgentName,
+    /// Its family.
+    pub family: Family,
+    /// Whether it is played from a script.
+    pub scripted: bool,
+    /// Whether it answers through memory.
+    pub external: bool,
+}
+
+/// Why a run was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// Every stage asked for has its verdict.
+    Decided,
+    /// It cannot go on.
+    Failed,
+    /// The spec changed under it.
+    Stale,
+    /// The user asked for a fresh run.
+    Abandoned,
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// The run began.
+    RunOpened {
+        /// For which spec.
+        spec: SpecId,
+        /// The stages asked for.
+        stages: Vec<Stage>,
+        /// Version of the program.
+        version: String,
+        /// Process id of the owner.
+        pid: u32,
+    },
+    /// Another process took the run up again.
+    RunResumed {
+        /// Version of the program.
+        version: String,
+        /// Process id of the owner.
+        pid: u32,
+    },
+    /// A stage began: what it judges, who sits, what they are asked.
+    StageOpened {
+        /// Which stage.
+        stage: Stage,
+        /// Who sits.
+        seats: Vec<Seat>,
+        /// Everything the verdict will be bound to.
+        inputs: FileRef,
+        /// The prompt of each seat.
+        prompts: Vec<FileRef>,
+    },
+    /// An agent is about to be started.
+    AgentLaunched {
+        /// Which stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Which try, from 1.
+        attempt: u32,
+        /// Draft or repair.
+        kind: TurnKind,
+    },
+    /// An agent answered; the answer is kept.
+    AgentAnswered {
+        /// Which stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Which try.
+        attempt: u32,
+        /// Its artifact.
+        artifact: FileRef,
+        /// What it wrote.
+        raw: FileRef,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// A turn ended without an artifact.
+    AgentFailed {
+        /// Which stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Which try.
+        attempt: u32,
+        /// Draft or repair.
+        kind: TurnKind,
+        /// Why.
+        error: AgentError,
+        /// What it wrote.
+        raw: Option<FileRef>,
+        /// When it is asked again, if it is.
+        retry_at: Option<Moment>,
+    },
+    /// The stage was decided.
+    StageDecided {
+        /// Which stage.
+        stage: Stage,
+        /// What was decided on.
+        panel: FileRef,
+        /// The verdict.
+        verdict: FileRef,
+        /// Its status by name.
+        status: String,
+        /// Its exit code.
+        exit: u8,
+        /// Its hash. Written under another name, because `hash` is the line's own.
+        #[serde(rename = "verdict_hash")]
+        hash: Sha,
+    },
+    /// A human chose, waived or rejected; undone while a later record of the same claim replaces it.
+    HumanDecided {
+        /// Which stage.
+        stage: Stage,
+        /// Key of the claim.
+        claim: Sha,
+        /// What was decided, as JSON.
+        decision: serde_json::Value,
+        /// Git name of the human.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Documents are about to be written.
+    PublishIntended {
+        /// Which stage.
+        stage: Stage,
+        /// Repository-relative path and hash of each.
+        documents: Vec<FileRef>,
+    },
+    /// Documents were written.
+    Published {
+        /// Which stage.
+        stage: Stage,
+        /// Repository-relative path and hash of each that was written.
+        documents: Vec<FileRef>,
+        /// Documents that a hand had edited: left alone, ours is beside them.
+        kept_aside: Vec<FileRef>,
+    },
+    /// Memory has, or will get, copies.
+    Mirrored {
+        /// Which stage.
+        stage: Stage,
+        /// How many entries were stored.
+        stored: u32,
+        /// Why the rest waits, if some does.
+        waiting: Option<String>,
+    },
+    /// Somebody stopped the run. It is not closed by that.
+    RunStopped {
+        /// Key, signal or command.
+        by: String,
+        /// Processes left after the sweep.
+        survivors: u32,
+    },
+    /// A decided run was opened again.
+    RunReopened {
+        /// Which stage.
+        stage: Stage,
+        /// Why.
+        why: String,
+    },
+    /// The run is over.
+    RunClosed {
+        /// Why.
+        why: Closed,
+    },
+}
+
+impl Record {
+    /// Returns the files of the run's folder that this record names; documents of the repository are not among them.
+    pub fn files(&self) -> Vec<&FileRef> {
+        match self {
+            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
+            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::AgentFailed { raw, .. } => raw.iter().collect(),
+            Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::RunOpened { .. }
+            | Record::RunResumed { .. }
+            | Record::AgentLaunched { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. }
+            | Record::RunStopped { .. }
+            | Record::RunReopened { .. }
+            | Record::RunClosed { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns the same files as [`Record::files`], to be corrected by who wrote them.
+    pub fn files_mut(&mut self) -> Vec<&mut FileRef> {
+        match self {
+            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
+            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
+            Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::RunOpened { .. }
+            | Record::RunResumed { .. }
+            | Record::AgentLaunched { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. }
+            | Record::RunStopped { .. }
+            | Record::RunReopened { .. }
+            | Record::RunClosed { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Returns why a run is closed: its last `run_closed` record, unless a `run_reopened` came after it.
+pub fn closed<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Closed> {
+    let mut why = None;
+    for record in records {
+        if let Record::RunClosed { why: last } = record {
+            why = Some(*last);
+        } else if let Record::RunReopened { .. } = record {
+            why = None;
+        }
+    }
+    why
+}
