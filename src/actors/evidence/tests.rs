@@ -236,6 +236,28 @@ fn a_disk_that_stays_full_keeps_failing_until_it_is_mended() {
 }
 
 #[test]
+fn what_a_failed_commit_could_not_take_back_is_set_aside_before_the_run_closes() {
+    let mut set_aside = 0;
+    for n in 1..20 {
+        let twin = Twin::new();
+        let vault = vault(&twin);
+        let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
+        // From some operation on nothing works, so nothing can be taken back either.
+        twin.breaks(Fault::Failing(twin.operations() + n, ErrorKind::Other));
+        let failed = book.write(&vault, vec![answer(1)]).remove(0).is_err();
+        twin.mend();
+        assert!(book.write(&vault, vec![commit(9, vec![], vec![closing()])])[0].is_ok());
+        book.close(&vault).unwrap();
+        assert_verified(&vault, &format!("operation {n}"));
+        let files = vault.tree(&super::vault::run_folder(&spec("001-x"), &run_id(1))).unwrap().0;
+        let late = files.iter().filter(|path| path.starts_with(LATE)).count();
+        assert!(failed || late == 0);
+        set_aside += late;
+    }
+    assert!(set_aside > 0, "some failure must have left a file");
+}
+
+#[test]
 fn a_torn_line_is_cut_and_kept_aside() {
     let twin = Twin::new();
     let vault = vault(&twin);
