@@ -294,17 +294,17 @@ fn a_taken_name_is_numbered_and_records_follow_it() {
     let twin = Twin::new();
     let vault = vault(&twin);
     let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
-    let (first, second) = (new_file("raw/a.txt", "one"), new_file("raw/a.txt", "two"));
+    let (first, second) = (new_file("raw/deep/a.txt", "one"), new_file("raw/deep/a.txt", "two"));
     let refs = |outcome: &Result<Vec<FileRef>, Failure>| {
         outcome.as_ref().unwrap().iter().map(|f| f.path.clone()).collect::<Vec<_>>()
     };
     let group = [&first, &second, &first].map(|file| commit(1, vec![file.clone()], vec![answered(1, file, file)]));
     let outcomes = book.write(&vault, group.to_vec());
-    assert_eq!(refs(&outcomes[0]), ["raw/a.txt"]);
-    assert_eq!(refs(&outcomes[1]), ["raw/a.2.txt"]);
-    assert_eq!(refs(&outcomes[2]), ["raw/a.txt"], "the same text needs no second copy");
+    assert_eq!(refs(&outcomes[0]), ["raw/deep/a.txt"]);
+    assert_eq!(refs(&outcomes[1]), ["raw/deep/a.2.txt"]);
+    assert_eq!(refs(&outcomes[2]), ["raw/deep/a.txt"], "the same text needs no second copy");
     let records = vault.records(&spec("001-x"), &run_id(1)).unwrap();
-    assert_eq!(records[1].1.files()[0].path, "raw/a.2.txt");
+    assert_eq!(records[1].1.files()[0].path, "raw/deep/a.2.txt");
     assert_verified(&vault, "numbered");
 }
 
