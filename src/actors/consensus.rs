@@ -192,11 +192,11 @@ impl Bench {
         let spec = Arc::clone(&case.question.preparation.spec);
         let cited: BTreeSet<Citation> =
             case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec)).collect();
-        let unknown: Vec<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
+        let unknown: BTreeSet<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
-        let found = self.repo.look_up(self.root.clone(), unknown, token.clone());
+        let found = self.repo.look_up(self.root.clone(), spec, unknown, token.clone());
         case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
         Ok(())
     }

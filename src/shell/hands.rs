@@ -78,7 +78,7 @@ impl Hands {
         };
         let evidence = evidence::spawn(&scope, Store::real(&places.repo), kept);
         let now: mcp::Clock = Arc::new(move || clock.now());
-        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.owner().to_string()));
+        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
         let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());
