@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::lookup::Lookups;
-use super::consensus::{AgentStatus, Panel, Policy, Verdict, Waiver};
+use super::claim::lookup::{Citation, Found, Lookups};
+use super::consensus::{self, Panel, Policy, Verdict, Waiver};
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
@@ -36,13 +36,13 @@ pub struct Question {
     /// What is in the evidence.
     pub answers: BTreeMap<AgentName, Answer>,
     /// Who will not answer, and why.
-    pub absent: BTreeMap<AgentName, AgentStatus>,
+    pub absent: BTreeMap<AgentName, consensus::Answer>,
     /// By which rules.
     pub policy: Policy,
     /// What a human decided so far.
     pub human: Human,
     /// What was looked up or run before, so that it is not done twice.
-    pub known: Lookups,
+    pub known: Arc<Lookups>,
     /// Whether answers are still out: then nothing is run, and memory is not asked.
     pub provisional: bool,
 }
@@ -69,12 +69,29 @@ pub struct Judgement {
     pub lookups: Arc<Lookups>,
     /// Answers that came from memory, not from our own evidence.
     pub from_memory: BTreeMap<AgentName, Arc<str>>,
+    /// What each agent gave as grounds for its assertions.
+    pub grounds: Vec<Ground>,
     /// What each agent said that is not so.
     pub phantoms: Vec<Phantom>,
+    /// The stage's documents, by repository-relative path; empty while provisional.
+    pub documents: Vec<(String, Arc<str>)>,
     /// What went wrong without changing the verdict.
     pub warnings: Vec<Safe>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// What one agent gave as grounds for one assertion, and what the host found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// Who.
+    pub agent: AgentName,
+    /// Key of the claim.
+    pub claim: Sha,
+    /// Its words.
+    pub because: Safe,
+    /// What it cited, and what was found there.
+    pub cited: Vec<(Citation, Option<Found>)>,
 }
 
 /// A claim that was checked and is false, charged to its agent: phantom completion.

@@ -1,1 +1,71 @@
-//! To be written.
+//! Runs agents: one request is one turn of one attempt, as a child process of its own.
+//!
+//! It owns the children ([`process`]), what they show while they work ([`live`]) and what their words are worth
+//! ([`command`]). It must not know runs, retries, limits per family or budgets: the brain decides whether a turn is
+//! taken, and nothing is ever started again here. Its seam is the command line in each turn's [`Launch`]: tests start a
+//! program of their own.
+//!
+//! [`Launch`]: crate::domain::run::Launch
+
+mod command;
+mod live;
+pub mod process;
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::command::Tools;
+use self::process::Children;
+use super::lanes::Lanes;
+use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::domain::failure::Failure;
+use crate::domain::run::{Turn, TurnEnded};
+
+/// Asks for turns; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::Sender<Command>,
+    waker: Waker,
+}
+
+impl Handle {
+    /// Takes one turn. `stop` asks the agent to end (TERM, then KILL after its grace), `kill` ends it now; either way
+    /// the answer comes when nothing of it is left, with [`AgentError::Cancelled`] as its error.
+    ///
+    /// [`AgentError::Cancelled`]: crate::domain::failure::AgentError::Cancelled
+    pub fn take_turn(&self, turn: Turn, stop: CancellationToken, kill: CancellationToken) -> Reply<TurnEnded> {
+        let turn = Box::new(turn);
+        post("agents", &self.mailbox, &self.waker, |promise| Command::TakeTurn { turn, stop, kill, promise })
+    }
+}
+
+enum Command {
+    TakeTurn { turn: Box<Turn>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
+}
+
+/// Starts the actor. Children are started through `children`; transcripts go below the folder `transcripts`.
+pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathBuf) -> Handle {
+    let (mailbox, commands) = mpsc::channel(MAILBOX);
+    let tools = Tools { scope: scope.clone(), lanes, children, transcripts };
+    scope.spawn(run(tools, commands));
+    Handle { mailbox, waker: scope.waker().clone() }
+}
+
+async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
+    let cancel = tools.scope.cancel.clone();
+    while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
+        match command {
+            Command::TakeTurn { turn, stop, kill, promise } => {
+                let tools = tools.clone();
+                // Not `Scope::answer`: a turn owns a child and sees it to its end, also when it is stopped.
+                tools.scope.clone().spawn(async move { promise.keep(tools.take_turn(*turn, stop, kill).await) });
+            }
+        }
+    }
+    mailbox.close();
+    while let Ok(Command::TakeTurn { promise, .. }) = mailbox.try_recv() {
+        promise.keep(Err(Failure::Cancelled));
+    }
+}

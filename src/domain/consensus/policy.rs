@@ -86,10 +86,17 @@ pub enum Quorum {
     Solo,
 }
 
+impl FromStr for Quorum {
+    type Err = BadRatio;
+    fn from_str(text: &str) -> Result<Self, BadRatio> {
+        if text == "solo" { Ok(Quorum::Solo) } else { text.parse().map(Quorum::Share) }
+    }
+}
+
 impl TryFrom<String> for Quorum {
     type Error = BadRatio;
     fn try_from(text: String) -> Result<Self, BadRatio> {
-        if text == "solo" { Ok(Quorum::Solo) } else { text.parse().map(Quorum::Share) }
+        text.parse()
     }
 }
 

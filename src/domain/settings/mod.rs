@@ -6,6 +6,7 @@
 
 mod agent;
 mod policy;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use super::stage::Stage;
 
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
 pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
+pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
 /// Everything that can be configured in this version.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

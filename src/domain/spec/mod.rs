@@ -211,18 +211,18 @@ pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Failure> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > DOCUMENT_MAX {
         return Err(too_large(file));
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        Failure::needs_input(
-            file,
-            format!("it is not UTF-8 text (byte {})", e.valid_up_to()),
-            "save the file as UTF-8 and try again",
-        )
-    })?;
+    let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(file, e.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(Failure::needs_input(file, "it is empty", "write what is wanted into it, or remove the folder"));
     }
     Ok(text.to_owned())
+}
+
+/// Returns the failure of a document whose byte `at` is not UTF-8.
+pub fn not_utf8(file: &str, at: usize) -> Failure {
+    let next = "save the file as UTF-8 and try again";
+    Failure::needs_input(file, format!("it is not UTF-8 text (byte {at})"), next)
 }
 
 /// Returns the failure of a document over [`DOCUMENT_MAX`].

@@ -1,0 +1,249 @@
+//! An agent that is no agent: reads the prompt, finds its fenced `dicast.ask/1` block, and answers it as told, or
+//! misbehaves as told. For tests only; the product does not know it.
+//!
+//! ```text
+//! fake_agent [--slow MS] [--hang] [--no-read] [--crash CODE] [--grandchild] [--setsid-grandchild] [--ignore-term]
+//!            [--flood-stdout MB|forever] [--flood-stderr MB|forever] [--garbage] [--malformed] [--huge-reply]
+//!            [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N]
+//! ```
+
+#![expect(clippy::disallowed_methods, reason = "a program of its own may sleep, read files and start a child")]
+
+use std::io::{self, Read, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How long anything that never ends lives at most, should a test lose it.
+const FOREVER: Duration = Duration::from_secs(120);
+
+#[derive(Default)]
+struct Orders {
+    slow_ms: u64,
+    hang: bool,
+    no_read: bool,
+    crash: Option<u8>,
+    grandchild: bool,
+    setsid_grandchild: bool,
+    ignore_term: bool,
+    flood_stdout: Option<u64>,
+    flood_stderr: Option<u64>,
+    garbage: bool,
+    malformed: bool,
+    huge_reply: bool,
+    echo_prompt: bool,
+    answer: Option<String>,
+    stderr: Option<String>,
+    family_style: Option<String>,
+    quantity: Option<String>,
+    /// Not for users: be the grandchild, in a session of its own if true.
+    sleeper: Option<bool>,
+}
+
+fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
+    let mut orders = Orders::default();
+    while let Some(flag) = args.next() {
+        let mut value = || args.next().ok_or(format!("{flag} needs a value"));
+        match flag.as_str() {
+            "--slow" => orders.slow_ms = number(&value()?)?,
+            "--hang" => orders.hang = true,
+            "--no-read" => orders.no_read = true,
+            "--crash" => orders.crash = Some(u8::try_from(number(&value()?)?).map_err(|e| e.to_string())?),
+            "--grandchild" => orders.grandchild = true,
+            "--setsid-grandchild" => orders.setsid_grandchild = true,
+            "--ignore-term" => orders.ignore_term = true,
+            "--flood-stdout" => orders.flood_stdout = Some(megabytes(&value()?)?),
+            "--flood-stderr" => orders.flood_stderr = Some(megabytes(&value()?)?),
+            "--garbage" => orders.garbage = true,
+            "--malformed" => orders.malformed = true,
+            "--huge-reply" => orders.huge_reply = true,
+            "--echo-prompt" => orders.echo_prompt = true,
+            "--answer" => orders.answer = Some(value()?),
+            "--stderr" => orders.stderr = Some(value()?),
+            "--family-style" => orders.family_style = Some(value()?),
+            "--quantity" => orders.quantity = Some(value()?),
+            "--sleeper" => orders.sleeper = Some(false),
+            "--setsid-sleeper" => orders.sleeper = Some(true),
+            other => return Err(format!("unknown flag {other}")),
+        }
+    }
+    Ok(orders)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|e| format!("{text}: {e}"))
+}
+
+fn megabytes(text: &str) -> Result<u64, String> {
+    if text == "forever" { Ok(u64::MAX) } else { Ok(number(text)? << 20) }
+}
+
+fn main() -> ExitCode {
+    let outcome = orders(std::env::args().skip(1)).map_err(io::Error::other).and_then(|orders| obey(&orders));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed pipe is how a stopped agent notices; there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "fake_agent: {error}");
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn obey(orders: &Orders) -> io::Result<ExitCode> {
+    if let Some(own_session) = orders.sleeper {
+        if own_session {
+            rustix::process::setsid()?;
+        }
+        thread::sleep(FOREVER);
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The runtime must live as long as TERM is to be swallowed.
+    let _deaf = if orders.ignore_term { Some(deafen()?) } else { None };
+    if orders.grandchild {
+        grandchild("--sleeper")?;
+    }
+    if orders.setsid_grandchild {
+        grandchild("--setsid-sleeper")?;
+    }
+    if orders.no_read {
+        say("ready")?;
+        thread::sleep(FOREVER);
+    }
+    let mut prompt = String::new();
+    io::stdin().read_to_string(&mut prompt)?;
+    if orders.hang {
+        thread::sleep(FOREVER);
+    }
+    if orders.slow_ms > 0 {
+        say("thinking")?;
+        thread::sleep(Duration::from_millis(orders.slow_ms));
+    }
+    if let Some(words) = &orders.stderr {
+        writeln!(io::stderr(), "{words}")?;
+    }
+    if let Some(bytes) = orders.flood_stderr {
+        flood(io::stderr().lock(), bytes)?;
+    }
+    if let Some(bytes) = orders.flood_stdout {
+        flood(io::stdout().lock(), bytes)?;
+    }
+    if let Some(code) = orders.crash {
+        say("about to break")?;
+        return Ok(ExitCode::from(code));
+    }
+    answer(orders, &prompt)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer(orders: &Orders, prompt: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if orders.garbage {
+        let noise: Vec<u8> = (0..4_096u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        return out.write_all(&noise);
+    }
+    if orders.malformed {
+        return writeln!(out, "Here it is:\n```json\n{{\"schema\":\"dicast.artifact/1\",\"summary\":\n```");
+    }
+    if orders.echo_prompt {
+        return out.write_all(prompt.as_bytes());
+    }
+    if let Some(file) = &orders.answer {
+        return out.write_all(&std::fs::read(file)?);
+    }
+    let Some(ask) = ask_of(prompt) else { return writeln!(out, "There is no dicast.ask/1 block in this prompt.") };
+    let style = orders.family_style.as_deref().unwrap_or("plain");
+    let mut artifact = artifact(&ask, style, orders.quantity.as_deref());
+    if orders.huge_reply {
+        artifact["padding"] = json!("x".repeat(2 << 20));
+    }
+    writeln!(out, "{style} thought about it.\n\n```json\n{artifact}\n```")
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn flood(mut to: impl Write, bytes: u64) -> io::Result<()> {
+    let line = b"all work and no play makes an agent a dull program that floods its pipe\n";
+    let chunk: Vec<u8> = line.iter().copied().cycle().take(64 << 10).collect();
+    let mut left = bytes;
+    while left > 0 {
+        to.write_all(&chunk)?;
+        left = left.saturating_sub(chunk.len() as u64);
+    }
+    to.write_all(b"\n")
+}
+
+/// Starts a copy of this program that only sleeps and holds our outputs open.
+fn grandchild(role: &str) -> io::Result<()> {
+    Command::new(std::env::current_exe()?).arg(role).stdin(Stdio::null()).spawn().map(drop)?;
+    // Time to take a session of its own before anybody ends us.
+    thread::sleep(Duration::from_millis(50));
+    Ok(())
+}
+
+/// Takes TERM and does nothing with it.
+fn deafen() -> io::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let inside = runtime.enter();
+    // The stream may go: once installed, the handler stays.
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?);
+    drop(inside);
+    Ok(runtime)
+}
+
+/// Finds the last fenced JSON block of schema `dicast.ask/1`.
+fn ask_of(prompt: &str) -> Option<Value> {
+    prompt.rsplit("```json").find_map(|piece| {
+        let value: Value = serde_json::from_str(piece.split("\n```").next()?).ok()?;
+        (value["schema"] == "dicast.ask/1").then_some(value)
+    })
+}
+
+/// Builds a plain valid artifact: yes to every requirement, the quantity (or an abstention) to everything else.
+fn artifact(ask: &Value, style: &str, quantity: Option<&str>) -> Value {
+    let topics = ask["agenda"].as_array().cloned().unwrap_or_default();
+    let requirements: Vec<String> = topics.iter().filter_map(|t| t["requirement"].as_str()).map(String::from).collect();
+    let answer = |topic: &Value| match (topic["requirement"].as_str(), quantity) {
+        (Some(_), _) => json!({"topic": topic["id"], "value": "yes", "because": format!("{style}: a step covers it")}),
+        (None, Some(quantity)) => json!({"topic": topic["id"], "value": quantity, "unit": topic["unit"]}),
+        (None, None) => json!({"topic": topic["id"], "abstain": true}),
+    };
+    let mut artifact = body(ask["stage"].as_str().unwrap_or_default(), style, &requirements);
+    artifact["schema"] = json!("dicast.artifact/1");
+    artifact["stage"] = ask["stage"].clone();
+    artifact["summary"] = json!(format!("{style}: every requirement is covered."));
+    artifact["answers"] = topics.iter().map(answer).collect();
+    artifact
+}
+
+fn body(stage: &str, style: &str, requirements: &[String]) -> Value {
+    let each = |make: &dyn Fn(usize, &String) -> Value| -> Vec<Value> {
+        requirements.iter().enumerate().map(|(i, requirement)| make(i, requirement)).collect()
+    };
+    match stage {
+        "plan" => json!({
+            "work_breakdown": each(&|_, r| json!({"step": format!("{style}: build {r}"), "rationale": "asked for",
+                "success_signal": "its test passes", "requirements": [r], "files": ["src/lib.rs"]})),
+            "acceptance_mapping": each(&|_, r| json!({"requirement": r, "validation_step": "run its test",
+                "artifact": "src/lib.rs"})),
+        }),
+        "tasks" => json!({
+            "tasks": each(&|i, r| json!({"task_id": format!("T{:03}", i + 1), "order": i + 1,
+                "title": format!("{style}: build {r}"), "depends_on": [], "requirements": [r],
+                "files": ["src/lib.rs"], "validation_step": "run its test", "parallel": false})),
+        }),
+        "implement" => json!({"operations": []}),
+        "validate" => json!({
+            "scenarios": each(&|_, r| json!({"name": format!("{style}: {r}"), "requirement": r, "status": "pass"})),
+            "decision": "PASS",
+        }),
+        "audit" => json!({"checks": each(&|_, r| json!({"item": r, "status": "pass"})), "decision": "GO"}),
+        _ => json!({"decision": "APPROVED", "rationale": style}),
+    }
+}

@@ -1,0 +1,332 @@
+//! What an agent is doing, as it does it: its output in lines, to the transcript whole and to the screen as the latest
+//! few, at most ten times a second.
+//!
+//! It must not know what the lines mean, nor wait: a slow disk costs lines of the transcript, never the agent's time.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::process::{Listener, Stream};
+use crate::actors::Scope;
+use crate::actors::lanes::Lanes;
+use crate::disk::lines::Appender;
+use crate::domain::failure::Failure;
+use crate::domain::run::{Progress, SeatKey, TAIL_LINES, TurnKind};
+use crate::domain::safe::Safe;
+use crate::domain::transcript::path_of;
+
+/// Least time between two pictures of one agent: faster cannot be read.
+const SHOW: Duration = Duration::from_millis(100);
+
+/// A longer line goes on in the next one, so that a page of a transcript is of bounded size.
+const LINE_MAX: usize = 8 << 10;
+
+/// Characters of a line that travel to the screen: more than the widest screen shows.
+const SHOWN_MAX: usize = 500;
+
+/// Size at which a transcript takes no more.
+const TRANSCRIPT_MAX: u64 = 1 << 30;
+
+/// Lines that wait for a slow disk take at most this much; what comes on top is left out of the transcript.
+const WAITING_MAX: usize = 4 << 20;
+
+/// How long the end of a turn waits for the transcript's last lines.
+const CLOSE: Duration = Duration::from_secs(1);
+
+/// Listens to one agent for one turn.
+pub(super) struct Live {
+    lanes: Lanes,
+    seat: SeatKey,
+    out: Lines,
+    err: Lines,
+    is_fenced: bool,
+    doing: Safe,
+    tail: VecDeque<Safe>,
+    lines: u64,
+    bytes: u64,
+    scribe: Scribe,
+    shown: Instant,
+    due: Option<Instant>,
+}
+
+impl Live {
+    /// Starts to listen; the transcript is appended to `folder`'s file for the seat.
+    pub(super) fn new(scope: &Scope, lanes: Lanes, folder: &std::path::Path, seat: SeatKey, kind: TurnKind) -> Self {
+        let scribe = Scribe::new(scope.clone(), folder.join(path_of(&seat)));
+        let now = Instant::now();
+        let mut live = Self {
+            lanes,
+            seat,
+            out: Lines::default(),
+            err: Lines::default(),
+            is_fenced: false,
+            doing: Safe::default(),
+            tail: VecDeque::new(),
+            lines: 0,
+            bytes: 0,
+            scribe,
+            shown: now,
+            due: None,
+        };
+        match kind {
+            TurnKind::Draft => {}
+            TurnKind::Repair => live.write("── repair ──"),
+        }
+        live
+    }
+
+    /// Shows the last picture and closes the transcript.
+    pub(super) async fn close(mut self) {
+        for stream in [Stream::Out, Stream::Err] {
+            if let Some(rest) = self.ear(stream).rest() {
+                self.line(stream, &rest);
+            }
+        }
+        self.wake();
+        self.scribe.close().await;
+    }
+
+    fn ear(&mut self, stream: Stream) -> &mut Lines {
+        match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        }
+    }
+
+    fn line(&mut self, stream: Stream, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        self.lines += 1;
+        match stream {
+            Stream::Out => {
+                self.write(&text);
+                // The answer itself says nothing of what the agent is doing.
+                let is_fence = text.trim_start().starts_with("```");
+                self.is_fenced ^= is_fence;
+                if !is_fence && !self.is_fenced && !text.trim().is_empty() {
+                    self.doing = shown(text.trim());
+                }
+            }
+            Stream::Err => self.write(&format!("stderr: {text}")),
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        self.scribe.push(&Safe::line(text));
+        if self.tail.len() == TAIL_LINES {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(shown(text));
+    }
+}
+
+impl Listener for Live {
+    fn heard(&mut self, stream: Stream, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        for line in self.ear(stream).take(bytes) {
+            self.line(stream, &line);
+        }
+        self.due = self.due.or(Some((self.shown + SHOW).max(Instant::now())));
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn wake(&mut self) {
+        self.shown = Instant::now();
+        if let Some(failure) = self.scribe.flush() {
+            tracing::warn!(agent = %self.seat.agent, %failure, "transcript not written");
+            self.write(&format!("(the transcript could not be written: {failure})"));
+        }
+        // Lines that wait for the disk need another look even if the agent is silent.
+        self.due = self.scribe.is_busy().then(|| self.shown + SHOW);
+        self.lanes.show(Progress {
+            seat: self.seat.clone(),
+            doing: self.doing.clone(),
+            lines: self.lines,
+            bytes: self.bytes,
+            tail: self.tail.iter().cloned().collect(),
+        });
+    }
+}
+
+fn shown(text: &str) -> Safe {
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => Safe::line(&text[..end]),
+        None => Safe::line(text),
+    }
+}
+
+/// Cuts a stream into lines.
+#[derive(Debug, Default)]
+struct Lines {
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            while self.partial.len() > LINE_MAX {
+                let rest = self.partial.split_off(char_end(&self.partial, LINE_MAX));
+                lines.push(std::mem::replace(&mut self.partial, rest));
+            }
+            if self.partial.last() == Some(&b'\n') {
+                self.partial.pop();
+                lines.extend(self.rest().or(Some(Vec::new())));
+            }
+        }
+        lines
+    }
+
+    /// Takes what is left, as a terminal would show it: a carriage return starts the line again.
+    fn rest(&mut self) -> Option<Vec<u8>> {
+        let mut line = std::mem::take(&mut self.partial);
+        while line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if let Some(at) = line.iter().rposition(|byte| *byte == b'\r') {
+            line.drain(..=at);
+        }
+        (!line.is_empty()).then_some(line)
+    }
+}
+
+/// Returns where to cut so that no UTF-8 character is cut: at `at` or up to three bytes before.
+fn char_end(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(3)..=at).rev().find(|i| bytes.get(*i).is_none_or(|b| b & 0xC0 != 0x80)).unwrap_or(at)
+}
+
+/// Writes the transcript behind the agent's back: one write at a time on the blocking pool.
+struct Scribe {
+    scope: Scope,
+    path: PathBuf,
+    waiting: Vec<u8>,
+    left_out: u64,
+    appender: Option<Appender>,
+    writing: Option<JoinHandle<Result<Appender, Failure>>>,
+    has_failed: bool,
+}
+
+impl Scribe {
+    fn new(scope: Scope, path: PathBuf) -> Self {
+        Self { scope, path, waiting: Vec::new(), left_out: 0, appender: None, writing: None, has_failed: false }
+    }
+
+    fn push(&mut self, line: &Safe) {
+        if self.has_failed {
+            return;
+        }
+        if self.waiting.len() > WAITING_MAX {
+            self.left_out += 1;
+            return;
+        }
+        if self.left_out > 0 {
+            let left_out = std::mem::take(&mut self.left_out);
+            self.waiting
+                .extend_from_slice(format!("[... {left_out} lines left out: the disk was slow ...]\n").as_bytes());
+        }
+        self.waiting.extend_from_slice(line.as_str().as_bytes());
+        self.waiting.push(b'\n');
+    }
+
+    fn is_busy(&self) -> bool {
+        self.writing.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Starts to write what waits, unless a write is still going on; returns the failure that ended writing, once.
+    fn flush(&mut self) -> Option<Failure> {
+        let outcome = match self.writing.as_mut() {
+            // Not done: look again later.
+            Some(writing) => writing.now_or_never()?,
+            None => {
+                self.write();
+                return None;
+            }
+        };
+        self.writing = None;
+        let failure = self.settle(outcome);
+        self.write();
+        failure
+    }
+
+    fn settle(&mut self, outcome: Result<Result<Appender, Failure>, tokio::task::JoinError>) -> Option<Failure> {
+        let failure = match outcome {
+            Ok(Ok(appender)) => {
+                self.appender = Some(appender);
+                return None;
+            }
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::ActorGone { actor: "transcript".into() },
+        };
+        self.has_failed = true;
+        self.waiting = Vec::new();
+        Some(failure)
+    }
+
+    fn write(&mut self) {
+        if self.waiting.is_empty() || self.has_failed {
+            return;
+        }
+        let lines = std::mem::take(&mut self.waiting);
+        let (appender, path) = (self.appender.take(), self.path.clone());
+        self.writing = Some(self.scope.spawn_blocking(move || {
+            let mut appender = match appender {
+                Some(appender) => appender,
+                None => Appender::open(&path, TRANSCRIPT_MAX)?,
+            };
+            appender.append(&lines)?;
+            Ok(appender)
+        }));
+    }
+
+    /// Writes what waits, as far as the disk keeps up.
+    async fn close(mut self) {
+        let all = async {
+            while let Some(writing) = self.writing.as_mut() {
+                let outcome = writing.await;
+                self.writing = None;
+                if let Some(failure) = self.settle(outcome) {
+                    tracing::warn!(%failure, "transcript not written");
+                }
+                self.write();
+            }
+        };
+        if tokio::time::timeout(CLOSE, all).await.is_err() {
+            tracing::warn!("the end of a transcript was not written: the disk is slow");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(pieces: &[&[u8]]) -> Vec<String> {
+        let mut lines = Lines::default();
+        let mut found: Vec<Vec<u8>> = pieces.iter().flat_map(|piece| lines.take(piece)).collect();
+        found.extend(lines.rest());
+        found.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_are_whole_however_they_arrive() {
+        assert_eq!(cut(&[b"a\nb", b"c\r\n\n", b"d"]), ["a", "bc", "", "d"]);
+        assert_eq!(cut(&[b"10%\r50%", b"\r100%\nx"]), ["100%", "x"]);
+        assert_eq!(cut(&["é\n".as_bytes().split_at(1).0, "é\n".as_bytes().split_at(1).1]), ["é"]);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_between_characters() {
+        let long = "日".repeat(LINE_MAX);
+        let lines = cut(&[long.as_bytes()]);
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.len() <= LINE_MAX));
+        assert_eq!(lines.concat(), long);
+    }
+}

@@ -1,0 +1,304 @@
+//! One conversation with a child: feed its input, read both outputs, keep four deadlines, obey stop and kill, and see
+//! it to its end.
+//!
+//! It must not know what the words mean. Everything happens in one loop of one task: a child that never reads, floods,
+//! stays silent, ignores TERM or leaves its output open to a grandchild meets its deadline there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::capture::{Capture, EVIDENCE_END};
+use super::{Child, Ended};
+use crate::domain::failure::Deadline;
+use crate::domain::run::Limits;
+
+/// How long outputs are read on after the child has ended: a grandchild may hold them open for ever, and what the
+/// child itself wrote is in the pipe already.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// Room for one read: what a pipe holds on Linux.
+const CHUNK: usize = 64 << 10;
+
+/// Least time between two reads of a stream. Bounds the wake-ups that a child can cause (200 a second) however small
+/// its writes are.
+const PACE: Duration = Duration::from_millis(5);
+
+/// A stream that has written this much is a flood, and is read at the slower pace: no real answer is as long.
+const FLOOD: u64 = 8 << 20;
+
+/// Least time between two reads of a flood: 3 MiB a second at most, the rest waits in the child.
+const FLOOD_PACE: Duration = Duration::from_millis(20);
+
+/// Which of a child's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Somebody who hears what a child says as it says it.
+pub trait Listener: Send {
+    /// Takes a piece of output.
+    fn heard(&mut self, stream: Stream, bytes: &[u8]);
+    /// Tells when it wants to be woken next, if at all.
+    fn due(&self) -> Option<Instant>;
+    /// Is called when it is due.
+    fn wake(&mut self);
+}
+
+/// Nobody listens.
+impl Listener for () {
+    fn heard(&mut self, _: Stream, _: &[u8]) {}
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+    fn wake(&mut self) {}
+}
+
+/// Why we cut a child short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Somebody asked for it to stop.
+    Stopped,
+    /// It passed a deadline.
+    Late {
+        /// Which.
+        which: Deadline,
+        /// How long it was, in milliseconds.
+        after_ms: u64,
+    },
+}
+
+/// What a child said, and how it ended.
+#[derive(Debug)]
+pub struct Spoken {
+    /// Its output: the first `stdout_max` bytes and the last 256 KiB.
+    pub stdout: Capture,
+    /// The last `stderr_max` bytes of its error output.
+    pub stderr: Capture,
+    /// Why we cut it short, if we did.
+    pub cut: Option<Cut>,
+    /// How it came to its end.
+    pub ended: Ended,
+    /// From the start of the conversation to the end of the sweep.
+    pub took: Duration,
+}
+
+/// Gives a child its input and listens until it ends, passes a deadline, or is told to stop; nothing of it is left
+/// afterwards. `stop` asks it politely (TERM, then KILL after the grace), `kill` kills it now.
+pub async fn converse(
+    mut child: Child,
+    input: Arc<str>,
+    limits: &Limits,
+    stop: &CancellationToken,
+    kill: &CancellationToken,
+    listener: &mut impl Listener,
+) -> Spoken {
+    let began = Instant::now();
+    let mut out = Ear::new(child.stdout.take(), Capture::new(limits.stdout_max, EVIDENCE_END as u64));
+    let mut err = Ear::new(child.stderr.take(), Capture::new(0, limits.stderr_max));
+    let cut = listen(&mut child, input, limits, (stop, kill), (&mut out, &mut err), listener).await;
+    if kill.is_cancelled() {
+        child.kill();
+    } else {
+        // Whatever the leader left in its group has until the end of the drain to go by itself.
+        child.terminate();
+    }
+    drain(&mut out, &mut err, listener).await;
+    let ended = child.finish().await;
+    Spoken { stdout: out.capture, stderr: err.capture, cut, ended, took: began.elapsed() }
+}
+
+async fn listen(
+    child: &mut Child,
+    input: Arc<str>,
+    limits: &Limits,
+    (stop, kill): (&CancellationToken, &CancellationToken),
+    (out, err): (&mut Ear<ChildStdout>, &mut Ear<ChildStderr>),
+    listener: &mut impl Listener,
+) -> Option<Cut> {
+    let mut feed = feed(child.stdin.take(), input);
+    let mut is_fed = false;
+    let mut clock = Clock::new(limits);
+    let mut cut = None;
+    loop {
+        let (next, which) = clock.next();
+        let due = listener.due();
+        tokio::select! {
+            biased;
+            () = kill.cancelled() => return cut.or(Some(Cut::Stopped)),
+            () = stop.cancelled(), if cut.is_none() => {
+                cut = Some(Cut::Stopped);
+                child.terminate();
+                clock.stopping();
+            }
+            _ = child.ended() => return cut,
+            () = &mut feed, if !is_fed => {
+                is_fed = true;
+                clock.fed();
+            }
+            length = out.hear(), if out.is_open() => {
+                if length > 0 {
+                    listener.heard(Stream::Out, out.take(length));
+                    clock.heard();
+                }
+            }
+            length = err.hear(), if err.is_open() => {
+                if length > 0 {
+                    listener.heard(Stream::Err, err.take(length));
+                    clock.heard();
+                }
+            }
+            () = sleep_until(due.unwrap_or(next)), if due.is_some() => listener.wake(),
+            () = sleep_until(next) => match which {
+                // The grace is over.
+                None => return cut,
+                Some((which, after_ms)) => {
+                    cut = Some(Cut::Late { which, after_ms });
+                    child.terminate();
+                    clock.stopping();
+                }
+            }
+        }
+    }
+}
+
+/// Writes the whole input and closes it. A child that closes its input early has taken what it wants.
+fn feed(stdin: Option<ChildStdin>, input: Arc<str>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let Some(mut stdin) = stdin {
+            // EPIPE is the child's choice, and its exit says more.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+    })
+}
+
+/// Reads what is left, until both streams end or [`DRAIN`] has passed.
+async fn drain(out: &mut Ear<ChildStdout>, err: &mut Ear<ChildStderr>, listener: &mut impl Listener) {
+    let end = Instant::now() + DRAIN;
+    while out.is_open() || err.is_open() {
+        tokio::select! {
+            biased;
+            () = sleep_until(end) => return,
+            length = out.hear(), if out.is_open() => listener.heard(Stream::Out, out.take(length)),
+            length = err.hear(), if err.is_open() => listener.heard(Stream::Err, err.take(length)),
+        }
+    }
+}
+
+/// One output of a child, read at a bounded pace.
+struct Ear<R> {
+    stream: Option<R>,
+    room: Vec<u8>,
+    ready: Instant,
+    capture: Capture,
+}
+
+impl<R: AsyncRead + Unpin> Ear<R> {
+    fn new(stream: Option<R>, capture: Capture) -> Self {
+        Self { stream, room: vec![0; CHUNK], ready: Instant::now(), capture }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Waits for the next piece and returns its length, 0 at the end. Nothing is lost when it is dropped half-way.
+    async fn hear(&mut self) -> usize {
+        let Some(stream) = &mut self.stream else { return 0 };
+        sleep_until(self.ready).await;
+        let length = stream.read(&mut self.room).await.unwrap_or(0);
+        if length == 0 {
+            self.stream = None;
+        }
+        self.ready = Instant::now() + if self.capture.bytes() < FLOOD { PACE } else { FLOOD_PACE };
+        length
+    }
+
+    fn take(&mut self, length: usize) -> &[u8] {
+        let piece = &self.room[..length];
+        self.capture.take(piece);
+        piece
+    }
+}
+
+/// Which deadline runs.
+struct Clock<'a> {
+    limits: &'a Limits,
+    total: Instant,
+    phase: Phase,
+    has_spoken: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// It takes its input.
+    Feeding { until: Instant },
+    /// It has its input and has not said anything.
+    Waiting { until: Instant },
+    /// It has spoken.
+    Speaking { until: Instant },
+    /// It was told to stop.
+    Stopping { until: Instant },
+}
+
+impl<'a> Clock<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        let phase = Phase::Feeding { until: from_now(limits.start_ms) };
+        Self { limits, total: from_now(limits.total_ms), phase, has_spoken: false }
+    }
+
+    fn fed(&mut self) {
+        if let Phase::Feeding { .. } = self.phase {
+            self.phase = if self.has_spoken {
+                Phase::Speaking { until: from_now(self.limits.idle_ms) }
+            } else {
+                Phase::Waiting { until: from_now(self.limits.first_event_ms) }
+            };
+        }
+    }
+
+    fn heard(&mut self) {
+        self.has_spoken = true;
+        match self.phase {
+            Phase::Waiting { .. } | Phase::Speaking { .. } => {
+                self.phase = Phase::Speaking { until: from_now(self.limits.idle_ms) };
+            }
+            Phase::Feeding { .. } | Phase::Stopping { .. } => {}
+        }
+    }
+
+    fn stopping(&mut self) {
+        self.phase = Phase::Stopping { until: from_now(self.limits.kill_grace_ms) };
+    }
+
+    /// Returns when the next deadline is and which it is; `None` for the end of the grace.
+    fn next(&self) -> (Instant, Option<(Deadline, u64)>) {
+        let (until, which) = match self.phase {
+            Phase::Stopping { until } => return (until, None),
+            Phase::Feeding { until } => (until, (Deadline::Start, self.limits.start_ms)),
+            Phase::Waiting { until } => (until, (Deadline::FirstEvent, self.limits.first_event_ms)),
+            Phase::Speaking { until } => (until, (Deadline::Idle, self.limits.idle_ms)),
+        };
+        if self.total <= until {
+            (self.total, Some((Deadline::Total, self.limits.total_ms)))
+        } else {
+            (until, Some(which))
+        }
+    }
+}
+
+fn from_now(ms: u64) -> Instant {
+    // A limit so long that it cannot be added is no limit; tokio's timers end after two years anyway.
+    const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
+    Instant::now() + Duration::from_millis(ms).min(NEVER)
+}

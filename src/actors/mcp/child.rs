@@ -1,0 +1,263 @@
+//! One server's process: its last words and its end.
+//!
+//! It must not know MCP. Starting, the group, the tag and the sweep are [`process`](crate::actors::agents::process)'s;
+//! here is when: a server whose leader has died, whose end is ordered or whose scope has ended leaves nothing behind,
+//! also not a grandchild that holds stdout or ignores TERM.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::wire::{Connector, Wire};
+use crate::actors::Scope;
+use crate::actors::agents::process::{Child, Children, Ended, Program, Tag};
+use crate::domain::failure::Failure;
+use crate::domain::safe::Safe;
+use crate::domain::server::ServerSpec;
+
+/// What a dead server's pipe may still hold is read for this long before its group is killed and calls fail.
+const DRAIN: Duration = Duration::from_millis(50);
+
+/// Lines of stderr that are kept for the servers view.
+const WORDS: usize = 40;
+/// Bytes kept of one such line: what a screen can show.
+const WORD_MAX: usize = 400;
+
+/// Our own variables that a server sees: what it needs to find its runtime, its files and its language. Keys and
+/// tokens are not among them; a server that needs one gets it from its `env` in the config.
+const PASSED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TMPDIR", "XDG_*"];
+
+/// Starts servers as children of this program.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    children: Children,
+    run: String,
+}
+
+impl Processes {
+    /// Makes the connector; `run` tags the servers (with their names), so that no two living connectors of one program
+    /// may have the same.
+    pub fn new(children: Children, run: impl Into<String>) -> Self {
+        Self { children, run: run.into() }
+    }
+}
+
+impl Connector for Processes {
+    fn connect(&self, scope: &Scope, server: &ServerSpec) -> Result<Wire, Failure> {
+        let refuse = |why: String| Failure::Server { server: server.name.clone(), why };
+        let mut command = vec![server.command.clone()];
+        command.extend(server.args.iter().cloned());
+        let program = Program {
+            command,
+            env: server.env.clone(),
+            env_pass: PASSED.iter().map(|name| (*name).to_owned()).collect(),
+            cwd: PathBuf::from(&server.cwd),
+            tag: Tag { run: self.run.clone(), seat: server.name.clone() },
+        };
+        let mut child = self.children.start(&program).map_err(|error| refuse(error.to_string()))?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(refuse("its pipes are missing".into()));
+        };
+        let life = Life::of_process(scope);
+        scope.spawn(listen(stderr, life.clone()));
+        scope.spawn(live(child, life.clone()));
+        Ok(Wire { reading: Box::new(stdout), writing: Box::new(stdin), life })
+    }
+}
+
+/// The life of one server; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Life {
+    is_process: bool,
+    words: Arc<Words>,
+    end: Arc<End>,
+}
+
+#[derive(Debug, Default)]
+struct End {
+    /// The end is ordered, with this grace between TERM and KILL.
+    grace: OnceLock<Duration>,
+    ordered: CancellationToken,
+    /// Without any grace.
+    kill: CancellationToken,
+    /// How the leader ended, in words.
+    how: OnceLock<String>,
+    /// Processes left after the sweep.
+    survivors: OnceLock<u32>,
+    /// All of it is over.
+    gone: CancellationToken,
+}
+
+impl Life {
+    /// Makes the life of a process that dies with its scope.
+    fn of_process(scope: &Scope) -> Self {
+        let end = End { kill: scope.cancel.child_token(), ..End::default() };
+        Self { is_process: true, words: Arc::default(), end: Arc::new(end) }
+    }
+
+    /// Makes the life of a server that is no process (a pipe within this process): it is gone as soon as its end is
+    /// ordered.
+    pub fn without_process() -> Self {
+        Self { is_process: false, words: Arc::default(), end: Arc::default() }
+    }
+
+    /// Orders the end: TERM to the group, `grace` for its leader, KILL. The first order's grace counts.
+    pub(super) fn stop(&self, grace: Duration) {
+        // A second order changes nothing but by kill.
+        let _ = self.end.grace.set(grace);
+        self.end.ordered.cancel();
+        self.end_without_process();
+    }
+
+    /// Ends the whole group now.
+    pub(super) fn kill(&self) {
+        self.end.kill.cancel();
+        self.end_without_process();
+    }
+
+    fn end_without_process(&self) {
+        if !self.is_process {
+            self.end.gone.cancel();
+        }
+    }
+
+    /// Waits until the leader has ended and everything of it was killed and swept.
+    pub async fn gone(&self) {
+        self.end.gone.cancelled().await;
+    }
+
+    /// Tells whether the leader has ended and everything of it was killed and swept.
+    pub(super) fn is_gone(&self) -> bool {
+        self.end.gone.is_cancelled()
+    }
+
+    /// Returns how many processes are left: those that the sweep could not end, or one while it has not come that far.
+    pub(super) fn survivors(&self) -> u32 {
+        if self.is_process { self.end.survivors.get().copied().unwrap_or(1) } else { 0 }
+    }
+
+    /// Returns how the leader ended, if it has.
+    pub(super) fn how(&self) -> Option<&str> {
+        self.end.how.get().map(String::as_str)
+    }
+
+    /// Returns the latest lines of stderr.
+    pub(super) fn words(&self) -> Vec<Safe> {
+        self.words.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| shown(line)).collect()
+    }
+
+    /// Returns the last line of stderr that is not blank.
+    pub(super) fn last_word(&self) -> Option<Safe> {
+        let lines = self.words.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().rev().find(|line| !line.trim_ascii().is_empty()).map(|line| shown(line))
+    }
+
+    /// Waits until something was written to stderr since the last call.
+    pub(super) async fn spoke(&self) {
+        self.words.changed.notified().await;
+    }
+}
+
+fn shown(line: &[u8]) -> Safe {
+    Safe::line(String::from_utf8_lossy(line).trim_end())
+}
+
+/// The last lines of stderr, as bytes: they are cleaned when they are shown, so that a flood costs little.
+#[derive(Debug, Default)]
+struct Words {
+    lines: Mutex<VecDeque<Vec<u8>>>,
+    changed: Notify,
+}
+
+impl Words {
+    /// Adds a chunk; the last line is continued until its line break comes.
+    fn add(&self, chunk: &[u8]) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, part) in chunk.split(|byte| *byte == b'\n').enumerate() {
+            if i > 0 || lines.is_empty() {
+                if lines.len() == WORDS {
+                    lines.pop_front();
+                }
+                lines.push_back(Vec::new());
+            }
+            if let Some(line) = lines.back_mut() {
+                let room = WORD_MAX.saturating_sub(line.len());
+                line.extend_from_slice(&part[..part.len().min(room)]);
+            }
+        }
+        drop(lines);
+        self.changed.notify_one();
+    }
+}
+
+/// Reads stderr until it ends, or until the group is gone (a process that left the group may hold the pipe for ever).
+async fn listen(mut stderr: impl AsyncRead + Unpin, life: Life) {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        tokio::select! {
+            read = stderr.read(&mut buffer) => match read {
+                Ok(n @ 1..) => life.words.add(&buffer[..n]),
+                Ok(0) | Err(_) => return,
+            },
+            () = life.gone() => return,
+        }
+    }
+}
+
+/// Stays with the process until it has ended, by itself or by order, and leaves nothing of it behind.
+async fn live(mut child: Child, life: Life) {
+    let end = &life.end;
+    let ended = tokio::select! {
+        biased;
+        exit = child.ended() => {
+            // Set once more at the end, which then changes nothing.
+            let _ = end.how.set(exit.to_string());
+            tokio::select! {
+                () = tokio::time::sleep(DRAIN) => {}
+                () = end.ordered.cancelled() => {}
+                () = end.kill.cancelled() => {}
+            }
+            child.finish().await
+        }
+        () = end.kill.cancelled() => child.finish().await,
+        () = end.ordered.cancelled() => {
+            child.stop(end.grace.get().copied().unwrap_or_default(), &end.kill).await
+        }
+    };
+    let Ended { exit, survivors } = ended;
+    let _ = end.how.set(exit.map_or_else(|| "it does not die".to_owned(), |exit| exit.to_string()));
+    let _ = end.survivors.set(survivors);
+    end.gone.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_are_bounded_in_both_directions() {
+        let words = Words::default();
+        words.add("x".repeat(100_000).as_bytes());
+        for n in 0..10_000 {
+            words.add(format!("\nline {n}").as_bytes());
+        }
+        let lines = words.lines.lock().unwrap();
+        assert_eq!(lines.len(), WORDS);
+        assert_eq!(lines.back().unwrap(), b"line 9999");
+        assert!(lines.iter().all(|line| line.len() <= WORD_MAX));
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces_and_is_made_harmless() {
+        let life = Life::without_process();
+        life.words.add(b"warn");
+        life.words.add(b"ing \x1b[2J\r\n  \n");
+        assert_eq!(life.last_word(), Some(Safe::line("warning \u{1b}[2J")));
+    }
+}
