@@ -153,7 +153,7 @@ fn by<'j>(
     if cited_all.is_empty() {
         line.push(dim("no citation"));
         let (word, ink) = host(bare);
-        out.push(Reason { left: line, right: vec![piece(word, ink)] });
+        out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)] });
     }
     for (at, (citation, found)) in cited_all.into_iter().enumerate() {
         if at > 0 {
