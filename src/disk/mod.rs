@@ -13,6 +13,7 @@ pub mod files;
 pub mod lines;
 pub mod lock;
 pub mod proc;
+pub mod scratch;
 pub mod store;
 pub mod text;
 #[cfg(test)]
