@@ -256,7 +256,7 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
     if !case.question.provisional {
         let artifacts: BTreeMap<AgentName, Artifact> =
             case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
-        let inputs = DocumentInputs { spec: &preparation.spec, panel: &panel, verdict: &verdict, artifacts: &artifacts };
+        let inputs = DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel: &panel, verdict: &verdict, artifacts: &artifacts };
         documents.extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
         let text = serde_json::to_string_pretty(&verdict)
             .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
