@@ -1,2 +1,7 @@
-//! To be written.
+//! The command line: clap commands, and results as text and JSON.
+//!
+//! It must not know how work is done: it asks the shell.
+
+pub mod decide;
+pub mod plain;
 pub mod play;

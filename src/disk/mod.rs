@@ -1,3 +1,4 @@
 //! To be written.
 pub mod lines;
 pub mod proc;
+pub mod text;

@@ -1,1 +1,5 @@
-//! To be written.
+//! Dicast as a server of others: the embedded memory server.
+//!
+//! It must not know actors, the screen or the shell.
+
+pub mod memory;

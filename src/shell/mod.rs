@@ -1,1 +1,187 @@
-//! To be written.
+//! The nerves: one loop that joins terminal, brain, face and hands.
+//!
+//! The loop runs on the calling thread, outside the tokio runtime. It parks until a key, an answer, a fact or the next
+//! animation tick; takes what is there; lets `update` decide; hands the effects to the actors; draws if anything
+//! changed. A headless program runs the same loop with a [`Face`] that prints lines.
+
+pub mod dispatch;
+pub mod face;
+pub mod hands;
+pub mod inbox;
+pub mod input;
+pub mod recorder;
+pub mod shutdown;
+pub mod terminal;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use self::dispatch::Dispatch;
+use self::face::Face;
+use self::inbox::Inbox;
+use self::recorder::Recorder;
+use self::shutdown::Pulse;
+use crate::actors::Waker;
+use crate::app::effect::Effect;
+use crate::app::model::Model;
+use crate::app::msg::{Msg, Request};
+use crate::app::update::update;
+use crate::domain::moment::Moment;
+
+/// Shortest time between two frames that data cause. A key's frame is drawn at once.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Time between two frames of a spinner: ten a second look alive, and cost under one per cent of a core.
+const ANIMATION: u64 = 100;
+
+/// A turn that takes longer is logged with its messages: the screen would stutter.
+const SLOW_TURN: Duration = Duration::from_millis(8);
+
+/// The clock of the program: one reading of the wall clock, then only the monotonic one.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    wall: u64,
+    start: Instant,
+}
+
+impl Clock {
+    /// Reads the wall clock once.
+    pub fn start() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { wall: u64::try_from(since.as_millis()).unwrap_or(u64::MAX), start: Instant::now() }
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> Moment {
+        Moment(self.wall.saturating_add(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Everything that the loop joins.
+#[derive(Debug)]
+pub struct Shell<F> {
+    /// The state.
+    pub model: Model,
+    /// What shows it.
+    pub face: F,
+    /// What reaches the brain.
+    pub inbox: Inbox,
+    /// What does its bidding.
+    pub dispatch: Dispatch,
+    /// What wakes the loop.
+    pub waker: Waker,
+    /// The clock.
+    pub clock: Clock,
+    /// Remembers, for bug reports.
+    pub recorder: Recorder,
+    /// Tells the signal task that the loop lives.
+    pub pulse: Pulse,
+}
+
+impl<F: Face> Shell<F> {
+    /// Runs until the brain quits; returns the exit code.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written any more.
+    pub fn run(mut self, requests: Vec<Request>) -> std::io::Result<u8> {
+        let mut dirty = self.face.is_drawn();
+        let mut drawn = Drawn { at: Instant::now(), frame: 0 };
+        let mut first: Vec<Msg> = requests.into_iter().map(Msg::Asked).collect();
+        loop {
+            if first.is_empty() {
+                self.park(dirty, &drawn);
+            }
+            let began = Instant::now();
+            self.pulse.beat();
+            let now = self.clock.now();
+            let mut drained = self.inbox.drain();
+            drained.messages.splice(0..0, first.drain(..));
+            dirty |= !drained.messages.is_empty();
+            drained.messages.insert(0, Msg::Tick(now));
+            if drained.edited {
+                self.face.lend(false, self.model.size);
+            }
+            let count = drained.messages.len();
+            if let Some(exit) = self.turn(drained.messages, &mut dirty) {
+                self.face.end(&self.model)?;
+                return Ok(exit);
+            }
+            dirty |= self.model.is_animated() && now.0 / ANIMATION != drawn.frame;
+            let worked = began.elapsed();
+            if self.face.is_drawn() && dirty && (drained.has_key || drawn.at.elapsed() >= FRAME) {
+                self.face.draw(&self.model)?;
+                drawn = Drawn { at: Instant::now(), frame: now.0 / ANIMATION };
+                dirty = false;
+                if drained.has_key {
+                    let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    update(&mut self.model, Msg::KeyPainted(us));
+                }
+            }
+            if worked > SLOW_TURN {
+                tracing::warn!(?worked, messages = count, "a turn was slow");
+            }
+            if drained.more {
+                self.waker.wake();
+            }
+        }
+    }
+
+    /// Handles messages and performs their effects; returns the exit code when the brain quits.
+    fn turn(&mut self, messages: Vec<Msg>, dirty: &mut bool) -> Option<u8> {
+        let mut quit = None;
+        for message in messages {
+            self.recorder.record(&message);
+            if let Msg::Input(crate::app::msg::Input::Resized(columns, rows)) = message {
+                self.face.resized(columns, rows);
+            }
+            for effect in update(&mut self.model, message) {
+                *dirty = true;
+                match effect {
+                    Effect::Quit(exit) => quit = Some(exit),
+                    Effect::Emit(event) => self.face.tell(&event),
+                    Effect::DumpRecording => self.dispatch.dump(self.recorder.dump(&self.model), &mut self.inbox),
+                    Effect::OpenEditor { path, line } => {
+                        self.face.lend(true, self.model.size);
+                        self.dispatch.edit(&path, line, &mut self.inbox);
+                    }
+                    Effect::Copy(text) => self.face.copy(&text),
+                    effect => self.dispatch.perform(effect, &self.model, &mut self.inbox),
+                }
+            }
+        }
+        quit
+    }
+
+    /// Parks until something happens or something is due.
+    fn park(&self, dirty: bool, drawn: &Drawn) {
+        if self.waker.take() {
+            return;
+        }
+        let now = self.clock.now();
+        let mut due: Option<Duration> = None;
+        let mut by = |wait: Duration| due = Some(due.map_or(wait, |due: Duration| due.min(wait)));
+        if self.face.is_drawn() {
+            if dirty {
+                by(FRAME.saturating_sub(drawn.at.elapsed()));
+            }
+            if self.model.is_animated() {
+                by(Duration::from_millis(ANIMATION - now.0 % ANIMATION));
+            }
+        }
+        if let Some(alarm) = self.model.next_alarm() {
+            by(Duration::from_millis(alarm.since(now)));
+        }
+        match due {
+            Some(wait) => std::thread::park_timeout(wait),
+            None => std::thread::park(),
+        }
+        // Consumed here, before the inbox is read: a wake that comes later makes the next turn.
+        self.waker.take();
+    }
+}
+
+/// The last frame.
+#[derive(Debug)]
+struct Drawn {
+    at: Instant,
+    frame: u64,
+}

@@ -1,1 +1,297 @@
-//! To be written.
+//! MCP servers: every connection, from start to end. Others ask by message; nothing waits for a server.
+//!
+//! ```text
+//! Handle ─▶ run ─▶ a task per call ─▶ Server (state, book) ◀─ Keeper (one task per server) ─▶ Session ─▶ rmcp
+//!                                                                        └─▶ Connector ─▶ Life (process, group)
+//! ```
+//!
+//! It must not know what the tools mean, except in [`memory`], and not who looks at the states that it tells.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::lanes::Lanes;
+use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::retry;
+use crate::domain::safe::Safe;
+use crate::domain::server::{ServerSpec, Status};
+
+mod child;
+mod keeper;
+pub mod memory;
+mod session;
+mod wire;
+
+pub use child::{Life, Processes};
+use keeper::{Keeper, Server, Stop};
+use session::Trouble;
+pub use wire::{Connector, LINE_MAX, Reading, Wire, Writing};
+
+const NAME: &str = "mcp";
+
+/// After the grace and KILL, what stopping may still take until it answers. With the grace of 20 ms that quitting
+/// gives, the whole stays under 50 ms.
+const STOP_SLACK: Duration = Duration::from_millis(25);
+
+/// Reads the shell's clock.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// One call of a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The server's name in the config.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// Its arguments, a JSON object or null.
+    pub args: Value,
+    /// How long the caller waits in all, in milliseconds: a cold start, every try and the waits between them.
+    pub patience_ms: u64,
+    /// Whether asking twice does no harm; only then it is tried again.
+    pub is_idempotent: bool,
+}
+
+/// Asks servers; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::Sender<Command>,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+enum Command {
+    Call { ask: Ask, token: CancellationToken, promise: Promise<Value> },
+    Store { server: String, entry: memory::Entry, patience_ms: u64, token: CancellationToken, promise: Promise<()> },
+    Gather { query: memory::Query, token: CancellationToken, promise: Promise<Vec<memory::MemoryEntry>> },
+    Restart { server: String, promise: Promise<()> },
+    Statuses { promise: Promise<Vec<Status>> },
+    Words { server: String, promise: Promise<Vec<Safe>> },
+    Stop { grace: Duration, promise: Promise<u32> },
+}
+
+impl Handle {
+    /// Calls a tool. A server that starts is waited for with the caller's patience; one that is gone for good answers
+    /// at once. When `token` is cancelled the answer is [`Failure::Cancelled`], and the server is told with
+    /// `notifications/cancelled`.
+    pub fn call(&self, ask: Ask, token: CancellationToken) -> Reply<Value> {
+        self.post(|promise| Command::Call { ask, token, promise })
+    }
+
+    /// Starts a server anew, whatever its state; answers as soon as the order is given.
+    pub fn restart(&self, server: impl Into<String>) -> Reply<()> {
+        let server = server.into();
+        self.post(|promise| Command::Restart { server, promise })
+    }
+
+    /// Returns the states of all servers, by name.
+    pub fn statuses(&self) -> Reply<Vec<Status>> {
+        self.post(|promise| Command::Statuses { promise })
+    }
+
+    /// Returns the latest lines that a server wrote to stderr.
+    pub fn words(&self, server: impl Into<String>) -> Reply<Vec<Safe>> {
+        let server = server.into();
+        self.post(|promise| Command::Words { server, promise })
+    }
+
+    /// Ends all servers together (end of input and TERM, `grace`, KILL) and answers how many of their groups still
+    /// have a member: 0 unless something is very wrong. The actor takes no calls afterwards.
+    pub fn stop(&self, grace: Duration) -> Reply<u32> {
+        self.post(|promise| Command::Stop { grace, promise })
+    }
+
+    fn post<T>(&self, command: impl FnOnce(Promise<T>) -> Command) -> Reply<T> {
+        post(NAME, &self.mailbox, &self.waker, command)
+    }
+}
+
+/// Starts all servers in parallel and returns at once.
+pub fn spawn(
+    scope: &Scope,
+    lanes: &Lanes,
+    clock: &Clock,
+    connector: &Arc<dyn Connector>,
+    specs: Vec<ServerSpec>,
+) -> Handle {
+    let (mailbox, commands) = mpsc::channel(MAILBOX);
+    let stop = Stop { asked: scope.cancel.child_token(), grace: Arc::default() };
+    let mut servers = BTreeMap::new();
+    for spec in specs {
+        let server = Arc::new(Server::new(spec, clock));
+        servers.insert(server.spec.name.clone(), Arc::clone(&server));
+        let keeper = Keeper {
+            scope: scope.clone(),
+            server,
+            connector: Arc::clone(connector),
+            lanes: lanes.clone(),
+            clock: Arc::clone(clock),
+            stop: stop.clone(),
+        };
+        scope.spawn(keeper.keep());
+    }
+    let actor = Actor { scope: scope.clone(), servers: Arc::new(servers), clock: Arc::clone(clock), stop };
+    scope.spawn(actor.run(commands));
+    Handle { mailbox, waker: scope.waker().clone() }
+}
+
+struct Actor {
+    scope: Scope,
+    servers: Arc<BTreeMap<String, Arc<Server>>>,
+    clock: Clock,
+    stop: Stop,
+}
+
+impl Actor {
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let mut seed = 0_u64;
+        loop {
+            let command = tokio::select! {
+                command = commands.recv() => command,
+                () = self.scope.cancel.cancelled() => return,
+            };
+            let Some(command) = command else { return };
+            seed = seed.wrapping_add(1);
+            self.take(command, seed);
+        }
+    }
+
+    fn take(&self, command: Command, seed: u64) {
+        let clock = Arc::clone(&self.clock);
+        match command {
+            Command::Call { ask, token, promise } => {
+                let server = self.server(&ask.server);
+                let patience = Duration::from_millis(ask.patience_ms);
+                self.scope.answer(token, promise, async move {
+                    Caller::new(server?, clock, seed).ask(&ask.tool, &ask.args, patience, ask.is_idempotent).await
+                });
+            }
+            Command::Store { server, entry, patience_ms, token, promise } => {
+                let server = self.server(&server);
+                self.scope.answer(token, promise, async move {
+                    memory::store(&Caller::new(server?, clock, seed), entry, patience_ms).await
+                });
+            }
+            Command::Gather { query, token, promise } => {
+                let server = self.server(&query.server);
+                self.scope.answer(token, promise, async move {
+                    memory::gather(&Caller::new(server?, clock, seed), query).await
+                });
+            }
+            Command::Restart { server, promise } => {
+                promise.keep(self.server(&server).map(|server| server.order_restart()));
+            }
+            Command::Statuses { promise } => {
+                promise.keep(Ok(self.servers.values().map(|server| server.status()).collect()));
+            }
+            Command::Words { server, promise } => promise.keep(self.server(&server).map(|server| server.words())),
+            Command::Stop { grace, promise } => {
+                // A second stop does not change the grace of the first.
+                let _ = self.stop.grace.set(grace);
+                self.stop.asked.cancel();
+                let servers: Vec<_> = self.servers.values().cloned().collect();
+                self.scope.spawn(async move { promise.keep(Ok(stopped(&servers, grace + STOP_SLACK).await)) });
+            }
+        }
+    }
+
+    fn server(&self, name: &str) -> Result<Arc<Server>, Failure> {
+        self.servers.get(name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = self.servers.keys().map(String::as_str).collect();
+            Failure::Server { server: name.to_owned(), why: format!("not in the config (there: {})", known.join(", ")) }
+        })
+    }
+}
+
+/// Waits for all keepers, at most `limit` in all, and counts the groups that still have a member.
+async fn stopped(servers: &[Arc<Server>], limit: Duration) -> u32 {
+    let all = async {
+        for server in servers {
+            server.ended().await;
+        }
+    };
+    if tokio::time::timeout(limit, all).await.is_err() {
+        tracing::warn!("not every server ended in time");
+    }
+    u32::try_from(servers.iter().filter(|server| server.is_left()).count()).unwrap_or(u32::MAX)
+}
+
+/// Asks one server on behalf of one request.
+struct Caller {
+    server: Arc<Server>,
+    clock: Clock,
+    seed: u64,
+}
+
+impl Caller {
+    fn new(server: Arc<Server>, clock: Clock, seed: u64) -> Self {
+        Self { server, clock, seed }
+    }
+
+    /// Calls a tool until it answers, refuses, or the patience ends.
+    async fn ask(&self, tool: &str, args: &Value, patience: Duration, is_idempotent: bool) -> Result<Value, Failure> {
+        let end = Instant::now() + patience;
+        let mut failed = 0;
+        loop {
+            let failure = match self.try_once(tool, args, end).await {
+                Ok(value) => return Ok(value),
+                Err(Tried::Final(failure)) => return Err(failure),
+                Err(Tried::Passing(failure)) => failure,
+            };
+            failed += 1;
+            let left = millis(end.saturating_duration_since(Instant::now()));
+            let wait = retry::IDEMPOTENT_CALL.wait(failed, left, self.seed);
+            let Some(wait) = wait.filter(|_| is_idempotent) else { return Err(failure) };
+            tracing::debug!(server = self.server.spec.name, tool, failed, wait, %failure, "asking again");
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+    }
+
+    async fn try_once(&self, tool: &str, args: &Value, end: Instant) -> Result<Value, Tried> {
+        let name = &self.server.spec.name;
+        let begun = Instant::now();
+        let patience = end.saturating_duration_since(begun);
+        let late = |what: String, limit: Duration| Failure::Timeout { what, after_ms: millis(limit) };
+        let session = match tokio::time::timeout(patience, self.server.ready()).await {
+            Ok(session) => session.map_err(Tried::Final)?,
+            Err(_) => return Err(Tried::Final(late(format!("the start of MCP server {name}"), patience))),
+        };
+        let begun = Instant::now();
+        let limit = end.saturating_duration_since(begun).min(Duration::from_millis(self.server.spec.tool_ms));
+        let answer = session.call(tool, args, limit).await;
+        self.server.note_try(&session, begun.elapsed(), answer.as_ref().err(), &self.clock);
+        let trouble = match answer {
+            Ok(value) => return Ok(value),
+            Err(trouble) => trouble,
+        };
+        Err(match trouble {
+            Trouble::Refused(why) => Tried::Final(self.server.failure(format!("{tool}: {why}"))),
+            Trouble::Late => Tried::Passing(late(format!("{tool} of MCP server {name}"), limit)),
+            Trouble::Stuck => {
+                // Nothing reaches it any more, not even a cancel: end it, so that its keeper starts a new one.
+                session.kill();
+                Tried::Passing(late(format!("{tool} of MCP server {name}, which stopped reading,"), limit))
+            }
+            Trouble::Lost(why) => Tried::Passing(self.server.failure(why)),
+        })
+    }
+}
+
+/// How one try failed.
+enum Tried {
+    /// Asking again may help.
+    Passing(Failure),
+    /// It would not.
+    Final(Failure),
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -51,9 +51,7 @@ pub(super) fn strip_controls(text: &str) -> Cow<'_, str> {
                 chars.next_if(|c| ('\u{40}'..='\u{7e}').contains(c));
             }
             // OSC, DCS, SOS, PM, APC: a text up to BEL or ESC. A line break ends it too: it was never closed.
-            Some(']' | 'P' | 'X' | '^' | '_') => {
-                while chars.next_if(|c| !c.is_control()).is_some() {}
-            }
+            Some(']' | 'P' | 'X' | '^' | '_') => while chars.next_if(|c| !c.is_control()).is_some() {},
             // A two- or three-character sequence, such as a choice of character set.
             Some('(' | ')' | '#' | ' ') => {
                 chars.next_if(char::is_ascii_alphanumeric);

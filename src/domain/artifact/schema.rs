@@ -133,8 +133,7 @@ fn alternative(out: &mut String, form: &Value) {
 
 fn table(out: &mut String, schema: &Value) {
     let Some(properties) = schema["properties"].as_object() else { return };
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     out.push_str("| field | type | required | meaning |\n|---|---|---|---|\n");
     for (name, field) in properties {
         let needed = if required.contains(&name.as_str()) { "yes" } else { "" };

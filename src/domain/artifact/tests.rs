@@ -39,7 +39,10 @@ fn the_ladder_finds_the_artifact_wherever_agents_put_it() {
         ("in colours", format!("\u{1b}[32m{json}\u{1b}[0m\u{1b}]0;title\u{7}")),
         ("in a fence", format!("Here it is:\n\n```json\n{pretty}\n```\nDone.")),
         ("in a fence that is never closed", format!("Here:\n```json\n{pretty}\n")),
-        ("in prose with quotes and braces", format!("I don't \"think {{so\nlet x = {{ 1 }};\n{json} and that is \"it\".")),
+        (
+            "in prose with quotes and braces",
+            format!("I don't \"think {{so\nlet x = {{ 1 }};\n{json} and that is \"it\"."),
+        ),
         ("after another object", format!("{{\"type\":\"log\"}}\n{json}\n{{\"type\":\"end\"}}")),
         ("inside a wrapper", format!("{{\"type\":\"result\",\"answer\":{json},\"turns\":3}}")),
         ("after one that is wrong", format!("{broken}\n{json}")),
@@ -101,7 +104,10 @@ fn a_reason_names_the_field() {
     contains(why(&|v| v["risks"] = json!([{"risk": "r", "severity": "huge"}])), "risks[0].severity: unknown variant");
     contains(why(&|v| v["stage"] = json!("tasks")), "stage: this is an answer for tasks, plan was asked");
     contains(why(&|v| v["answers"] = json!([])), "answers: not answered: D-001, D-002");
-    contains(why(&|v| v["answers"][1]["topic"] = json!("D-003")), "answers[1].topic: the agenda has no topic \"D-003\"");
+    contains(
+        why(&|v| v["answers"][1]["topic"] = json!("D-003")),
+        "answers[1].topic: the agenda has no topic \"D-003\"",
+    );
     contains(why(&|v| v["answers"][1] = v["answers"][0].clone()), "D-001 is answered twice");
     contains(why(&|v| v["answers"][0]["abstain"] = json!(true)), "answers[0]: D-001 has a value and abstains");
     contains(why(&|v| v["answers"][0]["value"] = json!(" ")), "answers[0]: D-001 needs a value");
@@ -142,14 +148,18 @@ fn every_stage_reads_its_own_body_and_missing_lists_are_empty() {
     assert_eq!(body.outcome().unwrap().0, Outcome::Fail("NO-GO"));
     let body = read(Stage::Unlock, json!({"decision": "APPROVED"}));
     assert_eq!(body.outcome().unwrap().0, Outcome::Pass("APPROVED"));
-    assert_eq!(parse(Stage::Unlock, r#"{"schema":"dicast.artifact/1","stage":"unlock"}"#).unwrap_err().why.split(" at").next(), Some("missing field `decision`"));
+    assert_eq!(
+        parse(Stage::Unlock, r#"{"schema":"dicast.artifact/1","stage":"unlock"}"#).unwrap_err().why.split(" at").next(),
+        Some("missing field `decision`")
+    );
 }
 
 #[test]
 fn claims_and_scalars_are_read_as_written() {
     let mut value = plan();
     value["answers"][0]["value"] = json!(true);
-    value["claims"] = json!([{"kind": "file_change", "subject": "a", "predicate": "touched", "value": 7, "polarity": -1}]);
+    value["claims"] =
+        json!([{"kind": "file_change", "subject": "a", "predicate": "touched", "value": 7, "polarity": -1}]);
     let artifact = validate(&expect(Stage::Plan, &["D-001", "D-002"]), &value.to_string()).unwrap();
     assert_eq!(artifact.answers[0].value, Some(Scalar("yes".into())));
     let stated = &artifact.claims[0];

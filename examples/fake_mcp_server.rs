@@ -1,0 +1,244 @@
+//! A FAKE MCP server for tests: JSON-RPC by hand over stdio, with faults on flags. Never a part of the program.
+//!
+//! Tools: `echo {text}`, `fail {text}`, `sleep {ms}`, and `store_memory`, `get`, `search`, `delete`, `stats` over a map
+//! in memory. Flags:
+//!
+//! | flag | fault |
+//! |---|---|
+//! | `--start-delay MS` | answers the handshake late |
+//! | `--hang` | reads, and never answers the handshake |
+//! | `--crash-at-start` | writes a last word and exits with 7 before the handshake |
+//! | `--crash-after N` | exits with 9 instead of answering call N+1 |
+//! | `--call-delay MS` | answers each call late |
+//! | `--no-read` | stops reading after the handshake and the list of tools |
+//! | `--ignore-term` | ignores TERM and the end of its input |
+//! | `--grandchild` | has a child that holds stdout and ignores TERM |
+//! | `--flood-stderr` | writes to stderr without end |
+//! | `--garbage` | writes lines that are no JSON between its answers |
+//! | `--malformed` | answers calls with JSON of the wrong shape |
+//! | `--wrong-id` | answers calls under another id |
+//! | `--huge-reply MB` | answers each `echo` with that many megabytes |
+//! | `--id-last` | writes the id at the end of a message, as the TypeScript SDK does |
+//! | `--list-changed` | after the first call offers one tool more and says so |
+//! | `--log FILE` | appends every method that it receives, and the id of what is cancelled |
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fixture of its own process: it sleeps, writes its log and dies as it is told"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// Set for the process that follows, once TERM is ignored: an ignored signal stays ignored across exec.
+const STUBBORN: &str = "FAKE_MCP_SERVER_IS_STUBBORN";
+
+fn main() {
+    let flags = Flags::read();
+    if flags.has("--ignore-term") && std::env::var_os(STUBBORN).is_none() {
+        let failed = Command::new("sh")
+            .args(["-c", "trap '' TERM; exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().unwrap())
+            .args(std::env::args_os().skip(1))
+            .env(STUBBORN, "1")
+            .exec();
+        eprintln!("{failed}");
+        std::process::exit(70);
+    }
+    if flags.has("--grandchild") {
+        let mut child = Command::new("sh");
+        child.args(["-c", "trap '' TERM; while :; do sleep 1; done"]).stdin(Stdio::null());
+        drop(child.spawn().unwrap());
+    }
+    if flags.has("--flood-stderr") {
+        std::thread::spawn(|| {
+            for n in 0_u64.. {
+                eprintln!("\u{1b}[31mflood {n} {}", "x".repeat(2_000));
+            }
+        });
+    }
+    if flags.has("--crash-at-start") {
+        eprintln!("cannot open the database");
+        std::process::exit(7);
+    }
+    serve(&flags);
+    if flags.has("--ignore-term") {
+        forever();
+    }
+}
+
+fn serve(flags: &Flags) {
+    let fake = Fake { flags: flags.clone(), memories: Arc::default() };
+    let mut calls = 0;
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { return };
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        let method = message["method"].as_str().unwrap_or_default().to_owned();
+        let name = message["params"]["name"].as_str().unwrap_or_default();
+        let cancelled = &message["params"]["requestId"];
+        flags.log(&match method.as_str() {
+            "tools/call" => format!("{method} {} {name}", message["id"]),
+            "notifications/cancelled" => format!("{method} {cancelled}"),
+            _ => method.clone(),
+        });
+        let id = message["id"].clone();
+        match method.as_str() {
+            "initialize" if flags.has("--hang") => forever(),
+            "initialize" => {
+                std::thread::sleep(flags.milliseconds("--start-delay"));
+                let version = &message["params"]["protocolVersion"];
+                let server = json!({"name": "fake", "version": "0"});
+                let capabilities = json!({"tools": {"listChanged": true}});
+                fake.answer(
+                    &id,
+                    &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}),
+                );
+            }
+            "tools/list" => {
+                fake.answer(&id, &tools(flags.has("--list-changed") && calls > 0));
+                if flags.has("--no-read") {
+                    forever();
+                }
+            }
+            "tools/call" => {
+                calls += 1;
+                if flags.number("--crash-after").is_some_and(|most| calls > most) {
+                    eprintln!("out of memory (not really)");
+                    std::process::exit(9);
+                }
+                let (caller, params) = (fake.clone(), message["params"].clone());
+                std::thread::spawn(move || caller.call(&id, &params));
+                if flags.has("--list-changed") && calls == 1 {
+                    fake.write(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+                }
+            }
+            "ping" => fake.answer(&id, &json!({})),
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Fake {
+    flags: Flags,
+    memories: Arc<Mutex<BTreeMap<String, Value>>>,
+}
+
+impl Fake {
+    fn call(&self, id: &Value, params: &Value) {
+        std::thread::sleep(self.flags.milliseconds("--call-delay"));
+        if self.flags.has("--garbage") {
+            self.write_line("warning: this is no JSON \u{1b}[2J");
+            self.write_line("{\"half\": ");
+        }
+        if self.flags.has("--malformed") {
+            self.write(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": "not a list"}}));
+            return;
+        }
+        let id = if self.flags.has("--wrong-id") { json!(987_654) } else { id.clone() };
+        let args = &params["arguments"];
+        let (text, is_error) = match params["name"].as_str().unwrap_or_default() {
+            "echo" => match self.flags.number("--huge-reply") {
+                Some(megabytes) => ("x".repeat(usize::try_from(megabytes).unwrap() << 20), false),
+                None => (json!({"echo": args["text"]}).to_string(), false),
+            },
+            "sleep" => {
+                std::thread::sleep(Duration::from_millis(args["ms"].as_u64().unwrap_or_default()));
+                ("\"slept\"".to_owned(), false)
+            }
+            "fail" => (args["text"].as_str().unwrap_or("failed").to_owned(), true),
+            tool => self.remember(tool, args),
+        };
+        self.answer(&id, &json!({"content": [{"type": "text", "text": text}], "isError": is_error}));
+    }
+
+    fn remember(&self, tool: &str, args: &Value) -> (String, bool) {
+        let mut memories = self.memories.lock().unwrap();
+        let key = args["key"].as_str().unwrap_or_default().to_owned();
+        let answer = match tool {
+            "store_memory" => {
+                let memory = json!({"id": key, "key": key, "content": args["content"], "tags": args["tags"]});
+                memories.insert(key.clone(), memory);
+                json!({"id": key})
+            }
+            "get" => memories.get(&key).cloned().unwrap_or(Value::Null),
+            // As sloppy as some servers are: tags are not looked at, the client has to.
+            "search" => memories.values().map(|memory| json!({"memory": memory, "score": 1.0})).collect(),
+            "delete" => json!({"deleted": memories.remove(&key).is_some()}),
+            "stats" => json!({"memories": memories.len()}),
+            _ => return (format!("unknown tool {tool}"), true),
+        };
+        (answer.to_string(), false)
+    }
+
+    fn answer(&self, id: &Value, result: &Value) {
+        if self.flags.has("--id-last") {
+            self.write_line(&format!("{{\"result\":{result},\"jsonrpc\":\"2.0\",\"id\":{id}}}"));
+        } else {
+            self.write_line(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}"));
+        }
+    }
+
+    fn write(&self, message: &Value) {
+        self.write_line(&message.to_string());
+    }
+
+    fn write_line(&self, line: &str) {
+        let mut out = std::io::stdout().lock();
+        // Whoever hung up does not want it.
+        let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+fn tools(one_more: bool) -> Value {
+    let mut names = vec!["echo", "fail", "sleep", "store_memory", "get", "search", "delete", "stats"];
+    names.extend(one_more.then_some("late"));
+    let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    json!({ "tools": tools })
+}
+
+fn forever() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(3_600));
+    }
+}
+
+#[derive(Clone)]
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn read() -> Self {
+        Self(std::env::args().skip(1).collect())
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.0.iter().any(|arg| arg == flag)
+    }
+
+    fn value(&self, flag: &str) -> Option<&str> {
+        let at = self.0.iter().position(|arg| arg == flag)?;
+        self.0.get(at + 1).map(String::as_str)
+    }
+
+    fn number(&self, flag: &str) -> Option<u64> {
+        self.value(flag).map(|value| value.parse().unwrap())
+    }
+
+    fn milliseconds(&self, flag: &str) -> Duration {
+        Duration::from_millis(self.number(flag).unwrap_or_default())
+    }
+
+    fn log(&self, line: &str) {
+        if let Some(path) = self.value("--log") {
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            file.write_all(format!("{line}\n").as_bytes()).unwrap();
+        }
+    }
+}

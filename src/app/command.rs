@@ -1,0 +1,258 @@
+//! Typed commands: their names, how a line is read, and what can complete it.
+//!
+//! It must not know what a command does: it returns a [`Command`], and `update` acts.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Completion;
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::spec;
+use crate::domain::stage::Stage;
+
+/// A command as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Run one stage.
+    Stage(Stage, SpecId),
+    /// Run the remaining stages.
+    Auto(SpecId),
+    /// Show a recorded verdict.
+    Verdict(SpecId, Stage),
+    /// Show one spec.
+    Spec(SpecId),
+    /// Read and check the repository again.
+    Check,
+    /// Stop the run.
+    Cancel,
+    /// Show the MCP servers.
+    Servers,
+    /// Show what would be approved.
+    Trust,
+    /// Show all keys.
+    Help,
+    /// Leave.
+    Quit,
+}
+
+/// What a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    Spec,
+    SpecAndStage,
+}
+
+/// Every command: name, what it takes, what it does.
+const TABLE: &[(&str, Takes, &str)] = &[
+    ("plan", Takes::Spec, "how the spec will be met"),
+    ("tasks", Takes::Spec, "the plan as an ordered list of tasks"),
+    ("implement", Takes::Spec, "the change itself"),
+    ("validate", Takes::Spec, "whether the tests show what the spec asks"),
+    ("audit", Takes::Spec, "whether the change is fit to be let through"),
+    ("unlock", Takes::Spec, "the decision to let it through"),
+    ("auto", Takes::Spec, "the remaining stages"),
+    ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
+    ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
+    ("check", Takes::Nothing, "read and check the repository again"),
+    ("cancel", Takes::Nothing, "stop the run"),
+    ("servers", Takes::Nothing, "the MCP servers"),
+    ("trust", Takes::Nothing, "what the project's config wants to run"),
+    ("help", Takes::Nothing, "all keys"),
+    ("quit", Takes::Nothing, "leave"),
+];
+
+/// Prefixes that may stand before a command: `plan 001`, `/plan 001` and `/speckit.plan 001` are the same.
+const PREFIXES: &[&str] = &["/speckit.", "/spec-ops-", "/spec-", "/", "speckit.", "spec-"];
+
+fn bare(word: &str) -> &str {
+    if TABLE.iter().any(|(name, ..)| *name == word) {
+        return word;
+    }
+    PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word)
+}
+
+/// Reads a typed line. `branch` is the spec that the git branch names, for commands without one.
+///
+/// # Errors
+/// A usage failure that says what is wrong and what would be right.
+pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Command, Failure> {
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or("");
+    let name = bare(first);
+    let Some((name, takes, _)) = TABLE.iter().find(|(known, ..)| *known == name) else {
+        let near =
+            nearest(name).map_or_else(|| "press ? for all keys".to_owned(), |near| format!("did you mean {near}?"));
+        return Err(Failure::usage(format!("command {first:?}"), "there is no such command", near));
+    };
+    let rest: Vec<&str> = words.collect();
+    match takes {
+        Takes::Nothing => nothing(name, &rest),
+        Takes::Spec => with_spec(name, spec_of(&rest, specs, branch)?),
+        Takes::SpecAndStage => {
+            let (spec, stage) = match rest.as_slice() {
+                [spec, stage] => (spec::resolve(specs, spec)?, *stage),
+                [stage] if branch.is_some() => (spec_of(&[], specs, branch)?, *stage),
+                _ => {
+                    return Err(Failure::usage(
+                        format!("command {name}"),
+                        "it takes a spec and a stage",
+                        format!("{name} 001 plan"),
+                    ));
+                }
+            };
+            let stage = stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
+                Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
+            })?;
+            Ok(Command::Verdict(spec, stage))
+        }
+    }
+}
+
+fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
+    if !rest.is_empty() {
+        return Err(Failure::usage(format!("command {name}"), "it takes nothing after it", name.to_owned()));
+    }
+    Ok(match name {
+        "check" => Command::Check,
+        "cancel" => Command::Cancel,
+        "servers" => Command::Servers,
+        "trust" => Command::Trust,
+        "quit" => Command::Quit,
+        _ => Command::Help,
+    })
+}
+
+fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
+    match name {
+        "auto" => Ok(Command::Auto(spec)),
+        "spec" => Ok(Command::Spec(spec)),
+        stage => match stage.parse() {
+            Ok(stage) => Ok(Command::Stage(stage, spec)),
+            Err(_) => {
+                Err(Failure::usage(format!("command {name}"), "there is no such command", "press ? for all keys"))
+            }
+        },
+    }
+}
+
+fn spec_of(rest: &[&str], specs: &[SpecId], branch: Option<&SpecId>) -> Result<SpecId, Failure> {
+    match (rest, branch) {
+        ([given], _) => spec::resolve(specs, given),
+        ([], Some(spec)) => Ok(spec.clone()),
+        ([], None) => Err(Failure::usage(
+            "spec",
+            "no spec was named, and the branch names none",
+            "add its number, for example 001",
+        )),
+        _ => Err(Failure::usage("spec", "one spec at a time", "name one")),
+    }
+}
+
+/// The command that is one or two edits away.
+fn nearest(word: &str) -> Option<&'static str> {
+    TABLE
+        .iter()
+        .map(|(name, ..)| (edits(word, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= 2 && *distance < name.len())
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein's distance, in characters.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(40).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Returns what can complete a line, best first.
+pub fn complete(line: &str, specs: &[SpecId]) -> Vec<Completion> {
+    let (head, tail) = line.rsplit_once(' ').map_or(("", line), |(head, tail)| (head, tail));
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let Some(first) = words.first() else {
+        let typed = bare(tail);
+        return TABLE
+            .iter()
+            .filter(|(name, ..)| name.starts_with(typed))
+            .map(|(name, takes, about)| Completion {
+                line: if *takes == Takes::Nothing { (*name).to_owned() } else { format!("{name} ") },
+                about: (*about).to_owned(),
+            })
+            .collect();
+    };
+    let Some((name, takes, _)) = TABLE.iter().find(|(name, ..)| *name == bare(first)) else { return Vec::new() };
+    match (takes, words.len()) {
+        (Takes::Spec, 1) | (Takes::SpecAndStage, 1) => specs
+            .iter()
+            .filter(|spec| spec.as_str().contains(tail))
+            .map(|spec| Completion {
+                line: format!("{name} {spec}{}", if *takes == Takes::SpecAndStage { " " } else { "" }),
+                about: String::new(),
+            })
+            .collect(),
+        (Takes::SpecAndStage, 2) => Stage::ALL
+            .into_iter()
+            .filter(|stage| stage.name().starts_with(tail))
+            .map(|stage| Completion { line: format!("{head} {stage}"), about: String::new() })
+            .collect(),
+        (Takes::Nothing | Takes::Spec | Takes::SpecAndStage, _) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn specs() -> Vec<SpecId> {
+        ["001-login", "002-audit-log", "003-rate-limiter"].iter().map(|s| SpecId::new(s).unwrap()).collect()
+    }
+
+    #[test]
+    fn three_spellings_of_a_stage_are_the_same_command() {
+        let wanted = Command::Stage(Stage::Plan, SpecId::new("001-login").unwrap());
+        for line in ["plan 001", "/plan 001", "/speckit.plan 001", "  plan   001-login "] {
+            assert_eq!(parse(line, &specs(), None), Ok(wanted.clone()), "{line}");
+        }
+        let branch = SpecId::new("001-login").unwrap();
+        assert_eq!(parse("plan", &specs(), Some(&branch)), Ok(wanted));
+    }
+
+    #[test]
+    fn a_mistyped_command_is_answered_with_the_near_one() {
+        let failure = parse("plna 001", &specs(), None).unwrap_err();
+        assert!(failure.hint().contains("plan"), "{}", failure.hint());
+        assert_eq!(failure.exit(), 64);
+        assert!(parse("plan", &specs(), None).is_err());
+        assert!(parse("plan 001 002", &specs(), None).is_err());
+        assert!(parse("verdict 001 nope", &specs(), None).is_err());
+        assert!(parse("quit now", &specs(), None).is_err());
+    }
+
+    #[test]
+    fn completion_offers_commands_then_specs_then_stages() {
+        let lines = |text: &str| complete(text, &specs()).into_iter().map(|c| c.line).collect::<Vec<_>>();
+        assert_eq!(lines("/speckit.pl"), ["plan "]);
+        assert_eq!(lines("plan 00").len(), 3);
+        assert_eq!(lines("plan rate"), ["plan 003-rate-limiter"]);
+        assert_eq!(lines("verdict 003-rate-limiter un"), ["verdict 003-rate-limiter unlock"]);
+        assert_eq!(lines("nope x"), Vec::<String>::new());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(line in "\\PC{0,60}") {
+            let _ = parse(&line, &specs(), None);
+            let _ = complete(&line, &specs());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Everything that the brain wants done.
+//!
+//! Plain data: no channels, tokens or closures. The shell's dispatch turns each into one request to one actor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use crate::domain::artifact::Expect;
+use crate::domain::claim::lookup::Citation;
+use crate::domain::failure::AgentError;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::Record;
+use crate::domain::judgement::{Judgement, Question};
+use crate::domain::run::{SeatKey, TurnKind};
+use crate::domain::stage::Stage;
+use crate::domain::transcript::PageRequest;
+
+/// Names one commit, so that what waits for it can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommitId(pub u64);
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Read and check the repository.
+    Survey,
+    /// Do something for a run.
+    Run(RunId, RunEffect),
+    /// Read a page of a transcript.
+    ReadPage(PageRequest),
+    /// Start a server again.
+    RestartServer(String),
+    /// Tell programs and plain readers (ignored by the TUI).
+    Emit(Event),
+    /// Open a file at a line in the user's editor.
+    OpenEditor {
+        /// Relative to the repository.
+        path: String,
+        /// From 1.
+        line: Option<u32>,
+    },
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Approve the project's config and checks as they were shown.
+    Approve,
+    /// Write a snapshot of the model and the messages since, for a bug report.
+    DumpRecording,
+    /// End with this exit code.
+    Quit(u8),
+}
+
+/// Something to do for a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum RunEffect {
+    /// Look for a run of the spec that was not closed (or, with `closed`, the last one at all).
+    Find {
+        /// The spec.
+        spec: SpecId,
+        /// Whether a closed run will do.
+        closed: bool,
+    },
+    /// Take the run's lock and folder.
+    Open {
+        /// The spec.
+        spec: SpecId,
+    },
+    /// Close another run of the spec that will not be continued.
+    Abandon {
+        /// The spec.
+        spec: SpecId,
+        /// Which run.
+        other: RunId,
+    },
+    /// Read inputs and render prompts.
+    Prepare {
+        /// The spec.
+        spec: SpecId,
+        /// The stage.
+        stage: Stage,
+        /// Who will be asked.
+        roster: Vec<AgentName>,
+    },
+    /// Make files and records durable.
+    Commit {
+        /// Its name.
+        id: CommitId,
+        /// The spec.
+        spec: SpecId,
+        /// Files of the run, by relative path.
+        files: Vec<(String, Arc<str>)>,
+        /// Records that follow them.
+        records: Vec<Record>,
+    },
+    /// Ask an agent.
+    TakeTurn {
+        /// Who.
+        seat: SeatKey,
+        /// Draft or repair.
+        kind: TurnKind,
+        /// What it is told.
+        prompt: Arc<str>,
+        /// What a valid answer looks like.
+        expect: Expect,
+    },
+    /// Ask one agent to stop, then kill it after the grace.
+    StopSeat(SeatKey),
+    /// Kill one agent now.
+    KillSeat(SeatKey),
+    /// Stop everything that the run has in flight.
+    Stop,
+    /// Kill everything that the run has in flight.
+    Kill,
+    /// Gather, look up, decide.
+    Judge(Box<Question>),
+    /// Run a check that a human asked for.
+    RunCheck(Citation),
+    /// Write documents and the verdict into the spec's folder.
+    Publish {
+        /// The stage.
+        stage: Stage,
+        /// What was decided.
+        judgement: Arc<Judgement>,
+        /// Hashes of what we published before, by path: only these may be overwritten.
+        ours: BTreeMap<String, Vec<crate::domain::hash::Sha>>,
+    },
+    /// Copy to memory.
+    Mirror {
+        /// The spec.
+        spec: SpecId,
+        /// The stage.
+        stage: Stage,
+        /// Key, text and agent of each entry.
+        entries: Vec<(String, Arc<str>, Option<AgentName>)>,
+    },
+    /// Keep a late answer apart.
+    KeepLate {
+        /// The spec.
+        spec: SpecId,
+        /// File name and text.
+        file: (String, Arc<str>),
+        /// What became of it.
+        error: Option<AgentError>,
+    },
+    /// Write the manifest and give the lock back.
+    Release {
+        /// The spec.
+        spec: SpecId,
+    },
+}

@@ -1,0 +1,149 @@
+//! What a run tells programs (`--json`) and plain readers, in the order in which it became durable.
+//!
+//! The names are a contract: types may be added, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::moment::Moment;
+use crate::domain::safe::Safe;
+use crate::domain::server;
+use crate::domain::stage::Stage;
+
+/// One event, without its sequence number: the printer counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Moment,
+    /// Of which run.
+    pub run: Option<RunId>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum What {
+    /// A run began, or goes on.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// Its spec.
+        spec: SpecId,
+        /// Its stages.
+        stages: Vec<Stage>,
+        /// Whether it goes on with an earlier one.
+        resumed: bool,
+    },
+    /// A stage began.
+    #[serde(rename = "stage.started")]
+    StageStarted {
+        /// Which.
+        stage: Stage,
+        /// Who sits.
+        agents: Vec<AgentName>,
+    },
+    /// An agent is asked.
+    #[serde(rename = "agent.started")]
+    AgentStarted {
+        /// Stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Which try.
+        attempt: u32,
+        /// Whether it is played from a script.
+        scripted: bool,
+    },
+    /// What an agent is doing; at most one a second each.
+    #[serde(rename = "agent.progress")]
+    AgentProgress {
+        /// Stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Its last line.
+        doing: Safe,
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// A turn ended.
+    #[serde(rename = "agent.finished")]
+    AgentFinished {
+        /// Stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// ok, or what it is counted as.
+        status: String,
+        /// Which try.
+        attempt: u32,
+        /// How long it took.
+        duration_ms: u64,
+        /// In words, if it did not answer.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// When it is asked again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_at: Option<String>,
+    },
+    /// A server changed its state.
+    #[serde(rename = "server.changed")]
+    ServerChanged {
+        /// Its status.
+        server: server::Status,
+    },
+    /// A claim has a label.
+    #[serde(rename = "claim.labelled")]
+    ClaimLabelled {
+        /// Stage.
+        stage: Stage,
+        /// Its key.
+        key: Sha,
+        /// Its kind and subject.
+        claim: String,
+        /// The label.
+        label: String,
+        /// Whether it can still change.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        provisional: bool,
+    },
+    /// A stage has its verdict, and it is on disk.
+    #[serde(rename = "stage.verdict")]
+    StageVerdict {
+        /// Stage.
+        stage: Stage,
+        /// Status by name.
+        status: String,
+        /// Exit code.
+        exit: u8,
+        /// Hash of the verdict.
+        hash: Sha,
+        /// Where it is, relative to the repository.
+        path: String,
+        /// In one sentence.
+        why: String,
+    },
+    /// Something that does not change the outcome.
+    #[serde(rename = "warning")]
+    Warning {
+        /// In words.
+        text: Safe,
+    },
+    /// The end; always the last line of a run.
+    #[serde(rename = "run.finished")]
+    RunFinished {
+        /// The exit code.
+        exit: u8,
+        /// Status of each stage that was decided.
+        verdicts: Vec<(Stage, String)>,
+        /// The run's folder, relative to the repository.
+        evidence: Option<String>,
+        /// What became of the copies in memory.
+        memory: String,
+        /// Why it ended early, and what to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failure: Option<(String, String)>,
+    },
+}

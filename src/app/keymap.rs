@@ -1,0 +1,282 @@
+//! Which key means what where: one table, from which the last line of the screen and the help are drawn too.
+//!
+//! It must not know what an action does.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::Key;
+use super::model::{Model, View};
+use super::update::can;
+
+/// Where a binding holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Place {
+    /// In every view.
+    Everywhere,
+    /// The first-run screen.
+    Home,
+    /// One spec.
+    Spec,
+    /// A run.
+    Dashboard,
+    /// Everything an agent wrote.
+    Transcript,
+    /// A verdict.
+    Verdict,
+    /// A conflict.
+    Conflict,
+    /// The MCP servers.
+    Servers,
+    /// What would be approved.
+    Trust,
+    /// All keys.
+    Help,
+}
+
+impl Place {
+    /// Returns the place of a view.
+    pub fn of(view: &View) -> Self {
+        match view {
+            View::Home { .. } => Place::Home,
+            View::Spec { .. } => Place::Spec,
+            View::Dashboard { .. } => Place::Dashboard,
+            View::Transcript(_) => Place::Transcript,
+            View::Verdict { .. } => Place::Verdict,
+            View::Conflict(_) => Place::Conflict,
+            View::Servers { .. } => Place::Servers,
+            View::Trust { .. } => Place::Trust,
+            View::Help { .. } => Place::Help,
+        }
+    }
+
+    /// Returns its heading in the help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Place::Everywhere => "everywhere",
+            Place::Home => "first screen",
+            Place::Spec => "one spec",
+            Place::Dashboard => "a run",
+            Place::Transcript => "transcript",
+            Place::Verdict => "verdict",
+            Place::Conflict => "conflict",
+            Place::Servers => "MCP servers",
+            Place::Trust => "what would be approved",
+            Place::Help => "this page",
+        }
+    }
+}
+
+/// What a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Action {
+    /// Select the previous row, or scroll one line up.
+    Up,
+    /// Select the next row, or scroll one line down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the beginning.
+    Top,
+    /// To the end.
+    Bottom,
+    /// Open or start what is selected.
+    Open,
+    /// Close what is open; with nothing open and a run live, stop it.
+    Back,
+    /// Leave the view, or the program.
+    Quit,
+    /// Open the command line.
+    Command,
+    /// Open the command line with everything offered.
+    Palette,
+    /// Show all keys.
+    Help,
+    /// The next pane.
+    NextPane,
+    /// The previous pane.
+    PreviousPane,
+    /// A pane by its number.
+    Pane(u8),
+    /// Plan the selected spec.
+    Plan,
+    /// Start the next stage of the spec.
+    NextStep,
+    /// Stop the selected agent.
+    StopAgent,
+    /// Stop the run.
+    StopRun,
+    /// Go on with a stopped run, or ask those that did not answer again.
+    AskAgain,
+    /// Start over.
+    Fresh,
+    /// Show the verdict.
+    Verdict,
+    /// Show the run of the spec.
+    Run,
+    /// Show agreed claims too.
+    ShowAll,
+    /// Ask only those that did not answer.
+    AskMissing,
+    /// Read the document.
+    Document,
+    /// Run the check that would settle it.
+    Check,
+    /// Choose a side.
+    Choose(u8),
+    /// Uphold the objection: the stage is rejected.
+    Reject,
+    /// Let the stage go on although the objection stands.
+    Waive,
+    /// Type the reason.
+    Reason,
+    /// Take the last decision back.
+    Undo,
+    /// The next conflict.
+    NextConflict,
+    /// The previous conflict.
+    PreviousConflict,
+    /// Open the place in the editor.
+    Editor,
+    /// Copy to the clipboard.
+    Copy,
+    /// Follow the end.
+    Follow,
+    /// Search.
+    Search,
+    /// The next match.
+    NextMatch,
+    /// Show the MCP servers.
+    Servers,
+    /// Start the selected server again.
+    Restart,
+    /// Look at what would be approved.
+    Trust,
+    /// Approve it.
+    Approve,
+    /// Read and check the repository again.
+    Survey,
+    /// Write a recording for a bug report.
+    Dump,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Where it holds.
+    pub place: Place,
+    /// The keys; the first one is shown.
+    pub keys: &'static [Key],
+    /// What they mean.
+    pub action: Action,
+    /// In words, short enough for the last line.
+    pub label: &'static str,
+    /// Order on the last line; 0 is not shown there.
+    pub rank: u8,
+}
+
+const fn bind(place: Place, keys: &'static [Key], action: Action, label: &'static str, rank: u8) -> Binding {
+    Binding { place, keys, action, label, rank }
+}
+
+use Action as A;
+use Place as P;
+
+/// All bindings. A view's own come before those that hold everywhere.
+pub const TABLE: &[Binding] = &[
+    bind(P::Home, &[Key::Enter], A::Open, "open", 1),
+    bind(P::Home, &[Key::Char('p')], A::Plan, "plan", 2),
+    bind(P::Home, &[Key::Char('a')], A::Trust, "approve", 3),
+    bind(P::Home, &[Key::Char('c')], A::Survey, "check again", 4),
+    bind(P::Spec, &[Key::Enter], A::NextStep, "next step", 1),
+    bind(P::Spec, &[Key::Char('p')], A::Plan, "plan", 2),
+    bind(P::Spec, &[Key::Char('v')], A::Verdict, "verdict", 3),
+    bind(P::Spec, &[Key::Char('r')], A::Run, "run", 4),
+    bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 5),
+    bind(P::Dashboard, &[Key::Enter], A::Open, "open", 1),
+    bind(P::Dashboard, &[Key::Char('v')], A::Verdict, "verdict", 2),
+    bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
+    bind(P::Dashboard, &[Key::Char('r')], A::AskAgain, "ask again", 4),
+    bind(P::Dashboard, &[Key::Char('n')], A::Fresh, "from scratch", 5),
+    bind(P::Dashboard, &[Key::Char('/')], A::Command, "command", 0),
+    bind(P::Transcript, &[Key::Char('f')], A::Follow, "follow", 1),
+    bind(P::Transcript, &[Key::Char('/')], A::Search, "search", 2),
+    bind(P::Transcript, &[Key::Char('N')], A::NextMatch, "next match", 3),
+    bind(P::Verdict, &[Key::Enter], A::Open, "decide", 1),
+    bind(P::Verdict, &[Key::Char('t')], A::Check, "run check", 2),
+    bind(P::Verdict, &[Key::Char('m')], A::AskMissing, "ask missing", 3),
+    bind(P::Verdict, &[Key::Char('p')], A::Document, "document", 4),
+    bind(P::Verdict, &[Key::Char('a')], A::ShowAll, "show all", 5),
+    bind(P::Verdict, &[Key::Char('u')], A::Undo, "undo", 6),
+    bind(P::Verdict, &[Key::Char('o')], A::Editor, "editor", 7),
+    bind(P::Conflict, &[Key::Enter], A::Open, "keep", 1),
+    bind(P::Conflict, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
+    bind(P::Conflict, &[Key::Char('2')], A::Choose(2), "choose 2", 2),
+    bind(P::Conflict, &[Key::Char('b')], A::Reject, "reject", 3),
+    bind(P::Conflict, &[Key::Char('t')], A::Check, "run check", 4),
+    bind(P::Conflict, &[Key::Char('w')], A::Waive, "waive", 5),
+    bind(P::Conflict, &[Key::Char('i')], A::Reason, "reason", 6),
+    bind(P::Conflict, &[Key::Char('u')], A::Undo, "undo", 7),
+    bind(P::Conflict, &[Key::Char(']')], A::NextConflict, "next", 8),
+    bind(P::Conflict, &[Key::Char('[')], A::PreviousConflict, "previous", 0),
+    bind(P::Conflict, &[Key::Char('o')], A::Editor, "editor", 9),
+    bind(P::Servers, &[Key::Char('r')], A::Restart, "restart", 1),
+    bind(P::Trust, &[Key::Char('a')], A::Approve, "approve", 1),
+    bind(P::Everywhere, &[Key::Up, Key::Char('k')], A::Up, "up", 0),
+    bind(P::Everywhere, &[Key::Down, Key::Char('j')], A::Down, "down", 0),
+    bind(P::Everywhere, &[Key::PageUp, Key::Ctrl('u')], A::PageUp, "page up", 0),
+    bind(P::Everywhere, &[Key::PageDown, Key::Ctrl('d')], A::PageDown, "page down", 0),
+    bind(P::Everywhere, &[Key::Home, Key::Char('g')], A::Top, "first", 0),
+    bind(P::Everywhere, &[Key::End, Key::Char('G')], A::Bottom, "last", 0),
+    bind(P::Everywhere, &[Key::Esc], A::Back, "back", 20),
+    bind(P::Everywhere, &[Key::Char('X')], A::StopRun, "stop run", 0),
+    bind(P::Everywhere, &[Key::Char(':')], A::Command, "command", 21),
+    bind(P::Everywhere, &[Key::Char(' ')], A::Palette, "palette", 0),
+    bind(P::Everywhere, &[Key::Tab], A::NextPane, "pane", 0),
+    bind(P::Everywhere, &[Key::BackTab], A::PreviousPane, "previous pane", 0),
+    bind(P::Everywhere, &[Key::Char('1')], A::Pane(1), "pane 1", 0),
+    bind(P::Everywhere, &[Key::Char('2')], A::Pane(2), "pane 2", 0),
+    bind(P::Everywhere, &[Key::Char('3')], A::Pane(3), "pane 3", 0),
+    bind(P::Everywhere, &[Key::Char('y')], A::Copy, "copy", 0),
+    bind(P::Everywhere, &[Key::Char('s')], A::Servers, "servers", 0),
+    bind(P::Everywhere, &[Key::Char('?')], A::Help, "keys", 22),
+    bind(P::Everywhere, &[Key::Char('q'), Key::Ctrl('c')], A::Quit, "quit", 23),
+    bind(P::Everywhere, &[Key::F(12)], A::Dump, "record for a bug report", 0),
+];
+
+/// Returns what a key means here, if it means anything.
+pub fn lookup(model: &Model, key: Key) -> Option<Action> {
+    bindings(model).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+}
+
+/// Returns the bindings that work here and now, a view's own before those that hold everywhere.
+pub fn bindings(model: &Model) -> impl Iterator<Item = &'static Binding> {
+    let place = Place::of(model.view());
+    TABLE
+        .iter()
+        .filter(move |binding| binding.place == place || binding.place == Place::Everywhere)
+        .filter(move |binding| can(model, binding.action))
+}
+
+/// Returns the bindings for the last line, in their order.
+pub fn footer(model: &Model) -> Vec<&'static Binding> {
+    let mut shown: Vec<_> = bindings(model).filter(|binding| binding.rank > 0).collect();
+    shown.sort_by_key(|binding| binding.rank);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for (i, a) in TABLE.iter().enumerate() {
+            for b in &TABLE[i + 1..] {
+                let shared = a.keys.iter().any(|key| b.keys.contains(key));
+                assert!(!(shared && a.place == b.place), "{a:?} and {b:?}");
+            }
+        }
+    }
+}

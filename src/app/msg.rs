@@ -1,0 +1,198 @@
+//! Everything that can reach the brain.
+//!
+//! Plain data: comparable, recordable, replayable. Large texts travel as `Arc`s.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::CommitId;
+use super::key::Key;
+use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::fact::Fact;
+use crate::domain::failure::Failure;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::{FileRef, Record};
+use crate::domain::judgement::Judgement;
+use crate::domain::moment::Moment;
+use crate::domain::overview::Overview;
+use crate::domain::preparation::Preparation;
+use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnKind};
+use crate::domain::stage::Stage;
+use crate::domain::transcript::Page;
+
+/// A message to the brain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Msg {
+    /// Time passed. Sent before every other message of a turn.
+    Tick(Moment),
+    /// The user did something at the terminal.
+    Input(Input),
+    /// Something outside asks for work: the command line of a headless start, or the typed command of the TUI.
+    Asked(Request),
+    /// An actor told a fact.
+    Told(Fact),
+    /// The latest progress of some agents.
+    Progressed(Vec<Progress>),
+    /// The repository was read and checked.
+    Surveyed(Result<Arc<Overview>, Failure>),
+    /// An answer about a run.
+    Run(RunId, RunMsg),
+    /// A page of a transcript.
+    PageRead(Result<Arc<Page>, Failure>),
+    /// A process signal asks us to end.
+    Signalled(Signal),
+    /// How long the last key took until its frame was written, in microseconds.
+    KeyPainted(u64),
+    /// Something done outside the model (an editor, the clipboard, an approval) ended.
+    Noted(Result<String, Failure>),
+}
+
+/// What the user did at the terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// Pressed a key.
+    Key(Key),
+    /// Pasted text.
+    Paste(String),
+    /// Changed the size of the terminal (columns, rows).
+    Resized(u16, u16),
+}
+
+/// Work that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Run stages of a spec.
+    Start(Start),
+    /// Stop a run: the one named, else the one on screen, else the only live one.
+    Stop(Option<RunId>),
+    /// Record a human's decision about a claim of a recorded stage.
+    Decide(Decide),
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// For which spec, exactly.
+    pub spec: SpecId,
+    /// Which stages, in order; not empty.
+    pub stages: Vec<Stage>,
+    /// Whether a stopped run of the same spec is abandoned rather than continued.
+    pub fresh: bool,
+    /// Whether the last decided run is reopened to ask only those that did not answer.
+    pub rerun_missing: bool,
+}
+
+/// A human's decision about one claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decide {
+    /// For which spec.
+    pub spec: SpecId,
+    /// At which stage.
+    pub stage: Stage,
+    /// The claim's key, or a unique beginning of it.
+    pub claim: String,
+    /// What was decided.
+    pub choice: Choice,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a human can decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// The objection stands, and the stage goes on all the same.
+    Waive,
+    /// This value holds.
+    Take {
+        /// The value.
+        value: String,
+        /// 1 or -1.
+        polarity: i8,
+    },
+    /// The objection is upheld: the stage is rejected.
+    Reject,
+    /// A condition is accepted.
+    Accept,
+    /// The last decision about this claim is taken back.
+    Undo,
+}
+
+/// An answer about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum RunMsg {
+    /// Whether there is a run to go on with.
+    Found(Result<Option<FoundRun>, Failure>),
+    /// The run's folder is ours (or somebody else's).
+    Opened(Result<(), Failure>),
+    /// Inputs were read and prompts rendered.
+    Prepared(Stage, Result<Arc<Preparation>, Failure>),
+    /// Records are durable, or will never be.
+    Committed(CommitId, Result<Vec<FileRef>, Failure>),
+    /// A turn ended.
+    TurnEnded(SeatKey, TurnKind, Result<Arc<TurnEnded>, Failure>),
+    /// Consensus answered. The flag tells whether it was provisional.
+    Judged(Stage, bool, Result<Arc<Judgement>, Failure>),
+    /// A check that a human asked for ended.
+    CheckRan(Citation, Result<Found, Failure>),
+    /// Documents are written.
+    Published(Stage, Result<PublishReport, Failure>),
+    /// Memory has copies, or they wait.
+    Mirrored(Stage, Result<MirrorReport, Failure>),
+    /// The run's folder was given back.
+    Released(Result<(), Failure>),
+}
+
+/// A run in the evidence, as its journal tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundRun {
+    /// Its id.
+    pub run: RunId,
+    /// Its records with their times.
+    pub records: Vec<(Moment, Record)>,
+    /// The texts of the answers that its records name.
+    pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PublishReport {
+    /// Written, by repository-relative path.
+    pub written: Vec<FileRef>,
+    /// Left alone because a hand had edited them; ours is beside them under this path.
+    pub kept_aside: Vec<FileRef>,
+}
+
+/// What mirroring did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MirrorReport {
+    /// Entries that memory has.
+    pub stored: u32,
+    /// Why the others wait.
+    pub waiting: Option<String>,
+}
+
+/// Signals that end us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signal {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
+    HangUp,
+}
+
+impl Signal {
+    /// Returns the exit code of a process that this signal ends (128 + its number; the product fixes 130 for INT).
+    pub fn exit(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+            Signal::HangUp => 129,
+        }
+    }
+}

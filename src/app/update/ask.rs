@@ -1,0 +1,122 @@
+//! Asking the panel: whether it can be asked, the question before it costs something; and what the world tells
+//! unasked (the survey, the servers).
+
+use std::sync::Arc;
+
+use super::{complain, notice, run as runs, typed};
+use crate::app::effect::Effect;
+use crate::app::event::What;
+use crate::app::model::{Load, Model, Overlay};
+use crate::app::msg::Start;
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::overview::Overview;
+use crate::domain::server;
+use crate::domain::settings::AgentKind;
+use crate::domain::stage::Stage;
+
+/// Tells why a stage cannot be asked here, if so.
+///
+/// # Errors
+/// Exit 11 while the project's config is not approved, 10 where no agent can do the stage.
+pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
+    if let Some(failure) = model.trust.refusal() {
+        return Err(failure);
+    }
+    if model.settings.roster(stage).next().is_none() {
+        let found = &model.boot.found_agents;
+        let next = if found.is_empty() {
+            "write one with `dicast init`; `dicast demo` shows the whole thing with scripted agents".to_owned()
+        } else {
+            format!(
+                "describe one under [[agents]] in .dicast/config.toml (`dicast init` writes it); {} is on this machine, \
+                 and any program that reads a prompt on stdin and writes the artifact's JSON on stdout will do",
+                found.join(", ")
+            )
+        };
+        return Err(Failure::needs_input(format!("stage {stage}"), "no agent is configured for it", next));
+    }
+    if stage == Stage::Implement {
+        return Err(Failure::needs_input(
+            "stage implement",
+            "this version has no agent that writes code",
+            "make the change yourself or with an agent of your own, then `dicast validate` and `dicast audit` it",
+        ));
+    }
+    Ok(())
+}
+
+/// Proposes to run stages: agents that cost something are asked for first.
+pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Vec<Effect> {
+    let Some(&stage) = stages.first() else { return Vec::new() };
+    if let Err(failure) = may_run(model, stage) {
+        return typed::refuse(model, &failure);
+    }
+    let start = Start { spec, stages, fresh: false, rerun_missing: false };
+    // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
+    let is_free = model.settings.roster(stage).all(|agent| matches!(agent.kind, AgentKind::Replay { .. }));
+    if is_free {
+        return runs::start(model, start);
+    }
+    model.overlay = Some(Overlay::Preflight(start));
+    Vec::new()
+}
+
+/// Proposes the stages that a spec has not passed yet.
+pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
+    let first = next_stage(model, &spec).unwrap_or(Stage::Plan);
+    propose(model, spec, Stage::ALL.into_iter().filter(|stage| *stage >= first).collect())
+}
+
+/// Returns the first stage of a spec without a recorded verdict that lets it pass.
+pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
+    let survey = super::surveyed(model)?;
+    let found = survey.specs.iter().find(|found| &found.spec.id == spec)?;
+    let passed = |stage: Stage| {
+        let here = model.runs.values().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
+        here.map(|judgement| judgement.verdict.exit == 0)
+            .or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
+            .unwrap_or(false)
+    };
+    Stage::ALL.into_iter().find(|stage| !passed(*stage))
+}
+
+/// The repository was read and checked.
+pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>) -> Vec<Effect> {
+    match survey {
+        Ok(survey) => model.survey = Load::Ready(survey),
+        Err(failure) => {
+            complain(model, &failure);
+            // What was read before stays: old findings with a complaint beat an empty screen.
+            if model.survey.ready().is_none() {
+                model.survey = Load::Failed(failure);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// A server changed its state.
+pub(super) fn server_changed(model: &mut Model, status: server::Status) -> Vec<Effect> {
+    let event = runs::emit(model, None, What::ServerChanged { server: status.clone() });
+    model.servers.insert(status.name.clone(), status);
+    vec![event]
+}
+
+/// Something outside the model ended.
+pub(super) fn noted(model: &mut Model, outcome: Result<String, Failure>) -> Vec<Effect> {
+    match outcome {
+        Ok(text) => notice(model, text),
+        Err(failure) => complain(model, &failure),
+    }
+    Vec::new()
+}
+
+/// The project's config was approved: everything in it may start.
+pub(super) fn approve(model: &mut Model) -> Vec<Effect> {
+    if model.trust.is_granted() {
+        notice(model, "nothing is waiting for approval");
+        return Vec::new();
+    }
+    vec![Effect::Approve]
+}

@@ -1,0 +1,162 @@
+//! Stopping: by key, command, signal or deadline; and leaving the program.
+//!
+//! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
+
+use super::durable::{Batch, commit};
+use super::{notice, run as runs, seats};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::model::{Model, Phase, SeatState, Stop, Then};
+use crate::app::msg::Signal;
+use crate::domain::failure::AgentError;
+use crate::domain::ids::{AgentName, RunId};
+use crate::domain::journal::Record;
+use crate::domain::moment::clock;
+
+/// Exit code of a run that was stopped.
+const STOPPED: u8 = 130;
+
+/// Something outside asks to stop a run.
+pub(super) fn asked(model: &mut Model, run: Option<RunId>) -> Vec<Effect> {
+    let id = run.or_else(|| model.focused_run().map(|run| run.id.clone()));
+    id.map_or_else(Vec::new, |id| stop(model, &id, "command", STOPPED))
+}
+
+/// A run took longer than it may.
+pub(super) fn deadline(model: &mut Model, id: &RunId, deadline_ms: u64) -> Vec<Effect> {
+    let by = format!("deadline of {}", clock(deadline_ms));
+    stop(model, id, &by, STOPPED)
+}
+
+/// Stops a run; asked twice, kills.
+pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Effect> {
+    let now = model.now;
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.phase.is_live()) else { return Vec::new() };
+    if let Some(stop) = &mut run.stop {
+        if stop.killed {
+            return Vec::new();
+        }
+        stop.killed = true;
+        return vec![Effect::Run(id.clone(), RunEffect::Kill)];
+    }
+    run.stop = Some(Stop { by: by.to_owned(), since: now, killed: false, exit });
+    // What waits for a moment or a place will not be started any more.
+    for seat in &mut run.seats {
+        if matches!(seat.state, SeatState::Queued(_) | SeatState::Waiting { .. }) {
+            seat.state = SeatState::Failed(AgentError::Cancelled);
+        }
+    }
+    let was = std::mem::replace(&mut run.phase, Phase::Stopping);
+    let mut effects = vec![Effect::Run(id.clone(), RunEffect::Stop)];
+    match was {
+        // The verdict is on its way to disk: it beat the stop and is kept; `recorded` ends the run.
+        Phase::Recording | Phase::Publishing => {
+            if let Some(run) = model.runs.get_mut(id) {
+                run.phase = was;
+            }
+        }
+        // The answer to the open request ends the run: `found`, `opened`, `prepared` look for the stop.
+        Phase::Opening | Phase::Preparing => {}
+        Phase::Asking | Phase::Judging | Phase::Stopping => effects.extend(try_finish(model, id)),
+        Phase::Stopped | Phase::Decided | Phase::Failed(_) => {}
+    }
+    effects
+}
+
+/// Inputs arrived after the stop: nothing was asked yet.
+pub(super) fn prepared(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    try_finish(model, id)
+}
+
+/// Ends a stopping run once nothing of it is in flight.
+pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let Some(stop) = run.stop.clone().filter(|_| run.phase.is_live()) else { return Vec::new() };
+    if !seats::is_quiet(run) || run.judging > 0 {
+        return Vec::new();
+    }
+    run.phase = Phase::Stopping;
+    if !run.held {
+        return recorded(model, id);
+    }
+    let record = Record::RunStopped { by: stop.by, survivors: run.survivors };
+    commit(model, id, Batch::record(record), Then::Stopped, Vec::new())
+}
+
+/// The stop is recorded: say what was kept.
+pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let now = model.now;
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.phase = Phase::Stopped;
+    run.ended = Some(now);
+    let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
+    let open: Vec<&str> =
+        run.seats.iter().filter(|s| s.answer.is_none() && !s.who.external).map(|s| s.who.agent.as_str()).collect();
+    let text = format!(
+        "stopped, {} processes left · kept {} · {}n from scratch",
+        run.survivors,
+        if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") },
+        if open.is_empty() { String::new() } else { format!("r go on with {} only · ", open.join(", ")) },
+    );
+    notice(model, text);
+    runs::finish(model, id)
+}
+
+/// Stops one agent; asked twice, kills it.
+pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let Some(key) = run.seat(agent).map(|seat| run.key(seat)) else { return Vec::new() };
+    let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
+    let again = std::mem::replace(&mut seat.stopped, true);
+    match seat.state {
+        SeatState::Launching(_) | SeatState::Asking(_) => {
+            let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
+            vec![Effect::Run(id.clone(), effect)]
+        }
+        SeatState::Queued(_) | SeatState::Waiting { .. } => {
+            seat.state = SeatState::Failed(AgentError::Cancelled);
+            super::verdict::judge_if_due(model, id)
+        }
+        SeatState::Keeping | SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
+            seat.stopped = again;
+            Vec::new()
+        }
+    }
+}
+
+/// A signal asks us to end.
+pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
+    leave(
+        model,
+        signal.exit(),
+        match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+            Signal::HangUp => "SIGHUP",
+        },
+    )
+}
+
+/// Ends the program: at once without a live run, else after its runs were stopped.
+pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
+    let again = std::mem::replace(&mut model.leaving, true);
+    model.quitting = Some(model.quitting.unwrap_or(exit));
+    let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
+    if live.is_empty() {
+        return leave_if_done(model);
+    }
+    let mut effects: Vec<Effect> = live.iter().flat_map(|id| stop(model, id, by, exit)).collect();
+    if again {
+        effects.extend(live.into_iter().map(|id| Effect::Run(id, RunEffect::Kill)));
+    }
+    effects
+}
+
+/// Quits when that was asked for and no run holds anything any more.
+pub(super) fn leave_if_done(model: &Model) -> Vec<Effect> {
+    match model.quitting {
+        Some(exit) if model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.held) => {
+            vec![Effect::Quit(exit)]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}

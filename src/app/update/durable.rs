@@ -1,0 +1,102 @@
+//! Durable before visible: what may only be shown or done once its record is on disk.
+
+use std::sync::Arc;
+
+use super::{cancel, complain, run, seats, settle, verdict};
+use crate::app::effect::{CommitId, Effect, RunEffect};
+use crate::app::model::{After, Model, Phase, Then};
+use crate::domain::failure::Failure;
+use crate::domain::ids::RunId;
+use crate::domain::journal::{FileRef, Record};
+
+/// Files and records that become durable together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) files: Vec<(String, Arc<str>)>,
+    pub(super) records: Vec<Record>,
+}
+
+impl Batch {
+    pub(super) fn record(record: Record) -> Self {
+        Self { files: Vec::new(), records: vec![record] }
+    }
+}
+
+/// Makes a batch durable; `then` is shown and `effects` are done once it is.
+pub(super) fn commit(model: &mut Model, run: &RunId, batch: Batch, then: Then, effects: Vec<Effect>) -> Vec<Effect> {
+    let Some(spec) = model.runs.get(run).map(|run| run.spec.clone()) else { return Vec::new() };
+    let id = model.next_commit;
+    model.next_commit = CommitId(id.0 + 1);
+    model.after.insert(id, After { run: run.clone(), then, effects });
+    vec![Effect::Run(run.clone(), RunEffect::Commit { id, spec, files: batch.files, records: batch.records })]
+}
+
+/// A commit is durable, or never will be.
+pub(super) fn committed(
+    model: &mut Model,
+    run: &RunId,
+    id: CommitId,
+    outcome: Result<Vec<FileRef>, Failure>,
+) -> Vec<Effect> {
+    let Some(after) = model.after.remove(&id) else { return Vec::new() };
+    match outcome {
+        Ok(files) => {
+            let mut effects = show(model, run, after.then, &files);
+            // What was to follow is not started any more once the run is being stopped.
+            if model.runs.get(run).is_some_and(|run| run.stop.is_none()) {
+                effects.splice(0..0, after.effects);
+            } else {
+                effects.splice(0..0, after.effects.into_iter().filter(is_harmless));
+            }
+            effects
+        }
+        Err(failure) => failed(model, run, failure),
+    }
+}
+
+/// Telling and giving back is right also while a run is being stopped; starting something new is not.
+fn is_harmless(effect: &Effect) -> bool {
+    match effect {
+        Effect::Emit(_) | Effect::Quit(_) => true,
+        Effect::Run(_, effect) => matches!(effect, RunEffect::Release { .. } | RunEffect::KeepLate { .. }),
+        Effect::Survey
+        | Effect::ReadPage(_)
+        | Effect::RestartServer(_)
+        | Effect::OpenEditor { .. }
+        | Effect::Copy(_)
+        | Effect::Approve
+        | Effect::DumpRecording => false,
+    }
+}
+
+fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Effect> {
+    match then {
+        Then::Opened => run::journalled(model, run),
+        Then::StageOpened => run::stage_opened(model, run),
+        Then::Launched(agent) => seats::launched(model, run, &agent),
+        Then::Answered { agent, text, took_ms } => seats::kept(model, run, &agent, files, text, took_ms),
+        Then::Failed { agent, next } => seats::failure_kept(model, run, &agent, next),
+        Then::Decided(judgement) => verdict::decided(model, run, judgement),
+        Then::Published => verdict::recorded(model, run),
+        Then::Stopped => cancel::recorded(model, run),
+        Then::Closed => run::closed(model, run),
+        Then::Reopened => settle::resumed(model, run),
+        Then::Nothing => Vec::new(),
+    }
+}
+
+/// Evidence cannot be written: nothing that followed may happen, and the run ends as Infra.
+fn failed(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
+    model.after.retain(|_, after| &after.run != id);
+    complain(model, &failure);
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let was_live = run.phase.is_live();
+    run.ended = Some(model.now);
+    run.phase = Phase::Failed(failure);
+    let mut effects = Vec::new();
+    if was_live {
+        effects.push(Effect::Run(id.clone(), RunEffect::Stop));
+    }
+    effects.extend(run::finish(model, id));
+    effects
+}

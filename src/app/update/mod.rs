@@ -1,0 +1,83 @@
+//! `update`: what a message changes and what is then to be done. One line a variant; the work is in the files beside.
+//!
+//! Pure: the same model and message always give the same model and effects.
+
+mod ask;
+mod cancel;
+mod durable;
+mod navigation;
+mod run;
+mod seats;
+mod settle;
+mod typed;
+mod verdict;
+
+use super::effect::Effect;
+use super::model::{Load, Model, NOTICE_MS, Notice};
+use super::msg::{Input, Msg, Request, RunMsg};
+use crate::domain::fact::Fact;
+use crate::domain::ids::RunId;
+use crate::domain::safe::Safe;
+
+pub use navigation::{HomeRow, can, home_rows};
+pub use settle::{checkable, citations, sides};
+pub use verdict::{attention, open_claims, rows};
+
+/// Changes the model by one message and returns what is to be done, in order.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Tick(now) => seats::tick(model, now),
+        Msg::Input(Input::Key(key)) => navigation::key(model, key),
+        Msg::Input(Input::Paste(text)) => typed::paste(model, &text),
+        Msg::Input(Input::Resized(columns, rows)) => navigation::resized(model, (columns, rows)),
+        Msg::Asked(Request::Start(start)) => run::start(model, start),
+        Msg::Asked(Request::Stop(run)) => cancel::asked(model, run),
+        Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
+        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, status),
+        Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
+        Msg::Progressed(progress) => seats::progressed(model, progress),
+        Msg::Surveyed(survey) => ask::surveyed(model, survey),
+        Msg::Run(id, msg) => run_answered(model, &id, msg),
+        Msg::PageRead(page) => navigation::page_read(model, page),
+        Msg::Signalled(signal) => cancel::signalled(model, signal),
+        Msg::KeyPainted(us) => {
+            model.key_us = Some(us);
+            Vec::new()
+        }
+        Msg::Noted(outcome) => ask::noted(model, outcome),
+    }
+}
+
+fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
+    match msg {
+        RunMsg::Found(found) => run::found(model, id, found),
+        RunMsg::Opened(outcome) => run::opened(model, id, outcome),
+        RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
+        RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
+        RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
+        RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
+        RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
+        RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
+        RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
+        RunMsg::Released(outcome) => run::released(model, id, outcome),
+    }
+}
+
+/// Shows a line that tells what just happened.
+fn notice(model: &mut Model, text: impl AsRef<str>) {
+    model.notice = Some(Notice { text: Safe::line(text.as_ref()), bad: false, until: model.now.plus_ms(NOTICE_MS) });
+}
+
+/// Shows a line of bad news with what to do about it.
+fn complain(model: &mut Model, failure: &crate::domain::failure::Failure) {
+    let text = Safe::line(&format!("{failure} · {}", failure.hint()));
+    model.notice = Some(Notice { text, bad: true, until: model.now.plus_ms(NOTICE_MS) });
+}
+
+/// Tells whether the repository has been read.
+fn surveyed(model: &Model) -> Option<&crate::domain::overview::Overview> {
+    match &model.survey {
+        Load::Ready(survey) => Some(survey),
+        Load::Loading(_) | Load::Failed(_) => None,
+    }
+}

@@ -1,0 +1,445 @@
+//! A run from the request to its first question: find one to go on with, take the lock, prepare, open the stage; and
+//! its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::durable::{Batch, commit};
+use super::{ask, complain, notice, seats, settle, verdict};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::event::{Event, What};
+use crate::app::model::{Decision, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
+use crate::app::msg::{Decide, FoundRun, Start};
+use crate::domain::failure::{AgentError, Failure};
+use crate::domain::ids::RunId;
+use crate::domain::journal::{self, Closed, Record};
+use crate::domain::judgement::{Answer, Human};
+use crate::domain::preparation::Preparation;
+use crate::domain::run::TurnKind;
+use crate::domain::settings::AgentKind;
+use crate::domain::stage::Stage;
+
+/// Begins a run, or goes on with one that was stopped.
+pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
+    if let Some(live) = model.live_run_of(&start.spec) {
+        let text = format!("run {} of {} is live already", live.id.short(), live.spec);
+        notice(model, text);
+        return Vec::new();
+    }
+    let Some(&stage) = start.stages.first() else { return Vec::new() };
+    let id = RunId::mint(model.now, model.boot.seed, model.minted);
+    model.minted += 1;
+    let options = RunOptions { fresh: start.fresh, rerun_missing: start.rerun_missing, ..RunOptions::default() };
+    let mut run = blank(id.clone(), &start, stage, options, model);
+    run.options.reopened = start.rerun_missing;
+    model.runs.insert(id.clone(), run);
+    if !model.boot.headless {
+        model.views.retain(|view| matches!(view, View::Home { .. }));
+        model.views.push(View::Dashboard { run: id.clone(), cursor: 0, pane: 1, scroll: 0 });
+    }
+    if let Err(failure) = ask::may_run(model, stage) {
+        return fail(model, &id, failure);
+    }
+    vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing })]
+}
+
+fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
+    Run {
+        id,
+        spec: start.spec.clone(),
+        stages: start.stages.clone(),
+        stage,
+        opened: model.now,
+        ended: None,
+        options,
+        phase: Phase::Opening,
+        seats: Vec::new(),
+        preparation: None,
+        judgement: None,
+        judging: 0,
+        judge_again: false,
+        human: Human::default(),
+        decisions: Vec::new(),
+        pending: None,
+        unrecorded: Vec::new(),
+        known: Arc::default(),
+        verdicts: BTreeMap::new(),
+        kept: BTreeMap::new(),
+        failed: BTreeMap::new(),
+        attempts: BTreeMap::new(),
+        decided: BTreeMap::new(),
+        openings: BTreeMap::new(),
+        opened_with: BTreeMap::new(),
+        mirroring: 0,
+        published: BTreeMap::new(),
+        stop: None,
+        survivors: 0,
+        memory: MemoryState::None,
+        warnings: Vec::new(),
+        held: false,
+    }
+}
+
+/// The evidence told whether there is a run to go on with.
+pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Option<FoundRun>, Failure>) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    if run.stop.is_some() {
+        return super::cancel::try_finish(model, id);
+    }
+    let spec = run.spec.clone();
+    match found {
+        Err(failure) => fail(model, id, failure),
+        Ok(None) if run.options.reopened => {
+            let why = format!("it has no recorded {} run", run.stage);
+            let failure =
+                Failure::needs_input(spec.to_string(), why, format!("run `dicast {} {spec}` first", run.stage));
+            fail(model, id, failure)
+        }
+        Ok(None) => vec![Effect::Run(id.clone(), RunEffect::Open { spec })],
+        Ok(Some(found)) if run.options.fresh || !covers(&found, run) => vec![
+            Effect::Run(id.clone(), RunEffect::Abandon { spec: spec.clone(), other: found.run }),
+            Effect::Run(id.clone(), RunEffect::Open { spec }),
+        ],
+        Ok(Some(found)) => {
+            let old = adopt(model, id, found);
+            vec![Effect::Run(old, RunEffect::Open { spec })]
+        }
+    }
+}
+
+/// A stopped run is continued by whichever command asks for a stage that it had not decided.
+fn covers(found: &FoundRun, run: &Run) -> bool {
+    let decided = |stage: Stage| {
+        found.records.iter().any(|(_, record)| matches!(record, Record::StageDecided { stage: s, .. } if *s == stage))
+    };
+    run.options.reopened || !decided(run.stage)
+}
+
+/// Takes over what an earlier process left: its id, the answers it kept, how often each agent was tried.
+fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
+    let Some(mut run) = model.runs.remove(id) else { return id.clone() };
+    run.id = found.run.clone();
+    run.options.resumed = true;
+    for (_, record) in &found.records {
+        match record {
+            Record::AgentLaunched { stage, agent, attempt, .. } => {
+                let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
+                *highest = (*highest).max(*attempt);
+            }
+            Record::Published { documents, .. } => {
+                for document in documents {
+                    run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
+                }
+            }
+            Record::StageOpened { stage, inputs, .. } => {
+                *run.openings.entry(*stage).or_insert(0) += 1;
+                run.opened_with.insert(*stage, inputs.sha256.clone());
+            }
+            Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
+            Record::HumanDecided { stage, decision, .. } if *stage == run.stage => {
+                // A record that this version cannot read decides nothing; the verdict that it led to stays recorded.
+                if let Ok(decision) = serde_json::from_value::<Decision>(decision.clone()) {
+                    settle::remember(&mut run.decisions, decision);
+                }
+            }
+            Record::AgentFailed { stage, agent, error, .. } => {
+                run.failed.entry(*stage).or_default().insert(agent.clone(), error.clone());
+            }
+            Record::RunOpened { .. }
+            | Record::RunResumed { .. }
+            | Record::AgentAnswered { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Mirrored { .. }
+            | Record::RunStopped { .. }
+            | Record::RunReopened { .. }
+            | Record::RunClosed { .. } => {}
+        }
+    }
+    run.human = settle::human(&run.decisions);
+    for (stage, agent, file, text) in found.answers {
+        run.kept.entry(stage).or_default().insert(agent, Answer { file, text });
+    }
+    for view in &mut model.views {
+        if let View::Dashboard { run: shown, .. } = view
+            && shown == id
+        {
+            *shown = found.run.clone();
+        }
+    }
+    model.runs.insert(found.run.clone(), run);
+    found.run
+}
+
+/// The lock is ours, or somebody else's.
+pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
+    let (version, pid) = (model.boot.version.clone(), model.boot.pid);
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if let Err(failure) = outcome {
+        return fail(model, id, failure);
+    }
+    run.held = true;
+    if run.stop.is_some() {
+        return super::cancel::try_finish(model, id);
+    }
+    if run.options.reopened && run.preparation.is_some() {
+        return settle::reopened(model, id);
+    }
+    let record = if run.options.reopened {
+        Record::RunReopened { stage: run.stage, why: "asked for".into() }
+    } else if run.options.resumed {
+        Record::RunResumed { version, pid }
+    } else {
+        Record::RunOpened { spec: run.spec.clone(), stages: run.stages.clone(), version, pid }
+    };
+    let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
+    let event = emit(model, Some(id), what);
+    commit(model, id, Batch::record(record), Then::Opened, vec![event])
+}
+
+/// The run is journalled: prepare its first stage, or go on with a decision.
+pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if run.stop.is_some() {
+        return super::cancel::try_finish(model, id);
+    }
+    run.phase = Phase::Preparing;
+    vec![prepare(model, id)].into_iter().flatten().collect()
+}
+
+fn prepare(model: &Model, id: &RunId) -> Option<Effect> {
+    let run = model.runs.get(id)?;
+    let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
+    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster };
+    Some(Effect::Run(id.clone(), effect))
+}
+
+/// Inputs were read: seat the panel and make its prompts durable.
+pub(super) fn prepared(
+    model: &mut Model,
+    id: &RunId,
+    stage: Stage,
+    outcome: Result<Arc<Preparation>, Failure>,
+) -> Vec<Effect> {
+    let Some(run) =
+        model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping))
+    else {
+        return Vec::new();
+    };
+    if run.stop.is_some() {
+        if let Some(run) = model.runs.get_mut(id) {
+            run.phase = Phase::Stopping;
+        }
+        return super::cancel::prepared(model, id);
+    }
+    let preparation = match outcome {
+        Ok(preparation) => preparation,
+        Err(failure) => return fail(model, id, failure),
+    };
+    let seats: Vec<Seat> = model.settings.roster(stage).map(|agent| seat(run, agent)).collect();
+    let inputs: Arc<str> = match serde_json::to_string_pretty(&preparation.inputs) {
+        Ok(text) => text.into(),
+        Err(error) => {
+            let failure = Failure::BadReply { from: "preparation".into(), why: error.to_string() };
+            return fail(model, id, failure);
+        }
+    };
+    let inputs_sha = crate::domain::hash::Sha::of(inputs.as_bytes());
+    if run.opened_with.get(&stage).is_some_and(|before| *before != inputs_sha) {
+        return stale(model, id);
+    }
+    // A resumed stage is opened again: its prompts are kept beside the earlier ones.
+    let opening = run.openings.get(&stage).copied().unwrap_or(0) + 1;
+    let suffix = if opening == 1 { String::new() } else { format!("-{opening}") };
+    let mut files = vec![(format!("prompts/{stage}-inputs{suffix}.json"), inputs)];
+    for (agent, prompt) in &preparation.prompts {
+        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), Arc::clone(prompt)));
+    }
+    let reference = |(path, text): &(String, Arc<str>)| journal::FileRef {
+        path: path.clone(),
+        sha256: crate::domain::hash::Sha::of(text.as_bytes()),
+        bytes: text.len() as u64,
+    };
+    let record = Record::StageOpened {
+        stage,
+        seats: seats.iter().map(|seat| seat.who.clone()).collect(),
+        inputs: reference(&files[0]),
+        prompts: files[1..].iter().map(reference).collect(),
+    };
+    let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
+    if let Some(run) = model.runs.get_mut(id) {
+        run.openings.insert(stage, opening);
+        run.seats = seats;
+        run.preparation = Some(preparation);
+    }
+    let event = emit(model, Some(id), What::StageStarted { stage, agents });
+    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, vec![event])
+}
+
+/// What the run is about changed while it was stopped: it is closed, and a fresh one follows.
+fn stale(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    notice(model, "the spec or its context changed since the run was stopped: it starts over");
+    if let Some(run) = model.runs.get_mut(id) {
+        run.options.restart = true;
+        run.phase = Phase::Stopped;
+        run.ended = Some(model.now);
+    }
+    close(model, id, Closed::Stale)
+}
+
+/// Opens the last recorded run of a spec again, to decide something about it or to ask only those that are missing.
+pub(super) fn reopen_recorded(model: &mut Model, start: Start, pending: Option<Decide>) -> Vec<Effect> {
+    let effects = self::start(model, start);
+    for effect in &effects {
+        if let Effect::Run(id, RunEffect::Find { .. }) = effect
+            && let Some(run) = model.runs.get_mut(id)
+        {
+            run.options.reopened = true;
+            run.pending = pending;
+            let find = RunEffect::Find { spec: run.spec.clone(), closed: true };
+            return vec![Effect::Run(id.clone(), find)];
+        }
+    }
+    effects
+}
+
+fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
+    let who = journal::Seat {
+        agent: agent.name.clone(),
+        family: agent.family.clone(),
+        scripted: matches!(agent.kind, AgentKind::Replay { .. }),
+        external: matches!(agent.kind, AgentKind::Memory),
+    };
+    let tried = run.attempts.get(&run.stage).and_then(|tried| tried.get(&agent.name)).copied().unwrap_or(0);
+    let answer = run.kept.get(&run.stage).and_then(|kept| kept.get(&agent.name)).cloned();
+    // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody.
+    let asks = !run.options.reopened || run.options.rerun_missing;
+    let failed = run.failed.get(&run.stage).and_then(|failed| failed.get(&agent.name));
+    let state = match (&answer, who.external) {
+        (Some(_), _) => SeatState::Answered,
+        (None, true) => SeatState::External,
+        (None, false) if asks => SeatState::Queued(TurnKind::Draft),
+        (None, false) => SeatState::Failed(failed.cloned().unwrap_or(AgentError::Cancelled)),
+    };
+    Seat {
+        attempt: if answer.is_some() { tried.max(1) } else { tried + 1 },
+        who,
+        state,
+        since: None,
+        took_ms: None,
+        progress: None,
+        answer,
+        errors: Vec::new(),
+        repair: None,
+        stopped: false,
+    }
+}
+
+/// The prompts are durable: agents may be asked.
+pub(super) fn stage_opened(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if run.stop.is_some() {
+        return super::cancel::try_finish(model, id);
+    }
+    run.phase = Phase::Asking;
+    let mut effects = seats::schedule(model, id);
+    effects.extend(verdict::judge_if_due(model, id));
+    effects
+}
+
+/// Begins the next stage of a run.
+pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Effect> {
+    if let Err(failure) = ask::may_run(model, stage) {
+        return fail(model, id, failure);
+    }
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.stage = stage;
+    run.phase = Phase::Preparing;
+    run.seats.clear();
+    run.preparation = None;
+    run.judgement = None;
+    run.human = Human::default();
+    run.decisions.clear();
+    run.known = Arc::default();
+    prepare(model, id).into_iter().collect()
+}
+
+/// Ends a run that cannot go on. A run whose journal is ours is closed there too.
+pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
+    complain(model, &failure);
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.phase = Phase::Failed(failure);
+    run.ended = Some(model.now);
+    close(model, id, Closed::Failed)
+}
+
+/// Records that the run is over, and gives its lock back.
+pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
+    if model.runs.get(id).is_some_and(|run| run.held) {
+        commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new())
+    } else {
+        finish(model, id)
+    }
+}
+
+/// The end is recorded.
+pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    finish(model, id)
+}
+
+/// Gives the lock back, tells that the run is finished, and leaves if that was waited for.
+pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let mut effects = Vec::new();
+    if std::mem::take(&mut run.held) {
+        effects.push(Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() }));
+    } else {
+        effects.extend(released(model, id, Ok(())));
+    }
+    effects
+}
+
+/// The lock was given back: this is the last that is heard of the run.
+pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
+    if let Err(failure) = &outcome {
+        complain(model, failure);
+    }
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    if run.options.restart {
+        let start = Start { spec: run.spec.clone(), stages: run.stages.clone(), fresh: true, rerun_missing: false };
+        model.runs.remove(id);
+        return self::start(model, start);
+    }
+    let what = What::RunFinished {
+        exit: verdict::exit(model, run),
+        verdicts: run.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
+        evidence: matches!(run.phase, Phase::Stopped | Phase::Decided)
+            .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),
+        memory: match &run.memory {
+            MemoryState::None => "none".into(),
+            MemoryState::Copying => "copying".into(),
+            MemoryState::Stored(n) => format!("stored {n}"),
+            MemoryState::Waiting(why) => format!("waiting: {why}"),
+        },
+        failure: match &run.phase {
+            Phase::Failed(failure) => Some((failure.to_string(), failure.hint())),
+            Phase::Opening
+            | Phase::Preparing
+            | Phase::Asking
+            | Phase::Judging
+            | Phase::Recording
+            | Phase::Publishing
+            | Phase::Stopping
+            | Phase::Stopped
+            | Phase::Decided => None,
+        },
+    };
+    let mut effects = vec![emit(model, Some(id), what)];
+    effects.extend(super::cancel::leave_if_done(model));
+    effects
+}
+
+/// Makes the effect that tells an event.
+pub(super) fn emit(model: &Model, run: Option<&RunId>, what: What) -> Effect {
+    Effect::Emit(Event { at: model.now, run: run.cloned(), what })
+}

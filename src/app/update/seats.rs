@@ -1,0 +1,407 @@
+//! The participants of a stage: who is started when, what a turn's end means, who is asked again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::durable::{Batch, commit};
+use super::{cancel, run as runs, verdict};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::event::What;
+use crate::app::model::{Model, Phase, Run, Seat, SeatState, Then};
+use crate::domain::failure::{AgentError, Failure};
+use crate::domain::ids::{AgentName, RunId};
+use crate::domain::journal::{FileRef, Record};
+use crate::domain::judgement::Answer;
+use crate::domain::moment::Moment;
+// use crate::domain::prompt;
+use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind};
+use crate::domain::settings::Retry;
+
+/// How often an agent that crashed, fell silent or gave nothing usable is asked once more: papers and practice agree
+/// that the second failure of that kind tells about the agent, not about luck.
+const ONCE_MORE: u32 = 1;
+
+/// Time passed: start what is due, stop what took too long.
+pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
+    model.now = now;
+    if model.notice.as_ref().is_some_and(|notice| notice.until <= now) {
+        model.notice = None;
+    }
+    let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
+    let mut effects = Vec::new();
+    for id in live {
+        let deadline = model.settings.run.deadline_ms;
+        let late = model.runs.get(&id).is_some_and(|run| run.stop.is_none() && run.elapsed_ms(now) > deadline);
+        if late {
+            effects.extend(cancel::deadline(model, &id, deadline));
+        }
+        effects.extend(schedule(model, &id));
+    }
+    effects
+}
+
+/// Starts every agent that may start now: asked for, due, and with a place beside others of its family.
+pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id).filter(|run| run.stop.is_none() && run.phase == Phase::Asking) else {
+        return Vec::new();
+    };
+    let mut busy = busy_families(model);
+    let mut due = Vec::new();
+    for seat in &run.seats {
+        let kind = match seat.state {
+            SeatState::Queued(kind) => kind,
+            SeatState::Waiting { until, .. } if until <= model.now => TurnKind::Draft,
+            SeatState::Waiting { .. }
+            | SeatState::Launching(_)
+            | SeatState::Asking(_)
+            | SeatState::Keeping
+            | SeatState::Answered
+            | SeatState::Failed(_)
+            | SeatState::External => continue,
+        };
+        let limit = family_limit(model, seat);
+        let taken = busy.entry(seat.who.family.as_str().to_owned()).or_insert(0);
+        if *taken < limit {
+            *taken += 1;
+            due.push((seat.who.agent.clone(), kind));
+        }
+    }
+    due.into_iter().flat_map(|(agent, kind)| launch(model, id, &agent, kind)).collect()
+}
+
+/// Counts the agents at work by family, over all runs: limits are global.
+fn busy_families(model: &Model) -> BTreeMap<String, u32> {
+    let mut busy = BTreeMap::new();
+    for seat in model.live_runs().flat_map(|run| &run.seats) {
+        if matches!(seat.state, SeatState::Launching(_) | SeatState::Asking(_)) {
+            *busy.entry(seat.who.family.as_str().to_owned()).or_insert(0) += 1;
+        }
+    }
+    busy
+}
+
+/// The smallest limit that any agent of the family sets.
+fn family_limit(model: &Model, seat: &Seat) -> u32 {
+    let family = model.settings.agents.iter().filter(|agent| agent.family == seat.who.family);
+    family.map(|agent| agent.max_parallel).min().unwrap_or(1).max(1)
+}
+
+fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Vec<Effect> {
+    let now = model.now;
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let Some(preparation) = run.preparation.clone() else { return Vec::new() };
+    let stage = run.stage;
+    let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
+    if matches!(seat.state, SeatState::Waiting { .. }) {
+        seat.attempt += 1;
+    }
+    seat.state = SeatState::Launching(kind);
+    seat.since.get_or_insert(now);
+    seat.progress = None;
+    let attempt = seat.attempt;
+    let base = preparation.prompts.get(agent).cloned().unwrap_or_else(|| Arc::from(""));
+    let told = match (kind, &seat.repair) {
+        (TurnKind::Repair, Some(why)) => {
+            let _ = why;
+            Arc::clone(&base)
+        }
+        (TurnKind::Repair, None) | (TurnKind::Draft, _) => Arc::clone(&base),
+    };
+    let scripted = seat.who.scripted;
+    let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
+    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, expect: preparation.expect.clone() };
+    let what = What::AgentStarted { stage, agent: agent.clone(), attempt, scripted };
+    let effects = vec![Effect::Run(id.clone(), turn), runs::emit(model, Some(id), what)];
+    let record = Record::AgentLaunched { stage, agent: agent.clone(), attempt, kind };
+    commit(model, id, Batch::record(record), Then::Launched(agent.clone()), effects)
+}
+
+/// The launch is recorded; the request to start the agent goes out with this.
+pub(super) fn launched(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let stopping = run.stop.is_some();
+    if let Some(seat) = run.seat_mut(agent)
+        && let SeatState::Launching(kind) = seat.state
+    {
+        // A stop that came first: the turn is never asked for.
+        seat.state = if stopping { SeatState::Failed(AgentError::Cancelled) } else { SeatState::Asking(kind) };
+    }
+    if stopping { cancel::try_finish(model, id) } else { Vec::new() }
+}
+
+/// The agent's process runs.
+pub(super) fn started(model: &mut Model, key: &SeatKey, kind: TurnKind) -> Vec<Effect> {
+    if let Some(seat) = current(model, key)
+        && seat.state == SeatState::Launching(kind)
+    {
+        seat.state = SeatState::Asking(kind);
+    }
+    Vec::new()
+}
+
+/// Agents wrote something.
+pub(super) fn progressed(model: &mut Model, progress: Vec<Progress>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for latest in progress {
+        let key = latest.seat.clone();
+        let what = What::AgentProgress {
+            stage: key.stage,
+            agent: key.agent.clone(),
+            doing: latest.doing.clone(),
+            bytes: latest.bytes,
+        };
+        if let Some(seat) = current(model, &key) {
+            seat.progress = Some(latest);
+            effects.push(runs::emit(model, Some(&key.run), what));
+        }
+    }
+    effects.extend(super::navigation::follow(model));
+    effects
+}
+
+/// The seat that a key names, if that is still its current attempt.
+fn current<'m>(model: &'m mut Model, key: &SeatKey) -> Option<&'m mut Seat> {
+    let run = model.runs.get_mut(&key.run).filter(|run| run.stage == key.stage)?;
+    run.seat_mut(&key.agent).filter(|seat| seat.attempt == key.attempt)
+}
+
+/// A turn ended, one way or another.
+pub(super) fn turn_ended(
+    model: &mut Model,
+    key: &SeatKey,
+    kind: TurnKind,
+    outcome: Result<Arc<TurnEnded>, Failure>,
+) -> Vec<Effect> {
+    let is_asked = current(model, key)
+        .is_some_and(|seat| matches!(seat.state, SeatState::Asking(k) | SeatState::Launching(k) if k == kind));
+    if !is_asked {
+        return keep_late(model, key, outcome);
+    }
+    match outcome {
+        Ok(ended) => match &ended.outcome {
+            Ok(text) => answered(model, key, Arc::clone(text), &ended),
+            Err(failed) => unanswered(model, key, kind, failed.clone(), Some(&ended)),
+        },
+        Err(failure) => {
+            let error = match failure {
+                Failure::Cancelled => AgentError::Cancelled,
+                Failure::Agent { error, .. } => error,
+                other => AgentError::Crashed { how: other.to_string() },
+            };
+            unanswered(model, key, kind, TurnFailed { error, repair: None }, None)
+        }
+    }
+}
+
+/// Late or foreign: nothing in the model changes, an answer is kept apart.
+fn keep_late(model: &Model, key: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Vec<Effect> {
+    let (Some(run), Ok(ended)) = (model.runs.get(&key.run), outcome) else { return Vec::new() };
+    let name = format!("{}-{}-{}.json", key.stage, key.agent, key.attempt);
+    let (text, error) = match &ended.outcome {
+        Ok(text) => (Arc::clone(text), None),
+        Err(failed) => (Arc::clone(&ended.raw.text), Some(failed.error.clone())),
+    };
+    let effect = RunEffect::KeepLate { spec: run.spec.clone(), file: (name, text), error };
+    vec![Effect::Run(key.run.clone(), effect)]
+}
+
+fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded) -> Vec<Effect> {
+    if let Some(seat) = current(model, key) {
+        seat.state = SeatState::Keeping;
+    }
+    note_survivors(model, &key.run, ended.survivors);
+    let stem = format!("{}-{}-{}", key.stage, key.agent, key.attempt);
+    let files = vec![
+        (format!("artifacts/{stem}.json"), Arc::clone(&text)),
+        (format!("raw/{stem}.txt"), Arc::clone(&ended.raw.text)),
+    ];
+    let record = Record::AgentAnswered {
+        stage: key.stage,
+        agent: key.agent.clone(),
+        attempt: key.attempt,
+        artifact: reference(&files[0]),
+        raw: reference(&files[1]),
+        took_ms: ended.took_ms,
+    };
+    let what = What::AgentFinished {
+        stage: key.stage,
+        agent: key.agent.clone(),
+        status: "ok".into(),
+        attempt: key.attempt,
+        duration_ms: ended.took_ms,
+        why: None,
+        retry_at: None,
+    };
+    let effects = vec![runs::emit(model, Some(&key.run), what)];
+    let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
+    commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
+}
+
+fn reference((path, text): &(String, Arc<str>)) -> FileRef {
+    FileRef { path: path.clone(), sha256: crate::domain::hash::Sha::of(text.as_bytes()), bytes: text.len() as u64 }
+}
+
+fn note_survivors(model: &mut Model, id: &RunId, survivors: u32) {
+    if let Some(run) = model.runs.get_mut(id) {
+        run.survivors += survivors;
+    }
+}
+
+fn unanswered(
+    model: &mut Model,
+    key: &SeatKey,
+    kind: TurnKind,
+    failed: TurnFailed,
+    ended: Option<&TurnEnded>,
+) -> Vec<Effect> {
+    let next = what_next(model, key, kind, &failed);
+    let TurnFailed { error, repair } = failed;
+    if let Some(seat) = current(model, key) {
+        seat.state = SeatState::Keeping;
+        seat.errors.push(error.clone());
+        seat.repair = repair.map(Arc::from);
+    }
+    note_survivors(model, &key.run, ended.map_or(0, |ended| ended.survivors));
+    let retry_at = match next {
+        SeatState::Waiting { until, .. } => Some(until),
+        SeatState::Queued(_)
+        | SeatState::Launching(_)
+        | SeatState::Asking(_)
+        | SeatState::Keeping
+        | SeatState::Answered
+        | SeatState::Failed(_)
+        | SeatState::External => None,
+    };
+    let turn = if kind == TurnKind::Repair { "-repair" } else { "" };
+    let files: Vec<(String, Arc<str>)> = ended
+        .map(|ended| {
+            let path = format!("raw/{}-{}-{}{turn}.txt", key.stage, key.agent, key.attempt);
+            (path, with_stderr(&ended.raw.text, ended.stderr.as_str()))
+        })
+        .into_iter()
+        .collect();
+    let record = Record::AgentFailed {
+        stage: key.stage,
+        agent: key.agent.clone(),
+        attempt: key.attempt,
+        kind,
+        error: error.clone(),
+        raw: files.first().map(reference),
+        retry_at,
+    };
+    let what = What::AgentFinished {
+        stage: key.stage,
+        agent: key.agent.clone(),
+        status: verdict::status_of(&error).name().into(),
+        attempt: key.attempt,
+        duration_ms: ended.map_or(0, |ended| ended.took_ms),
+        why: Some(error.to_string()),
+        retry_at: retry_at.map(Moment::rfc3339),
+    };
+    let effects = vec![runs::emit(model, Some(&key.run), what)];
+    let then = Then::Failed { agent: key.agent.clone(), next };
+    commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
+}
+
+fn with_stderr(stdout: &Arc<str>, stderr: &str) -> Arc<str> {
+    if stderr.trim().is_empty() { Arc::clone(stdout) } else { format!("{stdout}\n--- stderr ---\n{stderr}").into() }
+}
+
+/// Decides what comes after a turn without an answer: a repair, another try after a wait, or nothing.
+fn what_next(model: &Model, key: &SeatKey, kind: TurnKind, failed: &TurnFailed) -> SeatState {
+    let over = SeatState::Failed(failed.error.clone());
+    let Some(run) = model.runs.get(&key.run) else { return over };
+    let Some(seat) = run.seat(&key.agent) else { return over };
+    if run.stop.is_some() || seat.stopped {
+        return over;
+    }
+    if kind == TurnKind::Draft && failed.repair.is_some() {
+        return SeatState::Queued(TurnKind::Repair);
+    }
+    let retry = model
+        .settings
+        .agents
+        .iter()
+        .find(|agent| agent.name == key.agent)
+        .map_or_else(Retry::default, |agent| agent.retry);
+    let same_before =
+        seat.errors.iter().filter(|e| std::mem::discriminant(*e) == std::mem::discriminant(&failed.error));
+    let Some((allowed, asked_wait)) = allowance(&failed.error, retry) else { return over };
+    let tried = u32::try_from(same_before.count()).unwrap_or(u32::MAX);
+    if tried >= allowed {
+        return over;
+    }
+    let backoff = retry.base_ms.saturating_mul(1 << tried.min(16)).min(retry.cap_ms);
+    let until = model.now.plus_ms(asked_wait.unwrap_or(backoff));
+    SeatState::Waiting { until, why: failed.error.clone() }
+}
+
+/// How often a failure of this kind is followed by another try, and the wait that its API asked for. `None`: never.
+fn allowance(error: &AgentError, retry: Retry) -> Option<(u32, Option<u64>)> {
+    match error {
+        AgentError::RateLimit { retry_after_ms } => Some((retry.max, *retry_after_ms)),
+        AgentError::Overloaded | AgentError::Network { .. } => Some((retry.max, None)),
+        AgentError::Crashed { .. }
+        | AgentError::Timeout { .. }
+        | AgentError::NoArtifact { .. }
+        | AgentError::Protocol { .. } => Some((ONCE_MORE.min(retry.max), None)),
+        AgentError::CommandNotFound { .. }
+        | AgentError::Auth { .. }
+        | AgentError::ContextOverflow
+        | AgentError::Permission { .. }
+        | AgentError::Cancelled
+        | AgentError::Budget => None,
+    }
+}
+
+/// An answer is durable: now it is shown, and the verdict forms.
+pub(super) fn kept(
+    model: &mut Model,
+    id: &RunId,
+    agent: &AgentName,
+    files: &[FileRef],
+    text: Arc<str>,
+    took_ms: u64,
+) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if let (Some(seat), Some(file)) = (run.seat_mut(agent), files.first()) {
+        seat.state = SeatState::Answered;
+        seat.took_ms = Some(took_ms);
+        seat.answer = Some(Answer { file: file.clone(), text });
+    }
+    settle(model, id)
+}
+
+/// A failure is durable: the seat goes on as decided.
+pub(super) fn failure_kept(model: &mut Model, id: &RunId, agent: &AgentName, next: SeatState) -> Vec<Effect> {
+    let now = model.now;
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if let Some(seat) = run.seat_mut(agent) {
+        if matches!(next, SeatState::Failed(_)) {
+            seat.took_ms = seat.since.map(|since| now.since(since));
+        }
+        seat.state = next;
+    }
+    settle(model, id)
+}
+
+fn settle(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    if model.runs.get(id).is_some_and(|run| run.stop.is_some()) {
+        return cancel::try_finish(model, id);
+    }
+    let mut effects = schedule(model, id);
+    effects.extend(verdict::judge_if_due(model, id));
+    effects
+}
+
+/// Tells whether no agent of the run has a process or a launch under way.
+pub(super) fn is_quiet(run: &Run) -> bool {
+    run.seats.iter().all(|seat| match seat.state {
+        SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Keeping => false,
+        SeatState::Queued(_)
+        | SeatState::Waiting { .. }
+        | SeatState::Answered
+        | SeatState::Failed(_)
+        | SeatState::External => true,
+    })
+}

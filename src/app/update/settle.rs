@@ -1,0 +1,383 @@
+//! What a human decides about claims: choose a side, waive, reject, run a check, take back. Every decision reopens the
+//! recorded stage, is journalled, and ends in a new verdict from the kept answers.
+
+use std::sync::Arc;
+
+use super::durable::{Batch, commit};
+use super::{complain, notice, run as runs, verdict};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::key::Key;
+use crate::app::line::Line;
+use crate::app::model::{Conflict, Decision, Model, Phase, Run, RunOptions, View};
+use crate::app::msg::{Choice, Decide, Start};
+use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::claim::{Polarity, Tier, Value};
+use crate::domain::consensus::{self, Side, Waiver};
+use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
+use crate::domain::ids::RunId;
+use crate::domain::journal::Record;
+use crate::domain::judgement::{Human, Judgement};
+
+/// Returns the sides of a claim that a human can choose, strongest first: those that were not all struck.
+pub fn sides(judgement: &Judgement, key: &Sha) -> Vec<Side> {
+    let explanation = consensus::explain(&judgement.panel, &judgement.verdict, key.as_str());
+    let mut sides = explanation.map(|explanation| explanation.sides).unwrap_or_default();
+    sides.retain(|side| side.speakers.iter().any(|s| !matches!(s.tier, Tier::EFalse | Tier::E3False)));
+    sides
+}
+
+/// Returns what was cited for a claim by anybody, with what was found.
+pub fn citations(run: &Run, key: &Sha) -> Vec<(String, Citation, Option<Found>)> {
+    let Some(judgement) = &run.judgement else { return Vec::new() };
+    judgement
+        .grounds
+        .iter()
+        .filter(|ground| &ground.claim == key)
+        .flat_map(|ground| {
+            ground.cited.iter().map(|(citation, found)| (ground.agent.to_string(), citation.clone(), found.clone()))
+        })
+        .collect()
+}
+
+/// Returns the place that the nth citation of a claim names.
+pub(super) fn place(run: &Run, key: &Sha, nth: usize) -> Option<(String, Option<u32>)> {
+    match citations(run, key).into_iter().nth(nth)?.1 {
+        Citation::File { path, line } => Some((path, line)),
+        Citation::Symbol { path, .. } => Some((path?, None)),
+        Citation::Test { .. } | Citation::Requirement { .. } => None,
+    }
+}
+
+/// The claim that the visible view is about.
+fn subject(model: &Model) -> Option<(RunId, Sha)> {
+    match model.view() {
+        View::Conflict(conflict) => Some((conflict.run.clone(), conflict.claim.clone())),
+        View::Verdict { run, cursor, all, .. } => {
+            let key = verdict::rows(model.runs.get(run)?, *all).into_iter().nth(*cursor)?;
+            Some((run.clone(), key))
+        }
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    }
+}
+
+/// Returns the test that would settle the claim on screen, if one was cited and has not been run.
+pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
+    let (id, key) = subject(model)?;
+    let run = model.runs.get(&id).filter(|run| !run.phase.is_live())?;
+    let cited = citations(run, &key);
+    let test = cited.into_iter().find(|(_, citation, found)| {
+        matches!(citation, Citation::Test { .. }) && !matches!(found, Some(Found::Ran { .. }))
+    });
+    test.map(|(_, citation, _)| (id, citation))
+}
+
+/// Runs the test that would settle the claim on screen.
+pub(super) fn run_check(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    let Some((run, citation)) = checkable(model) else { return Vec::new() };
+    if let Some(View::Conflict(conflict)) = model.views.last_mut() {
+        if conflict.checking.is_some() {
+            return Vec::new();
+        }
+        conflict.checking = Some(now);
+    }
+    notice(model, "running the check on a scratch copy");
+    vec![Effect::Run(run, RunEffect::RunCheck(citation))]
+}
+
+/// A check that was asked for ended: decide anew with what it showed.
+pub(super) fn check_ran(
+    model: &mut Model,
+    id: &RunId,
+    citation: Citation,
+    outcome: Result<Found, Failure>,
+) -> Vec<Effect> {
+    for view in &mut model.views {
+        if let View::Conflict(conflict) = view {
+            conflict.checking = None;
+        }
+    }
+    let found = match outcome {
+        Ok(found) => found,
+        Err(failure) => {
+            complain(model, &failure);
+            return Vec::new();
+        }
+    };
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let text = match &found {
+        Found::Ran { passed: true, executed, .. } => format!("the check passed ({executed} run): decided anew"),
+        Found::Ran { executed: 0, .. } => "the check ran no test of that name: the citation is struck".to_owned(),
+        Found::Ran { .. } => "the check failed: decided anew".to_owned(),
+        Found::Seen { .. } | Found::Absent | Found::False { .. } | Found::Outside => {
+            "the check could not be run".to_owned()
+        }
+    };
+    Arc::make_mut(&mut run.known).insert(citation, found);
+    notice(model, text);
+    reopen(model, id, Vec::new(), "a check was run")
+}
+
+/// Opens a recorded stage again. What is to be recorded waits until the journal is ours.
+fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.options = RunOptions { resumed: true, reopened: true, ..run.options };
+    records.insert(0, Record::RunReopened { stage: run.stage, why: why.to_owned() });
+    run.unrecorded.append(&mut records);
+    if run.held {
+        return reopened(model, id);
+    }
+    run.phase = Phase::Opening;
+    let spec = run.spec.clone();
+    vec![Effect::Run(id.clone(), RunEffect::Open { spec })]
+}
+
+/// The journal is ours: record what waited.
+pub(super) fn reopened(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.phase = Phase::Judging;
+    let records = std::mem::take(&mut run.unrecorded);
+    commit(model, id, Batch { files: Vec::new(), records }, crate::app::model::Then::Reopened, Vec::new())
+}
+
+/// A decision is durable: decide anew.
+pub(super) fn resumed(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    verdict::judge_anew(model, id)
+}
+
+/// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
+pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
+    let here = model.runs.values().rev().find(|run| {
+        run.spec == decide.spec
+            && run.stage == decide.stage
+            && run.verdicts.contains_key(&decide.stage)
+            && !run.phase.is_live()
+    });
+    let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
+    match found {
+        Some((id, judgement)) => apply(model, &id, &judgement, decide),
+        None => {
+            let start =
+                Start { spec: decide.spec.clone(), stages: vec![decide.stage], fresh: false, rerun_missing: false };
+            runs::reopen_recorded(model, start, Some(decide))
+        }
+    }
+}
+
+/// Applies a decision to a judged stage, and has it judged again.
+pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide: Decide) -> Vec<Effect> {
+    let matches: Vec<_> =
+        judgement.verdict.claims.iter().filter(|claim| claim.key.as_str().starts_with(&decide.claim)).collect();
+    let claim = match matches.as_slice() {
+        [claim] if decide.claim.len() >= 4 => *claim,
+        found => {
+            let why =
+                if found.is_empty() { "no claim has this key" } else { "it is not the beginning of exactly one key" };
+            let next = format!("list them with `dicast dissent {}`", decide.spec);
+            let failure = Failure::usage(format!("claim {}", decide.claim), why, next);
+            return runs::fail(model, id, failure);
+        }
+    };
+    let decision = Decision {
+        claim: claim.key.clone(),
+        digest: consensus::digest(&judgement.panel, &claim.key),
+        subject: claim.subject.clone(),
+        choice: decide.choice,
+        by: decide.by,
+        reason: decide.reason,
+    };
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let stage = run.stage;
+    if !remember(&mut run.decisions, decision.clone()) {
+        notice(model, "nothing was decided about this claim");
+        return Vec::new();
+    }
+    run.human = human(&run.decisions);
+    let Ok(json) = serde_json::to_value(&decision) else { return Vec::new() };
+    let record =
+        Record::HumanDecided { stage, claim: decision.claim, decision: json, by: decision.by, reason: decision.reason };
+    reopen(model, id, vec![record], "a human decided")
+}
+
+/// Adds a decision; taking back removes the last one about the same claim. Returns whether anything changed.
+pub(super) fn remember(decisions: &mut Vec<Decision>, decision: Decision) -> bool {
+    if decision.choice != Choice::Undo {
+        decisions.push(decision);
+        return true;
+    }
+    let last = decisions.iter().rposition(|before| before.claim == decision.claim);
+    last.map(|at| decisions.remove(at)).is_some()
+}
+
+/// Returns what a list of decisions amounts to.
+pub(super) fn human(decisions: &[Decision]) -> Human {
+    let mut human = Human::default();
+    for decision in decisions {
+        let waiver = |choice| Waiver {
+            claim: decision.claim.clone(),
+            digest: decision.digest.clone(),
+            by: decision.by.clone(),
+            reason: decision.reason.clone(),
+            choice,
+        };
+        match &decision.choice {
+            Choice::Waive => human.waivers.push(waiver(None)),
+            Choice::Take { value, polarity } => {
+                let polarity = if *polarity < 0 { Polarity::No } else { Polarity::Yes };
+                human.waivers.push(waiver(Some(consensus::Choice { value: Value::from(value.clone()), polarity })));
+            }
+            Choice::Reject => drop(human.rejected.insert(decision.claim.clone())),
+            Choice::Accept => drop(human.accepted_conditions.insert(decision.subject.clone())),
+            Choice::Undo => {}
+        }
+    }
+    human
+}
+
+/// Opens the selected claim of the verdict, if a human has to decide it.
+pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
+    let View::Verdict { run, stage, .. } = model.view().clone() else { return Vec::new() };
+    let Some(open) = model.runs.get(&run).map(verdict::open_claims) else { return Vec::new() };
+    let selected = subject(model).map(|(_, key)| key).filter(|key| open.contains(key));
+    let Some(claim) = selected.or_else(|| open.into_iter().next()) else { return Vec::new() };
+    let conflict =
+        Conflict { run, stage, claim, side: None, citation: 0, reason: Line::default(), typing: false, checking: None };
+    model.views.push(View::Conflict(conflict));
+    Vec::new()
+}
+
+/// Chooses a side.
+pub(super) fn choose(model: &mut Model, side: usize) -> Vec<Effect> {
+    let count = match subject(model) {
+        Some((run, key)) => {
+            model.runs.get(&run).and_then(|run| run.judgement.as_ref()).map_or(0, |j| sides(j, &key).len())
+        }
+        None => 0,
+    };
+    if let Some(View::Conflict(conflict)) = model.views.last_mut()
+        && side < count
+    {
+        conflict.side = Some(side);
+        conflict.typing = true;
+    }
+    Vec::new()
+}
+
+/// Gives the keys to the reason.
+pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
+    if let Some(View::Conflict(conflict)) = model.views.last_mut() {
+        conflict.typing = true;
+    }
+    Vec::new()
+}
+
+/// A key while the reason is typed: Enter and Esc give the keys back.
+pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
+    match key {
+        Key::Esc => conflict.typing = false,
+        Key::Enter => {
+            conflict.typing = false;
+            if conflict.side.is_some() {
+                return keep(model);
+            }
+        }
+        key => drop(conflict.reason.edit(key)),
+    }
+    Vec::new()
+}
+
+/// Keeps the chosen side.
+pub(super) fn keep(model: &mut Model) -> Vec<Effect> {
+    let View::Conflict(conflict) = model.view() else { return Vec::new() };
+    let chosen = model
+        .runs
+        .get(&conflict.run)
+        .and_then(|run| run.judgement.as_ref())
+        .and_then(|judgement| sides(judgement, &conflict.claim).into_iter().nth(conflict.side?));
+    match chosen {
+        Some(side) => {
+            let choice = Choice::Take { value: side.value.to_string(), polarity: side.polarity.sign() };
+            settle(model, choice)
+        }
+        None => {
+            notice(model, "choose a side first: 1 or 2");
+            Vec::new()
+        }
+    }
+}
+
+/// Lets the stage go on although the objection stands.
+pub(super) fn waive(model: &mut Model) -> Vec<Effect> {
+    settle(model, Choice::Waive)
+}
+
+/// Upholds the objection.
+pub(super) fn reject(model: &mut Model) -> Vec<Effect> {
+    settle(model, Choice::Reject)
+}
+
+/// Records a decision of the user at the screen. A reason is asked for: it is what an auditor reads later.
+fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
+    let by = model.boot.user.clone();
+    let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
+    let reason = conflict.reason.text().trim().to_owned();
+    if reason.is_empty() {
+        conflict.typing = true;
+        notice(model, "a reason goes into the record: type it, then Enter");
+        return Vec::new();
+    }
+    let (id, claim, stage) = (conflict.run.clone(), conflict.claim.clone(), conflict.stage);
+    let Some(run) = model.runs.get(&id) else { return Vec::new() };
+    let Some(judgement) = run.judgement.clone() else { return Vec::new() };
+    let decide = Decide { spec: run.spec.clone(), stage, claim: claim.0, choice, by, reason };
+    model.views.pop();
+    apply(model, &id, &judgement, decide)
+}
+
+/// Takes the last decision back.
+pub(super) fn undo(model: &mut Model) -> Vec<Effect> {
+    let by = model.boot.user.clone();
+    let Some(run) = model.focused_run() else { return Vec::new() };
+    let (Some(last), Some(judgement)) = (run.decisions.last(), run.judgement.clone()) else { return Vec::new() };
+    let decide = Decide {
+        spec: run.spec.clone(),
+        stage: run.stage,
+        claim: last.claim.0.clone(),
+        choice: Choice::Undo,
+        by,
+        reason: "taken back".to_owned(),
+    };
+    let id = run.id.clone();
+    notice(model, "the last decision is taken back");
+    apply(model, &id, &judgement, decide)
+}
+
+/// Goes to the next or previous conflict.
+pub(super) fn turn(model: &mut Model, forward: bool) -> Vec<Effect> {
+    let View::Conflict(conflict) = model.view() else { return Vec::new() };
+    let Some(open) = model.runs.get(&conflict.run).map(verdict::open_claims) else { return Vec::new() };
+    let Some(at) = open.iter().position(|key| key == &conflict.claim) else { return Vec::new() };
+    let next = if forward { at + 1 } else { at + open.len() - 1 } % open.len().max(1);
+    let claim = open[next].clone();
+    if let Some(View::Conflict(conflict)) = model.views.last_mut() {
+        *conflict = Conflict {
+            claim,
+            side: None,
+            citation: 0,
+            reason: Line::default(),
+            typing: false,
+            checking: None,
+            run: conflict.run.clone(),
+            stage: conflict.stage,
+        };
+    }
+    Vec::new()
+}

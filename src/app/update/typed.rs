@@ -1,0 +1,207 @@
+//! Typed text: the command line, searches, reasons, the question before a run.
+
+use super::{ask, cancel, complain, navigation, run as runs};
+use crate::app::command::{self, Command};
+use crate::app::effect::Effect;
+use crate::app::key::Key;
+use crate::app::line::Line;
+use crate::app::model::{Completion, Load, Model, Overlay, View};
+use crate::app::msg::Start;
+use crate::domain::ids::SpecId;
+use crate::domain::safe::Safe;
+
+/// How many typed commands are remembered.
+const HISTORY: usize = 100;
+
+/// Opens the command line. With `offer`, everything that could be typed is offered at once.
+pub(super) fn open(model: &mut Model, offer: bool) -> Vec<Effect> {
+    let completions = if offer { command::complete("", &specs(model)) } else { Vec::new() };
+    let overlay = Overlay::Command { line: Line::default(), completions, chosen: None, error: None, recalled: None };
+    model.overlay = Some(overlay);
+    Vec::new()
+}
+
+/// Handles a key while something lies over the view.
+pub(super) fn key(model: &mut Model, overlay: Overlay, key: Key) -> Vec<Effect> {
+    if matches!(key, Key::Esc | Key::Ctrl('c')) {
+        model.overlay = None;
+        return Vec::new();
+    }
+    match overlay {
+        Overlay::Command { line, completions, chosen, recalled, .. } => {
+            command_key(model, line, completions, chosen, recalled, key)
+        }
+        Overlay::Search(line) => search_key(model, line, key),
+        Overlay::Preflight(start) => preflight_key(model, start, key),
+    }
+}
+
+fn command_key(
+    model: &mut Model,
+    mut line: Line,
+    completions: Vec<Completion>,
+    chosen: Option<usize>,
+    recalled: Option<usize>,
+    key: Key,
+) -> Vec<Effect> {
+    let offered = completions.len();
+    match key {
+        Key::Enter => {
+            let taken = chosen.and_then(|i| completions.get(i)).map(|c| Line::new(&c.line));
+            return submit(model, taken.unwrap_or(line));
+        }
+        Key::Tab | Key::BackTab if offered > 0 => {
+            let step = if key == Key::Tab { 1 } else { offered - 1 };
+            // One candidate is taken at once; of several the next is selected.
+            if let [only] = completions.as_slice() {
+                line = Line::new(&only.line);
+                show(model, line, None, None);
+            } else {
+                let next = chosen.map_or(if key == Key::Tab { 0 } else { offered - 1 }, |i| (i + step) % offered);
+                model.overlay = Some(Overlay::Command { line, completions, chosen: Some(next), error: None, recalled });
+            }
+        }
+        Key::Up | Key::Down => recall(model, line, recalled, key == Key::Up),
+        Key::Backspace if line.text().is_empty() => model.overlay = None,
+        key => {
+            line = chosen.and_then(|i| completions.get(i)).map_or(line, |c| Line::new(&c.line));
+            line.edit(key);
+            show(model, line, None, None);
+        }
+    }
+    Vec::new()
+}
+
+/// Goes through the commands typed before.
+fn recall(model: &mut Model, line: Line, recalled: Option<usize>, back: bool) {
+    let count = model.history.len();
+    let next = match (recalled, back) {
+        (None, true) if count > 0 => Some(count - 1),
+        (Some(i), true) => Some(i.saturating_sub(1)),
+        (Some(i), false) if i + 1 < count => Some(i + 1),
+        (None | Some(_), _) => None,
+    };
+    let line = match next {
+        Some(i) => Line::new(&model.history[i]),
+        None if recalled.is_some() => Line::default(),
+        None => line,
+    };
+    show(model, line, next, None);
+}
+
+fn show(model: &mut Model, line: Line, recalled: Option<usize>, error: Option<Safe>) {
+    let completions = command::complete(line.text(), &specs(model));
+    model.overlay = Some(Overlay::Command { line, completions, chosen: None, error, recalled });
+}
+
+/// The ids of the specs that were found.
+pub(super) fn specs(model: &Model) -> Vec<SpecId> {
+    super::surveyed(model).map(|survey| survey.specs.iter().map(|s| s.spec.id.clone()).collect()).unwrap_or_default()
+}
+
+fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
+    let text = line.text().trim().to_owned();
+    if text.is_empty() {
+        model.overlay = None;
+        return Vec::new();
+    }
+    let branch = super::surveyed(model).and_then(|survey| survey.branch_spec().cloned());
+    match command::parse(&text, &specs(model), branch.as_ref()) {
+        Ok(command) => {
+            model.overlay = None;
+            if model.history.last() != Some(&text) {
+                model.history.push(text);
+                let excess = model.history.len().saturating_sub(HISTORY);
+                model.history.drain(..excess);
+            }
+            perform(model, command)
+        }
+        Err(failure) => {
+            let error = Safe::line(&format!("{failure} · {}", failure.hint()));
+            show(model, line, None, Some(error));
+            Vec::new()
+        }
+    }
+}
+
+fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Stage(stage, spec) => ask::propose(model, spec, vec![stage]),
+        Command::Auto(spec) => ask::propose_rest(model, spec),
+        Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage),
+        Command::Spec(spec) => {
+            model.views.push(View::Spec { spec, cursor: 0 });
+            Vec::new()
+        }
+        Command::Check => survey(model),
+        Command::Cancel => cancel::asked(model, None),
+        Command::Servers => {
+            model.views.push(View::Servers { cursor: 0 });
+            Vec::new()
+        }
+        Command::Trust => {
+            model.views.push(View::Trust { scroll: 0 });
+            Vec::new()
+        }
+        Command::Help => {
+            model.views.push(View::Help { scroll: 0 });
+            Vec::new()
+        }
+        Command::Quit => cancel::leave(model, 0, "key"),
+    }
+}
+
+/// Reads and checks the repository again.
+pub(super) fn survey(model: &mut Model) -> Vec<Effect> {
+    if model.survey.ready().is_none() {
+        model.survey = Load::Loading(model.now);
+    }
+    vec![Effect::Survey]
+}
+
+fn search_key(model: &mut Model, mut line: Line, key: Key) -> Vec<Effect> {
+    if key == Key::Enter {
+        model.overlay = None;
+        return navigation::search(model, line.text().to_owned());
+    }
+    line.edit(key);
+    model.overlay = Some(Overlay::Search(line));
+    Vec::new()
+}
+
+fn preflight_key(model: &mut Model, start: Start, key: Key) -> Vec<Effect> {
+    if key == Key::Enter {
+        model.overlay = None;
+        return runs::start(model, start);
+    }
+    Vec::new()
+}
+
+/// Inserts pasted text where text is asked for; elsewhere a paste does nothing.
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match model.overlay.take() {
+        Some(Overlay::Command { mut line, .. }) => {
+            line.insert(text);
+            show(model, line, None, None);
+        }
+        Some(Overlay::Search(mut line)) => {
+            line.insert(text);
+            model.overlay = Some(Overlay::Search(line));
+        }
+        other => {
+            model.overlay = other;
+            if let Some(View::Conflict(conflict)) = model.views.last_mut()
+                && conflict.typing
+            {
+                conflict.reason.insert(text);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Complains about a failure in the notice line; a convenience for callers that return effects.
+pub(super) fn refuse(model: &mut Model, failure: &crate::domain::failure::Failure) -> Vec<Effect> {
+    complain(model, failure);
+    Vec::new()
+}

@@ -1,0 +1,407 @@
+//! From answers to a recorded verdict: when consensus is asked, what becomes durable, what comes after.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::durable::{Batch, commit};
+use super::{cancel, run as runs};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::event::What;
+use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
+use crate::app::msg::{MirrorReport, PublishReport};
+use crate::domain::claim::Severity;
+use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
+use crate::domain::failure::{AgentError, Failure};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, RunId};
+use crate::domain::journal::{Closed, FileRef, Record};
+use crate::domain::judgement::{Answer, Judgement, Question};
+use crate::domain::safe::Safe;
+use crate::domain::stage::Stage;
+
+/// Exit codes from worst to best, for a run of several stages (product contract, "auto").
+const WORST_FIRST: [u8; 8] = [130, 3, 2, 1, 4, 5, 6, 0];
+
+/// Asks consensus when it is its turn: provisionally after each answer, finally when nobody is out any more.
+pub(super) fn judge_if_due(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.phase == Phase::Asking && run.stop.is_none()) else {
+        return Vec::new();
+    };
+    let provisional = !run.seats.iter().all(|seat| seat.state.is_settled());
+    if provisional {
+        if run.answered() == 0 {
+            return Vec::new();
+        }
+        // One provisional judgement at a time; what arrives meanwhile is judged after it.
+        if run.judging > 0 {
+            run.judge_again = true;
+            return Vec::new();
+        }
+    } else {
+        run.phase = Phase::Judging;
+    }
+    run.judging += 1;
+    let question = question(model, id, provisional);
+    question.map(|question| Effect::Run(id.clone(), RunEffect::Judge(Box::new(question)))).into_iter().collect()
+}
+
+/// Asks consensus again about a decided stage, after a human decided something.
+pub(super) fn judge_anew(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    if let Some(run) = model.runs.get_mut(id) {
+        run.phase = Phase::Judging;
+        run.ended = None;
+        run.judging += 1;
+    }
+    let question = question(model, id, false);
+    question.map(|question| Effect::Run(id.clone(), RunEffect::Judge(Box::new(question)))).into_iter().collect()
+}
+
+fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
+    let run = model.runs.get(id)?;
+    let answers: BTreeMap<AgentName, Answer> =
+        run.seats.iter().filter_map(|seat| Some((seat.who.agent.clone(), seat.answer.clone()?))).collect();
+    let absent = run
+        .seats
+        .iter()
+        .filter_map(|seat| match &seat.state {
+            SeatState::Failed(error) => Some((seat.who.agent.clone(), status_of(error))),
+            SeatState::External
+            | SeatState::Answered
+            | SeatState::Queued(_)
+            | SeatState::Launching(_)
+            | SeatState::Asking(_)
+            | SeatState::Keeping
+            | SeatState::Waiting { .. } => None,
+        })
+        .collect();
+    Some(Question {
+        run: id.clone(),
+        preparation: run.preparation.clone()?,
+        seats: run.seats.iter().map(|seat| seat.who.clone()).collect(),
+        answers,
+        absent,
+        policy: policy(model, run.stage),
+        human: run.human.clone(),
+        known: run.known.clone(),
+        provisional,
+    })
+}
+
+/// The rules of a stage.
+fn policy(model: &Model, stage: Stage) -> Policy {
+    let rules = model.settings.rules(stage);
+    Policy {
+        allow_degraded: model.boot.allow_degraded || rules.allow_degraded.unwrap_or(false),
+        allow_hollow: model.boot.allow_hollow || rules.allow_hollow.unwrap_or(false),
+        ..model.settings.consensus.policy()
+    }
+}
+
+/// Returns what an agent that failed so is counted as.
+pub(super) fn status_of(error: &AgentError) -> AgentStatus {
+    match error {
+        AgentError::RateLimit { .. } | AgentError::Overloaded => AgentStatus::RateLimited,
+        AgentError::Timeout { .. } => AgentStatus::Timeout,
+        AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
+        AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
+        AgentError::Cancelled => AgentStatus::Cancelled,
+        AgentError::Budget => AgentStatus::Budget,
+        AgentError::CommandNotFound { .. }
+        | AgentError::Auth { .. }
+        | AgentError::Network { .. }
+        | AgentError::Protocol { .. }
+        | AgentError::Crashed { .. } => AgentStatus::Crashed,
+    }
+}
+
+/// Consensus answered.
+pub(super) fn judged(
+    model: &mut Model,
+    id: &RunId,
+    stage: Stage,
+    provisional: bool,
+    outcome: Result<Arc<Judgement>, Failure>,
+) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.judging = run.judging.saturating_sub(1);
+    if run.stage != stage || !run.phase.is_live() {
+        return cancel::try_finish(model, id);
+    }
+    match (outcome, provisional) {
+        (Ok(judgement), true) => provisionally(model, id, judgement),
+        // A provisional answer that was cut short is nobody's loss.
+        (Err(_), true) => cancel::try_finish(model, id),
+        (Err(Failure::Cancelled), false) => cancel::try_finish(model, id),
+        (Err(failure), false) => runs::fail(model, id, failure),
+        (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
+            Some(decide) => super::settle::apply(model, id, &judgement, decide),
+            // Also when a stop was asked for meanwhile: a verdict that beat the stop is kept.
+            None => record(model, id, judgement),
+        },
+    }
+}
+
+fn provisionally(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if run.stop.is_some() {
+        return cancel::try_finish(model, id);
+    }
+    if run.phase != Phase::Asking {
+        return Vec::new();
+    }
+    run.known.clone_from(&judgement.lookups);
+    let before = run.judgement.replace(Arc::clone(&judgement));
+    let mut effects = labels(model, id, before.as_deref(), &judgement, true);
+    if model.runs.get_mut(id).is_some_and(|run| std::mem::take(&mut run.judge_again)) {
+        effects.extend(judge_if_due(model, id));
+    }
+    effects
+}
+
+/// Tells the labels that are new or changed.
+fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement, provisional: bool) -> Vec<Effect> {
+    let old: BTreeMap<&Sha, Label> = before
+        .filter(|_| provisional)
+        .map(|judgement| judgement.verdict.claims.iter().map(|claim| (&claim.key, claim.label)).collect())
+        .unwrap_or_default();
+    now.verdict
+        .claims
+        .iter()
+        .filter(|claim| old.get(&claim.key) != Some(&claim.label))
+        .map(|claim| {
+            let what = What::ClaimLabelled {
+                stage: now.panel.stage,
+                key: claim.key.clone(),
+                claim: format!("{} {}", claim.kind, claim.subject),
+                label: claim.label.name().to_owned(),
+                provisional,
+            };
+            runs::emit(model, Some(id), what)
+        })
+        .collect()
+}
+
+/// Makes a verdict durable, with what it was decided on, and the intent to publish it.
+fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.phase = Phase::Recording;
+    run.known.clone_from(&judgement.lookups);
+    let stage = run.stage;
+    let count = run.decided.entry(stage).or_insert(0);
+    *count += 1;
+    let stem = if *count == 1 { stage.to_string() } else { format!("{stage}-{count}") };
+    let (panel, verdict) = match (json(&*judgement.panel), json(&*judgement.verdict)) {
+        (Ok(panel), Ok(verdict)) => (panel, verdict),
+        (Err(failure), _) | (_, Err(failure)) => return runs::fail(model, id, failure),
+    };
+    let mut files = vec![(format!("panels/{stem}.json"), panel), (format!("verdicts/{stem}.json"), verdict)];
+    for (agent, text) in &judgement.from_memory {
+        files.push((format!("artifacts/{stage}-{agent}-memory.json"), Arc::clone(text)));
+    }
+    let decided = Record::StageDecided {
+        stage,
+        panel: reference(&files[0]),
+        verdict: reference(&files[1]),
+        status: judgement.verdict.status.name().to_owned(),
+        exit: judgement.verdict.exit,
+        hash: judgement.verdict.hash.clone(),
+    };
+    let documents = judgement.documents.iter().map(reference).collect();
+    let records = vec![decided, Record::PublishIntended { stage, documents }];
+    commit(model, id, Batch { files, records }, Then::Decided(judgement), Vec::new())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Arc<str>, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(|text| Arc::from(text + "\n"))
+        .map_err(|error| Failure::BadReply { from: "consensus".into(), why: error.to_string() })
+}
+
+fn reference((path, text): &(String, Arc<str>)) -> FileRef {
+    FileRef { path: path.clone(), sha256: Sha::of(text.as_bytes()), bytes: text.len() as u64 }
+}
+
+/// The verdict is durable: it is shown, told and published.
+pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let stage = run.stage;
+    run.phase = Phase::Publishing;
+    run.warnings.extend(judgement.warnings.iter().cloned());
+    run.judgement = Some(Arc::clone(&judgement));
+    run.verdicts.insert(stage, Arc::clone(&judgement));
+    let ours = run.published.clone();
+    let path = format!("specs/{}/verdicts/{stage}.json", run.spec);
+    let verdict = &judgement.verdict;
+    let what = What::StageVerdict {
+        stage,
+        status: verdict.status.name().to_owned(),
+        exit: verdict.exit,
+        hash: verdict.hash.clone(),
+        path,
+        why: verdict.why(),
+    };
+    let mut effects = labels(model, id, None, &judgement, false);
+    for warning in &judgement.warnings {
+        effects.push(runs::emit(model, Some(id), What::Warning { text: warning.clone() }));
+    }
+    effects.push(runs::emit(model, Some(id), what));
+    effects.push(Effect::Run(id.clone(), RunEffect::Publish { stage, judgement, ours }));
+    effects
+}
+
+/// Documents are written, or could not be.
+pub(super) fn published(
+    model: &mut Model,
+    id: &RunId,
+    stage: Stage,
+    outcome: Result<PublishReport, Failure>,
+) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let report = match outcome {
+        Ok(report) => report,
+        Err(failure) => return runs::fail(model, id, failure),
+    };
+    for document in report.written.iter().chain(&report.kept_aside) {
+        run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
+    }
+    let warnings: Vec<Safe> = report
+        .kept_aside
+        .iter()
+        .map(|aside| Safe::line(&format!("a hand had edited a document: it is untouched, ours is {}", aside.path)))
+        .collect();
+    run.warnings.extend(warnings.iter().cloned());
+    let effects = warnings.into_iter().map(|text| runs::emit(model, Some(id), What::Warning { text })).collect();
+    let record = Record::Published { stage, documents: report.written, kept_aside: report.kept_aside };
+    commit(model, id, Batch::record(record), Then::Published, effects)
+}
+
+/// The documents' record is durable: copy to memory, and go on or end.
+pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let mut effects = mirror(model, id);
+    let Some(run) = model.runs.get_mut(id) else { return effects };
+    let next = next_of(run);
+    match next {
+        Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
+        Some(_) | None => {
+            run.phase = Phase::Decided;
+            run.ended = Some(model.now);
+        }
+    }
+    effects
+}
+
+/// The stage that follows, if the verdict lets the run go on: exit 0, or Degraded and Hollow before the audit.
+fn next_of(run: &Run) -> Option<Stage> {
+    let verdict = &run.judgement.as_ref()?.verdict;
+    run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())
+}
+
+fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let (Some(judgement), stage) = (run.judgement.clone(), run.stage) else { return Vec::new() };
+    let mut entries: Vec<(String, Arc<str>, Option<AgentName>)> = run
+        .seats
+        .iter()
+        .filter_map(|seat| {
+            let answer = seat.answer.as_ref()?;
+            let key = format!("{}/{}/{}/{}", run.spec, run.id, stage, seat.who.agent);
+            Some((key, Arc::clone(&answer.text), Some(seat.who.agent.clone())))
+        })
+        .collect();
+    if let Ok(text) = json(&*judgement.verdict) {
+        entries.push((format!("{}/{}/{}/verdict", run.spec, run.id, stage), text, None));
+    }
+    run.memory = MemoryState::Copying;
+    run.mirroring += 1;
+    vec![Effect::Run(id.clone(), RunEffect::Mirror { spec: run.spec.clone(), stage, entries })]
+}
+
+/// Memory has copies, or they wait: never a change of status, exit or hash.
+pub(super) fn mirrored(
+    model: &mut Model,
+    id: &RunId,
+    stage: Stage,
+    outcome: Result<MirrorReport, Failure>,
+) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.mirroring = run.mirroring.saturating_sub(1);
+    let report = outcome.unwrap_or_else(|failure| MirrorReport { stored: 0, waiting: Some(failure.to_string()) });
+    run.memory = match &report.waiting {
+        Some(why) => MemoryState::Waiting(why.clone()),
+        None => MemoryState::Stored(report.stored),
+    };
+    let mut effects = Vec::new();
+    if let Some(why) = &report.waiting {
+        let text = Safe::line(&format!("memory is away, copies wait on disk: {why}"));
+        run.warnings.push(text.clone());
+        effects.push(runs::emit(model, Some(id), What::Warning { text }));
+    }
+    let is_over = model.runs.get(id).is_some_and(|run| run.phase == Phase::Decided && run.mirroring == 0);
+    let record = Record::Mirrored { stage, stored: report.stored, waiting: report.waiting };
+    if is_over {
+        let batch = Batch { files: Vec::new(), records: vec![record, Record::RunClosed { why: Closed::Decided }] };
+        effects.extend(commit(model, id, batch, Then::Closed, Vec::new()));
+    } else {
+        effects.extend(commit(model, id, Batch::record(record), Then::Nothing, Vec::new()));
+    }
+    effects
+}
+
+/// Returns the exit code of a run: why it ended, else the worst of its stages.
+pub(super) fn exit(model: &Model, run: &Run) -> u8 {
+    match (&run.phase, &run.stop) {
+        (Phase::Failed(failure), _) => return failure.exit(),
+        (Phase::Stopped, Some(stop)) => return stop.exit,
+        _ => {}
+    }
+    let codes: Vec<u8> = run.verdicts.values().map(|judgement| judgement.verdict.exit).collect();
+    let worst = WORST_FIRST.into_iter().find(|code| codes.contains(code)).unwrap_or(3);
+    let has_dissent = || run.verdicts.values().flat_map(|j| &j.verdict.claims).any(|claim| !claim.dissent.is_empty());
+    if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
+}
+
+/// Returns the keys of the claims that a human has to decide, in the order of the verdict.
+pub fn open_claims(run: &Run) -> Vec<Sha> {
+    let Some(judgement) = &run.judgement else { return Vec::new() };
+    let waived = |key: &Sha| judgement.panel.waivers.iter().any(|waiver| &waiver.claim == key);
+    judgement
+        .verdict
+        .claims
+        .iter()
+        .filter(|claim| claim.label == Label::Conflict && claim.severity >= Severity::Minor && !waived(&claim.key))
+        .map(|claim| claim.key.clone())
+        .collect()
+}
+
+/// Returns the keys of the claims as the verdict view lists them: those that need somebody first; agreed claims
+/// without a dissent only when all are wanted, or as far as a short list goes.
+pub fn rows(run: &Run, all: bool) -> Vec<Sha> {
+    /// How many agreed claims are listed before "… more".
+    const AGREED: usize = 8;
+    let Some(judgement) = &run.judgement else { return Vec::new() };
+    let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|c| all || c.severity > Severity::Info).collect();
+    claims.sort_by_key(|claim| (attention(claim.label), std::cmp::Reverse(claim.severity)));
+    let quiet =
+        claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
+    let shown = if all { claims.len() } else { claims.len().min(quiet + AGREED) };
+    claims[..shown].iter().map(|claim| claim.key.clone()).collect()
+}
+
+/// The order in which labels want to be looked at.
+pub fn attention(label: Label) -> u8 {
+    match label {
+        Label::Conflict => 0,
+        Label::Refuted => 1,
+        Label::Hollow => 2,
+        Label::Single => 3,
+        Label::AgreedOver => 4,
+        Label::Agreed => 5,
+        Label::Proven => 6,
+    }
+}
+
+/// Returns the path of the stage's document.
+pub(super) fn document(run: &Run, stage: Stage) -> Option<String> {
+    let judgement = run.verdicts.get(&stage)?;
+    judgement.documents.iter().map(|(path, _)| path.clone()).find(|path| path.ends_with(".md"))
+}

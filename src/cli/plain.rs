@@ -1,0 +1,123 @@
+//! Events and verdicts as lines: for people, and as JSON for programs.
+//!
+//! Pure: text in, text out. Foreign text passes through `Safe`.
+
+use serde_json::json;
+
+use crate::app::event::{Event, What};
+use crate::app::model::{Model, Phase};
+use crate::domain::moment::clock;
+use crate::domain::safe::Safe;
+use crate::domain::server::State;
+
+/// The schema of an event.
+pub const EVENT_SCHEMA: &str = "dicast.event/1";
+
+/// Writes an event as one JSON object without a line break.
+pub fn json(event: &Event, sequence: u64) -> String {
+    let mut object = json!({
+        "schema": EVENT_SCHEMA,
+        "seq": sequence,
+        "at": event.at.rfc3339(),
+        "run": event.run,
+    });
+    if let (Some(object), Ok(serde_json::Value::Object(what))) =
+        (object.as_object_mut(), serde_json::to_value(&event.what))
+    {
+        object.extend(what);
+    }
+    object.to_string()
+}
+
+/// Writes an event for people: what goes to stderr, and what is a result.
+pub fn lines(event: &Event) -> (String, String) {
+    let clean = |text: String| Safe::block(&text).to_string();
+    let progress = |text: String| (clean(text) + "\n", String::new());
+    match &event.what {
+        What::RunStarted { spec, stages, resumed } => {
+            let stages: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+            let run = event.run.as_ref().map_or("?", |run| run.short());
+            let again = if *resumed { " (goes on)" } else { "" };
+            progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
+        }
+        What::StageStarted { stage, agents } => {
+            let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
+            progress(format!("{stage}: asking {}", agents.join(", ")))
+        }
+        What::AgentStarted { agent, attempt, scripted, .. } => {
+            let label = if *scripted { " SCRIPTED" } else { "" };
+            progress(format!(
+                "{agent}{label}: started{}",
+                if *attempt > 1 { format!(", try {attempt}") } else { String::new() }
+            ))
+        }
+        What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
+        What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
+            let took = clock(*duration_ms);
+            let again = retry_at.as_ref().map(|at| format!(", asked again at {at}")).unwrap_or_default();
+            progress(match why {
+                None => format!("{agent}: answered in {took}"),
+                Some(why) => format!("{agent}: {why} after {took}{again}"),
+            })
+        }
+        What::ServerChanged { server } => {
+            let state = match &server.state {
+                State::Starting => "starting, nothing waits for it".to_owned(),
+                State::Ready => "ready".to_owned(),
+                State::Degraded { why } => format!("degraded: {why}"),
+                State::Lost { attempt, why, .. } => format!("lost, try {attempt}: {why}"),
+                State::Dead { why } => format!("gone: {why}"),
+            };
+            progress(format!("MCP server {}: {state}", server.name))
+        }
+        What::ClaimLabelled { claim, label, provisional: false, .. } if label == "conflict" => {
+            progress(format!("conflict: {claim}"))
+        }
+        What::ClaimLabelled { .. } => (String::new(), String::new()),
+        What::StageVerdict { stage, status, exit, hash, path, why } => {
+            let text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+            (String::new(), clean(text))
+        }
+        What::Warning { text } => progress(format!("warning: {text}")),
+        What::RunFinished { exit, evidence, memory, failure, .. } => {
+            let mut text = String::new();
+            if let Some((failure, hint)) = failure {
+                text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
+            }
+            if let Some(evidence) = evidence {
+                text.push_str(&format!("evidence {evidence}\nmemory   {memory}\n"));
+            }
+            text.push_str(&format!("finished with exit {exit}"));
+            progress(text)
+        }
+    }
+}
+
+/// Returns the lines that stay on the terminal when the screen goes: outcome and why, and the command that goes on.
+pub fn farewell(model: &Model) -> String {
+    let Some(run) = model.runs.values().next_back() else { return String::new() };
+    let outcome = match (&run.phase, run.judgement.as_ref()) {
+        (Phase::Decided, Some(judgement)) => {
+            format!("{} {}: {} · {}", run.stage, run.spec, judgement.verdict.status.name(), judgement.verdict.why())
+        }
+        (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
+        (Phase::Stopped, _) => format!(
+            "{} {}: stopped, {} answers kept, {} processes left",
+            run.stage,
+            run.spec,
+            run.answered(),
+            run.survivors
+        ),
+        (phase, _) => format!("{} {}: {}", run.stage, run.spec, if phase.is_live() { "abandoned" } else { "ended" }),
+    };
+    let took = clock(run.elapsed_ms(model.now));
+    let next = match run.phase {
+        Phase::Decided => format!("dicast explain {} {} CLAIM", run.spec, run.stage),
+        _ => format!("dicast {} {}", run.stage, run.spec),
+    };
+    Safe::block(&format!(
+        "{outcome}\ntook {took}, evidence in {}/consensus/{}/{}\ngo on with: {next}\n",
+        model.settings.evidence.root, run.spec, run.id
+    ))
+    .to_string()
+}

@@ -1,0 +1,242 @@
+//! From the merged tree to settings, and the rules that concern several keys at once.
+//!
+//! It must not know files or trust.
+
+use std::collections::BTreeMap;
+
+use crate::domain::failure::Failure;
+use crate::domain::ids::{AgentName, BadName, Family};
+use crate::domain::settings::{
+    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, Evidence, Launch, Limits, MemoryServer, Retry,
+    Round, Server, Settings, StageRules, Timeouts,
+};
+use crate::domain::stage::Stage;
+
+use super::layers::filled;
+use super::nearest::nearest;
+use super::shape::{did_you_mean, env, flag, number, placed, stages, text, texts};
+use super::tree::{Layer, Node, Value};
+
+/// Which kinds of agents a key does something for; keys that are not listed concern all.
+const KINDS_OF: [(&str, &[&str]); 11] = [
+    ("command", &["command"]),
+    ("args", &["command"]),
+    ("transport", &["command"]),
+    ("env", &["command"]),
+    ("env_pass", &["command"]),
+    ("role", &["command"]),
+    ("script", &["replay"]),
+    ("model", &["command", "replay"]),
+    ("timeouts", &["command", "replay"]),
+    ("retry", &["command", "replay"]),
+    ("max_parallel", &["command", "replay"]),
+];
+
+/// The name of the memory server when nobody chose one.
+const USUAL_MEMORY: &str = "memory";
+
+/// Makes settings of a tree whose layers were checked, without the detected checks.
+///
+/// # Errors
+/// A usage failure when keys contradict each other.
+pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
+    let servers = entries(tree, "mcp_servers").map(server).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let memory = memory(tree, &servers)?;
+    Ok(Settings {
+        agents: agents(tree)?,
+        servers,
+        memory,
+        checks: entries(tree, "checks").map(check).collect::<Result<_, _>>()?,
+        consensus: Consensus {
+            agree: parsed(tree, "consensus.agree")?,
+            quorum: parsed(tree, "consensus.quorum")?,
+            merge_threshold: parsed(tree, "consensus.merge_threshold")?,
+            round: if string(tree, "consensus.round")? == "off" { Round::Off } else { Round::Auto },
+        },
+        stages: entries(tree, "stages").map(stage_rules).collect::<Result<_, _>>()?,
+        context: Context { files: at(tree, "context.files").map(|node| placed(node, texts)).transpose()? },
+        run: Limits { deadline_ms: milliseconds(tree, "run.deadline_s")? },
+        evidence: Evidence {
+            root: string(tree, "evidence.root")?,
+            lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,
+            redact_env: placed(required(tree, "evidence.redact_env")?, texts)?,
+        },
+    })
+}
+
+fn agents(tree: &Node) -> Result<Vec<Agent>, Failure> {
+    match tree.get("agents").map(|node| &node.value) {
+        Some(Value::List(items)) => items.iter().map(agent).collect(),
+        Some(Value::Text(_) | Value::Whole(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_)) | None => {
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn agent(entry: &Node) -> Result<Agent, Failure> {
+    let kind = string(entry, "kind")?;
+    for (key, kinds) in KINDS_OF {
+        if let Some(node) = entry.get(key)
+            && !kinds.contains(&kind.as_str())
+        {
+            return Err(node.refuse(format!("{key} does nothing for an agent of kind {kind:?}"), "remove it"));
+        }
+    }
+    let named = |key: &str, bad: BadName| {
+        required(entry, key).map_or_else(|f| f, |node| node.refuse(bad.to_string(), "use another name"))
+    };
+    let name = AgentName::new(&string(entry, "name")?).map_err(|bad| named("name", bad))?;
+    let family = Family::new(&string(entry, "family")?).map_err(|bad| named("family", bad))?;
+    let full = &filled(entry.clone(), "agents[]");
+    let kind = match kind.as_str() {
+        "memory" => AgentKind::Memory,
+        "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
+        _ => AgentKind::Command(for_kind(full, "command", "command", launch)?),
+    };
+    let timeouts = Timeouts {
+        start_ms: milliseconds(full, "timeouts.start_s")?,
+        first_event_ms: milliseconds(full, "timeouts.first_event_s")?,
+        idle_ms: milliseconds(full, "timeouts.idle_s")?,
+        total_ms: milliseconds(full, "timeouts.total_s")?,
+        kill_grace_ms: milliseconds(full, "timeouts.kill_grace_s")?,
+    };
+    Ok(Agent {
+        role: optional(full, "role")?,
+        model: optional(full, "model")?,
+        stages: placed(required(full, "stages")?, stages)?,
+        timeouts,
+        retry: retry(full)?,
+        max_parallel: small(full, "max_parallel")?,
+        ..Agent::new(name, family, kind)
+    })
+}
+
+/// Reads what a kind cannot do without.
+fn for_kind<T>(
+    entry: &Node,
+    key: &str,
+    kind: &str,
+    read: impl FnOnce(&Node) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if entry.get(key).is_none() {
+        return Err(entry.refuse(format!("an agent of kind {kind:?} has no {key}"), format!("add {key} = …")));
+    }
+    read(entry)
+}
+
+fn launch(entry: &Node) -> Result<Launch, Failure> {
+    let mut command = placed(required(entry, "command")?, texts)?;
+    command.extend(placed(required(entry, "args")?, texts)?);
+    Ok(Launch {
+        command,
+        env: placed(required(entry, "env")?, env)?,
+        env_pass: placed(required(entry, "env_pass")?, texts)?,
+    })
+}
+
+fn retry(entry: &Node) -> Result<Retry, Failure> {
+    let retry = Retry {
+        max: small(entry, "retry.max")?,
+        base_ms: whole(entry, "retry.base_ms")?,
+        cap_ms: whole(entry, "retry.cap_ms")?,
+    };
+    if retry.base_ms > retry.cap_ms {
+        let node = required(entry, "retry")?;
+        return Err(node.refuse("retry: base_ms is larger than cap_ms", "make cap_ms at least as large as base_ms"));
+    }
+    Ok(retry)
+}
+
+fn server((name, entry): (&String, &Node)) -> Result<(String, Server), Failure> {
+    let full = &filled(entry.clone(), "mcp_servers.<name>");
+    let server = Server {
+        command: string(full, "command")?,
+        args: placed(required(full, "args")?, texts)?,
+        env: placed(required(full, "env")?, env)?,
+        cwd: optional(full, "cwd")?,
+        startup_timeout_ms: milliseconds(full, "startup_timeout_sec")?,
+        tool_timeout_ms: milliseconds(full, "tool_timeout_sec")?,
+    };
+    Ok((name.clone(), server))
+}
+
+fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServer, Failure> {
+    let node = required(tree, "memory.server")?;
+    let name = placed(node, text)?;
+    if servers.contains_key(name) {
+        return Ok(MemoryServer::Declared(name.to_owned()));
+    }
+    if name == USUAL_MEMORY {
+        return Ok(MemoryServer::Embedded);
+    }
+    let meant = nearest(name, servers.keys().map(String::as_str)).map(did_you_mean).unwrap_or_default();
+    Err(node.refuse(
+        format!("no MCP server is called {name:?}{meant}"),
+        format!("add [mcp_servers.{name}], or remove memory.server to use the embedded one"),
+    ))
+}
+
+fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Failure> {
+    let node = required(entry, "argv")?;
+    let argv = placed(node, texts)?;
+    // An id comes from an agent or a spec: it may not choose what is run.
+    if argv.first().is_some_and(|program| program.contains("{id}")) {
+        return Err(node.refuse(
+            format!("checks.{name}.argv: the program depends on the test's id"),
+            "write the program out; {id} may stand in its arguments",
+        ));
+    }
+    Ok((name.clone(), CheckTemplate { argv, source: CheckSource::Declared }))
+}
+
+fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), Failure> {
+    let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
+    let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
+    Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
+}
+
+/// Returns the named entries of a section.
+fn entries<'a>(tree: &'a Node, section: &str) -> impl Iterator<Item = (&'a String, &'a Node)> {
+    tree.get(section).and_then(Node::entries).unwrap_or_default().into_iter()
+}
+
+fn at<'a>(node: &'a Node, path: &str) -> Option<&'a Node> {
+    path.split('.').try_fold(node, |node, word| node.get(word))
+}
+
+/// Returns a value that a default or a check of ours guarantees; asks for it should that ever fail.
+fn required<'a>(node: &'a Node, path: &str) -> Result<&'a Node, Failure> {
+    at(node, path).ok_or_else(|| node.refuse(format!("{path} is missing"), format!("add {path} = …")))
+}
+
+fn string(node: &Node, path: &str) -> Result<String, Failure> {
+    placed(required(node, path)?, text).map(str::to_owned)
+}
+
+fn optional(node: &Node, path: &str) -> Result<Option<String>, Failure> {
+    at(node, path).map(|found| placed(found, text).map(str::to_owned)).transpose()
+}
+
+fn whole(node: &Node, path: &str) -> Result<u64, Failure> {
+    placed(required(node, path)?, number)
+}
+
+fn small(node: &Node, path: &str) -> Result<u32, Failure> {
+    let found = required(node, path)?;
+    u32::try_from(placed(found, number)?)
+        .map_err(|_| found.refuse(format!("{path} is too large"), "use a smaller number"))
+}
+
+fn milliseconds(node: &Node, path: &str) -> Result<u64, Failure> {
+    Ok(whole(node, path)?.saturating_mul(1_000))
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(node: &Node, path: &str) -> Result<T, Failure> {
+    let found = required(node, path)?;
+    placed(found, text)?.parse().map_err(|e: T::Err| found.refuse(format!("{path}: {e}"), "correct the value"))
+}
+
+/// Tells whether an entry stands in the repository's own file.
+pub(super) fn is_of_project(node: &Node) -> bool {
+    node.origin.layer == Layer::Project
+}

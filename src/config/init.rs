@@ -1,0 +1,157 @@
+//! The first config of a repository: every key, commented out, with what was found.
+//!
+//! It must not know the command that asks for it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::disk::text::{is_file, write_atomic_text};
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::settings::CheckTemplate;
+
+use super::found::{self, Found, KNOWN};
+use super::keys::{KEYS, Otherwise, State};
+use super::trust::Store;
+use super::{Loaded, PROJECT_CONFIG, Sources, load};
+
+/// Keeps everything of ours out of git but the config.
+pub const GITIGNORE: &str = "# Written by dicast: only the config is for everybody.\n*\n!.gitignore\n!config.toml\n";
+
+/// What was found in a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RepoFacts {
+    /// Agent programs on PATH.
+    pub agents: Vec<Found>,
+    /// Checks that the build files offer.
+    pub checks: BTreeMap<String, CheckTemplate>,
+}
+
+/// Returns the text of a first config.
+pub fn text(facts: &RepoFacts) -> String {
+    let mut out = String::from(
+        "# What dicast does in this repository. Every key stands here with its default, commented out;\n\
+         # what is set in ~/.config/dicast/config.toml is used unless it is set here.\n\
+         # A change of a byte here asks for approval again before anything is run.\n",
+    );
+    agents(&mut out, &facts.agents);
+    let mut section = "";
+    for key in KEYS.iter().filter(|key| matches!(key.state, State::Works)) {
+        let Some((table, word)) = key.path.rsplit_once('.') else { continue };
+        if table.starts_with("agents[]") {
+            continue;
+        }
+        if table != section {
+            section = table;
+            if table == "checks.<name>" {
+                checks(&mut out, &facts.checks);
+            }
+            line(&mut out, &format!("\n# [{table}]"));
+        }
+        for words in wrapped(key.means) {
+            line(&mut out, &format!("#   {words}"));
+        }
+        match key.default {
+            Otherwise::Value(value) => line(&mut out, &format!("# {word} = {value}")),
+            Otherwise::Unset(then) => line(&mut out, &format!("# {word} = …   (unset: {then})")),
+            Otherwise::Required => line(&mut out, &format!("# {word} = …")),
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}
+
+fn agents(out: &mut String, found: &[Found]) {
+    line(out, "\n# The panel. Any program that reads a prompt on stdin and prints an answer on stdout can be on it.");
+    if found.is_empty() {
+        line(out, "# No agent program that dicast knows by name was found on PATH.");
+    }
+    for agent in found {
+        let known = KNOWN.iter().find(|known| known.name == agent.name);
+        line(out, &format!("# Found on PATH: {}", agent.name));
+        if let Some(known) = known.filter(|known| !known.command.is_empty()) {
+            line(out, "# [[agents]]");
+            line(out, &format!("# name = \"{}\"", known.name));
+            line(out, "# kind = \"command\"");
+            line(out, &format!("# family = \"{}\"", known.family));
+            line(out, &format!("# command = {}", list(known.command)));
+        }
+    }
+    line(out, "\n# [[agents]]");
+    for key in KEYS.iter().filter(|key| matches!(key.state, State::Works)) {
+        let Some(word) = key.path.strip_prefix("agents[].") else { continue };
+        for words in wrapped(key.means) {
+            line(out, &format!("#   {words}"));
+        }
+        match key.default {
+            Otherwise::Value(value) => line(out, &format!("# {word} = {value}")),
+            Otherwise::Unset(then) => line(out, &format!("# {word} = …   (unset: {then})")),
+            Otherwise::Required => line(out, &format!("# {word} = …   (required)")),
+        }
+    }
+}
+
+fn checks(out: &mut String, found: &BTreeMap<String, CheckTemplate>) {
+    for (name, check) in found {
+        line(out, "\n# Found by itself; approved with this file.");
+        line(out, &format!("[checks.{name}]"));
+        line(out, &format!("argv = {}", list(&check.argv.iter().map(String::as_str).collect::<Vec<_>>())));
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| toml::Value::String((*word).to_owned()).to_string()).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+/// Breaks a sentence into comment lines of at most 100 characters.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        if let Some(last) = lines.last_mut() {
+            if last.is_empty() {
+                last.push_str(word);
+            } else if last.chars().count() + word.chars().count() < 100 {
+                last.push(' ');
+                last.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}
+
+/// Writes the first config of a repository and approves what it wrote.
+///
+/// # Errors
+/// A usage failure when there is a config already, a disk failure when it cannot be written.
+pub fn write(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded, Failure> {
+    let path = sources.repo.join(PROJECT_CONFIG);
+    if is_file(&path) {
+        return Err(Failure::usage(PROJECT_CONFIG, "it is there already", "edit it, or remove it first"));
+    }
+    let ignore = sources.repo.join(".dicast/.gitignore");
+    if !is_file(&ignore) {
+        write_atomic_text(&ignore, GITIGNORE)?;
+    }
+    write_atomic_text(&path, &text(facts))?;
+    let own = Sources { given_config: None, ..sources.clone() };
+    if let (Some(proposal), Some(store)) = (load(&own)?.trust.proposal(), own.trust_store.clone()) {
+        Store::open(store)?.approve(proposal, at)?;
+    }
+    load(&own)
+}
+
+/// Looks at a repository and at PATH.
+pub fn facts(sources: &Sources) -> RepoFacts {
+    let path = sources.env.get("PATH").map(std::ffi::OsStr::new);
+    RepoFacts {
+        agents: found::find_on_path(KNOWN.iter().map(|known| known.name), path),
+        checks: found::checks(&sources.repo),
+    }
+}

@@ -1,0 +1,362 @@
+//! The one table of every key: its shape, its default, what it means, and whether this version does it.
+//!
+//! The loader refuses what is not in it, fills in its defaults, and the manual is printed from it. It must not know
+//! files or layers.
+
+use super::shape::Shape;
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Where it stands: `[]` follows a list of tables, `<…>` is a name that the user chooses.
+    pub path: &'static str,
+    /// What it takes.
+    pub shape: Shape,
+    /// What holds when nobody sets it.
+    pub default: Otherwise,
+    /// What it means, in one sentence.
+    pub means: &'static str,
+    /// Whether setting it does something.
+    pub state: State,
+}
+
+/// What holds when nobody sets a key.
+#[derive(Debug, Clone, Copy)]
+pub enum Otherwise {
+    /// This value, as TOML.
+    Value(&'static str),
+    /// No value: what happens then, in words.
+    Unset(&'static str),
+    /// The loader asks for it.
+    Required,
+}
+
+/// Whether setting a key does something in this version.
+#[derive(Debug, Clone, Copy)]
+pub enum State {
+    /// It works.
+    Works,
+    /// It is refused, because it would silently do nothing; what works now instead.
+    NotYet(&'static str),
+}
+
+const fn key(path: &'static str, shape: Shape, default: Otherwise, means: &'static str) -> Key {
+    Key { path, shape, default, means, state: State::Works }
+}
+
+const fn not_yet(path: &'static str, means: &'static str, now: &'static str) -> Key {
+    Key { path, shape: Shape::Anything, default: Otherwise::Unset("-"), means, state: State::NotYet(now) }
+}
+
+use Otherwise::{Required, Unset, Value};
+
+/// One second to one day: longer than any turn, short enough that milliseconds never overflow.
+const SECONDS: Shape = Shape::Whole { min: 1, max: 86_400 };
+
+/// One millisecond to one day.
+const MILLISECONDS: Shape = Shape::Whole { min: 1, max: 86_400_000 };
+
+/// All keys, section by section.
+pub const KEYS: &[Key] = &[
+    key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
+    key(
+        "agents[].kind",
+        Shape::Choice { now: &["command", "replay", "memory"], later: &["acp", "api"] },
+        Required,
+        "How it is reached: a program (`command`), a written session played at its pace (`replay`), or somebody \
+         else's machine that answers through the memory server (`memory`).",
+    ),
+    key("agents[].family", Shape::Name, Required, "Its vendor or model line; each family has one vote."),
+    key(
+        "agents[].command",
+        Shape::Argv,
+        Unset("required for kind `command`"),
+        "The program and its arguments: the prompt comes on stdin, the artifact's JSON is read from stdout. A program \
+         with a `/` is taken from the repository.",
+    ),
+    key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`."),
+    key(
+        "agents[].script",
+        Shape::Path,
+        Unset("required for kind `replay`"),
+        "The script that kind `replay` plays, relative to the repository.",
+    ),
+    key("agents[].model", Shape::Text, Unset("none"), "The model it is said to use: a label on screen, nothing more."),
+    key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
+    key(
+        "agents[].stages",
+        Shape::Stages,
+        Value(r#"["plan", "tasks", "implement", "validate", "audit", "unlock"]"#),
+        "The stages at which it is asked.",
+    ),
+    key(
+        "agents[].transport",
+        Shape::Choice { now: &["text"], later: &["json", "jsonl"] },
+        Value("\"text\""),
+        "How it answers: `text` takes the artifact's JSON from stdout, with or without prose around it.",
+    ),
+    key(
+        "agents[].env",
+        Shape::Env,
+        Value("{}"),
+        "Variables set for it. A value that is a whole `$NAME` stands for our own variable of that name, read when the \
+         agent is started.",
+    ),
+    key(
+        "agents[].env_pass",
+        Shape::EnvNames,
+        Value(r#"["HOME", "PATH"]"#),
+        "Which of our own variables it sees; `PREFIX_*` passes all that start so. It sees no other.",
+    ),
+    key("agents[].timeouts.start_s", SECONDS, Value("20"), "Seconds until it has taken the prompt."),
+    key("agents[].timeouts.first_event_s", SECONDS, Value("60"), "Seconds from the prompt to its first output."),
+    key("agents[].timeouts.idle_s", SECONDS, Value("180"), "Seconds between two pieces of output."),
+    key("agents[].timeouts.total_s", SECONDS, Value("600"), "Seconds for the whole turn."),
+    key(
+        "agents[].timeouts.kill_grace_s",
+        Shape::Whole { min: 0, max: 60 },
+        Value("3"),
+        "Seconds from asking it to stop to killing its process group.",
+    ),
+    key(
+        "agents[].retry.max",
+        Shape::Whole { min: 0, max: 10 },
+        Value("2"),
+        "How often it is asked again after a failure that may pass.",
+    ),
+    key(
+        "agents[].retry.base_ms",
+        MILLISECONDS,
+        Value("1000"),
+        "The first delay in milliseconds; it doubles each time.",
+    ),
+    key("agents[].retry.cap_ms", MILLISECONDS, Value("30000"), "The longest delay in milliseconds."),
+    key(
+        "agents[].max_parallel",
+        Shape::Whole { min: 1, max: 64 },
+        Value("2"),
+        "How many agents of its family run at once; the smallest one set in a family holds.",
+    ),
+    not_yet(
+        "agents[].preset",
+        "Ready-made settings for a known agent CLI.",
+        "set kind = \"command\", family and command",
+    ),
+    not_yet("agents[].writes", "Where it may change files.", "agents answer; the implement stage comes later"),
+    not_yet("agents[].max_output_tokens", "The most tokens it may write.", "a turn is limited by timeouts.total_s"),
+    not_yet("agents[].extract.<field>", "Where its output holds the answer.", "print the artifact's JSON on stdout"),
+    key(
+        "mcp_servers.<name>.command",
+        Shape::Text,
+        Required,
+        "The program of an MCP server that speaks over its standard streams.",
+    ),
+    key("mcp_servers.<name>.args", Shape::Texts, Value("[]"), "Its arguments."),
+    key(
+        "mcp_servers.<name>.env",
+        Shape::Env,
+        Value("{}"),
+        "Variables set for it; a whole `$NAME` is our own variable.",
+    ),
+    key(
+        "mcp_servers.<name>.cwd",
+        Shape::Path,
+        Unset("the repository"),
+        "The folder it is started in, relative to the repository.",
+    ),
+    key("mcp_servers.<name>.startup_timeout_sec", SECONDS, Value("15"), "Seconds that its handshake may take."),
+    key("mcp_servers.<name>.tool_timeout_sec", SECONDS, Value("5"), "Seconds that one call may take."),
+    not_yet("mcp_servers.<name>.url", "The address of a server over HTTP.", "servers are started by command"),
+    not_yet(
+        "mcp_servers.<name>.bearer_token_env_var",
+        "The variable that holds its token.",
+        "servers are started by command",
+    ),
+    key(
+        "memory.server",
+        Shape::Name,
+        Value("\"memory\""),
+        "Which of the MCP servers is the memory. If none is called `memory`, the embedded one is used.",
+    ),
+    key(
+        "memory.profile",
+        Shape::Choice { now: &["dicast"], later: &["local-memory", "server-memory"] },
+        Value("\"dicast\""),
+        "Which tools the memory server offers.",
+    ),
+    key(
+        "checks.<name>.argv",
+        Shape::Argv,
+        Required,
+        "A command that settles a claim when it is run; `{id}` becomes the test's id. It runs only when approved. \
+         `cargo-test` is found by itself where there is a Cargo.toml.",
+    ),
+    not_yet("guardrails.<stage>.before", "Commands that must succeed before a stage.", "checks run after the answers"),
+    not_yet("guardrails.<stage>.after", "Commands that must succeed after a stage.", "checks run after the answers"),
+    key(
+        "consensus.agree",
+        Shape::Ratio,
+        Value("\"2/3\""),
+        "The share of the voting families that must stand behind a value.",
+    ),
+    key(
+        "consensus.quorum",
+        Shape::Quorum,
+        Value("\"2/3\""),
+        "The share of the expected families that must have answered (at least two), or `solo`: one is enough, in plan, \
+         tasks and implement.",
+    ),
+    key(
+        "consensus.merge_threshold",
+        Shape::Ratio,
+        Value("\"6/10\""),
+        "How alike two free texts must be to count as one claim.",
+    ),
+    key(
+        "consensus.round",
+        Shape::Choice { now: &["auto", "off"], later: &[] },
+        Value("\"auto\""),
+        "Whether the panel is asked once about what stands open.",
+    ),
+    key(
+        "stages.<stage>.allow_degraded",
+        Shape::Flag,
+        Unset("plan, tasks, implement and validate go on in `auto` and still exit 6; audit and unlock stop"),
+        "Whether a verdict with a missing agent advances with exit 0.",
+    ),
+    key(
+        "stages.<stage>.allow_hollow",
+        Shape::Flag,
+        Unset("plan, tasks, implement and validate go on in `auto` and still exit 5; audit and unlock stop"),
+        "Whether a verdict that rests on assertions alone advances with exit 0.",
+    ),
+    key(
+        "context.files",
+        Shape::InsideFiles,
+        Unset("AGENTS.md, else CLAUDE.md, else GEMINI.md, and the constitution, where they exist"),
+        "Files of the repository that every agent is given alike.",
+    ),
+    key("run.deadline_s", SECONDS, Value("1200"), "Seconds that a run may take."),
+    key(
+        "run.on_hangup",
+        Shape::Choice { now: &["stop"], later: &["detach"] },
+        Value("\"stop\""),
+        "What happens to a live run when the terminal goes away.",
+    ),
+    not_yet("mcp.import", "Other programs whose servers are offered.", "declare servers under [mcp_servers]"),
+    not_yet("gates.<checkpoint>", "Gates that agents take part in.", "`dicast check` finds what the gates look for"),
+    not_yet("budget.run_usd", "The most that a run may cost.", "a run is limited by run.deadline_s"),
+    not_yet("budget.allow_unpriced", "Whether a model without a price may run.", "nothing is priced"),
+    not_yet("prices.<model>.input_per_mtok_usd", "The price of a million tokens read.", "nothing is priced"),
+    not_yet("prices.<model>.output_per_mtok_usd", "The price of a million tokens written.", "nothing is priced"),
+    key(
+        "evidence.root",
+        Shape::Path,
+        Value("\".dicast/evidence\""),
+        "The folder of the evidence, relative to the repository or absolute.",
+    ),
+    key(
+        "evidence.lock_timeout_ms",
+        MILLISECONDS,
+        Value("10000"),
+        "Milliseconds to try for a lock that somebody else holds.",
+    ),
+    key(
+        "evidence.redact_env",
+        Shape::EnvGlobs,
+        Value(r#"["*_KEY", "*_TOKEN"]"#),
+        "Variables whose values are blanked wherever text is kept; `*` stands for any letters.",
+    ),
+    not_yet("worktrees.root", "The folder of the worktrees.", "checks use a scratch folder of their own"),
+    not_yet("worktrees.quota_mb", "The most that the worktrees may take.", "checks clean up after themselves"),
+];
+
+/// What stands at a place of the tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Slot {
+    /// A key with a value.
+    Leaf(&'static Key),
+    /// A table with keys below it.
+    Section,
+    /// A list of tables with keys below each.
+    Sections,
+}
+
+/// A step down the tree: the pattern of what was found, and what it is. None: there is no such key.
+pub(super) fn step(pattern: &str, word: &str) -> Option<(String, Slot)> {
+    let below = children(pattern);
+    let segment = below
+        .iter()
+        .find(|segment| segment.trim_end_matches("[]") == word)
+        .or_else(|| below.iter().find(|segment| segment.starts_with('<')))?;
+    let found = join(pattern, segment);
+    let slot = match KEYS.iter().find(|key| key.path == found) {
+        Some(key) => Slot::Leaf(key),
+        None if segment.ends_with("[]") => Slot::Sections,
+        None => Slot::Section,
+    };
+    Some((found, slot))
+}
+
+/// Returns the segments that may follow a pattern, in the order of the table.
+pub(super) fn children(pattern: &str) -> Vec<&'static str> {
+    let mut segments = Vec::new();
+    for key in KEYS {
+        let rest = if pattern.is_empty() {
+            Some(key.path)
+        } else {
+            key.path.strip_prefix(pattern).and_then(|rest| rest.strip_prefix('.'))
+        };
+        if let Some(segment) = rest.and_then(|rest| rest.split('.').next())
+            && !segments.contains(&segment)
+        {
+            segments.push(segment);
+        }
+    }
+    segments
+}
+
+/// Joins a pattern and a segment with a dot.
+pub(super) fn join(pattern: &str, segment: &str) -> String {
+    if pattern.is_empty() { segment.to_owned() } else { format!("{pattern}.{segment}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tree::{Layer, Origin, parse_value};
+
+    #[test]
+    fn every_default_is_a_value_of_its_own_shape() {
+        for key in KEYS {
+            if let Value(text) = key.default {
+                let origin = Origin { layer: Layer::Default, place: key.path.into() };
+                let node = parse_value(text, &origin).unwrap_or_else(|| panic!("{}: {text}", key.path));
+                assert_eq!(key.shape.check(&node, key.path), Ok(()), "{}", key.path);
+                assert_eq!(node.toml(), text, "{}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_unique_and_none_is_both_a_value_and_a_section() {
+        for (i, key) in KEYS.iter().enumerate() {
+            for other in &KEYS[i + 1..] {
+                assert_ne!(key.path, other.path);
+                assert!(!other.path.starts_with(&format!("{}.", key.path)), "{} {}", key.path, other.path);
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_finds_keys_sections_and_chosen_names() {
+        assert!(matches!(step("", "agents"), Some((p, Slot::Sections)) if p == "agents[]"));
+        assert!(matches!(step("agents[]", "retry"), Some((p, Slot::Section)) if p == "agents[].retry"));
+        assert!(matches!(step("checks", "any"), Some((p, Slot::Section)) if p == "checks.<name>"));
+        assert!(
+            matches!(step("checks.<name>", "argv"), Some((_, Slot::Leaf(key))) if key.path == "checks.<name>.argv")
+        );
+        assert!(step("checks.<name>", "args").is_none());
+        assert!(step("", "agent").is_none());
+    }
+}

@@ -1,0 +1,440 @@
+//! The critic: which demands are vague, open, contradictory or forbidden.
+//!
+//! Word lists and formulas follow the seed's native heuristics, corrected so that they do not stop every real spec: an
+//! error is only what is undecided in a must's own text, one id with two values, a must that is negated elsewhere, or
+//! what the constitution forbids. It must not look at code.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::{Clause, Quantity, alike, clauses, content, quantities, sentences};
+use super::{Findings, Place, Rule, Seen, Severity};
+use crate::domain::safe::Safe;
+use crate::domain::spec::{Level, Requirement, Spec};
+
+/// Reads every demand of a spec.
+pub(super) fn criticise(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
+    for requirement in &spec.requirements {
+        vague(requirement, out);
+        open_marker(requirement, out);
+        for question in questions_of(requirement).iter().filter(|q| !q.marked) {
+            let message = format!("{}: {}", requirement.id, question.ask);
+            let clear = "write the value or the choice into the requirement, or let the plan decide it";
+            out.add(Rule::OpenQuantity, &requirement.id, out.in_spec(requirement.line), &message, clear);
+        }
+    }
+    markers_elsewhere(seen, spec, out);
+    restated(spec, out);
+    contradictions(spec, out);
+    forbidden(seen, spec, out);
+}
+
+/// Words that no test can measure.
+const VAGUE: [&str; 36] = [
+    "fast",
+    "faster",
+    "quick",
+    "quickly",
+    "slow",
+    "scalable",
+    "responsive",
+    "performant",
+    "efficient",
+    "efficiently",
+    "robust",
+    "robustly",
+    "secure",
+    "securely",
+    "simple",
+    "simply",
+    "easy",
+    "easily",
+    "intuitive",
+    "intuitively",
+    "seamless",
+    "seamlessly",
+    "user-friendly",
+    "friendly",
+    "reasonable",
+    "reasonably",
+    "appropriate",
+    "appropriately",
+    "adequate",
+    "adequately",
+    "sufficient",
+    "timely",
+    "asap",
+    "soon",
+    "eventually",
+    "etc",
+];
+
+/// Words that make a vague word near them concrete.
+const CONCRETE: [&str; 26] = [
+    "tls",
+    "https",
+    "bcrypt",
+    "argon2",
+    "scrypt",
+    "oauth",
+    "oauth2",
+    "jwt",
+    "aes",
+    "hash",
+    "hashed",
+    "encrypt",
+    "encrypted",
+    "encryption",
+    "httponly",
+    "wcag",
+    "p50",
+    "p95",
+    "p99",
+    "percentile",
+    "slo",
+    "sla",
+    "o(1)",
+    "o(n)",
+    "cookie",
+    "cookies",
+];
+
+fn vague(requirement: &Requirement, out: &mut Findings<'_>) {
+    if is_measured(&requirement.text) {
+        return;
+    }
+    let words = vague_words(&requirement.text);
+    if words.is_empty() {
+        return;
+    }
+    let severity = if requirement.level == Level::Must { Severity::Warning } else { Severity::Info };
+    let list = words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
+    let message = format!("{} is vague: {list} with nothing to measure", requirement.id);
+    let clear = "say how much, how soon or by which standard (a number with a unit)";
+    out.add_as(Rule::Vague, severity, &requirement.id, out.in_spec(requirement.line), &message, clear);
+}
+
+fn vague_words(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for sentence in text.split('`').step_by(2).flat_map(sentences) {
+        for (n, raw) in sentence.split_whitespace().enumerate() {
+            let word = raw.trim_matches(|c: char| !c.is_alphanumeric());
+            // A capital inside a sentence is a name: "Quick Capture".
+            let is_name = n > 0 && word.starts_with(char::is_uppercase);
+            let folded = word.to_lowercase();
+            if VAGUE.contains(&folded.as_str()) && !is_name && !found.contains(&folded) {
+                found.push(folded);
+            }
+        }
+    }
+    found
+}
+
+fn is_measured(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let concrete = |w: &str| CONCRETE.contains(&w.trim_matches(|c: char| !(c.is_alphanumeric() || c == ')')));
+    !quantities(text).is_empty() || lower.split(|c: char| c.is_whitespace() || c == '/').any(concrete)
+}
+
+/// Returns what in a text says that something is undecided.
+fn marker(text: &str) -> Option<&'static str> {
+    if let Some(at) = text.find("NEEDS CLARIFICATION") {
+        let negated = text[..at].trim_end_matches(['[', ' ', '`']).to_lowercase();
+        if !negated.ends_with("no") && !negated.ends_with("without") {
+            return Some("NEEDS CLARIFICATION");
+        }
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for (at, word) in words.iter().enumerate() {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let next = words.get(at + 1).map_or("", |w| w.trim_matches(|c: char| !c.is_alphanumeric()));
+        match bare {
+            "TBD" | "TBC" | "FIXME" => return Some("TBD"),
+            // A product about to-do lists writes TODO for its own things.
+            "TODO" if !word.contains("TODO-") && !TODO_THINGS.contains(&next.to_lowercase().trim_end_matches('s')) => {
+                return Some("TODO");
+            }
+            _ if *word == "???" => return Some("???"),
+            _ => {}
+        }
+    }
+    None
+}
+
+const TODO_THINGS: [&str; 14] = [
+    "item",
+    "list",
+    "app",
+    "application",
+    "task",
+    "entry",
+    "entrie",
+    "card",
+    "note",
+    "comment",
+    "manager",
+    "cli",
+    "title",
+    "record",
+];
+
+fn open_marker(requirement: &Requirement, out: &mut Findings<'_>) {
+    let Some(marker) = marker(&requirement.text) else { return };
+    let severity = if requirement.level == Level::Must { Severity::Error } else { Severity::Warning };
+    let message = format!("{} ({}) is undecided: it says {marker}", requirement.id, requirement.level.word());
+    let clear = format!("decide it and take {marker} out of the requirement");
+    out.add_as(Rule::OpenMarker, severity, &requirement.id, out.in_spec(requirement.line), &message, &clear);
+}
+
+/// Reports `[NEEDS CLARIFICATION: …]` outside requirements. The words without a colon stand in checklists.
+fn markers_elsewhere(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
+    let text = seen.tree.text(&spec.file).unwrap_or_default();
+    let mut fenced = false;
+    for (number, line) in (1u32..).zip(text.lines()) {
+        fenced ^= line.trim_start().starts_with("```");
+        let is_marker = !fenced && line.contains("[NEEDS CLARIFICATION:");
+        let in_requirement =
+            spec.requirements.iter().any(|r| r.line == number || marker_text(line).is_some_and(|m| r.text.contains(m)));
+        if is_marker && !in_requirement {
+            let message = format!("undecided: {}", marker_text(line).unwrap_or("NEEDS CLARIFICATION"));
+            let clear = "answer the question and take the marker out";
+            out.add_as(Rule::OpenMarker, Severity::Warning, "", out.in_spec(number), &message, clear);
+        }
+    }
+}
+
+fn marker_text(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("[NEEDS CLARIFICATION:")?;
+    Some(rest.split(']').next().unwrap_or(rest).trim()).filter(|t| !t.is_empty())
+}
+
+/// A quantity or a choice that a spec leaves open: a topic for the panel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// The requirement that leaves it open.
+    pub requirement: String,
+    /// The requirement's line in [`Spec::file`].
+    pub line: u32,
+    /// What is asked: `which burst size?`.
+    pub ask: Safe,
+    /// The unit that an answer should have, where the text shows one.
+    pub unit: Option<String>,
+    /// Whether the text itself marks it as open.
+    pub marked: bool,
+}
+
+/// Returns every quantity and choice that a spec's must and should requirements leave open, in their order.
+pub fn open_questions(spec: &Spec) -> Vec<OpenQuestion> {
+    spec.requirements.iter().filter(|r| r.level != Level::May).flat_map(questions_of).collect()
+}
+
+/// Nouns that need a number, and the unit that the number would have.
+const QUANTITIES: [(&str, Option<&str>); 20] = [
+    ("burst", Some("requests")),
+    ("timeout", Some("s")),
+    ("retention", Some("days")),
+    ("quota", None),
+    ("threshold", None),
+    ("interval", Some("s")),
+    ("capacity", None),
+    ("ttl", Some("s")),
+    ("backoff", Some("ms")),
+    ("batch size", None),
+    ("page size", None),
+    ("file size", Some("MB")),
+    ("size limit", None),
+    ("rate limit", Some("requests per second")),
+    ("time limit", Some("s")),
+    ("upper limit", None),
+    ("lower limit", None),
+    ("grace period", Some("s")),
+    ("cooldown", Some("s")),
+    ("maximum length", Some("characters")),
+];
+
+fn questions_of(requirement: &Requirement) -> Vec<OpenQuestion> {
+    let question = |ask: String, unit: Option<&str>, marked| OpenQuestion {
+        requirement: requirement.id.clone(),
+        line: requirement.line,
+        ask: Safe::line(&ask),
+        unit: unit.map(str::to_owned),
+        marked,
+    };
+    let mut out = Vec::new();
+    if marker(&requirement.text).is_some() {
+        let ask = marker_text(&requirement.text).map_or_else(|| "what is undecided here?".to_owned(), str::to_owned);
+        out.push(question(ask, None, true));
+    }
+    let lower = requirement.text.to_lowercase();
+    if quantities(&requirement.text).is_empty() {
+        let found = QUANTITIES.iter().find(|(noun, _)| {
+            lower.match_indices(noun).any(|(at, _)| {
+                let whole = !lower[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-')
+                    && !lower[at + noun.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
+                // "the configured timeout" and "their quota" name a value that stands elsewhere.
+                let given = ["configured ", "their ", "its ", "existing ", "current "];
+                whole && !given.iter().any(|g| lower[..at].ends_with(g))
+            })
+        });
+        if let Some((noun, unit)) = found {
+            let noun = if *noun == "burst" { "burst size" } else { noun };
+            out.push(question(format!("which {noun}?"), *unit, false));
+        }
+    }
+    if let Some((_, rest)) = lower.split_once("either ")
+        && rest.contains(" or ")
+    {
+        let choice: String = rest.split(['.', ';', ',']).next().unwrap_or(rest).chars().take(80).collect();
+        out.push(question(format!("which one: {choice}?"), None, false));
+    }
+    out
+}
+
+fn restated(spec: &Spec, out: &mut Findings<'_>) {
+    for again in &spec.restated {
+        let Some(first) = spec.requirements.iter().find(|r| r.id == again.id) else { continue };
+        let place = Place { file: spec.file.clone(), line: again.line };
+        if let Some((a, b)) = two_values(&quantities(&first.text), &quantities(&again.text)) {
+            let message =
+                format!("{} has two values: {} in line {}, {} here", first.id, shown(&a), first.line, shown(&b));
+            let clear = format!("keep one value of {}", first.id);
+            out.add(Rule::Contradiction, &first.id, place, &message, &clear);
+            continue;
+        }
+        let negated = clauses(&again.text).iter().any(|b| clauses(&first.text).iter().any(|a| excludes(a, b)));
+        if negated {
+            let message = format!("{} says the opposite of its definition in line {}", first.id, first.line);
+            out.add(Rule::Contradiction, &first.id, place, &message, "keep one of the two");
+            continue;
+        }
+        let words = |text: &str| content(&text.split_whitespace().collect::<Vec<_>>()).into_iter().collect();
+        if !alike(&words(&first.text), &words(&again.text), 1, 3, 1) {
+            let message = format!("{} is defined twice with different words: also in line {}", first.id, first.line);
+            out.add(Rule::DuplicateId, &first.id, place, &message, "give one of the two an id of its own");
+        }
+    }
+}
+
+fn shown(q: &Quantity) -> String {
+    format!("{} {}", q.value, q.unit).trim().to_owned()
+}
+
+/// Returns a value of each that count the same and differ, if no value of that unit is shared.
+fn two_values(
+    a: &std::collections::BTreeSet<Quantity>,
+    b: &std::collections::BTreeSet<Quantity>,
+) -> Option<(Quantity, Quantity)> {
+    for x in a {
+        let same: Vec<&Quantity> = b.iter().filter(|y| y.unit == x.unit).collect();
+        let shared = a.iter().filter(|q| q.unit == x.unit).any(|q| same.contains(&q));
+        if let (Some(y), false) = (same.first(), shared) {
+            return Some((x.clone(), (*y).clone()));
+        }
+    }
+    None
+}
+
+/// Tells whether one clause demands what the other forbids, about the same thing and without conditions.
+fn excludes(a: &Clause, b: &Clause) -> bool {
+    a.level == Level::Must
+        && b.level == Level::Must
+        && a.negated != b.negated
+        && !a.conditional
+        && !b.conditional
+        && alike(&a.about, &b.about, 3, 4, 2)
+}
+
+fn contradictions(spec: &Spec, out: &mut Findings<'_>) {
+    let all: Vec<(&Requirement, Clause)> =
+        spec.requirements.iter().flat_map(|r| clauses(&r.text).into_iter().map(move |c| (r, c))).collect();
+    for (n, (first, a)) in all.iter().enumerate() {
+        for (second, b) in &all[n + 1..] {
+            let Some((severity, why)) = conflict(a, b) else { continue };
+            let message = if first.id == second.id {
+                format!("{} contradicts itself: {why}", second.id)
+            } else {
+                format!("{} contradicts {} (line {}): {why}", second.id, first.id, first.line)
+            };
+            let clear = format!("keep one of the two, or say when each of {} and {} holds", first.id, second.id);
+            let clear = if first.id == second.id { "keep one of the two" } else { clear.as_str() };
+            out.add_as(Rule::Contradiction, severity, &second.id, out.in_spec(second.line), &message, clear);
+        }
+    }
+}
+
+fn conflict(a: &Clause, b: &Clause) -> Option<(Severity, String)> {
+    if excludes(a, b) {
+        return Some((Severity::Error, "what one demands the other forbids".into()));
+    }
+    if a.negated != b.negated || a.conditional || b.conditional {
+        return None;
+    }
+    // Plans and roles differ in one word and may differ in value: only the very same thing has one value.
+    if alike(&a.about, &b.about, 7, 8, 2)
+        && let Some((x, y)) = two_values(&a.quantities, &b.quantities)
+    {
+        let both_must = a.level == Level::Must && b.level == Level::Must;
+        let severity = if both_must { Severity::Error } else { Severity::Warning };
+        return Some((severity, format!("{} there, {} here", shown(&x), shown(&y))));
+    }
+    let differ = matches!((a.level, b.level), (Level::Must, Level::May) | (Level::May, Level::Must));
+    let same = alike(&a.about, &b.about, 7, 8, 3);
+    (differ && same).then(|| (Severity::Warning, "a must here is optional there".into()))
+}
+
+/// Most words of a prohibition that are compared: what follows explains it.
+const KEYWORDS: usize = 3;
+
+fn forbidden(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
+    let Some((path, text)) = seen.constitution else { return };
+    for (line, sentence, keywords) in prohibitions(text) {
+        for requirement in &spec.requirements {
+            if demands(&requirement.text, &keywords) {
+                let message =
+                    format!("{} demands what the constitution forbids: \"{sentence}\" ({path}:{line})", requirement.id);
+                let clear = "change the requirement, or amend the constitution first";
+                out.add(Rule::ConstitutionForbids, &requirement.id, out.in_spec(requirement.line), &message, clear);
+            }
+        }
+        for task in spec.tasks.iter().flatten() {
+            if clauses(&task.title).is_empty() && demands(&format!("must {}", task.title), &keywords) {
+                let message = format!("{} does what the constitution forbids: \"{sentence}\" ({path}:{line})", task.id);
+                let clear = "change the task, or amend the constitution first";
+                out.add(Rule::ConstitutionForbids, &task.id, out.in_tasks(task.line), &message, clear);
+            }
+        }
+    }
+}
+
+fn prohibitions(text: &str) -> Vec<(u32, String, Vec<String>)> {
+    let mut out = Vec::new();
+    let mut fenced = false;
+    for (number, line) in (1u32..).zip(text.lines()) {
+        fenced ^= line.trim_start().starts_with("```");
+        if fenced || line.trim_start().starts_with("<!--") {
+            continue;
+        }
+        let plain = line.replace("**", "").replace('`', "");
+        for sentence in sentences(plain.trim_start_matches(['-', '*', ' ', '>', '#'])) {
+            for clause in
+                clauses(sentence).into_iter().filter(|c| c.negated && c.level == Level::Must && !c.conditional)
+            {
+                let keywords: Vec<String> = clause.demand.into_iter().take(KEYWORDS).collect();
+                if keywords.len() >= 2 {
+                    out.push((number, sentence.chars().take(120).collect(), keywords));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Words that turn a demand into its opposite.
+const AGAINST: [&str; 9] = ["without", "avoid", "avoids", "no", "never", "instead", "remove", "prevent", "reject"];
+
+fn demands(text: &str, keywords: &[String]) -> bool {
+    clauses(text).iter().any(|clause| {
+        !clause.negated
+            && keywords.iter().all(|k| clause.about.contains(k))
+            && !text.split_whitespace().any(|w| AGAINST.contains(&w.to_lowercase().as_str()))
+    })
+}

@@ -1,0 +1,523 @@
+//! From labelled claims to a status: every line of the table of verdicts, as reasons.
+//!
+//! A reason knows the status that it causes, and reasons are ordered as the table is; so the status is that of the
+//! first reason found. It must not know how claims were labelled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::canon::key;
+use super::digest::{digest_of, empty_digest};
+use super::panel::{Choice, Level, Outcome, Participant, Waiver};
+use super::policy::{Quorum, Ratio};
+use super::tally::{Bench, Claim, Claims, Said, Tally};
+use super::verdict::{Decision, Label, ReasonCode};
+use crate::domain::claim::{Kind, Polarity, Severity, Tier};
+use crate::domain::hash::Sha;
+use crate::domain::stage::Stage;
+
+/// What was found, by reason: the agents and claims that each names.
+pub(super) type Findings = BTreeMap<ReasonCode, Named>;
+
+/// The agents (by index) and claims that a reason names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) agents: BTreeSet<usize>,
+    pub(super) claims: BTreeSet<Sha>,
+}
+
+/// A labelled panel.
+#[derive(Debug)]
+pub(super) struct Case<'p> {
+    pub(super) bench: Bench<'p>,
+    pub(super) claims: Claims,
+    /// One for each claim.
+    pub(super) tallies: Vec<Tally<'p>>,
+    /// Ids of the must-requirements, canonical.
+    pub(super) musts: BTreeSet<String>,
+    /// Claims with a waiver that holds.
+    waived: BTreeSet<usize>,
+    /// Conflicts among them of which a human chose a side.
+    chosen: BTreeSet<usize>,
+    /// Keys of uncovered must-requirements that are waived though nobody made a claim about them.
+    waived_gaps: BTreeSet<Sha>,
+    findings: Findings,
+}
+
+impl<'p> Case<'p> {
+    /// Opens the case: resolves the waivers, and gives each conflict the side that a human chose.
+    pub(super) fn open(bench: Bench<'p>, claims: Claims, tallies: Vec<Tally<'p>>) -> Self {
+        let required = bench.panel.requirements.iter().filter(|r| r.level == Level::Must);
+        let musts = required.map(|r| bench.canon.requirement(&r.id)).collect();
+        let mut case = Case {
+            bench,
+            claims,
+            tallies,
+            musts,
+            waived: BTreeSet::new(),
+            chosen: BTreeSet::new(),
+            waived_gaps: BTreeSet::new(),
+            findings: Findings::new(),
+        };
+        case.resolve_waivers();
+        case
+    }
+
+    /// Finds every reason there is.
+    pub(super) fn rule(mut self) -> (Self, Findings) {
+        self.note_objections();
+        self.note_refuted_musts();
+        self.note_upheld();
+        self.note_missing();
+        if self.bench.panel.stage == Stage::Implement {
+            self.note_candidates();
+        } else {
+            self.note_denials();
+            self.note_conflicts();
+            self.note_quorum();
+            self.note_gaps();
+            self.note_softness();
+        }
+        self.note_struck();
+        self.note_merging();
+        let findings = std::mem::take(&mut self.findings);
+        (self, findings)
+    }
+
+    fn note(
+        &mut self,
+        code: ReasonCode,
+        agents: impl IntoIterator<Item = usize>,
+        claims: impl IntoIterator<Item = Sha>,
+    ) {
+        let named = self.findings.entry(code).or_default();
+        named.agents.extend(agents);
+        named.claims.extend(claims);
+    }
+
+    fn each(&self) -> impl Iterator<Item = (usize, &Claim, &Tally<'p>)> {
+        self.claims.list.iter().zip(&self.tallies).enumerate().map(|(i, (claim, tally))| (i, claim, tally))
+    }
+
+    /// Notes each claim that `pick` picks agents of.
+    fn note_claims(&mut self, code: ReasonCode, pick: impl Fn(usize, &Claim, &Tally<'p>) -> Option<Vec<usize>>) {
+        let picked: Vec<(Vec<usize>, Sha)> =
+            self.each().filter_map(|(i, claim, tally)| Some((pick(i, claim, tally)?, claim.key().clone()))).collect();
+        for (agents, key) in picked {
+            self.note(code, agents, [key]);
+        }
+    }
+
+    // Waivers
+
+    fn resolve_waivers(&mut self) {
+        let mut choices: BTreeMap<usize, BTreeSet<Choice>> = BTreeMap::new();
+        let gaps: BTreeSet<Sha> = self.musts.iter().flat_map(|id| must_keys(id)).collect();
+        for waiver in &self.bench.panel.waivers {
+            let Some(&i) = self.claims.of_key.get(&waiver.claim) else {
+                if gaps.contains(&waiver.claim) && waiver.digest == empty_digest() {
+                    self.waived_gaps.insert(waiver.claim.clone());
+                } else {
+                    self.note(ReasonCode::WaiverStale, [], [waiver.claim.clone()]);
+                }
+                continue;
+            };
+            let claim = &self.claims.list[i];
+            if waiver.digest != digest_of(&self.bench, claim) {
+                self.note(ReasonCode::WaiverStale, [], [waiver.claim.clone()]);
+            } else if self.tallies[i].label() == Label::Refuted {
+                self.note(ReasonCode::WaiverRefused, [], [waiver.claim.clone()]);
+            } else {
+                let chosen = waiver.choice.as_ref().map(|choice| self.canonical_choice(claim, choice));
+                choices.entry(i).or_default().extend(chosen);
+                self.waived.insert(i);
+            }
+        }
+        for (i, sides) in choices {
+            self.take_choice(i, sides);
+        }
+    }
+
+    fn canonical_choice(&self, claim: &Claim, choice: &Choice) -> Choice {
+        let value = if claim.is_outcome() {
+            choice.value.clone()
+        } else {
+            self.bench.canon.value(&claim.predicate, &choice.value)
+        };
+        Choice { value, polarity: choice.polarity }
+    }
+
+    /// Gives a conflict the side that was chosen. Two waivers that choose differently, and a side that holds only
+    /// assertions found false, are refused.
+    fn take_choice(&mut self, i: usize, sides: BTreeSet<Choice>) {
+        let (claim, tally) = (&self.claims.list[i], &mut self.tallies[i]);
+        let Some(side) = sides.first().filter(|_| tally.label() == Label::Conflict) else { return };
+        let only_struck = claim.said.iter().any(|s| s.side == *side) && !claim.left().any(|s| s.side == *side);
+        if sides.len() > 1 || only_struck {
+            let key = claim.key().clone();
+            self.waived.remove(&i);
+            self.note(ReasonCode::WaiverRefused, [], [key]);
+        } else {
+            tally.winner = Some(side.clone());
+            self.chosen.insert(i);
+        }
+    }
+
+    /// Returns the winning side of a claim that is decided, or that a human settled.
+    pub(super) fn settled(&self, i: usize) -> Option<&Choice> {
+        let tally = &self.tallies[i];
+        let is_settled = tally.label().is_decided() || self.chosen.contains(&i);
+        if is_settled { tally.winner.as_ref() } else { None }
+    }
+
+    /// Returns the waiver that holds for a claim.
+    pub(super) fn waiver(&self, i: usize) -> Option<&'p Waiver> {
+        let members = &self.claims.list[i].members;
+        let waivers = self.bench.panel.waivers.iter();
+        waivers
+            .filter(|w| self.waived.contains(&i) && members.iter().any(|m| m.key == w.claim))
+            .min_by_key(|w| (&w.by, &w.reason))
+    }
+
+    // Blocked
+
+    fn objectors(&self, i: usize, claim: &Claim, tally: &Tally<'_>, seen: bool) -> Option<Vec<usize>> {
+        if self.waived.contains(&i) {
+            return None;
+        }
+        let objects = |polarity| polarity == Polarity::No || matches!(claim.kind, Kind::Risk | Kind::Finding);
+        let agents: Vec<usize> = tally
+            .standing
+            .iter()
+            .filter(|s| s.severity == Severity::Critical && objects(s.side.polarity) && (s.tier >= Tier::E2) == seen)
+            .map(|s| s.agent)
+            .collect();
+        (!agents.is_empty()).then_some(agents)
+    }
+
+    fn note_objections(&mut self) {
+        let picked: Vec<_> = self
+            .each()
+            .filter_map(|(i, claim, tally)| Some((self.objectors(i, claim, tally, true)?, claim.key().clone())))
+            .collect();
+        for (agents, key) in picked {
+            self.note(ReasonCode::CriticalObjection, agents, [key]);
+        }
+    }
+
+    /// A must-requirement whose cover is struck, with nothing of weight left beside it. Assertions of severity info
+    /// must not change a status, so they do not hide this one.
+    fn note_refuted_musts(&mut self) {
+        let musts = self.musts.clone();
+        self.note_claims(ReasonCode::MustRefuted, |_, claim, tally| {
+            let covers = claim.kind == Kind::Covers && claim.predicate == COVERED && musts.contains(claim.subject());
+            let struck: Vec<usize> = claim.said.iter().filter(|s| s.is_struck()).map(|s| s.agent).collect();
+            (covers && tally.severity == Severity::Info && !struck.is_empty()).then_some(struck)
+        });
+    }
+
+    fn note_candidates(&mut self) {
+        let survivors: Vec<_> = self.bench.panel.candidates.iter().filter(|c| c.survived).collect();
+        let mut families: BTreeMap<&BTreeSet<String>, BTreeSet<&str>> = BTreeMap::new();
+        for candidate in &survivors {
+            families.entry(&candidate.passed).or_default().insert(candidate.family.as_str());
+        }
+        let alike = families.values().any(|same| same.len() >= 2);
+        if survivors.is_empty() {
+            self.note(ReasonCode::NoCandidate, [], []);
+        } else if !alike {
+            self.note(ReasonCode::PassSetsDiffer, [], []);
+        }
+    }
+
+    // Rejected
+
+    fn note_upheld(&mut self) {
+        for key in &self.bench.panel.rejected {
+            let claim = self.claims.of_key.get(key).map_or(key, |&i| self.claims.list[i].key()).clone();
+            self.note(ReasonCode::ObjectionUpheld, [], [claim]);
+        }
+    }
+
+    fn note_denials(&mut self) {
+        match self.decided_outcome() {
+            Some((i, Outcome::Fail)) => self.note_winner(ReasonCode::OutcomeFailed, i),
+            Some((_, Outcome::IfAccepted)) if !self.are_conditions_accepted() => {
+                self.note(ReasonCode::ConditionOpen, [], []);
+                self.note_claims(ReasonCode::ConditionOpen, |_, claim, _| {
+                    is_condition(claim).then(|| claim.said.iter().map(|s| s.agent).collect())
+                });
+            }
+            Some((_, Outcome::Pass | Outcome::IfAccepted)) | None => {}
+        }
+        let denied: Vec<usize> = self.each().filter(|(i, ..)| self.is_denied(*i)).map(|(i, ..)| i).collect();
+        for i in denied {
+            self.note_winner(ReasonCode::MustDenied, i);
+        }
+        let musts = self.musts.clone();
+        self.note_claims(ReasonCode::MustTestFailed, |_, claim, tally| {
+            let passes = claim.kind == Kind::Test && claim.predicate == "passes";
+            let failed = |tier, polarity| match (tier, polarity) {
+                (Tier::E3False, Polarity::Yes) => true,
+                (Tier::E3True, Polarity::No) => tally.severity >= Severity::Minor,
+                _ => false,
+            };
+            let names_must = |r: &Option<String>| r.as_ref().is_some_and(|r| musts.contains(r));
+            let seen: Vec<usize> = claim
+                .said
+                .iter()
+                .filter(|s| passes && failed(s.tier, s.side.polarity) && names_must(&s.requirement))
+                .map(|s| s.agent)
+                .collect();
+            (!seen.is_empty()).then_some(seen)
+        });
+    }
+
+    fn note_winner(&mut self, code: ReasonCode, i: usize) {
+        let tally = &self.tallies[i];
+        let agents: Vec<usize> =
+            tally.standing.iter().filter(|s| Some(&s.side) == tally.winner.as_ref()).map(|s| s.agent).collect();
+        let key = self.claims.list[i].key().clone();
+        self.note(code, agents, [key]);
+    }
+
+    fn decided_outcome(&self) -> Option<(usize, Outcome)> {
+        let i = self.claims.list.iter().position(Claim::is_outcome)?;
+        Some((i, Outcome::of(&self.settled(i)?.value)?))
+    }
+
+    /// Returns what the panel decided about the stage.
+    pub(super) fn outcome(&self) -> Decision {
+        match self.decided_outcome() {
+            Some((_, Outcome::Pass)) => Decision::Pass,
+            Some((_, Outcome::Fail)) => Decision::Fail,
+            Some((_, Outcome::IfAccepted)) if self.are_conditions_accepted() => Decision::Pass,
+            Some((_, Outcome::IfAccepted)) => Decision::Fail,
+            None => Decision::None,
+        }
+    }
+
+    fn are_conditions_accepted(&self) -> bool {
+        let canon = &self.bench.canon;
+        let accepted: BTreeSet<String> =
+            self.bench.panel.accepted_conditions.iter().map(|text| canon.subject(Kind::Finding, text).0).collect();
+        let mut conditions = self.claims.list.iter().filter(|c| is_condition(c)).flat_map(|c| &c.members).peekable();
+        conditions.peek().is_some() && conditions.all(|member| accepted.contains(&member.subject))
+    }
+
+    fn is_denied(&self, i: usize) -> bool {
+        let is_weighty = self.tallies[i].severity >= Severity::Minor;
+        let says_no = self.settled(i).is_some_and(|side| side.polarity == Polarity::No);
+        self.is_about_must(&self.claims.list[i]) && is_weighty && says_no
+    }
+
+    /// Tells whether a claim says that a must-requirement is covered or satisfied.
+    fn is_about_must(&self, claim: &Claim) -> bool {
+        let says =
+            matches!((claim.kind, claim.predicate.as_str()), (Kind::Covers, COVERED) | (Kind::Finding, SATISFIED));
+        says && self.musts.contains(claim.subject())
+    }
+
+    // Conflict
+
+    fn is_open_conflict(&self, i: usize, claim: &Claim, tally: &Tally<'_>) -> bool {
+        let on_must = self.musts.contains(claim.subject());
+        let needed = if on_must { Severity::Minor } else { Severity::Major };
+        tally.label() == Label::Conflict && tally.severity >= needed && !self.waived.contains(&i)
+    }
+
+    fn note_conflicts(&mut self) {
+        let open: Vec<(ReasonCode, Vec<usize>, Sha)> = self
+            .each()
+            .flat_map(|(i, claim, tally)| {
+                let speakers = || tally.standing.iter().map(|s| s.agent).collect();
+                let conflict = self.is_open_conflict(i, claim, tally).then(|| (ReasonCode::Conflict, speakers()));
+                let unseen =
+                    self.objectors(i, claim, tally, false).map(|agents| (ReasonCode::UnverifiedCritical, agents));
+                let key = claim.key().clone();
+                conflict.into_iter().chain(unseen).map(move |(code, agents)| (code, agents, key.clone()))
+            })
+            .collect();
+        for (code, agents, key) in open {
+            self.note(code, agents, [key]);
+        }
+    }
+
+    // No quorum
+
+    fn note_quorum(&mut self) {
+        let (expected, ok) = (self.bench.expected.len(), self.bench.ok.len());
+        let absent: Vec<usize> = self.absent(|a| a.voter);
+        match self.quorum() {
+            Quorum::Solo if ok >= 1 => {}
+            Quorum::Solo => self.note(ReasonCode::NoQuorum, absent, []),
+            Quorum::Share(share) => {
+                if expected == 1 {
+                    self.note(ReasonCode::OneVoice, [], []);
+                }
+                let is_short = ok < 2 || !share.is_reached(ok, expected);
+                if is_short && (expected != 1 || ok == 0) {
+                    self.note(ReasonCode::NoQuorum, absent, []);
+                }
+            }
+        }
+    }
+
+    /// Returns the quorum that holds at this stage: one voice is enough only before anything is validated.
+    fn quorum(&self) -> Quorum {
+        let is_early = self.bench.panel.stage <= Stage::Implement;
+        match self.bench.panel.policy.quorum {
+            Quorum::Solo if !is_early => Quorum::Share(Ratio::TWO_THIRDS),
+            quorum => quorum,
+        }
+    }
+
+    fn absent(&self, who: impl Fn(&Participant) -> bool) -> Vec<usize> {
+        let agents = self.bench.agents.iter().enumerate();
+        agents.filter(|(_, a)| !a.is_ok() && who(a)).map(|(i, _)| i).collect()
+    }
+
+    fn note_gaps(&mut self) {
+        let stage = self.bench.panel.stage;
+        // Unlock decides about a change whose coverage validate and audit have judged.
+        if stage != Stage::Unlock {
+            let open: Vec<Sha> = self
+                .uncovered()
+                .filter(|id| !self.is_gap_waived(id))
+                .map(|id| key(Kind::Covers, id, COVERED))
+                .collect();
+            if !open.is_empty() {
+                self.note(ReasonCode::MustUncovered, [], open);
+            }
+        }
+        if stage.has_outcome() && self.decided_outcome().is_none() {
+            let outcome = self.claims.list.iter().find(|c| c.is_outcome()).map(|c| c.key().clone());
+            self.note(ReasonCode::NoOutcome, [], outcome);
+        }
+        if !self.tallies.iter().any(|t| t.severity >= Severity::Minor) {
+            self.note(ReasonCode::NothingDecided, [], []);
+        }
+        let weighty = |claim: &Claim, tally: &Tally<'_>| {
+            tally.severity >= Severity::Major && !matches!(claim.kind, Kind::Risk | Kind::Finding)
+        };
+        let major = self.each().filter(|(_, c, t)| weighty(c, t)).count();
+        let alone = |t: &Tally<'_>| t.label() == Label::Single;
+        let single = self.each().filter(|(_, c, t)| weighty(c, t) && alone(t)).count();
+        if 2 * single > major && self.quorum() != Quorum::Solo {
+            self.note_claims(ReasonCode::TalkedPastEachOther, |_, c, t| {
+                (weighty(c, t) && alone(t)).then(|| t.standing.iter().map(|s| s.agent).collect())
+            });
+        }
+        let owed = self.absent(|a| a.voter && !a.open_dissent.is_empty());
+        if !owed.is_empty() {
+            let keys: Vec<Sha> = owed.iter().flat_map(|&i| self.bench.agents[i].open_dissent.clone()).collect();
+            self.note(ReasonCode::DissenterMissing, owed, keys);
+        }
+    }
+
+    /// Returns the must-requirements that nothing positive covers, ascending.
+    pub(super) fn uncovered(&self) -> impl Iterator<Item = &String> {
+        self.musts.iter().filter(|id| !must_keys(id).iter().any(|key| self.is_positive(key)))
+    }
+
+    fn is_positive(&self, key: &Sha) -> bool {
+        let Some(&i) = self.claims.of_key.get(key) else { return false };
+        let tally = &self.tallies[i];
+        let side = match tally.label() {
+            Label::Single | Label::Hollow => tally.winner.as_ref(),
+            Label::Proven | Label::Agreed | Label::AgreedOver | Label::Conflict => self.settled(i),
+            Label::Refuted => None,
+        };
+        tally.severity >= Severity::Minor && side.is_some_and(|side| side.polarity == Polarity::Yes)
+    }
+
+    fn is_gap_waived(&self, id: &str) -> bool {
+        must_keys(id).iter().any(|key| {
+            self.waived_gaps.contains(key) || self.claims.of_key.get(key).is_some_and(|i| self.waived.contains(i))
+        })
+    }
+
+    // Degraded, hollow, agree with dissent
+
+    /// Also the host: what it would have found, it cannot have.
+    fn note_missing(&mut self) {
+        let absent = self.absent(|_| true);
+        if !absent.is_empty() {
+            self.note(ReasonCode::AgentMissing, absent, []);
+        }
+    }
+
+    fn note_softness(&mut self) {
+        let waived = self.waived.clone();
+        let is_open: Vec<bool> = self.each().map(|(i, c, t)| self.is_open_conflict(i, c, t)).collect();
+        for code in [
+            ReasonCode::Hollow,
+            ReasonCode::Outvoted,
+            ReasonCode::FewAddressed,
+            ReasonCode::Single,
+            ReasonCode::MinorConflict,
+        ] {
+            self.note_claims(code, |i, _, tally| {
+                let is_dissent = tally.dissent().next().is_some();
+                let found = match tally.label() {
+                    Label::Hollow => ReasonCode::Hollow,
+                    Label::AgreedOver if is_dissent => ReasonCode::Outvoted,
+                    Label::AgreedOver => ReasonCode::FewAddressed,
+                    Label::Single => ReasonCode::Single,
+                    Label::Conflict if !is_open[i] && !waived.contains(&i) => ReasonCode::MinorConflict,
+                    Label::Conflict | Label::Proven | Label::Refuted | Label::Agreed => return None,
+                };
+                let named = |s: &&Said| found != ReasonCode::Outvoted || Some(&s.side) != tally.winner.as_ref();
+                (found == code && tally.severity >= Severity::Minor)
+                    .then(|| tally.standing.iter().filter(named).map(|s| s.agent).collect())
+            });
+        }
+        let gaps = self.waived_gaps.clone();
+        let about_must: Vec<bool> = self.claims.list.iter().map(|c| self.is_about_must(c)).collect();
+        self.note_claims(ReasonCode::Waived, |i, _, tally| {
+            // A waiver of something that cannot move the status moves nothing either.
+            (waived.contains(&i) && (tally.severity >= Severity::Minor || about_must[i])).then(Vec::new)
+        });
+        if !gaps.is_empty() {
+            self.note(ReasonCode::Waived, [], gaps);
+        }
+    }
+
+    // What only informs
+
+    fn note_struck(&mut self) {
+        for (code, tier) in [(ReasonCode::PhantomCompletion, Tier::EFalse), (ReasonCode::RanFalse, Tier::E3False)] {
+            self.note_claims(code, |_, claim, _| {
+                let liars: Vec<usize> = claim.said.iter().filter(|s| s.tier == tier).map(|s| s.agent).collect();
+                (!liars.is_empty()).then_some(liars)
+            });
+        }
+    }
+
+    fn note_merging(&mut self) {
+        for (a, b) in std::mem::take(&mut self.claims.possible_conflicts) {
+            let pair = [&self.claims.list[a], &self.claims.list[b]];
+            let agents: Vec<usize> = pair.iter().flat_map(|c| c.said.iter().map(|s| s.agent)).collect();
+            let keys = pair.map(|c| c.key().clone());
+            self.note(ReasonCode::PossibleConflict, agents, keys);
+        }
+        let unmergeable = std::mem::take(&mut self.claims.unmergeable);
+        if !unmergeable.is_empty() {
+            self.note(ReasonCode::SameAsIgnored, [], unmergeable);
+        }
+    }
+}
+
+/// The predicate of a covers claim.
+pub(super) const COVERED: &str = "covered";
+
+/// The predicate of a finding that a requirement is met.
+const SATISFIED: &str = "satisfied";
+
+/// Returns the two keys whose claims can cover a must-requirement.
+fn must_keys(id: &str) -> [Sha; 2] {
+    [key(Kind::Covers, id, COVERED), key(Kind::Finding, id, SATISFIED)]
+}
+
+fn is_condition(claim: &Claim) -> bool {
+    claim.kind == Kind::Finding && claim.predicate == "condition"
+}

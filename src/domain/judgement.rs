@@ -1,0 +1,106 @@
+//! What consensus is asked, and what it answers.
+//!
+//! It must not know who gathers, looks up or decides: that is the consensus actor, over the pure parts beside this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::lookup::{Citation, Found, Lookups};
+use super::consensus::{self, Panel, Policy, Verdict, Waiver};
+use super::hash::Sha;
+use super::ids::{AgentName, RunId};
+use super::journal::{FileRef, Seat};
+use super::preparation::Preparation;
+use super::safe::Safe;
+
+/// An answer that is durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Which file of the run holds it.
+    pub file: FileRef,
+    /// Its JSON.
+    pub text: Arc<str>,
+}
+
+/// What the consensus actor is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// For which run.
+    pub run: RunId,
+    /// What the stage started from.
+    pub preparation: Arc<Preparation>,
+    /// Who sits.
+    pub seats: Vec<Seat>,
+    /// What is in the evidence.
+    pub answers: BTreeMap<AgentName, Answer>,
+    /// Who will not answer, and why.
+    pub absent: BTreeMap<AgentName, consensus::Answer>,
+    /// By which rules.
+    pub policy: Policy,
+    /// What a human decided so far.
+    pub human: Human,
+    /// What was looked up or run before, so that it is not done twice.
+    pub known: Arc<Lookups>,
+    /// Whether answers are still out: then nothing is run, and memory is not asked.
+    pub provisional: bool,
+}
+
+/// What a human decided about claims.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Human {
+    /// Waivers and choices.
+    pub waivers: Vec<Waiver>,
+    /// Objections that were upheld, by key.
+    pub rejected: BTreeSet<Sha>,
+    /// Conditions that were accepted.
+    pub accepted_conditions: BTreeSet<String>,
+}
+
+/// What consensus answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What was decided on.
+    pub panel: Arc<Panel>,
+    /// The verdict.
+    pub verdict: Arc<Verdict>,
+    /// What the host looked up and ran.
+    pub lookups: Arc<Lookups>,
+    /// Answers that came from memory, not from our own evidence.
+    pub from_memory: BTreeMap<AgentName, Arc<str>>,
+    /// What each agent gave as grounds for its assertions.
+    pub grounds: Vec<Ground>,
+    /// What each agent said that is not so.
+    pub phantoms: Vec<Phantom>,
+    /// The stage's documents, by repository-relative path; empty while provisional.
+    pub documents: Vec<(String, Arc<str>)>,
+    /// What went wrong without changing the verdict.
+    pub warnings: Vec<Safe>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What one agent gave as grounds for one assertion, and what the host found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// Who.
+    pub agent: AgentName,
+    /// Key of the claim.
+    pub claim: Sha,
+    /// Its words.
+    pub because: Safe,
+    /// What it cited, and what was found there.
+    pub cited: Vec<(Citation, Option<Found>)>,
+}
+
+/// A claim that was checked and is false, charged to its agent: phantom completion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phantom {
+    /// Who said it.
+    pub agent: AgentName,
+    /// What was said.
+    pub said: Safe,
+    /// What is so instead.
+    pub found: Safe,
+}

@@ -1,0 +1,89 @@
+//! What is known of a repository before anybody is asked: specs, findings, recorded verdicts, what would go to agents.
+//!
+//! It must not read anything: the repo actor does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{Finding, Report, Survey};
+use super::consensus::Status;
+use super::hash::Sha;
+use super::ids::SpecId;
+use super::spec::Spec;
+use super::stage::Stage;
+
+/// What is known of a repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// The name of its folder.
+    pub name: String,
+    /// What git says; `None` outside a git repository.
+    pub git: Option<Git>,
+    /// The specs that were found, by id.
+    pub specs: Vec<SpecOverview>,
+    /// Everything that the rules found, also what belongs to no spec.
+    pub report: Arc<Report>,
+    /// Files that go to every agent alike, by path.
+    pub context: Vec<String>,
+    /// Hooks and servers that the repository brings for agent CLIs (`.claude`, `.mcp.json`, …).
+    pub hooks: Vec<String>,
+    /// Checks that its build files suggest: name and argv.
+    pub checks: BTreeMap<String, Vec<String>>,
+    /// How long reading and checking took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What git says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Git {
+    /// The branch, if one is checked out.
+    pub branch: Option<String>,
+    /// The spec that the branch names (`003-…`), if there is one.
+    pub branch_spec: Option<SpecId>,
+    /// The commit, shortened.
+    pub head: Option<String>,
+    /// How many paths differ from it.
+    pub dirty: u32,
+    /// The name that git would sign with.
+    pub user: Option<String>,
+}
+
+/// What is known of one spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpecOverview {
+    /// The spec as it was read.
+    pub spec: Arc<Spec>,
+    /// What was counted.
+    pub survey: Survey,
+    /// What the rules found, gravest first.
+    pub findings: Vec<Finding>,
+    /// Verdicts in its folder, by stage.
+    pub verdicts: BTreeMap<Stage, Recorded>,
+}
+
+/// A verdict in a spec's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// How the stage ended.
+    pub status: Status,
+    /// Its exit code.
+    pub exit: u8,
+    /// Its hash.
+    pub hash: Sha,
+    /// Whether the spec and its documents are still what was judged.
+    pub is_current: bool,
+}
+
+impl Overview {
+    /// Returns what is known of one spec.
+    pub fn spec(&self, id: &SpecId) -> Option<&SpecOverview> {
+        self.specs.iter().find(|found| &found.spec.id == id)
+    }
+
+    /// Returns the spec that the branch names.
+    pub fn branch_spec(&self) -> Option<&SpecId> {
+        self.git.as_ref().and_then(|git| git.branch_spec.as_ref())
+    }
+}

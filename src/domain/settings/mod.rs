@@ -1,0 +1,250 @@
+//! What the user configured, as plain data: who is on the panel, which servers and checks there are, and by which
+//! rules the panel decides.
+//!
+//! It must not know files, layers, TOML or trust: [`crate::config`] reads, merges and checks, and hands this over.
+//! Paths and commands are kept as they were written, so that the same config has the same hash on every machine.
+
+mod agent;
+mod policy;
+mod trust;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::hash::{NotCanonical, Sha, canonical};
+use super::stage::Stage;
+
+pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
+pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
+pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
+
+/// Everything that can be configured in this version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// The panel, in the order of the config; names are unique.
+    pub agents: Vec<Agent>,
+    /// The MCP servers that are started, by name. The embedded memory server is not among them.
+    pub servers: BTreeMap<String, Server>,
+    /// Which server is the memory.
+    pub memory: MemoryServer,
+    /// Commands that may be run to settle a claim, by name.
+    pub checks: BTreeMap<String, CheckTemplate>,
+    /// How the panel's answers become a verdict.
+    pub consensus: Consensus,
+    /// Rules of single stages; a stage that is not listed follows the defaults.
+    pub stages: BTreeMap<Stage, StageRules>,
+    /// What every agent is given besides its prompt.
+    pub context: Context,
+    /// Limits of a run.
+    pub run: Limits,
+    /// Where and how evidence is kept.
+    pub evidence: Evidence,
+}
+
+/// A program that speaks MCP over its standard streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// The program: a name looked up on PATH, or a path (relative: to the repository, see [`program`]).
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What is added to its environment.
+    pub env: BTreeMap<String, EnvValue>,
+    /// The folder it starts in, relative to the repository; none: the repository.
+    pub cwd: Option<String>,
+    /// How long the handshake may take, in milliseconds.
+    pub startup_timeout_ms: u64,
+    /// How long one call may take, in milliseconds.
+    pub tool_timeout_ms: u64,
+}
+
+/// Which server mirrors artifacts and answers searches.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryServer {
+    /// The one that comes with this program (`dicast memory serve`).
+    #[default]
+    Embedded,
+    /// One of [`Settings::servers`], by name.
+    Declared(String),
+}
+
+/// A command that settles a claim when it is run. It runs only when approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTemplate {
+    /// The program and its arguments; an element may hold `{id}`, which becomes the test's id.
+    pub argv: Vec<String>,
+    /// Who proposed it.
+    pub source: CheckSource,
+}
+
+/// Who proposed a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckSource {
+    /// It stands in a config.
+    Declared,
+    /// This program found it by looking at the repository's build files.
+    Detected,
+}
+
+/// What every agent is given alike.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Context {
+    /// Files inside the repository, in order. None: AGENTS.md, else CLAUDE.md, else GEMINI.md, and the constitution
+    /// (`.specify/memory/constitution.md`, else `docs/constitution.md`), where they exist.
+    pub files: Option<Vec<String>>,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How long a run may take, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { deadline_ms: 1_200_000 }
+    }
+}
+
+/// Where and how evidence is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The folder, relative to the repository or absolute.
+    pub root: String,
+    /// How long to try for a lock that somebody else holds, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// Environment variables whose values are blanked wherever text is kept; `*` stands for any characters.
+    pub redact_env: Vec<String>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            root: ".dicast/evidence".into(),
+            lock_timeout_ms: 10_000,
+            redact_env: vec!["*_KEY".into(), "*_TOKEN".into()],
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the agents that are asked at `stage`, in the order of the config.
+    pub fn roster(&self, stage: Stage) -> impl Iterator<Item = &Agent> {
+        self.agents.iter().filter(move |agent| agent.stages.contains(&stage))
+    }
+
+    /// Returns the rules of one stage.
+    pub fn rules(&self, stage: Stage) -> StageRules {
+        self.stages.get(&stage).copied().unwrap_or_default()
+    }
+}
+
+/// Hashes the parts of the settings that a verdict is about: agents, checks, consensus, stages and context.
+/// Servers, memory, limits and evidence are left out: they decide how a panel is run, not what it finds.
+///
+/// # Errors
+/// [`NotCanonical`] cannot happen with values that these types hold; it is passed on rather than hidden.
+pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
+    let Settings { agents, servers: _, memory: _, checks, consensus, stages, context, run: _, evidence: _ } = settings;
+    let judged = json!({
+        "agents": agents,
+        "checks": checks,
+        "consensus": consensus,
+        "stages": stages,
+        "context": context,
+    });
+    canonical(&judged).map(Sha::of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{AgentName, Family};
+
+    fn settings() -> Settings {
+        let agent = Agent::new(
+            AgentName::new("mine").unwrap(),
+            Family::new("mine").unwrap(),
+            AgentKind::Command(Launch { command: vec!["./my-agent".into()], ..Launch::default() }),
+        );
+        Settings { agents: vec![agent], ..Settings::default() }
+    }
+
+    #[test]
+    fn the_config_hash_covers_what_is_judged_and_nothing_else() {
+        let base = config_sha256(&settings()).unwrap();
+        let outside: [fn(&mut Settings); 4] = [
+            |s| s.memory = MemoryServer::Declared("other".into()),
+            |s| s.run.deadline_ms += 1,
+            |s| s.evidence.root = "/elsewhere".into(),
+            |s| {
+                s.servers.insert(
+                    "m".into(),
+                    Server {
+                        command: "m".into(),
+                        args: vec![],
+                        env: BTreeMap::new(),
+                        cwd: None,
+                        startup_timeout_ms: 1,
+                        tool_timeout_ms: 1,
+                    },
+                );
+            },
+        ];
+        for change in outside {
+            let mut changed = settings();
+            change(&mut changed);
+            assert_ne!(changed, settings());
+            assert_eq!(config_sha256(&changed).unwrap(), base);
+        }
+        let inside: [fn(&mut Settings); 6] = [
+            |s| s.agents[0].role = Some("architect".into()),
+            |s| s.agents.clear(),
+            |s| {
+                s.checks.insert("c".into(), CheckTemplate { argv: vec!["true".into()], source: CheckSource::Declared });
+            },
+            |s| s.consensus.quorum = Quorum::Solo,
+            |s| {
+                s.stages.insert(Stage::Audit, StageRules { allow_degraded: Some(true), allow_hollow: None });
+            },
+            |s| s.context.files = Some(vec![]),
+        ];
+        for change in inside {
+            let mut changed = settings();
+            change(&mut changed);
+            assert_ne!(config_sha256(&changed).unwrap(), base);
+        }
+    }
+
+    #[test]
+    fn the_config_hash_is_the_sha_of_known_bytes() {
+        let bytes = concat!(
+            r#"{"agents":[],"checks":{},"consensus":{"agree":"2/3","merge_threshold":"6/10","quorum":"2/3","#,
+            r#""round":"auto"},"context":{"files":null},"stages":{}}"#
+        );
+        assert_eq!(config_sha256(&Settings::default()).unwrap(), Sha::of(bytes));
+    }
+
+    #[test]
+    fn settings_survive_json() {
+        let mut settings = settings();
+        settings.stages.insert(Stage::Plan, StageRules { allow_degraded: None, allow_hollow: Some(false) });
+        settings.consensus.quorum = Quorum::Solo;
+        settings.memory = MemoryServer::Declared("m".into());
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    }
+
+    #[test]
+    fn only_the_agents_of_a_stage_are_on_its_roster() {
+        let mut settings = settings();
+        settings.agents[0].stages = [Stage::Audit].into();
+        assert_eq!(settings.roster(Stage::Plan).count(), 0);
+        assert_eq!(settings.roster(Stage::Audit).count(), 1);
+    }
+}

@@ -1,0 +1,563 @@
+//! What a sentence names: requirement ids, files, symbols of code, tests.
+//!
+//! It must not know whether any of them exists. When in doubt it names nothing: a name that was never meant as one
+//! would become a false alarm.
+
+/// What one text names, each list in the order of the text and without repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Named {
+    /// Requirement, criterion and story ids.
+    pub requirements: Vec<String>,
+    /// Files; folders end with `/`.
+    pub files: Vec<String>,
+    /// Names of code.
+    pub symbols: Vec<String>,
+    /// Tests by name.
+    pub tests: Vec<String>,
+}
+
+/// Endings of files that tasks name.
+const EXTENSIONS: [&str; 84] = [
+    "rs", "py", "pyi", "ipynb", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte", "astro", "go", "java",
+    "kt", "kts", "scala", "swift", "m", "mm", "c", "h", "cc", "cpp", "hpp", "cs", "fs", "vb", "rb", "erb", "php", "pl",
+    "lua", "ex", "exs", "erl", "hs", "ml", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "fish", "ps1",
+    "bat", "sql", "graphql", "proto", "prisma", "html", "htm", "css", "scss", "sass", "less", "xml", "xaml", "svg",
+    "json", "jsonc", "json5", "jsonl", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "md", "mdx", "mdc", "txt",
+    "csv", "lock", "tf", "csproj",
+];
+
+/// Files without an ending that tasks name.
+const BARE_FILES: [&str; 14] = [
+    "Makefile",
+    "Dockerfile",
+    "Containerfile",
+    "Justfile",
+    "justfile",
+    "Procfile",
+    "Gemfile",
+    "Rakefile",
+    "Jenkinsfile",
+    "LICENSE",
+    "CODEOWNERS",
+    "Vagrantfile",
+    "Caddyfile",
+    "Brewfile",
+];
+
+/// Products whose name looks like a file.
+const PRODUCTS: [&str; 22] = [
+    "node", "next", "nuxt", "vue", "react", "express", "three", "d3", "chart", "alpine", "ember", "backbone",
+    "discord", "socket", "p5", "ext", "moment", "fuse", "day", "babylon", "solid", "angular",
+];
+
+/// Products whose name looks like a type.
+const BRANDS: [&str; 40] = [
+    "GitHub",
+    "GitLab",
+    "TypeScript",
+    "JavaScript",
+    "CoffeeScript",
+    "PostgreSQL",
+    "MySQL",
+    "MongoDB",
+    "OpenAPI",
+    "GraphQL",
+    "WebSocket",
+    "WebSockets",
+    "OAuth",
+    "OAuth2",
+    "OpenAI",
+    "ChatGPT",
+    "YouTube",
+    "LinkedIn",
+    "DevOps",
+    "FastAPI",
+    "NodeJS",
+    "NextJS",
+    "ReactJS",
+    "VueJS",
+    "TailwindCSS",
+    "ESLint",
+    "SQLAlchemy",
+    "SQLite",
+    "NumPy",
+    "PyTorch",
+    "IntelliJ",
+    "VSCode",
+    "DynamoDB",
+    "CloudFront",
+    "CloudWatch",
+    "RabbitMQ",
+    "WebAssembly",
+    "WebRTC",
+    "PyPI",
+    "NuGet",
+];
+
+const MAKING: [&str; 10] =
+    ["create", "implement", "add", "define", "write", "introduce", "build", "extract", "extend", "update"];
+
+/// Words after which the rest of a clause names what goes away.
+const REMOVING: [&str; 16] = [
+    "remove",
+    "removes",
+    "delete",
+    "deletes",
+    "drop",
+    "drops",
+    "retire",
+    "rename",
+    "renames",
+    "move",
+    "moves",
+    "replace",
+    "replaces",
+    "migrate",
+    "deprecate",
+    "archive",
+];
+
+/// Words after which a folder in prose is a place.
+const PLACING: [&str; 8] = ["in", "into", "under", "inside", "create", "at", "to", "within"];
+
+const KINDS: [&str; 30] = [
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "interface",
+    "type",
+    "model",
+    "entity",
+    "service",
+    "component",
+    "hook",
+    "function",
+    "fn",
+    "method",
+    "module",
+    "repository",
+    "controller",
+    "middleware",
+    "handler",
+    "helper",
+    "field",
+    "constant",
+    "macro",
+    "schema",
+    "table",
+    "record",
+    "protocol",
+    "factory",
+    "provider",
+    "store",
+];
+
+/// Reads what a text names.
+pub(super) fn named(text: &str) -> Named {
+    let mut out = Named { requirements: requirement_ids(text), ..Named::default() };
+    let words = words(text);
+    let mut removing = false;
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|i| words.get(i));
+        let after = words.get(at + 1);
+        // `remove src/old.rs and Old`: what is to go is not expected to be there.
+        removing = (removing || (!word.quoted && REMOVING.contains(&word.folded().as_str()))) && !is_making(word);
+        if removing {
+            removing = !word.ends_clause;
+            continue;
+        }
+        let is_folder = word.text.ends_with('/') && !word.quoted;
+        if is_folder && !before.is_some_and(|w| PLACING.contains(&w.folded().as_str())) {
+            continue;
+        }
+        if let Some((file, test)) = word.text.split_once("::").filter(|(file, _)| path_of(file, word.quoted).is_some())
+        {
+            push(&mut out.files, path_of(file, word.quoted));
+            push(&mut out.tests, test.rsplit("::").next().map(bare).filter(|t| is_identifier(t)));
+        } else if let Some(path) = path_of(word.text, word.quoted) {
+            push(&mut out.files, Some(path));
+        } else if let Some(symbol) = symbol_of(word, before, after) {
+            let names_test = |w: &&Word<'_>| matches!(w.folded().as_str(), "test" | "tests" | "scenario" | "case");
+            let is_test = is_test_name(&symbol)
+                || (before.is_some_and(|w| names_test(&w)) && is_long_name(&symbol))
+                || (after.is_some_and(|w| names_test(&w)) && is_long_name(&symbol));
+            push(if is_test { &mut out.tests } else { &mut out.symbols }, Some(symbol));
+        }
+    }
+    // A type that is named in prose is a name of code only beside the file that should hold it.
+    if out.files.iter().any(|f| is_code_path(f)) {
+        for (at, word) in words.iter().enumerate() {
+            if is_made_type(&words, at) {
+                push(&mut out.symbols, Some(word.text.to_owned()));
+            }
+        }
+    }
+    let Named { symbols, tests, .. } = &mut out;
+    symbols.retain(|s| !tests.contains(s));
+    out
+}
+
+fn push(list: &mut Vec<String>, found: Option<String>) {
+    if let Some(found) = found.filter(|f| !list.contains(f)) {
+        list.push(found);
+    }
+}
+
+/// One word of a text; a code span is one word if it holds no space, else its words are taken apart.
+#[derive(Debug, Clone, Copy)]
+struct Word<'a> {
+    text: &'a str,
+    /// It stands in a code span by itself.
+    quoted: bool,
+    /// It is part of a longer code span: a command or a signature.
+    in_phrase: bool,
+    /// A full stop or a semicolon follows it.
+    ends_clause: bool,
+}
+
+fn is_making(word: &Word<'_>) -> bool {
+    !word.quoted && MAKING.contains(&word.folded().as_str())
+}
+
+impl Word<'_> {
+    fn folded(&self) -> String {
+        self.text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
+    }
+}
+
+fn words(text: &str) -> Vec<Word<'_>> {
+    let mut out = Vec::new();
+    for (n, part) in text.split('`').enumerate() {
+        let quoted = n % 2 == 1;
+        if quoted && !part.trim().contains(char::is_whitespace) {
+            out.push(Word { text: part.trim(), quoted: true, in_phrase: false, ends_clause: false });
+            continue;
+        }
+        for word in part.split_whitespace().flat_map(|w| w.split("](")) {
+            let ends_clause = word.ends_with(['.', ';']);
+            let word = word.trim_start_matches(['(', '[', '{', '"', '\'', '*', '“', '‘', '<']);
+            let mut word =
+                word.trim_end_matches([',', ';', ':', '!', '?', '"', '\'', '*', '”', '’', ']', '}', '>', '.']);
+            if word.ends_with(')') && !word.ends_with("()") {
+                word = word.trim_end_matches([')', '.', ',', ']']);
+            }
+            if !word.is_empty() {
+                out.push(Word { text: word, quoted: false, in_phrase: quoted, ends_clause });
+            } else if let Some(last) = out.last_mut().filter(|_| ends_clause) {
+                last.ends_clause = true;
+            }
+        }
+    }
+    out
+}
+
+/// Returns the path that a word is, relative and without a line number.
+fn path_of(word: &str, quoted: bool) -> Option<String> {
+    let word = word.split_once('#').map_or(word, |(path, _)| path);
+    let word = match word.split_once(':') {
+        Some((path, line)) if line.starts_with(|c: char| c.is_ascii_digit()) => path,
+        _ => word,
+    };
+    let word = word.strip_prefix("./").unwrap_or(word);
+    let odd = |c: char| c.is_whitespace() || "*<>{}$%|=\"'`,;:?!\\…".contains(c) || c.is_control();
+    if word.is_empty() || word.len() > 250 || word.contains(odd) || word.contains("..") || word.starts_with(['~', '@'])
+    {
+        return None;
+    }
+    let inner = word.trim_start_matches('/');
+    if let Some(folder) = inner.strip_suffix('/') {
+        let deep = folder.contains('/') || quoted;
+        let plain = !folder.is_empty() && !word.starts_with('/') && folder.chars().any(|c| c.is_ascii_lowercase());
+        return (deep && plain).then(|| inner.to_owned());
+    }
+    let name = inner.rsplit('/').next().unwrap_or(inner);
+    // `src/models/[entity].py` of a template is a placeholder; `app/[id]/page.tsx` is a route of a framework.
+    if name.contains(['[', ']', '(', ')']) {
+        return None;
+    }
+    if BARE_FILES.contains(&name) && (quoted || inner.contains('/') || name.ends_with("file")) {
+        return Some(inner.to_owned());
+    }
+    let (stem, ending) = name.rsplit_once('.')?;
+    if !EXTENSIONS.contains(&ending) || (stem.is_empty() && ending != "env") {
+        return None;
+    }
+    let is_product = ending.ends_with("js") && !inner.contains('/') && PRODUCTS.contains(&stem.to_lowercase().as_str());
+    let is_one_letter = ending.len() == 1 && !inner.contains('/') && !quoted;
+    (!is_product && !is_one_letter).then(|| inner.to_owned())
+}
+
+/// Tells whether a path is source code rather than prose or settings.
+pub(super) fn is_code_path(path: &str) -> bool {
+    let prose =
+        ["md", "mdx", "mdc", "txt", "json", "jsonc", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "csv", "lock"];
+    path.rsplit_once('.').is_some_and(|(_, e)| EXTENSIONS.contains(&e) && !prose.contains(&e))
+}
+
+/// Tells whether a path is a test by its place or name.
+pub fn is_test_path(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    let stem = name.split('.').next().unwrap_or(name);
+    let in_folder = lower.split('/').rev().skip(1).any(|part| {
+        matches!(part, "test" | "tests" | "__tests__" | "spec" | "e2e" | "testing")
+            || part.ends_with("-tests")
+            || part.ends_with("_tests")
+            || part.ends_with(".tests")
+    });
+    let by_name = stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || stem == "tests"
+        || name.contains(".test.")
+        || name.contains(".spec.")
+        || name.contains("-test.")
+        || path.contains("Test.")
+        || path.contains("Tests.");
+    (in_folder || by_name) && is_code_path(&lower)
+}
+
+fn bare(word: &str) -> String {
+    let word = word.split(['(', '<', '[', '{']).next().unwrap_or(word);
+    word.trim_end_matches(['!', '?', ';', ',', ':', '.', ')', ']']).trim_start_matches(['&', '.', '#', '@']).to_owned()
+}
+
+fn is_identifier(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '$')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+        && text.len() > 1
+        && text.len() <= 120
+}
+
+fn has_hump(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase())
+}
+
+/// Returns the name of code that a word is: never a flag, a route, a value or a word of prose.
+fn symbol_of(word: &Word<'_>, before: Option<&Word<'_>>, after: Option<&Word<'_>>) -> Option<String> {
+    let text = word.text;
+    if text.starts_with(['-', '/', '@', '<', '"', '\'', '[', '{', '.'])
+        || text.contains(['=', '/', '\\', '*', '|', '%'])
+    {
+        return None;
+    }
+    let called = text.contains('(');
+    let name = bare(text);
+    let segments: Vec<&str> = name.split("::").flat_map(|s| s.split(['.', '#'])).collect();
+    if segments.len() == 1 && name.contains('-') {
+        // Header names: `RateLimit-Reset`.
+        let is_header = word.quoted
+            && name.split('-').all(|p| p.starts_with(|c: char| c.is_ascii_uppercase()) && is_alphanumeric(p))
+            && name.contains(|c: char| c.is_ascii_lowercase());
+        return is_header.then_some(name);
+    }
+    if !segments.iter().all(|s| is_identifier(s) || (segments.len() > 1 && s.len() == 1 && is_alphanumeric(s))) {
+        return None;
+    }
+    if word.in_phrase {
+        // `fn allow(&self)`: the word after the keyword.
+        let keyword = before.is_some_and(|b| {
+            matches!(b.text, "fn" | "def" | "func" | "function" | "class" | "struct" | "enum" | "trait" | "interface")
+        });
+        return (keyword && segments.len() == 1).then_some(name);
+    }
+    let is_path = name.contains("::") && segments.len() > 1;
+    let snake = segments.len() == 1 && name.trim_matches('_').contains('_');
+    if !word.quoted {
+        let is_snake_case = snake && !name.contains(|c: char| c.is_ascii_uppercase());
+        return (is_path || is_snake_case || (called && segments.len() == 1)).then_some(name);
+    }
+    let is_kind = |w: Option<&Word<'_>>| w.is_some_and(|w| KINDS.contains(&w.folded().as_str()));
+    let typed = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.contains(|c: char| c.is_ascii_lowercase());
+    let dotted = segments.len() > 1 && (called || segments.iter().any(|s| has_hump(s) || s.contains('_')));
+    let said = is_kind(before) || is_kind(after);
+    let looks = is_path || snake || dotted || (segments.len() == 1 && (called || has_hump(&name) || typed || said));
+    (looks && !is_builtin(&name)).then_some(name)
+}
+
+fn is_alphanumeric(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// Words of languages and protocols that are no name of this project's code.
+fn is_builtin(name: &str) -> bool {
+    const WORDS: [&str; 34] = [
+        "String",
+        "Option",
+        "Result",
+        "Vec",
+        "Some",
+        "None",
+        "Ok",
+        "Err",
+        "True",
+        "False",
+        "Date",
+        "Promise",
+        "Array",
+        "Object",
+        "Map",
+        "Set",
+        "Error",
+        "Exception",
+        "Bearer",
+        "Accept",
+        "Done",
+        "Todo",
+        "Given",
+        "When",
+        "Then",
+        "Content",
+        "Number",
+        "Boolean",
+        "Any",
+        "List",
+        "Dict",
+        "Int",
+        "Self",
+        "Box",
+    ];
+    WORDS.contains(&name) || BRANDS.contains(&name)
+}
+
+/// Tells whether a test framework would take this name for a test.
+fn is_test_name(name: &str) -> bool {
+    let last = name.rsplit("::").next().unwrap_or(name);
+    let last = last.rsplit('.').next().unwrap_or(last);
+    last.starts_with("test_")
+        || last.ends_with("_test")
+        || last.strip_prefix("Test").is_some_and(|r| r.starts_with(|c: char| c.is_ascii_uppercase()))
+        || last.strip_prefix("test").is_some_and(|r| r.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// Tells whether a name could be a test's: a sentence in snake case, or a path.
+fn is_long_name(name: &str) -> bool {
+    name.contains('_') || name.contains("::")
+}
+
+/// Tells whether the word at `at` is a type that the sentence says to make: `Implement RateLimiter in src/limiter.rs`.
+fn is_made_type(words: &[Word<'_>], at: usize) -> bool {
+    let word = &words[at];
+    let is_type = !word.quoted
+        && !word.in_phrase
+        && is_identifier(word.text)
+        && word.text.starts_with(|c: char| c.is_ascii_uppercase())
+        && has_hump(word.text)
+        && !is_builtin(word.text);
+    if !is_type {
+        return false;
+    }
+    let folded = |i: usize| words.get(i).map(Word::folded).unwrap_or_default();
+    let before = |n: usize| at.checked_sub(n).map(folded).unwrap_or_default();
+    let skips = ["a", "an", "the"].contains(&before(1).as_str()) || KINDS.contains(&before(1).as_str());
+    let made = MAKING.contains(&before(1).as_str()) || (skips && MAKING.contains(&before(2).as_str()));
+    let next = folded(at + 1);
+    let ends = ["", "in", "to", "with", "for", "and", "at", "under", "inside"].contains(&next.as_str());
+    made && (ends || KINDS.contains(&next.as_str()))
+}
+
+/// Reads a requirement id at the start of a text: `FR-001`, `NFR-PERF-2`, `R-1.2`, `FR-001-AC1`, in capitals, and what
+/// follows it.
+pub(super) fn requirement_at(text: &str) -> Option<(String, &str)> {
+    let prefix = ["NFR-", "FR-", "R-"].into_iter().find(|p| text.starts_with(p))?;
+    let (mut end, mut at, mut numbered) = (0, prefix.len(), false);
+    loop {
+        let segment: &str = &text[at..at + text[at..].bytes().take_while(u8::is_ascii_alphanumeric).count()];
+        let digits = segment.bytes().take_while(u8::is_ascii_digit).count();
+        let is_number = (1..=6).contains(&digits) && segment.len() <= digits + 1;
+        let is_criterion = segment.strip_prefix("AC").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let is_area = (1..=16).contains(&segment.len()) && segment.bytes().all(|b| b.is_ascii_uppercase());
+        if !(is_number || if numbered { is_criterion } else { is_area }) {
+            break;
+        }
+        numbered |= is_number;
+        at += segment.len();
+        end = at;
+        if !(text[at..].starts_with(['-', '.']) && text[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric())) {
+            break;
+        }
+        at += 1;
+    }
+    let after = &text[end..];
+    let whole = !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (numbered && whole).then(|| (text[..end].to_ascii_uppercase(), after))
+}
+
+/// Longest range `FR-001 to FR-030` that is taken apart; a longer one is a slip of the pen.
+const RANGE_MAX: u32 = 100;
+
+/// Returns the requirement ids (`FR-001`), criterion ids (`AC-1`) and story ids (`US1`) that a text names, in order and
+/// without repeats; a range (`FR-001 to FR-004`, `FR-001–FR-004`) names each.
+pub fn requirement_ids(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut open_range: Option<String> = None;
+    let mut rest = text;
+    let mut boundary = true;
+    while let Some(c) = rest.chars().next() {
+        if boundary && let Some((id, after)) = id_at(rest) {
+            if let Some(first) = open_range.take() {
+                out.extend(between(&first, &id));
+            }
+            open_range = is_range(after).then(|| id.clone());
+            out.push(id);
+            rest = after;
+            boundary = false;
+            continue;
+        }
+        boundary = !(c.is_alphanumeric() || c == '_' || c == '-');
+        // `FR-001-FR-004` and `FR-001–FR-004`: what joins two ids also bounds them.
+        boundary |= open_range.is_some() && c == '-';
+        rest = &rest[c.len_utf8()..];
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    out.retain(|id| seen.insert(id.clone()));
+    out
+}
+
+fn id_at(text: &str) -> Option<(String, &str)> {
+    if let Some(found) = requirement_at(text) {
+        return Some(found);
+    }
+    let (prefix, rest) = ["AC-", "AC", "US-", "US"].into_iter().find_map(|p| text.strip_prefix(p).map(|r| (p, r)))?;
+    let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let number = rest[..length].trim_end_matches('.');
+    let after = &rest[number.len()..];
+    if number.is_empty() || after.starts_with(|c: char| c.is_alphanumeric()) {
+        return None;
+    }
+    if let Some(story) = prefix.strip_prefix("US") {
+        // `US-001` and `US1` are one story; `US1-AS2` is its scenario.
+        let _ = story;
+        let plain = number.trim_start_matches('0');
+        if let Some(tail) = after.strip_prefix("-AS") {
+            let n: String = tail.chars().take_while(char::is_ascii_digit).collect();
+            if !n.is_empty() {
+                return Some((format!("US{plain}-AS{n}"), &tail[n.len()..]));
+            }
+        }
+        return (!plain.is_empty()).then(|| (format!("US{plain}"), after));
+    }
+    Some((format!("{prefix}{number}"), after))
+}
+
+fn is_range(after: &str) -> bool {
+    let next = after.trim_start_matches(['*', '`', ' ']);
+    let next =
+        ["to ", "through ", "thru ", "..=", "...", "..", "–", "—", "-"].iter().find_map(|p| next.strip_prefix(p));
+    next.is_some_and(|n| id_at(n.trim_start_matches(['*', '`', ' '])).is_some())
+}
+
+fn between(first: &str, last: &str) -> Vec<String> {
+    let split = |id: &str| {
+        let at = id.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
+        id[at..].parse::<u32>().ok().map(|n| (id[..at].to_owned(), n, id.len() - at))
+    };
+    match (split(first), split(last)) {
+        (Some((a, from, width)), Some((b, to, _))) if a == b && from < to && to - from <= RANGE_MAX => {
+            (from + 1..to).map(|n| format!("{a}{n:0width$}")).collect()
+        }
+        _ => Vec::new(),
+    }
+}

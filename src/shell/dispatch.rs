@@ -1,0 +1,433 @@
+//! Effects become requests: one effect, one request to one actor, one answer to wait for.
+//!
+//! It owns the token tree: root → run → seat. A cancel goes down the tokens and never through a mailbox, so it cannot
+//! queue behind work. It must not decide anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::hands::{Hands, Places};
+use super::inbox::{Inbox, Pending};
+use crate::actors::evidence::{self, Commit, Document, NewFile};
+use crate::actors::mcp::memory::Entry;
+use crate::actors::{Reply, promise};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::model::Model;
+use crate::app::msg::{FoundRun, MirrorReport, PublishReport};
+use crate::domain::failure::{AgentError, Failure};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::{Closed, Record};
+use crate::domain::moment::Moment;
+use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind};
+use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::stage::Stage;
+
+/// Sends requests and keeps their tokens.
+#[derive(Debug)]
+pub struct Dispatch {
+    hands: Hands,
+    places: Places,
+    runs: BTreeMap<RunId, Tokens>,
+}
+
+/// What stops the parts of one run.
+#[derive(Debug, Clone)]
+struct Tokens {
+    /// Asks everything to stop.
+    stop: CancellationToken,
+    /// Ends everything now.
+    kill: CancellationToken,
+    seats: BTreeMap<SeatKey, (CancellationToken, CancellationToken)>,
+}
+
+impl Dispatch {
+    /// Makes a dispatch over running actors.
+    pub fn new(hands: Hands, places: Places) -> Self {
+        Self { hands, places, runs: BTreeMap::new() }
+    }
+
+    /// Returns the actors.
+    pub fn hands(&self) -> &Hands {
+        &self.hands
+    }
+
+    /// Sends the request that an effect asks for.
+    pub fn perform(&mut self, effect: Effect, model: &Model, inbox: &mut Inbox) {
+        match effect {
+            Effect::Survey => {
+                let reply = self.hands.repo.survey(self.places.repo.clone(), self.hands.scope.cancel.clone());
+                inbox.expect(Pending::Survey(reply));
+            }
+            Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
+            Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),
+            Effect::RestartServer(name) => {
+                inbox.expect(Pending::Quiet("restart a server", self.hands.mcp.restart(name)));
+            }
+            Effect::Approve => inbox.expect(Pending::Noted(self.approve(model))),
+            // The loop itself does these.
+            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {}
+        }
+    }
+
+    fn tokens(&mut self, id: &RunId) -> &mut Tokens {
+        let root = &self.hands.scope.cancel;
+        self.runs.entry(id.clone()).or_insert_with(|| Tokens {
+            stop: root.child_token(),
+            kill: root.child_token(),
+            seats: BTreeMap::new(),
+        })
+    }
+
+    fn perform_for(&mut self, id: &RunId, effect: RunEffect, model: &Model, inbox: &mut Inbox) {
+        let now = model.now;
+        let root = self.hands.scope.cancel.clone();
+        let stop = self.tokens(id).stop.clone();
+        let id = id.clone();
+        match effect {
+            RunEffect::Find { spec, closed } => {
+                // A run that is continued gets fresh tokens.
+                self.runs.remove(&id);
+                let reply = self.find(spec, closed, root);
+                inbox.expect(Pending::Found(id, reply));
+            }
+            RunEffect::Open { spec } => {
+                self.runs.remove(&id);
+                let reply = self.open(spec, id.clone(), now);
+                inbox.expect(Pending::Opened(id, reply));
+            }
+            RunEffect::Abandon { spec, other } => {
+                inbox.expect(Pending::Quiet("close an abandoned run", self.abandon(spec, other, now)));
+            }
+            RunEffect::Prepare { spec, stage, roster } => {
+                let context = model.settings.context.files.clone();
+                let config = settings::config_sha256(&model.settings).ok();
+                let ask = crate::actors::repo::Ask { spec, stage, roster: self.roles(model, &roster), context, config };
+                let reply = self.hands.repo.prepare(self.places.repo.clone(), ask, stop);
+                inbox.expect(Pending::Prepared(id, stage, reply));
+            }
+            RunEffect::Commit { id: commit, spec, files, records } => {
+                let files = files.into_iter().map(|(path, bytes)| NewFile { path, bytes }).collect();
+                let request = Commit { spec, run: id.clone(), at: now, files, records };
+                // What is to be kept is kept, also while the run is being stopped.
+                inbox.expect(Pending::Committed(id, commit, self.hands.evidence.commit(request, root)));
+            }
+            RunEffect::TakeTurn { seat, kind, prompt, expect } => {
+                let reply = self.take_turn(model, &seat, kind, prompt, expect);
+                inbox.expect(Pending::Turn(seat, kind, reply));
+            }
+            RunEffect::StopSeat(seat) => {
+                if let Some((stop, _)) = self.tokens(&id).seats.get(&seat) {
+                    stop.cancel();
+                }
+            }
+            RunEffect::KillSeat(seat) => {
+                if let Some((_, kill)) = self.tokens(&id).seats.get(&seat) {
+                    kill.cancel();
+                }
+            }
+            RunEffect::Stop => stop.cancel(),
+            RunEffect::Kill => {
+                stop.cancel();
+                self.tokens(&id).kill.cancel();
+            }
+            RunEffect::Judge(question) => {
+                let (stage, provisional) = (question.preparation.stage, question.provisional);
+                let settings = Arc::clone(&model.settings);
+                let reply = self.hands.consensus.judge(*question, settings, stop);
+                inbox.expect(Pending::Judged(id, stage, provisional, reply));
+            }
+            RunEffect::RunCheck(citation) => {
+                let checks = model.settings.checks.clone();
+                let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), root);
+                inbox.expect(Pending::Checked(id, citation, reply));
+            }
+            RunEffect::Publish { stage, judgement, ours } => {
+                let reply = self.publish(model, &id, stage, &judgement.documents, &ours);
+                inbox.expect(Pending::Published(id, stage, reply));
+            }
+            RunEffect::Mirror { spec, stage, entries } => {
+                let reply = self.mirror(model, &id, spec, stage, entries);
+                inbox.expect(Pending::Mirrored(id, stage, reply));
+            }
+            RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
+                let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
+                inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
+            }
+            RunEffect::Release { spec } => {
+                let reply = self.hands.evidence.close_run(spec, id.clone());
+                inbox.expect(Pending::Released(id, reply));
+            }
+        }
+    }
+
+    /// Starts a job of our own whose answer is awaited like an actor's.
+    fn job<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Reply<T> {
+        let (promise, reply) = promise("dispatch", self.hands.scope.waker());
+        self.hands.scope.answer(self.hands.scope.cancel.clone(), promise, work);
+        reply
+    }
+
+    fn quiet<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<()> {
+        self.job(async move { reply.await.map(drop) })
+    }
+
+    /// Finds a run to go on with, and reads the answers that it kept.
+    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Option<FoundRun>> {
+        let evidence = self.hands.evidence.clone();
+        self.job(async move {
+            let journal = match evidence.latest_open(spec.clone(), token.clone()).await? {
+                None if closed => newest(&evidence, &spec, &token).await?,
+                found => found,
+            };
+            let Some(journal) = journal else { return Ok(None) };
+            let mut answers = Vec::new();
+            for (_, record) in &journal.entries {
+                if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
+                    let text = evidence.read(spec.clone(), journal.run.clone(), artifact.clone(), token.clone()).await?;
+                    answers.push((*stage, agent.clone(), artifact.clone(), text));
+                }
+            }
+            Ok(Some(FoundRun { run: journal.run, records: journal.entries, answers }))
+        })
+    }
+
+    fn open(&self, spec: SpecId, run: RunId, now: Moment) -> Reply<()> {
+        let opened = self.hands.evidence.open_run(spec, run, now, self.hands.scope.cancel.clone());
+        self.job(async move {
+            let opened = opened.await?;
+            if opened.cut_bytes > 0 || !opened.set_aside.is_empty() {
+                tracing::warn!(cut = opened.cut_bytes, aside = opened.set_aside.len(), "the journal was torn, and is mended");
+            }
+            Ok(())
+        })
+    }
+
+    fn abandon(&self, spec: SpecId, run: RunId, at: Moment) -> Reply<()> {
+        let (evidence, token) = (self.hands.evidence.clone(), self.hands.scope.cancel.clone());
+        self.job(async move {
+            evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
+            let records = vec![Record::RunClosed { why: Closed::Abandoned }];
+            let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
+            evidence.commit(commit, token).await?;
+            evidence.close_run(spec, run).await
+        })
+    }
+
+    fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
+        let role = |name: &AgentName| model.settings.agents.iter().find(|a| &a.name == name).and_then(|a| a.role.clone());
+        roster.iter().map(|name| (name.clone(), role(name))).collect()
+    }
+
+    fn take_turn(
+        &mut self,
+        model: &Model,
+        seat: &SeatKey,
+        kind: TurnKind,
+        prompt: Arc<str>,
+        expect: crate::domain::artifact::Expect,
+    ) -> Reply<run::TurnEnded> {
+        let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
+        let launch = agent.and_then(|agent| self.launch(agent));
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        match launch {
+            Some(launch) => {
+                let turn = Turn { seat: seat.clone(), kind, launch, prompt, expect };
+                self.hands.agents.take_turn(turn, stop, kill)
+            }
+            None => {
+                let error = AgentError::Protocol { why: "it is not started by us".into() };
+                let failure = Failure::Agent { agent: seat.agent.clone(), error };
+                self.job(async move { Err(failure) })
+            }
+        }
+    }
+
+    /// What to start for an agent; `None` for one that is not started here.
+    fn launch(&self, agent: &Agent) -> Option<Launch> {
+        let timeouts = agent.timeouts;
+        let limits = run::Limits {
+            start_ms: timeouts.start_ms,
+            first_event_ms: timeouts.first_event_ms,
+            idle_ms: timeouts.idle_ms,
+            total_ms: timeouts.total_ms,
+            kill_grace_ms: timeouts.kill_grace_ms,
+            ..run::Limits::default()
+        };
+        let cwd = self.places.repo.to_string_lossy().into_owned();
+        match &agent.kind {
+            AgentKind::Command(launch) => {
+                let mut command = launch.command.clone();
+                if let Some(first) = command.first_mut() {
+                    *first = settings::program(first, &self.places.repo).to_string_lossy().into_owned();
+                }
+                let env = launch.env.iter().map(|(name, value)| (name.clone(), String::from(value.clone()))).collect();
+                let env_pass = launch.env_pass.clone();
+                Some(Launch { command, env, env_pass, cwd, transport: Transport::Text, limits })
+            }
+            AgentKind::Replay { script } => {
+                let script = self.places.repo.join(script).to_string_lossy().into_owned();
+                let program = self.places.program.to_string_lossy().into_owned();
+                let speed = self.places.speed.clone();
+                let command = vec![program, "play".into(), script, "--agent".into(), agent.name.to_string(), "--speed".into(), speed];
+                Some(Launch { command, env: BTreeMap::new(), env_pass: Vec::new(), cwd, transport: Transport::Text, limits })
+            }
+            AgentKind::Memory => None,
+        }
+    }
+
+    fn publish(
+        &self,
+        model: &Model,
+        id: &RunId,
+        stage: Stage,
+        documents: &[(String, Arc<str>)],
+        ours: &BTreeMap<String, Vec<Sha>>,
+    ) -> Reply<PublishReport> {
+        let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
+        // The verdict file of a stage is ours alone: whatever stands there may be replaced by the newer verdict.
+        let seen = run.preparation.as_ref().map(|p| p.inputs.documents.clone()).unwrap_or_default();
+        let documents = documents
+            .iter()
+            .map(|(path, bytes)| {
+                let mut ours = ours.get(path).cloned().unwrap_or_default();
+                ours.extend(seen.get(path).cloned());
+                Document { path: path.clone(), bytes: Arc::clone(bytes), ours }
+            })
+            .collect();
+        let token = self.hands.scope.cancel.clone();
+        let reply = self.hands.evidence.publish(run.spec.clone(), model.now, documents, token);
+        tracing::debug!(%stage, "publishing");
+        self.job(async move {
+            let report = reply.await?;
+            Ok(PublishReport { written: report.written, kept_aside: report.kept_aside })
+        })
+    }
+
+    /// Copies to memory while it answers; the rest waits in a spool file.
+    fn mirror(
+        &self,
+        model: &Model,
+        id: &RunId,
+        spec: SpecId,
+        stage: Stage,
+        entries: Vec<(String, Arc<str>, Option<AgentName>)>,
+    ) -> Reply<MirrorReport> {
+        let (mcp, evidence) = (self.hands.mcp.clone(), self.hands.evidence.clone());
+        let (memory, token, at) = (self.hands.memory.clone(), self.hands.scope.cancel.clone(), model.now);
+        let run = id.clone();
+        let is_ready = model.servers.get(&memory).is_some_and(|s| s.state == crate::domain::server::State::Ready);
+        self.job(async move {
+            let entries: Vec<Entry> = entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
+            let mut stored = 0;
+            let mut why = (!is_ready).then(|| format!("{memory} is not ready"));
+            for entry in &entries {
+                if why.is_some() {
+                    break;
+                }
+                match mcp.store(memory.clone(), entry.clone(), MIRROR_MS, token.clone()).await {
+                    Ok(()) => stored += 1,
+                    Err(failure) => why = Some(failure.to_string()),
+                }
+            }
+            let rest = &entries[usize::try_from(stored).unwrap_or(usize::MAX).min(entries.len())..];
+            if !rest.is_empty() {
+                let records = rest.iter().map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags})).collect();
+                evidence.append_ledger(spec, at, records, token).await?;
+            }
+            Ok(MirrorReport { stored, waiting: why })
+        })
+    }
+
+    fn approve(&self, model: &Model) -> Reply<String> {
+        let repo = self.places.repo.clone();
+        let proposal = model.trust.proposal().cloned();
+        let (scope, at) = (self.hands.scope.clone(), model.now);
+        self.job(async move {
+            let Some(proposal) = proposal else { return Ok("nothing is waiting for approval".to_owned()) };
+            let work = move || crate::config::approve(&repo, &proposal, at);
+            match scope.spawn_blocking(work).await {
+                Ok(outcome) => outcome.map(|()| "approved · start dicast again to use it".to_owned()),
+                Err(_) => Err(Failure::ActorGone { actor: "config".into() }),
+            }
+        })
+    }
+
+    /// Opens the user's editor on the terminal that was lent to it.
+    pub fn edit(&self, path: &str, line: Option<u32>, inbox: &mut Inbox) {
+        let file = self.places.repo.join(path);
+        let shown = path.to_owned();
+        let reply = self.job(async move { open_editor(&file, line, &shown).await });
+        inbox.expect(Pending::Edited(reply));
+    }
+
+    /// Writes a recording beside the log.
+    pub fn dump(&self, recording: Result<String, serde_json::Error>, inbox: &mut Inbox) {
+        let scope = self.hands.scope.clone();
+        let reply = self.job(async move {
+            let text = recording.map_err(|e| Failure::BadReply { from: "the recorder".into(), why: e.to_string() })?;
+            let work = move || crate::telemetry::keep_recording(&text);
+            scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "recorder".into() })?
+        });
+        inbox.expect(Pending::Noted(reply));
+    }
+}
+
+/// How long one copy to memory may take, in milliseconds.
+const MIRROR_MS: u64 = 5_000;
+
+fn to_entry(
+    spec: &SpecId,
+    stage: Stage,
+    run: &RunId,
+    (key, text, agent): (String, Arc<str>, Option<AgentName>),
+) -> Entry {
+    match agent {
+        Some(agent) => Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
+        None => {
+            let tags = vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
+            Entry { key, content: text.to_string(), tags }
+        }
+    }
+}
+
+/// The newest run of a spec, closed or not.
+async fn newest(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    token: &CancellationToken,
+) -> Result<Option<evidence::Journal>, Failure> {
+    let Some(run) = evidence.runs(Some(spec.clone()), token.clone()).await?.into_iter().next() else { return Ok(None) };
+    let entries = evidence.records(spec.clone(), run.run.clone(), token.clone()).await?;
+    Ok(Some(evidence::Journal { run: run.run, entries }))
+}
+
+/// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.
+async fn open_editor(file: &std::path::Path, line: Option<u32>, shown: &str) -> Result<String, Failure> {
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()));
+    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let mut command = tokio::process::Command::new(program);
+    command.args(words);
+    if let Some(line) = line {
+        command.arg(format!("+{line}"));
+    }
+    // No deadline: a person may edit for as long as they like, and they hold the terminal.
+    match command.arg(file).kill_on_drop(true).status().await {
+        Ok(_) => Ok(format!("closed {shown}")),
+        Err(error) => Err(Failure::usage(
+            format!("editor {program}"),
+            error.to_string(),
+            "set EDITOR to a program that is on this machine",
+        )),
+    }
+}
+

@@ -1,0 +1,179 @@
+//! What shows the model: a screen, or lines for pipes and programs.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::execute;
+use tokio::sync::watch;
+
+use super::terminal::Terminal;
+use crate::app::event::{Event, What};
+use crate::app::model::Model;
+use crate::cli::plain;
+use crate::domain::ids::AgentName;
+use crate::domain::moment::Moment;
+
+/// What shows the model.
+pub trait Face {
+    /// Tells whether frames are drawn now.
+    fn is_drawn(&self) -> bool;
+
+    /// Draws one frame.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
+    fn draw(&mut self, model: &Model) -> io::Result<()>;
+
+    /// Tells an event.
+    fn tell(&mut self, event: &Event);
+
+    /// The terminal has another size.
+    fn resized(&mut self, columns: u16, rows: u16);
+
+    /// Gives the terminal to a program, or takes it back.
+    fn lend(&mut self, lent: bool, size: (u16, u16));
+
+    /// Puts text on the clipboard.
+    fn copy(&mut self, text: &str);
+
+    /// Ends: what stays on the terminal is written now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn end(self, model: &Model) -> io::Result<()>;
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: Terminal,
+    /// Tells the task that reads keys whether the terminal is ours.
+    lent: watch::Sender<bool>,
+}
+
+impl Screen {
+    /// Shows the model on a terminal that was taken.
+    pub fn new(terminal: Terminal, lent: watch::Sender<bool>) -> Self {
+        Self { terminal, lent }
+    }
+}
+
+impl Face for Screen {
+    fn is_drawn(&self) -> bool {
+        !*self.lent.borrow()
+    }
+
+    fn draw(&mut self, model: &Model) -> io::Result<()> {
+        self.terminal.draw(|frame| crate::view::draw(model, frame))
+    }
+
+    fn tell(&mut self, _: &Event) {}
+
+    fn resized(&mut self, columns: u16, rows: u16) {
+        if let Err(error) = self.terminal.resize(columns, rows) {
+            tracing::warn!(%error, "could not adapt to the new size");
+        }
+    }
+
+    fn lend(&mut self, lent: bool, (columns, rows): (u16, u16)) {
+        if lent {
+            self.lent.send_replace(true);
+            self.terminal.lend();
+            return;
+        }
+        if let Err(error) = self.terminal.take_back(columns, rows) {
+            tracing::warn!(%error, "could not take the terminal back");
+        }
+        self.lent.send_replace(false);
+    }
+
+    fn copy(&mut self, text: &str) {
+        if let Err(error) = execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text)) {
+            tracing::warn!(%error, "could not write to the clipboard");
+        }
+    }
+
+    fn end(self, model: &Model) -> io::Result<()> {
+        drop(self.terminal);
+        io::stdout().write_all(plain::farewell(model).as_bytes())
+    }
+}
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// For people: progress on stderr, results on stdout.
+    Plain,
+    /// One JSON object a line on stdout.
+    Json,
+}
+
+/// Shortest time between two progress lines of one agent, in milliseconds (product contract: at most one a second).
+const JSON_PROGRESS: u64 = 1_000;
+/// The same for people, who read slower.
+const PLAIN_PROGRESS: u64 = 5_000;
+
+/// Lines.
+#[derive(Debug)]
+pub struct Lines {
+    style: Style,
+    sequence: u64,
+    progressed: BTreeMap<AgentName, Moment>,
+}
+
+impl Lines {
+    /// Writes lines in a style.
+    pub fn new(style: Style) -> Self {
+        Self { style, sequence: 0, progressed: BTreeMap::new() }
+    }
+
+    /// Tells whether a progress event comes too soon after the last one of its agent.
+    fn is_too_soon(&mut self, event: &Event) -> bool {
+        let What::AgentProgress { agent, .. } = &event.what else { return false };
+        let gap = if self.style == Style::Json { JSON_PROGRESS } else { PLAIN_PROGRESS };
+        if self.progressed.get(agent).is_some_and(|last| event.at.since(*last) < gap) {
+            return true;
+        }
+        self.progressed.insert(agent.clone(), event.at);
+        false
+    }
+}
+
+impl Face for Lines {
+    fn is_drawn(&self) -> bool {
+        false
+    }
+
+    fn draw(&mut self, _: &Model) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn tell(&mut self, event: &Event) {
+        if self.is_too_soon(event) {
+            return;
+        }
+        self.sequence += 1;
+        // A reader that went away (a closed pipe) wants no more lines; the run goes on and its evidence is kept.
+        let _ = match self.style {
+            Style::Json => writeln!(io::stdout().lock(), "{}", plain::json(event, self.sequence)),
+            Style::Plain => {
+                let (progress, result) = plain::lines(event);
+                write!(io::stderr().lock(), "{progress}").and_then(|()| {
+                    let mut out = io::stdout().lock();
+                    write!(out, "{result}").and_then(|()| out.flush())
+                })
+            }
+        };
+    }
+
+    fn resized(&mut self, _: u16, _: u16) {}
+
+    fn lend(&mut self, _: bool, _: (u16, u16)) {}
+
+    fn copy(&mut self, _: &str) {}
+
+    fn end(self, _: &Model) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}

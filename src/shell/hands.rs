@@ -1,0 +1,165 @@
+//! The actors of one program, started together.
+//!
+//! It must not know what they are asked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Clock;
+use crate::actors::agents::process::Children;
+use crate::actors::lanes::Lanes;
+use crate::actors::mcp::child::Processes;
+use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
+use crate::disk::store::Store;
+use crate::domain::redact::Redactor;
+use crate::domain::server::ServerSpec;
+use crate::domain::settings::{MemoryServer, Server, Settings};
+
+/// The name of the memory server that comes with the program.
+pub const EMBEDDED: &str = "memory";
+
+/// How long the embedded memory server may take to start, in milliseconds.
+const EMBEDDED_START: u64 = 15_000;
+
+/// How long one call of it may take, in milliseconds.
+const EMBEDDED_CALL: u64 = 5_000;
+
+/// Where things are on this machine.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The repository's root, absolute.
+    pub repo: PathBuf,
+    /// Our own program, absolute.
+    pub program: PathBuf,
+    /// How fast scripted agents play: 1 is their own pace, 0 at once.
+    pub speed: String,
+    /// How long the embedded memory server waits before it starts, in milliseconds (the demonstration shows a slow one).
+    pub memory_delay_ms: u64,
+}
+
+/// The handles of all actors.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    /// What everything is spawned in.
+    pub scope: Scope,
+    /// Every child process.
+    pub children: Children,
+    /// Runs agents.
+    pub agents: agents::Handle,
+    /// Pages through transcripts.
+    pub transcript: transcript::Handle,
+    /// Keeps evidence.
+    pub evidence: evidence::Handle,
+    /// Reads the repository.
+    pub repo: repo::Handle,
+    /// Judges.
+    pub consensus: consensus::Handle,
+    /// Connects servers.
+    pub mcp: mcp::Handle,
+    /// The name of the memory server.
+    pub memory: String,
+}
+
+impl Hands {
+    /// Starts all actors. Servers start in parallel, and nothing waits for them.
+    pub fn start(scope: Scope, lanes: &Lanes, clock: Clock, places: &Places, settings: &Settings) -> Self {
+        let children = Children::new(&scope);
+        let dicast = places.repo.join(".dicast");
+        let memory = match &settings.memory {
+            MemoryServer::Embedded => EMBEDDED.to_owned(),
+            MemoryServer::Declared(name) => name.clone(),
+        };
+        let kept = evidence::Settings {
+            root: PathBuf::from(&settings.evidence.root),
+            lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
+            redactor: redactor(settings),
+        };
+        let evidence = evidence::spawn(&scope, Store::real(&places.repo), kept);
+        let now: mcp::Clock = Arc::new(move || clock.now());
+        let connector: Arc<dyn mcp::wire::Connector> = Arc::new(Processes::new(children.owner().to_string()));
+        let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
+        let repo = repo::spawn(&scope, children.clone());
+        let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());
+        Self {
+            agents: agents::spawn(&scope, lanes.clone(), children.clone(), dicast.join("transcripts")),
+            transcript: transcript::spawn(&scope, dicast.join("transcripts")),
+            evidence,
+            repo,
+            consensus,
+            mcp,
+            memory,
+            children,
+            scope,
+        }
+    }
+}
+
+/// Takes the values of configured variables out of whatever is kept.
+fn redactor(settings: &Settings) -> Redactor {
+    let patterns = &settings.evidence.redact_env;
+    let values = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| patterns.iter().any(|pattern| is_match(pattern, name)))
+        .map(|(_, value)| value);
+    Redactor::new(values)
+}
+
+/// Matches a name against a pattern in which `*` stands for any characters.
+fn is_match(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, rest)) => name
+            .strip_prefix(head)
+            .is_some_and(|tail| tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| is_match(rest, &tail[i..]))),
+    }
+}
+
+fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
+    let mut specs: Vec<ServerSpec> = settings.servers.iter().map(|(name, server)| declared(places, name, server)).collect();
+    if settings.memory == MemoryServer::Embedded {
+        let mut args = vec!["memory".to_owned(), "serve".to_owned()];
+        args.extend(["--db".to_owned(), places.repo.join(".dicast/memory.db").to_string_lossy().into_owned()]);
+        if places.memory_delay_ms > 0 {
+            args.extend(["--start-delay-ms".to_owned(), places.memory_delay_ms.to_string()]);
+        }
+        specs.push(ServerSpec {
+            name: EMBEDDED.to_owned(),
+            command: places.program.to_string_lossy().into_owned(),
+            args,
+            env: BTreeMap::new(),
+            cwd: places.repo.to_string_lossy().into_owned(),
+            startup_ms: EMBEDDED_START,
+            tool_ms: EMBEDDED_CALL,
+        });
+    }
+    specs
+}
+
+fn declared(places: &Places, name: &str, server: &Server) -> ServerSpec {
+    let program = crate::domain::settings::program(&server.command, &places.repo);
+    let cwd = server.cwd.as_ref().map_or_else(|| places.repo.clone(), |cwd| places.repo.join(cwd));
+    ServerSpec {
+        name: name.to_owned(),
+        command: program.to_string_lossy().into_owned(),
+        args: server.args.clone(),
+        env: server.env.iter().map(|(name, value)| (name.clone(), String::from(value.clone()))).collect(),
+        cwd: cwd.to_string_lossy().into_owned(),
+        startup_ms: server.startup_timeout_ms,
+        tool_ms: server.tool_timeout_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_match;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        assert!(is_match("*_KEY", "OPENAI_API_KEY"));
+        assert!(is_match("A*B*C", "AxxBC"));
+        assert!(!is_match("*_KEY", "KEYS"));
+        assert!(!is_match("A", "AB"));
+    }
+}

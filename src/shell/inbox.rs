@@ -1,0 +1,170 @@
+//! What reaches the brain: keys, signals, facts, progress and the answers to its requests. Polled each turn, never
+//! waited for.
+//!
+//! It must not know what a message means.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::actors::Reply;
+use crate::actors::lanes::LaneEnds;
+use crate::app::effect::CommitId;
+use crate::app::msg::{FoundRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
+use crate::domain::overview::Overview;
+use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::failure::Failure;
+use crate::domain::ids::RunId;
+use crate::domain::journal::FileRef;
+use crate::domain::judgement::Judgement;
+use crate::domain::preparation::Preparation;
+use crate::domain::run::{SeatKey, TurnEnded, TurnKind};
+use crate::domain::stage::Stage;
+use crate::domain::transcript::Page;
+
+/// Most keys, and most facts, taken in one turn: a flood must not keep the screen from being drawn.
+const PER_TURN: usize = 256;
+
+/// An answer that is still out, with what it is the answer to.
+#[derive(Debug)]
+pub enum Pending {
+    /// The survey.
+    Survey(Reply<Arc<Overview>>),
+    /// Whether there is a run to go on with.
+    Found(RunId, Reply<Option<FoundRun>>),
+    /// The run's lock.
+    Opened(RunId, Reply<()>),
+    /// Inputs and prompts.
+    Prepared(RunId, Stage, Reply<Arc<Preparation>>),
+    /// A commit.
+    Committed(RunId, CommitId, Reply<Vec<FileRef>>),
+    /// A turn.
+    Turn(SeatKey, TurnKind, Reply<TurnEnded>),
+    /// A judgement; whether it is provisional.
+    Judged(RunId, Stage, bool, Reply<Judgement>),
+    /// A check.
+    Checked(RunId, Citation, Reply<Found>),
+    /// Documents.
+    Published(RunId, Stage, Reply<PublishReport>),
+    /// Copies in memory.
+    Mirrored(RunId, Stage, Reply<MirrorReport>),
+    /// The end of a run.
+    Released(RunId, Reply<()>),
+    /// A page.
+    Page(Reply<Page>),
+    /// The editor, which has the terminal.
+    Edited(Reply<String>),
+    /// Something that is only worth a line.
+    Noted(Reply<String>),
+    /// Something whose failure is only worth a line in the log.
+    Quiet(&'static str, Reply<()>),
+}
+
+/// Turns an answer that is there into a message; `None` while it is not. Some answers are worth no message.
+fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
+    let run = |id: &RunId, msg: RunMsg| Some(Msg::Run(id.clone(), msg));
+    Some(match pending {
+        Pending::Survey(reply) => Some(Msg::Surveyed(reply.poll_now()?)),
+        Pending::Found(id, reply) => run(id, RunMsg::Found(reply.poll_now()?)),
+        Pending::Opened(id, reply) => run(id, RunMsg::Opened(reply.poll_now()?)),
+        Pending::Prepared(id, stage, reply) => run(id, RunMsg::Prepared(*stage, reply.poll_now()?)),
+        Pending::Committed(id, commit, reply) => run(id, RunMsg::Committed(*commit, reply.poll_now()?)),
+        Pending::Turn(seat, kind, reply) => {
+            let ended = reply.poll_now()?.map(Arc::new);
+            run(&seat.run, RunMsg::TurnEnded(seat.clone(), *kind, ended))
+        }
+        Pending::Judged(id, stage, provisional, reply) => {
+            let judgement = reply.poll_now()?.map(Arc::new);
+            run(id, RunMsg::Judged(*stage, *provisional, judgement))
+        }
+        Pending::Checked(id, citation, reply) => run(id, RunMsg::CheckRan(citation.clone(), reply.poll_now()?)),
+        Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
+        Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
+        Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
+        Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
+        Pending::Edited(reply) | Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
+        Pending::Quiet(what, reply) => {
+            if let Err(failure) = reply.poll_now()?
+                && failure != Failure::Cancelled
+            {
+                tracing::warn!(%failure, "could not {what}");
+            }
+            None
+        }
+    })
+}
+
+/// Everything that is listened to.
+#[derive(Debug)]
+pub struct Inbox {
+    lanes: LaneEnds,
+    keys: Option<mpsc::Receiver<Input>>,
+    signals: mpsc::Receiver<Signal>,
+    pending: Vec<Pending>,
+}
+
+impl Inbox {
+    /// Makes an inbox. A headless program has no keys.
+    pub fn new(lanes: LaneEnds, keys: Option<mpsc::Receiver<Input>>, signals: mpsc::Receiver<Signal>) -> Self {
+        Self { lanes, keys, signals, pending: Vec::new() }
+    }
+
+    /// Listens for one more answer.
+    pub fn expect(&mut self, pending: Pending) {
+        self.pending.push(pending);
+    }
+
+    /// Returns how many answers are out.
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Takes what is there: signals first, then keys, answers, facts, progress.
+    pub fn drain(&mut self) -> Drained {
+        let mut messages = Vec::new();
+        while let Ok(signal) = self.signals.try_recv() {
+            messages.push(Msg::Signalled(signal));
+        }
+        let mut has_key = false;
+        if let Some(keys) = &mut self.keys {
+            for _ in 0..PER_TURN {
+                let Ok(input) = keys.try_recv() else { break };
+                has_key = true;
+                messages.push(Msg::Input(input));
+            }
+        }
+        let mut edited = false;
+        self.pending.retain_mut(|pending| match poll(pending) {
+            None => true,
+            Some(message) => {
+                edited |= matches!(pending, Pending::Edited(_));
+                messages.extend(message);
+                false
+            }
+        });
+        for _ in 0..PER_TURN {
+            let Some(fact) = self.lanes.fact() else { break };
+            messages.push(Msg::Told(fact));
+        }
+        let progress = self.lanes.progress();
+        if !progress.is_empty() {
+            messages.push(Msg::Progressed(progress));
+        }
+        // A full portion means that more may be waiting: the next turn must not park.
+        let more = messages.len() >= PER_TURN;
+        Drained { messages, has_key, edited, more }
+    }
+}
+
+/// What one turn took.
+#[derive(Debug)]
+pub struct Drained {
+    /// The messages, in order.
+    pub messages: Vec<Msg>,
+    /// Whether a key (or paste, or resize) is among them: then its frame is drawn at once.
+    pub has_key: bool,
+    /// Whether the editor gave the terminal back.
+    pub edited: bool,
+    /// Whether more may be waiting.
+    pub more: bool,
+}

@@ -1,0 +1,90 @@
+//! Signals, and what happens when the loop cannot answer them.
+//!
+//! A task of the runtime listens. It tells the loop; if the loop has not moved within [`PATIENCE`] (a terminal that
+//! stops reading blocks its write), the task kills every group, restores the terminal as well as it can, and exits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::actors::Scope;
+use crate::actors::agents::process::Children;
+use crate::app::msg::Signal;
+
+/// How long the loop may take to answer a signal.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Counts the turns of the loop.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// One more turn.
+    pub fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Listens for signals; returns where they arrive.
+///
+/// # Errors
+/// When the system does not let us listen.
+pub fn listen(scope: &Scope, children: Children, pulse: Pulse, has_terminal: bool) -> std::io::Result<mpsc::Receiver<Signal>> {
+    let (sender, receiver) = mpsc::channel(8);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let waker = scope.waker().clone();
+    let cancel = scope.cancel.clone();
+    scope.spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = interrupt.recv() => Signal::Interrupt,
+                _ = terminate.recv() => Signal::Terminate,
+                _ = hang_up.recv() => Signal::HangUp,
+            };
+            tracing::info!(?signal, "asked to end");
+            let before = pulse.count();
+            // A full channel holds signals enough.
+            let _ = sender.try_send(signal);
+            waker.wake();
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            if pulse.count() == before {
+                leave(&children, signal, has_terminal);
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// The loop hangs: end everything from here.
+fn leave(children: &Children, signal: Signal, has_terminal: bool) -> ! {
+    tracing::error!("the loop does not answer: leaving without it");
+    children.kill_all();
+    if has_terminal {
+        unblock();
+        super::terminal::restore();
+    }
+    std::process::exit(i32::from(signal.exit()));
+}
+
+/// Makes writes to a terminal that does not read fail instead of wait.
+fn unblock() {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let out = rustix::stdio::stdout();
+    if let Ok(flags) = fcntl_getfl(out) {
+        // If this fails too, the restore below may hang; the children are gone already.
+        let _ = fcntl_setfl(out, flags | OFlags::NONBLOCK);
+    }
+}
