@@ -203,8 +203,8 @@ pub struct Run {
     pub human: Human,
     /// Decisions that can be undone, the latest last.
     pub decisions: Vec<Decision>,
-    /// A decision that waits until the stage was judged again from what is kept.
-    pub pending: Option<super::msg::Decide>,
+    /// What waits until the stage was judged again from what is kept.
+    pub pending: Option<super::msg::Reopened>,
     /// Records that wait until the journal is ours again.
     pub unrecorded: Vec<journal::Record>,
     /// What was looked up or run.
@@ -359,9 +359,18 @@ pub struct Seat {
     /// Failures so far, the latest last.
     pub errors: Vec<AgentError>,
     /// What a repair turn has to be told.
-    pub repair: Option<Arc<str>>,
+    pub repair: Option<Repair>,
     /// Whether somebody stopped this agent alone.
     pub stopped: bool,
+}
+
+/// What a repair turn has to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// What was wrong, for the agent.
+    pub why: String,
+    /// What it wrote.
+    pub previous: Arc<str>,
 }
 
 /// Where a participant stands.

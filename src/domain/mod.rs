@@ -20,6 +20,7 @@ pub mod moment;
 pub mod overview;
 pub mod preparation;
 pub mod prompt;
+pub mod redact;
 pub mod retry;
 pub mod run;
 pub mod safe;

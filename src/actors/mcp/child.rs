@@ -1,21 +1,21 @@
-//! One server's process: its group, its tag, its last words, its end.
+//! One server's process: its last words and its end.
 //!
-//! It must not know MCP. Whatever happens, the group of a server whose scope has ended or whose leader has died is
-//! killed: a grandchild that holds stdout or ignores TERM does not outlive it.
+//! It must not know MCP. Starting, the group, the tag and the sweep are [`process`](crate::actors::agents::process)'s;
+//! here is when: a server whose leader has died, whose end is ordered or whose scope has ended leaves nothing behind,
+//! also not a grandchild that holds stdout or ignores TERM.
 
 use std::collections::VecDeque;
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{Connector, Wire};
 use crate::actors::Scope;
+use crate::actors::agents::process::{Child, Children, Ended, Program, Tag};
 use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
 use crate::domain::server::ServerSpec;
@@ -30,135 +30,116 @@ const WORD_MAX: usize = 400;
 
 /// Our own variables that a server sees: what it needs to find its runtime, its files and its language. Keys and
 /// tokens are not among them; a server that needs one gets it from its `env` in the config.
-const PASSED: [&str; 14] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-];
+const PASSED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TMPDIR", "XDG_*"];
 
-/// Starts servers as processes of their own group.
+/// Starts servers as children of this program.
 #[derive(Debug, Clone)]
 pub struct Processes {
-    owner: String,
+    children: Children,
+    run: String,
 }
 
 impl Processes {
-    /// Makes the connector; `owner` tags each child (`<pid>:<start time>` of this process), so that a later start can
-    /// tell strays of a dead owner from children of a live one.
-    pub fn new(owner: impl Into<String>) -> Self {
-        Self { owner: owner.into() }
+    /// Makes the connector; `run` tags the servers (with their names), so that no two living connectors of one program
+    /// may have the same.
+    pub fn new(children: Children, run: impl Into<String>) -> Self {
+        Self { children, run: run.into() }
     }
 }
 
 impl Connector for Processes {
     fn connect(&self, scope: &Scope, server: &ServerSpec) -> Result<Wire, Failure> {
         let refuse = |why: String| Failure::Server { server: server.name.clone(), why };
-        let mut command = Command::new(&server.command);
-        command
-            .args(&server.args)
-            .env_clear()
-            .envs(PASSED.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))))
-            .envs(&server.env)
-            .env("DICAST_OWNER", &self.owner)
-            .env("DICAST_RUN", "mcp")
-            .current_dir(&server.cwd)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            // The net under the net: if the runtime dies before the reaper has run.
-            .kill_on_drop(true);
-        let mut child =
-            command.spawn().map_err(|error| refuse(format!("{} could not be started: {error}", server.command)))?;
+        let mut command = vec![server.command.clone()];
+        command.extend(server.args.iter().cloned());
+        let program = Program {
+            command,
+            env: server.env.clone(),
+            env_pass: PASSED.iter().map(|name| (*name).to_owned()).collect(),
+            cwd: PathBuf::from(&server.cwd),
+            tag: Tag { run: self.run.clone(), seat: server.name.clone() },
+        };
+        let mut child = self.children.start(&program).map_err(|error| refuse(error.to_string()))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(refuse("its pipes are missing".into()));
         };
-        let life = Life::of(child.id());
+        let life = Life::of_process(scope);
         scope.spawn(listen(stderr, life.clone()));
-        scope.spawn(reap(child, life.clone(), scope.cancel.clone()));
+        scope.spawn(live(child, life.clone()));
         Ok(Wire { reading: Box::new(stdout), writing: Box::new(stdin), life })
     }
 }
 
-/// The life of one server's process group; cheap to clone.
+/// The life of one server; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Life {
-    group: Option<Pid>,
+    is_process: bool,
     words: Arc<Words>,
     end: Arc<End>,
 }
 
 #[derive(Debug, Default)]
 struct End {
-    /// How the leader ended.
+    /// The end is ordered, with this grace between TERM and KILL.
+    grace: OnceLock<Duration>,
+    ordered: CancellationToken,
+    /// Without any grace.
+    kill: CancellationToken,
+    /// How the leader ended, in words.
     how: OnceLock<String>,
-    /// The end was asked for: nothing is left worth draining.
-    wanted: CancellationToken,
-    /// The leader has ended and its group was killed.
+    /// Processes left after the sweep.
+    survivors: OnceLock<u32>,
+    /// All of it is over.
     gone: CancellationToken,
 }
 
 impl Life {
-    fn of(pid: Option<u32>) -> Self {
-        let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        Self { group, words: Arc::default(), end: Arc::default() }
+    /// Makes the life of a process that dies with its scope.
+    fn of_process(scope: &Scope) -> Self {
+        let end = End { kill: scope.cancel.child_token(), ..End::default() };
+        Self { is_process: true, words: Arc::default(), end: Arc::new(end) }
     }
 
     /// Makes the life of a server that is no process (a pipe within this process): it is gone as soon as its end is
-    /// asked for.
+    /// ordered.
     pub fn without_process() -> Self {
-        Self::of(None)
+        Self { is_process: false, words: Arc::default(), end: Arc::default() }
     }
 
-    /// Asks the whole group to end; when its leader has, the rest is killed.
-    pub(super) fn terminate(&self) {
-        self.end.wanted.cancel();
-        self.signal(Signal::TERM);
+    /// Orders the end: TERM to the group, `grace` for its leader, KILL. The first order's grace counts.
+    pub(super) fn stop(&self, grace: Duration) {
+        // A second order changes nothing but by kill.
+        let _ = self.end.grace.set(grace);
+        self.end.ordered.cancel();
+        self.end_without_process();
     }
 
-    /// Ends the whole group.
+    /// Ends the whole group now.
     pub(super) fn kill(&self) {
-        self.end.wanted.cancel();
-        self.signal(Signal::KILL);
-        if self.group.is_none() {
+        self.end.kill.cancel();
+        self.end_without_process();
+    }
+
+    fn end_without_process(&self) {
+        if !self.is_process {
             self.end.gone.cancel();
         }
     }
 
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group
-            && let Err(error) = kill_process_group(group, signal)
-            && error != rustix::io::Errno::SRCH
-        {
-            tracing::warn!(group = group.as_raw_nonzero(), %error, "could not signal a server's group");
-        }
-    }
-
-    /// Waits until the leader has ended and its group was killed.
+    /// Waits until the leader has ended and everything of it was killed and swept.
     pub async fn gone(&self) {
         self.end.gone.cancelled().await;
     }
 
-    /// Tells whether the leader has ended and its group was killed.
+    /// Tells whether the leader has ended and everything of it was killed and swept.
     pub(super) fn is_gone(&self) -> bool {
         self.end.gone.is_cancelled()
     }
 
-    /// Tells whether the group still has a member.
-    pub(super) fn is_left(&self) -> bool {
-        self.group.is_some_and(|group| test_kill_process_group(group).is_ok())
+    /// Returns how many processes are left: those that the sweep could not end, or one while it has not come that far.
+    pub(super) fn survivors(&self) -> u32 {
+        if self.is_process { self.end.survivors.get().copied().unwrap_or(1) } else { 0 }
     }
 
     /// Returns how the leader ended, if it has.
@@ -229,28 +210,30 @@ async fn listen(mut stderr: impl AsyncRead + Unpin, life: Life) {
     }
 }
 
-/// Waits for the leader, kills what is left of its group, and tells everybody who waits.
-async fn reap(mut child: Child, life: Life, ended: CancellationToken) {
-    let status = tokio::select! {
-        status = child.wait() => status,
-        () = ended.cancelled() => {
-            life.kill();
-            child.wait().await
+/// Stays with the process until it has ended, by itself or by order, and leaves nothing of it behind.
+async fn live(mut child: Child, life: Life) {
+    let end = &life.end;
+    let ended = tokio::select! {
+        biased;
+        exit = child.ended() => {
+            // Set once more at the end, which then changes nothing.
+            let _ = end.how.set(exit.to_string());
+            tokio::select! {
+                () = tokio::time::sleep(DRAIN) => {}
+                () = end.ordered.cancelled() => {}
+                () = end.kill.cancelled() => {}
+            }
+            child.finish().await
+        }
+        () = end.kill.cancelled() => child.finish().await,
+        () = end.ordered.cancelled() => {
+            child.stop(end.grace.get().copied().unwrap_or_default(), &end.kill).await
         }
     };
-    let how = match status {
-        Ok(status) => status.to_string(),
-        Err(error) => format!("its end could not be awaited: {error}"),
-    };
-    // Set once: nobody else writes it.
-    let _ = life.end.how.set(how);
-    tokio::select! {
-        () = tokio::time::sleep(DRAIN) => {}
-        () = life.end.wanted.cancelled() => {}
-    }
-    // Its number may be given to a new process only when no member of the group is left; then there is no such group.
-    life.signal(Signal::KILL);
-    life.end.gone.cancel();
+    let Ended { exit, survivors } = ended;
+    let _ = end.how.set(exit.map_or_else(|| "it does not die".to_owned(), |exit| exit.to_string()));
+    let _ = end.survivors.set(survivors);
+    end.gone.cancel();
 }
 
 #[cfg(test)]

@@ -29,8 +29,9 @@ pub(super) const STOP_GRACE: Duration = Duration::from_millis(20);
 /// Between TERM and KILL when a server is started anew. Nothing waits for it.
 const RESTART_GRACE: Duration = Duration::from_millis(200);
 
-/// After KILL the kernel needs a moment; what takes longer is not ours to wait for.
-const KILL_LIMIT: Duration = Duration::from_millis(500);
+/// Longest wait for a server's end, above every grace: after KILL the kernel needs a moment, and the sweep looks again
+/// a few times.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// Least time between two tellings of a server's last words and counters: two a second are as many as can be read.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -143,9 +144,9 @@ impl Server {
         self.ended.cancelled().await;
     }
 
-    /// Tells whether a process of its group is left.
-    pub(super) fn is_left(&self) -> bool {
-        self.book().life.as_ref().is_some_and(Life::is_left)
+    /// Returns how many processes of it are left.
+    pub(super) fn survivors(&self) -> u32 {
+        self.book().life.as_ref().map_or(0, Life::survivors)
     }
 
     /// Waits for a conversation. A server that is gone for good answers at once; the caller brings the deadline.
@@ -172,16 +173,17 @@ impl Server {
 
     /// Notes how one try of a call went.
     pub(super) fn note_try(&self, session: &Session, took: Duration, trouble: Option<&Trouble>, clock: &Clock) {
+        // A refusal is an answer: the server works.
+        let is_answered = matches!(trouble, None | Some(Trouble::Refused(_)));
         let mut book = self.book();
-        book.status.calls += u64::from(trouble.is_none());
-        if trouble.is_none() {
+        if is_answered {
+            book.status.calls += 1;
             if book.latencies.len() == LATENCIES {
                 book.latencies.pop_front();
             }
             book.latencies.push_back(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         }
         let next = match trouble {
-            // A refusal is an answer: the server works.
             None | Some(Trouble::Refused(_)) => State::Ready,
             Some(Trouble::Late) => State::Degraded { why: format!("no answer in {} ms", took.as_millis()) },
             Some(Trouble::Stuck | Trouble::Lost(_)) => return,
@@ -267,7 +269,7 @@ impl Keeper {
         let opening = Session::open(&self.scope, wire, LINE_MAX, Arc::clone(&self.server.tools_changed));
         let opening = async {
             let session = opening.await?;
-            let tools = session.tools(limit).await.map_err(|trouble| format!("no list of tools: {trouble:?}"))?;
+            let tools = session.tools(limit).await.map_err(|trouble| format!("no list of tools: {trouble}"))?;
             Ok((session, tools))
         };
         let started = Instant::now();
@@ -315,32 +317,17 @@ impl Keeper {
         self.end(Some(&session), life, ending).await
     }
 
-    /// Ends the group: end of input and TERM, the grace, KILL. Returns `ending`.
+    /// Ends the server: end of input and TERM, the grace, KILL, the sweep. Returns `ending`.
     async fn end(&self, session: Option<&Session>, life: &Life, ending: Ending) -> Ending {
-        let grace = match ending {
-            Ending::Stopped => self.stop.grace.get().copied().unwrap_or(STOP_GRACE),
-            Ending::Restarted => RESTART_GRACE,
-            Ending::Failed { .. } => Duration::ZERO,
-        };
         if let Some(session) = session {
             session.close();
         }
-        if !grace.is_zero() {
-            life.terminate();
-            let stop_now = async {
-                match ending {
-                    Ending::Stopped => std::future::pending().await,
-                    Ending::Restarted | Ending::Failed { .. } => self.stop.asked.cancelled().await,
-                }
-            };
-            tokio::select! {
-                () = life.gone() => {}
-                () = tokio::time::sleep(grace) => {}
-                () = stop_now => {}
-            }
+        match ending {
+            Ending::Stopped => life.stop(self.stop.grace.get().copied().unwrap_or(STOP_GRACE)),
+            Ending::Restarted => life.stop(RESTART_GRACE),
+            Ending::Failed { .. } => life.kill(),
         }
-        life.kill();
-        if tokio::time::timeout(KILL_LIMIT, life.gone()).await.is_err() {
+        if tokio::time::timeout(END_LIMIT, life.gone()).await.is_err() {
             tracing::warn!(server = self.server.spec.name, "its process does not go, even after KILL");
         }
         ending

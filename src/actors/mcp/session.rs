@@ -3,10 +3,11 @@
 //! It must not know restarts, retries or states. rmcp does the protocol; deadlines are ours, because its own do not
 //! hold when a server stops reading (measured: neither its timeout nor its close came back).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{NotificationContext, Peer, RunningService, ServiceError, serve_client_with_ct};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, RoleClient};
@@ -47,6 +48,16 @@ pub(super) enum Trouble {
     Lost(String),
 }
 
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Refused(why) | Trouble::Lost(why) => f.write_str(why),
+            Trouble::Late => f.write_str("no answer in time"),
+            Trouble::Stuck => f.write_str("it does not read"),
+        }
+    }
+}
+
 /// What we tell servers about us, and what we hear from them unasked.
 #[derive(Debug, Clone)]
 struct Ears {
@@ -56,6 +67,8 @@ struct Ears {
 impl ClientHandler for Ears {
     fn get_info(&self) -> ClientConfig {
         let mut config = ClientConfig::default();
+        // The newest version has no `initialize`, and older servers know nothing else.
+        config.protocol_version = ProtocolVersion::LATEST_WITH_INITIALIZE;
         config.client_info = Implementation::new("dicast", env!("CARGO_PKG_VERSION"));
         config
     }

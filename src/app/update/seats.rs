@@ -7,13 +7,13 @@ use super::durable::{Batch, commit};
 use super::{cancel, run as runs, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
-use crate::app::model::{Model, Phase, Run, Seat, SeatState, Then};
+use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::judgement::Answer;
 use crate::domain::moment::Moment;
-// use crate::domain::prompt;
+use crate::domain::prompt;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind};
 use crate::domain::settings::Retry;
 
@@ -99,13 +99,11 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     seat.since.get_or_insert(now);
     seat.progress = None;
     let attempt = seat.attempt;
-    let base = preparation.prompts.get(agent).cloned().unwrap_or_else(|| Arc::from(""));
-    let told = match (kind, &seat.repair) {
-        (TurnKind::Repair, Some(why)) => {
-            let _ = why;
-            Arc::clone(&base)
-        }
-        (TurnKind::Repair, None) | (TurnKind::Draft, _) => Arc::clone(&base),
+    let Some(rendered) = preparation.prompts.get(agent) else { return Vec::new() };
+    let base = prompt::for_attempt(rendered, attempt);
+    let told: Arc<str> = match (kind, &seat.repair) {
+        (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why).into(),
+        (TurnKind::Repair, None) | (TurnKind::Draft, _) => base.into(),
     };
     let scripted = seat.who.scripted;
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
@@ -259,7 +257,7 @@ fn unanswered(
     if let Some(seat) = current(model, key) {
         seat.state = SeatState::Keeping;
         seat.errors.push(error.clone());
-        seat.repair = repair.map(Arc::from);
+        seat.repair = repair.map(|why| Repair { why, previous: ended.map(|e| Arc::clone(&e.raw.text)).unwrap_or_default() });
     }
     note_survivors(model, &key.run, ended.map_or(0, |ended| ended.survivors));
     let retry_at = match next {

@@ -47,18 +47,19 @@ impl Canon {
     /// Returns a subject in canonical form, and what it is.
     pub fn subject(&self, kind: Kind, text: &str) -> (String, Form) {
         let text = clean(text);
+        if kind == Kind::FileChange && !text.is_empty() {
+            return (path(&text), Form::Path);
+        }
         if let Some(id) = self.id(&text) {
             return (id, Form::Id);
         }
-        match kind {
-            Kind::FileChange => return (path(&text), Form::Path),
-            Kind::Decision if text.eq_ignore_ascii_case(OUTCOME.0) => return (OUTCOME.0.to_owned(), Form::Id),
-            Kind::Covers | Kind::Test | Kind::Decision | Kind::Risk | Kind::Finding => {}
+        if kind == Kind::Decision && text.eq_ignore_ascii_case(OUTCOME.0) {
+            return (OUTCOME.0.to_owned(), Form::Id);
         }
         if text.contains("::") {
             (text.into_owned(), Form::Symbol)
         } else if is_path(&text) {
-            (path(&text), Form::Path)
+            (plain_path(&text), Form::Path)
         } else if kind == Kind::Test && !text.contains(' ') {
             (text.into_owned(), Form::Symbol)
         } else {
@@ -101,7 +102,7 @@ impl Canon {
         if text.contains("::") {
             text.into_owned()
         } else if is_path(&text) {
-            path(&text)
+            plain_path(&text)
         } else {
             lower(&text)
         }
@@ -176,7 +177,7 @@ fn is_path(text: &str) -> bool {
 /// its leading `..`, and an absolute one its `/`: both name no file of ours and must not look like one.
 fn path(text: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in text.split('/') {
+    for part in text.split('/').map(str::trim) {
         match part {
             "" | "." => {}
             ".." if parts.last().is_some_and(|last| *last != "..") => {
@@ -193,6 +194,15 @@ fn path(text: &str) -> String {
     } else {
         joined
     }
+}
+
+/// Makes a path canonical where only its looks say that it is one: a folder of one part keeps its closing `/`.
+fn plain_path(text: &str) -> String {
+    let mut path = path(text);
+    if !is_path(&path) {
+        path.push('/');
+    }
+    path
 }
 
 /// Units of time in nanoseconds and of size in bytes, matched without regard to case: kB is 1000 bytes, KiB 1024.
@@ -338,6 +348,8 @@ mod tests {
             (Kind::FileChange, "Makefile", "Makefile", Form::Path),
             (Kind::FileChange, "../x/../../y", "../../y", Form::Path),
             (Kind::FileChange, "/etc//passwd", "/etc/passwd", Form::Path),
+            (Kind::FileChange, "src/", "src", Form::Path),
+            (Kind::Risk, "./src/", "src/", Form::Path),
             (Kind::Risk, "Cargo.toml", "Cargo.toml", Form::Path),
             (Kind::Risk, "OAuth2.0", "oauth2.0", Form::FreeText),
             (Kind::Risk, "Reads src/a.rs twice", "reads src/a.rs twice", Form::FreeText),
@@ -395,6 +407,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, cases: 1_000, ..Default::default() })]
         #[test]
         fn what_is_canonical_stays_as_it_is(text in "\\PC{0,12}|[0-9.]{1,6} ?[a-zA-Z/µ]{0,4}|(?s).{0,8}|[a-z./:]{1,10}") {
             let canon = Canon::of(["US1-AS2"]);

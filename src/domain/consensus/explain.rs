@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::label::Label;
 use super::panel::{Choice, Panel};
 use super::ruling::Case;
 use super::tally::{Bench, Claim, Rule, Said, Tally, gather, tally};
-use super::verdict::{Judged, Label, Merged, Verdict};
+use super::verdict::{Judged, Merged, Verdict};
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::hash::Sha;
 use crate::domain::safe::Safe;

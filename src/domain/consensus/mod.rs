@@ -10,9 +10,12 @@
 mod canon;
 mod digest;
 mod explain;
+mod headline;
+mod label;
 mod merge;
 mod panel;
 pub mod policy;
+mod reason;
 mod ruling;
 mod tally;
 mod verdict;
@@ -20,15 +23,16 @@ mod verdict;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
+pub use headline::Call;
+pub use label::{Label, Status};
 pub use panel::{
-    Answer, Candidate, Choice, Inputs, Kept, Level, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
+    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
 };
+pub use crate::domain::spec::Level;
 pub use policy::Policy;
-pub use verdict::{
-    Artifact, Call, Coverage, Decision, Dissent, Families, Judged, Label, Merged, Reason, ReasonCode, Status,
-    VERDICT_SCHEMA, Verdict, Vote,
-};
+pub use reason::{Reason, ReasonCode};
+pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};
 
 use crate::domain::claim::Tier;
 use crate::domain::hash::Sha;

@@ -13,6 +13,7 @@ use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Value};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, Family, SpecId};
+use crate::domain::spec::Level;
 use crate::domain::stage::Stage;
 
 /// The panel's format.
@@ -85,18 +86,6 @@ pub struct Inputs {
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Sha>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// How binding a requirement is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// It must be met.
-    Must,
-    /// It should be met.
-    Should,
-    /// It may be met.
-    May,
 }
 
 /// One requirement of the spec.
@@ -320,7 +309,8 @@ fn located(text: &str, error: &serde_path_to_error::Error<serde_json::Error>) ->
     };
     let name = index.parse::<usize>().ok().and_then(|i| {
         let loose: serde_json::Value = serde_json::from_str(text).ok()?;
-        Some(loose.get("agents")?.get(i)?.get("name")?.as_str()?.chars().take(80).collect())
+        let name: String = loose.get("agents")?.get(i)?.get("name")?.as_str()?.chars().take(80).collect();
+        Some(name).filter(|name| !name.is_empty())
     });
     let field = field.trim_start_matches('.');
     match name {

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::canon::key;
 use super::digest::{digest_of, empty_digest};
-use super::panel::{Choice, Level, Outcome, Participant, Waiver};
+use super::label::Label;
+use super::panel::{Choice, Outcome, Participant, Waiver};
+use crate::domain::spec::Level;
 use super::policy::{Quorum, Ratio};
+use super::reason::ReasonCode;
 use super::tally::{Bench, Claim, Claims, Said, Tally};
-use super::verdict::{Decision, Label, ReasonCode};
+use super::verdict::Decision;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier};
 use crate::domain::hash::Sha;
 use crate::domain::stage::Stage;
@@ -367,7 +370,8 @@ impl<'p> Case<'p> {
         let is_early = self.bench.panel.stage <= Stage::Implement;
         match self.bench.panel.policy.quorum {
             Quorum::Solo if !is_early => Quorum::Share(Ratio::TWO_THIRDS),
-            quorum => quorum,
+            Quorum::Solo => Quorum::Solo,
+            Quorum::Share(share) => Quorum::Share(share),
         }
     }
 

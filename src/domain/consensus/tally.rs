@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::canon::{CHECKED_BY, Canon, Form, key};
+use super::label::Label;
 use super::merge::{Mergeable, merge};
 use super::panel::{Choice, Panel, Participant, is_outcome};
-use super::verdict::Label;
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::hash::Sha;
 use crate::domain::stage::Stage;

@@ -1,6 +1,7 @@
 //! The journal's records: what happened in a run, in the order in which it became durable.
 //!
-//! The hash chain is in [`chain`]. It must not know files.
+//! The hash chain is in [`chain`], what `evidence verify` concludes in [`verification`], the manifest in
+//! [`manifest`], a run in one line in [`summary`]. It must not know files.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,11 @@ use super::ids::{AgentName, Family, SpecId};
 use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
+
+pub mod chain;
+pub mod manifest;
+pub mod summary;
+pub mod verification;
 
 /// A file of the run, by path relative to the run's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +143,8 @@ pub enum Record {
         status: String,
         /// Its exit code.
         exit: u8,
-        /// Its hash.
+        /// Its hash. Written under another name, because `hash` is the line's own.
+        #[serde(rename = "verdict_hash")]
         hash: Sha,
     },
     /// A human chose, waived or rejected; undone while a later record of the same claim replaces it.
@@ -197,4 +204,59 @@ pub enum Record {
         /// Why.
         why: Closed,
     },
+}
+
+impl Record {
+    /// Returns the files of the run's folder that this record names; documents of the repository are not among them.
+    pub fn files(&self) -> Vec<&FileRef> {
+        match self {
+            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
+            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::AgentFailed { raw, .. } => raw.iter().collect(),
+            Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::RunOpened { .. }
+            | Record::RunResumed { .. }
+            | Record::AgentLaunched { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. }
+            | Record::RunStopped { .. }
+            | Record::RunReopened { .. }
+            | Record::RunClosed { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns the same files as [`Record::files`], to be corrected by who wrote them.
+    pub fn files_mut(&mut self) -> Vec<&mut FileRef> {
+        match self {
+            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
+            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
+            Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::RunOpened { .. }
+            | Record::RunResumed { .. }
+            | Record::AgentLaunched { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. }
+            | Record::RunStopped { .. }
+            | Record::RunReopened { .. }
+            | Record::RunClosed { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Returns why a run is closed: its last `run_closed` record, unless a `run_reopened` came after it.
+pub fn closed<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Closed> {
+    let mut why = None;
+    for record in records {
+        if let Record::RunClosed { why: last } = record {
+            why = Some(*last);
+        } else if let Record::RunReopened { .. } = record {
+            why = None;
+        }
+    }
+    why
 }
