@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::agenda::Topic;
 use super::artifact::Expect;
-use super::consensus::Inputs;
 use super::claim::derive::Prior;
+use super::consensus::Inputs;
 use super::ids::AgentName;
 use super::prompt::Rendered;
 use super::spec::Spec;
