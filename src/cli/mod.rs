@@ -2,7 +2,9 @@
 //!
 //! It must not know how work is done: it asks the shell.
 
+pub mod check;
 pub mod decide;
 pub mod evidence;
 pub mod plain;
 pub mod play;
+pub mod sample;

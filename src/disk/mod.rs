@@ -14,6 +14,7 @@ pub mod lines;
 pub mod lock;
 pub mod look;
 pub mod proc;
+pub mod scratch;
 pub mod store;
 pub mod text;
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod inbox;
 pub mod input;
 pub mod recorder;
 pub mod shutdown;
+pub mod start;
 pub mod terminal;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -387,7 +387,9 @@ fn a_stalled_disk_stalls_one_spec_and_shares_one_sync_when_it_recovers() {
         evidence.open_run(spec("002-y"), quick.clone(), Moment(1), token()).await.unwrap();
         twin.stall(&format!("{ROOT}/consensus/001-x"));
         let mut first = evidence.commit(launched_in("001-x", &slow, 1), token());
+        let asked = std::time::Instant::now();
         while twin.waiting() == 0 {
+            assert!(asked.elapsed() < Duration::from_secs(30), "a commit must sync");
             tokio::task::yield_now().await;
         }
         let queued: Vec<_> = (2..40).map(|n| evidence.commit(launched_in("001-x", &slow, n), token())).collect();

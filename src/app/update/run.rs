@@ -253,7 +253,7 @@ pub(super) fn prepared(
     let suffix = if opening == 1 { String::new() } else { format!("-{opening}") };
     let mut files = vec![(format!("prompts/{stage}-inputs{suffix}.json"), inputs)];
     for (agent, prompt) in &preparation.prompts {
-        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), prompt.text.as_str().into()));
+        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), Arc::clone(prompt)));
     }
     let reference = |(path, text): &(String, Arc<str>)| journal::FileRef {
         path: path.clone(),
@@ -434,7 +434,13 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
+    let exit = verdict::exit(model, run);
     let mut effects = vec![emit(model, Some(id), what)];
+    if model.boot.headless {
+        // Without a screen there is nothing left to do.
+        model.leaving = true;
+        model.quitting = Some(model.quitting.unwrap_or(exit));
+    }
     effects.extend(super::cancel::leave_if_done(model));
     effects
 }

@@ -29,6 +29,8 @@ pub struct Sight<'t> {
     pub line: u32,
     /// How it stands there.
     pub how: How,
+    /// The line's text.
+    pub text: &'t str,
     /// Whether the place is test code.
     pub in_test: bool,
 }
@@ -36,8 +38,10 @@ pub struct Sight<'t> {
 /// How a word stands in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
-    /// Defined: after `fn`, `class`, …, before `=` or `:`, as a string, or anywhere in a language without such words.
+    /// Defined: after `fn`, `class`, …, before `=` or `:`, or anywhere in a language without such words.
     Defined,
+    /// A string of its own: a header, a route, the name of a test.
+    Quoted,
     /// Mentioned, not called.
     Mentioned,
     /// Called.
@@ -86,17 +90,17 @@ impl<'t> Sights<'t> {
                 let word = &line[start..end];
                 if !is_comment && wanted.contains(word) {
                     let how = if has_words { how(line, start, end) } else { How::Defined };
-                    self.keep(word, Sight { file: path, line: number, how, in_test });
+                    self.keep(word, Sight { file: path, line: number, how, text: line, in_test });
                 }
                 if let Some(key) = id_at(line, start, word) {
-                    let sight = Sight { file: path, line: number, how: How::Mentioned, in_test };
+                    let sight = Sight { file: path, line: number, how: How::Mentioned, text: line, in_test };
                     self.ids.entry(key).or_default().push(sight);
                 }
             }
             for name in odd.iter().filter(|_| !is_comment) {
                 if let Some(start) = line.find(name) {
                     let word = &line[start..start + name.len()];
-                    self.keep(word, Sight { file: path, line: number, how: How::Defined, in_test });
+                    self.keep(word, Sight { file: path, line: number, how: How::Defined, text: line, in_test });
                 }
             }
         }
@@ -129,14 +133,30 @@ impl<'t> Sights<'t> {
         if let Some(defined) = sights.iter().find(|s| s.how == How::Defined) {
             return Sighting::Seen(defined.place());
         }
+        // What our own files import from one another must be defined here.
+        if sights.iter().any(|s| self.is_own_import(word, s.text)) {
+            return Sighting::Absent(sights.first().map(Sight::place));
+        }
         let is_type = word.starts_with(|c: char| c.is_ascii_uppercase());
         let is_named = |s: &&Sight<'_>| named.is_empty() || named.iter().any(|n| n == s.file);
         // A function that is only called is not there any more, or never was; a type may come from elsewhere.
-        let enough = sights.iter().filter(is_named).find(|s| is_type || s.how == How::Mentioned);
+        let enough = sights.iter().filter(is_named).find(|s| is_type || s.how != How::Called);
         match enough {
             Some(sight) => Sighting::Seen(sight.place()),
             None => Sighting::Absent(sights.first().map(Sight::place)),
         }
+    }
+
+    fn is_own_import(&self, name: &str, line: &str) -> bool {
+        let line = line.trim_start();
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        let imports = ["use ", "import ", "from ", "export {", "#include \""].iter().any(|word| line.starts_with(word));
+        if !imports {
+            return false;
+        }
+        let by_mark = ["crate::", "super::", "self::", "from .", "'./", "\"./", "'../", "\"../", "'@/", "\"@/"];
+        let mut words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        by_mark.iter().any(|mark| line.contains(mark)) || words.any(|w| w != name && self.stems.contains_key(w))
     }
 
     fn owned(&self, owner: &str, last: &str) -> Sighting {
@@ -162,15 +182,15 @@ impl<'t> Sights<'t> {
         {
             return Sighting::Seen(home.place());
         }
-        Sighting::Absent(lasts.first().or(owners.first()).map(Sight::place))
+        Sighting::Absent(lasts.first().map(Sight::place))
     }
 
     /// Returns where a test is defined: its last segment, defined anywhere in code.
     pub fn test(&self, id: &str) -> Option<Sight<'t>> {
         let last = segments(id).next_back()?;
-        let defined = |s: &&Sight<'t>| s.how == How::Defined;
         let sights = self.all(last);
-        sights.iter().filter(|s| s.in_test).find(defined).or_else(|| sights.iter().find(defined)).copied()
+        let in_test = sights.iter().find(|s| s.in_test && matches!(s.how, How::Defined | How::Quoted));
+        in_test.or_else(|| sights.iter().find(|s| s.how == How::Defined)).copied()
     }
 
     /// Returns where code names a requirement id.
@@ -250,7 +270,7 @@ fn how(line: &str, start: usize, end: usize) -> How {
         return How::Defined;
     }
     if before.ends_with(['"', '\'', '`']) && after.starts_with(['"', '\'', '`']) {
-        return How::Defined;
+        return How::Quoted;
     }
     let next = after.trim_start();
     let is_member = before.ends_with(['.', ':', '>'])

@@ -126,15 +126,20 @@ fn add_once(list: &mut Vec<String>, item: String) {
 fn look_for_gone(seen: &Seen<'_>, written: &str, look: &mut Look) {
     let history = seen.tree.history.as_ref();
     let gone = history.and_then(|h| h.last(written).and_then(|at| h.commits.get(at)));
-    match (gone, seen.paths.moved(written)) {
-        // It was committed, and one file of that name is elsewhere: moved, which is no lie.
+    let is_dirty = |path: &str| history.is_some_and(|h| h.dirty.contains(path));
+    // One commit (or what is not committed yet) took it away and brought a file of that name elsewhere.
+    let moved = seen.paths.moved(written).filter(|now| match gone {
+        Some(_) if is_dirty(written) => is_dirty(now),
+        Some(commit) => commit.files.iter().any(|f| f == now),
+        None => false,
+    });
+    match (gone, moved) {
         (Some(_), Some(now)) => {
             look.there.push(written.to_owned());
             look.files.push(now.to_owned());
         }
         (Some(commit), None) => {
-            let uncommitted = history.is_some_and(|h| h.dirty.contains(written));
-            let since = if uncommitted {
+            let since = if is_dirty(written) {
                 "deleted since the last commit".into()
             } else {
                 format!("gone since commit {}", commit.sha)
@@ -199,7 +204,7 @@ fn report_untouched(seen: &Seen<'_>, untouched: &[&Task], counts: Counts, out: &
     let untouched: Vec<&&Task> = untouched.iter().filter(|t| !is_look(t)).collect();
     let Some(first) = untouched.first() else { return };
     // A spec that was written after its code has every box ticked at once: one remark, not one for each task.
-    if untouched.len() > 2 && untouched.len() * 2 > usize::try_from(counts.seen).unwrap_or(usize::MAX) {
+    if untouched.len() > 1 && untouched.len() * 2 > usize::try_from(counts.seen).unwrap_or(usize::MAX) {
         let message = format!(
             "the code that {} ticked tasks name is older than the spec and was not touched since",
             untouched.len()

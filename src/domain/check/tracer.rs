@@ -63,8 +63,11 @@ fn belongs(seen: &Seen<'_>, spec: &Spec, id: &str, sight: &Sight<'_>) -> bool {
     if owners < 2 {
         return true;
     }
-    let is_named = spec.tasks.iter().flatten().any(|t| t.files.iter().any(|f| sight.file.ends_with(f.as_str())));
-    is_named || seen.tree.text(sight.file).is_some_and(|text| text.contains(spec.id.as_str()))
+    let text = seen.tree.text(sight.file).unwrap_or_default();
+    if seen.reading.specs.iter().any(|s| text.contains(s.id.as_str())) {
+        return text.contains(spec.id.as_str());
+    }
+    spec.tasks.iter().flatten().any(|t| t.files.iter().any(|f| sight.file.ends_with(f.as_str())))
 }
 
 fn without_task(spec: &Spec, tasks: &[Task], traces: &[Trace], out: &mut Findings<'_>) {

@@ -26,9 +26,10 @@ pub use explain::{Explanation, Side, Speaker, explain, find};
 pub use headline::Call;
 pub use label::{Label, Status};
 pub use panel::{
-    Answer, Candidate, Choice, Inputs, Kept, Level, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
+    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
 };
+pub use crate::domain::spec::Level;
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};

@@ -162,7 +162,7 @@ pub(super) fn named(text: &str) -> Named {
         let before = at.checked_sub(1).and_then(|i| words.get(i));
         let after = words.get(at + 1);
         // `remove src/old.rs and Old`: what is to go is not expected to be there.
-        removing = (removing || (!word.quoted && REMOVING.contains(&word.folded().as_str()))) && !is_making(word);
+        removing = (removing || is_removing(&words, at)) && !is_making(word);
         if removing {
             removing = !word.ends_clause;
             continue;
@@ -214,6 +214,18 @@ struct Word<'a> {
     in_phrase: bool,
     /// A full stop or a semicolon follows it.
     ends_clause: bool,
+}
+
+/// Tells whether the word at `at` tells to remove: it opens a clause, or joins one and names code at once.
+fn is_removing(words: &[Word<'_>], at: usize) -> bool {
+    let word = &words[at];
+    if word.quoted || !REMOVING.contains(&word.folded().as_str()) {
+        return false;
+    }
+    let is_tag = |w: &Word<'_>| !w.quoted && (w.text == "P" || (w.text.starts_with("US") && w.text.len() < 6));
+    let before = words[..at].iter().rev().find(|w| !is_tag(w));
+    let joins = before.is_some_and(|w| ["and", "then", "also"].contains(&w.folded().as_str()));
+    before.is_none_or(|w| w.ends_clause) || (joins && words.get(at + 1).is_some_and(|w| w.quoted))
 }
 
 fn is_making(word: &Word<'_>) -> bool {
