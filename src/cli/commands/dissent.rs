@@ -4,6 +4,7 @@ use super::super::args::Dissent as Asked;
 use super::super::out::{Done, table};
 use super::{Context, place, record, run};
 use crate::app::msg::{Choice, Decide, Request};
+use crate::domain::claim::{Polarity, Value};
 use crate::domain::consensus::{Judged, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -65,6 +66,14 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, S
     Err(Failure::usage("KEY", format!("no recorded claim has the key {shown:?}"), next))
 }
 
+/// Writes a value and whether it is said to hold.
+fn side(value: &Value, polarity: Option<Polarity>) -> String {
+    match polarity {
+        Some(Polarity::No) => format!("not {value}"),
+        Some(Polarity::Yes) | None => value.to_string(),
+    }
+}
+
 fn list(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
     let open = |claim: &&Judged| !claim.dissent.is_empty();
     if context.global.json {
@@ -85,10 +94,13 @@ fn list(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
     for verdict in verdicts {
         for claim in verdict.claims.iter().filter(open) {
             let short: String = claim.key.as_str().chars().take(SHORT).collect();
-            let decided = format!("{} {}", claim.label.name(), written(&claim.value));
+            let won = claim.value.as_ref().map(|value| format!(" {}", side(value, claim.polarity)));
+            let decided = format!("{}{}", claim.label.name(), won.unwrap_or_default());
             rows.push(vec![short, verdict.stage.to_string(), claim.title(), decided]);
             for dissent in &claim.dissent {
-                let said = format!("{} said {}, {} {}", dissent.agent, written(&dissent.value), dissent.severity.name(), dissent.tier.name());
+                let value = side(&dissent.value, Some(dissent.polarity));
+                let weight = format!("{}, {}", dissent.severity.name(), dissent.tier.word());
+                let said = format!("{} said {value} ({weight})", dissent.agent);
                 rows.push(vec![String::new(), String::new(), String::new(), said]);
             }
         }

@@ -34,6 +34,7 @@ mod record;
 mod run;
 mod servers;
 mod status;
+mod survey;
 mod trust;
 mod verdict;
 
