@@ -245,9 +245,7 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
     let verdict = consensus::decide(&panel);
     let canon = panel.canon();
-    let grounds = case.heard.iter().flat_map(|(agent, heard)| {
-        derived.get(agent).into_iter().flat_map(|derived| grounds(agent, heard, derived, &canon, &case.lookups)).collect::<Vec<_>>()
-    });
+    let grounds = derived.iter().flat_map(|(agent, derived)| grounds(agent, derived, &canon, &case.lookups));
     let grounds = grounds.collect();
     let phantoms = derived
         .iter()
@@ -313,7 +311,7 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
 }
 
 /// What one agent gave as grounds, by claim.
-fn grounds(agent: &AgentName, heard: &Heard, derived: &Derived, canon: &Canon, lookups: &Lookups) -> Vec<Ground> {
+fn grounds(agent: &AgentName, derived: &Derived, canon: &Canon, lookups: &Lookups) -> Vec<Ground> {
     derived
         .assertions
         .iter()
@@ -322,15 +320,9 @@ fn grounds(agent: &AgentName, heard: &Heard, derived: &Derived, canon: &Canon, l
             Ground {
                 agent: agent.clone(),
                 claim: canon.key(assertion.kind, &assertion.subject, &assertion.predicate),
-                because: Safe::line(because(&heard.artifact, &backed.field)),
+                because: backed.because.clone(),
                 cited: backed.evidence.iter().map(|cited| (cited.clone(), lookups.get(cited).cloned())).collect(),
             }
         })
         .collect()
-}
-
-/// The words that an answer gives for a field (`answers[3]` has a `because`; other fields speak for themselves).
-fn because<'a>(artifact: &'a Artifact, field: &str) -> &'a str {
-    let index = field.strip_prefix("answers[").and_then(|rest| rest.split(']').next()).and_then(|n| n.parse::<usize>().ok());
-    index.and_then(|index| artifact.answers.get(index)).map_or("", |answer| answer.because.as_str())
 }

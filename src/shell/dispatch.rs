@@ -15,12 +15,13 @@ use crate::actors::mcp::memory::Entry;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
-use crate::app::msg::{FoundRun, MirrorReport, PublishReport};
+use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{Closed, Record};
+use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::moment::Moment;
+use crate::domain::preparation::Ask;
 use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind};
 use crate::domain::settings::{self, Agent, AgentKind};
 use crate::domain::stage::Stage;
@@ -104,7 +105,9 @@ impl Dispatch {
             RunEffect::Prepare { spec, stage, roster } => {
                 let context = model.settings.context.files.clone();
                 let config = settings::config_sha256(&model.settings).ok();
-                let ask = crate::actors::repo::Ask { spec, stage, roster: self.roles(model, &roster), context, config };
+                let checks = model.settings.checks.keys().cloned().collect();
+                let roster = self.roles(model, &roster);
+                let ask = Ask { spec, stage, roster, context, config, checks, commit: None };
                 let reply = self.hands.repo.prepare(self.places.repo.clone(), ask, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -178,22 +181,26 @@ impl Dispatch {
     }
 
     /// Finds a run to go on with, and reads the answers that it kept.
-    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Option<FoundRun>> {
+    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Found> {
         let evidence = self.hands.evidence.clone();
         self.job(async move {
-            let journal = match evidence.latest_open(spec.clone(), token.clone()).await? {
-                None if closed => newest(&evidence, &spec, &token).await?,
-                found => found,
-            };
-            let Some(journal) = journal else { return Ok(None) };
-            let mut answers = Vec::new();
-            for (_, record) in &journal.entries {
-                if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
-                    let text = evidence.read(spec.clone(), journal.run.clone(), artifact.clone(), token.clone()).await?;
-                    answers.push((*stage, agent.clone(), artifact.clone(), text));
+            let mut found = Found::default();
+            for summary in evidence.runs(Some(spec.clone()), token.clone()).await? {
+                let records = evidence.records(spec.clone(), summary.run.clone(), token.clone()).await?;
+                for (_, record) in &records {
+                    if let Record::Published { documents, .. } = record {
+                        for document in documents {
+                            found.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
+                        }
+                    }
+                }
+                let is_closed = records.iter().any(|(_, record)| matches!(record, Record::RunClosed { .. }));
+                if found.run.is_none() && !records.is_empty() && (closed || !is_closed) {
+                    let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run = Some(FoundRun { run: summary.run, records, answers });
                 }
             }
-            Ok(Some(FoundRun { run: journal.run, records: journal.entries, answers }))
+            Ok(found)
         })
     }
 
@@ -292,13 +299,10 @@ impl Dispatch {
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
-        // The verdict file of a stage is ours alone: whatever stands there may be replaced by the newer verdict.
-        let seen = run.preparation.as_ref().map(|p| p.inputs.documents.clone()).unwrap_or_default();
         let documents = documents
             .iter()
             .map(|(path, bytes)| {
-                let mut ours = ours.get(path).cloned().unwrap_or_default();
-                ours.extend(seen.get(path).cloned());
+                let ours = ours.get(path).cloned().unwrap_or_default();
                 Document { path: path.clone(), bytes: Arc::clone(bytes), ours }
             })
             .collect();
@@ -398,15 +402,22 @@ fn to_entry(
     }
 }
 
-/// The newest run of a spec, closed or not.
-async fn newest(
+/// Reads the answers that a run's records name.
+async fn answers(
     evidence: &evidence::Handle,
     spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
     token: &CancellationToken,
-) -> Result<Option<evidence::Journal>, Failure> {
-    let Some(run) = evidence.runs(Some(spec.clone()), token.clone()).await?.into_iter().next() else { return Ok(None) };
-    let entries = evidence.records(spec.clone(), run.run.clone(), token.clone()).await?;
-    Ok(Some(evidence::Journal { run: run.run, entries }))
+) -> Result<Vec<(Stage, AgentName, FileRef, Arc<str>)>, Failure> {
+    let mut answers = Vec::new();
+    for (_, record) in records {
+        if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
+            let text = evidence.read(spec.clone(), run.clone(), artifact.clone(), token.clone()).await?;
+            answers.push((*stage, agent.clone(), artifact.clone(), text));
+        }
+    }
+    Ok(answers)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
 use crate::app::effect::CommitId;
-use crate::app::msg::{FoundRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
+use crate::app::msg::{self, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
 use crate::domain::overview::Overview;
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::failure::Failure;
@@ -31,7 +31,7 @@ pub enum Pending {
     /// The survey.
     Survey(Reply<Arc<Overview>>),
     /// Whether there is a run to go on with.
-    Found(RunId, Reply<Option<FoundRun>>),
+    Found(RunId, Reply<msg::Found>),
     /// The run's lock.
     Opened(RunId, Reply<()>),
     /// Inputs and prompts.
