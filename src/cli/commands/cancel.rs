@@ -11,6 +11,7 @@ use super::super::out::Done;
 use super::{Context, READING, place};
 use crate::actors::evidence;
 use crate::disk::lock::{self, Note};
+use crate::disk::proc;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 
@@ -82,7 +83,10 @@ fn stop(
         return Err(elsewhere(""));
     }
     // A process id can be given to another process: only the one that wrote the note is signalled.
-    let is_it = || note.started.is_some() && lock::started(note.pid) == note.started;
+    let is_it = || {
+        let lives = |process: proc::Process| !process.has_ended && Some(process.start) == note.started;
+        proc::look(note.pid).is_some_and(lives)
+    };
     let pid = i32::try_from(note.pid).ok().and_then(Pid::from_raw).filter(|_| is_it());
     let Some(pid) = pid else { return Err(elsewhere(", which cannot be told from another process")) };
     if let Err(error) = kill_process(pid, Signal::INT) {
