@@ -80,15 +80,20 @@ impl<'b> Canvas<'b> {
                 break;
             }
             taken += self.put(row.x + taken, row.y, room, &piece.text, piece.ink);
+            // After a piece that was cut nothing follows: it would stand where the rest of the text belongs.
+            if text::width(&piece.text) > usize::from(room) {
+                break;
+            }
         }
         taken
     }
 
-    /// Writes one row: `right` at its end if it leaves `left` half of the row or all that it needs, `left` in the rest.
+    /// Writes one row: `right` at its end if it leaves `left` a third of the row or all that it needs, `left` in the
+    /// rest.
     pub(super) fn row(&mut self, row: Rect, left: &[Piece<'_>], right: &[Piece<'_>]) {
         let (wide, needed) = (columns(text::width_of(right)), columns(text::width_of(left)));
         let rest = row.width.saturating_sub(wide.saturating_add(2));
-        let has_room = wide > 0 && wide + 2 <= row.width && (needed <= rest || rest >= row.width / 2);
+        let has_room = wide > 0 && wide + 2 <= row.width && (needed <= rest || rest >= row.width / 3);
         if !has_room {
             self.pieces(row, left);
             return;
@@ -136,6 +141,19 @@ impl<'b> Canvas<'b> {
             self.edge(Rect { y: top, height: 1, ..area }, ("└", "┘"));
         }
         places
+    }
+
+    /// Writes as many groups of pieces as fit, each one whole.
+    pub(super) fn groups(&mut self, row: Rect, groups: &[Vec<Piece<'_>>], gap: u16) {
+        let mut x = row.x;
+        for group in groups {
+            let wide = columns(text::width_of(group));
+            if x.saturating_add(wide) > row.right() {
+                break;
+            }
+            self.pieces(Rect { x, width: wide, ..row }, group);
+            x += wide + gap;
+        }
     }
 
     /// Divides a pane of a stack into two, the left one with so many columns. Returns both.

@@ -29,7 +29,7 @@ const HOST: u16 = 6;
 /// Columns that a claim's name needs before anything beside it is worth showing.
 const TITLE_LEAST: u16 = 16;
 /// Columns before a claim's name: the selection and the symbol.
-const MARKS: u16 = 4;
+const MARKS: u16 = 5;
 
 /// A matrix of claims, laid out for a width.
 pub(super) struct Matrix<'m> {
@@ -85,9 +85,9 @@ impl<'m> Matrix<'m> {
         let title = title(self.run, claim);
         let strength = if attention(claim.label) < attention(Label::Agreed) { Ink::Strong } else { Ink::Plain };
         if is_chosen {
-            canvas.put(row.x, row.y, 1, "▸", Ink::Accent);
+            canvas.put(row.x + 1, row.y, 1, "▸", Ink::Accent);
         }
-        canvas.put(row.x + 2, row.y, 1, symbol, ink);
+        canvas.put(row.x + 3, row.y, 1, symbol, ink);
         let mut x = row.x + MARKS;
         canvas.put(x, row.y, self.title_width.saturating_sub(1), &title, strength);
         x += self.title_width;
@@ -109,11 +109,10 @@ impl<'m> Matrix<'m> {
     /// Draws a must-requirement that nobody has said anything about.
     pub(super) fn uncovered(&self, row: Rect, id: &str, canvas: &mut Canvas<'_>) {
         let title = format!("{} {}", Safe::line(id), requirement(self.run, id));
-        canvas.put(row.x + 2, row.y, 1, "○", Ink::Warn);
+        canvas.put(row.x + 3, row.y, 1, "○", Ink::Warn);
         let words = "nobody covers it yet (MUST)";
-        let title_width = self.title_width.max(row.width.saturating_sub(MARKS + 29)).min(self.title_width + 20);
-        canvas.put(row.x + MARKS, row.y, title_width.saturating_sub(1), title.trim_end(), Ink::Plain);
-        let x = row.x + MARKS + title_width;
+        canvas.put(row.x + MARKS, row.y, self.title_width.saturating_sub(1), title.trim_end(), Ink::Strong);
+        let x = row.x + MARKS + self.title_width;
         canvas.put(x, row.y, row.right().saturating_sub(x), words, Ink::Warn);
     }
 
@@ -234,7 +233,7 @@ pub(super) fn title(run: &Run, claim: &Judged) -> String {
 fn requirement(run: &Run, id: &str) -> String {
     let Some(preparation) = &run.preparation else { return String::new() };
     if let Some(requirement) = preparation.spec.requirement(id) {
-        return Safe::line(without_modal(&requirement.text)).to_string();
+        return Safe::line(without_modal(&requirement.text).trim_end_matches('.')).to_string();
     }
     let topic = preparation.agenda.iter().find(|topic| topic.id == id);
     topic.map(|topic| Safe::line(&topic.ask).to_string()).unwrap_or_default()

@@ -86,9 +86,12 @@ fn head(
         right.push(dim(" · nothing is final until the verdict is recorded"));
     }
     header::line(nth(area, 0), &left, &right, canvas);
-    let spec = case.run.preparation.as_ref().map(|preparation| &preparation.spec);
-    let Some((spec, requirement)) = spec.and_then(|spec| Some((spec, spec.requirement(&claim.subject)?))) else {
-        return 1;
+    let Some(preparation) = &case.run.preparation else { return 1 };
+    let spec = &preparation.spec;
+    let Some(requirement) = spec.requirement(&claim.subject) else {
+        let Some(topic) = preparation.agenda.iter().find(|topic| topic.id == claim.subject) else { return 1 };
+        header::line(nth(area, 1), &[dim("Asked  "), plain(Safe::line(&topic.ask).to_string())], &[], canvas);
+        return 2;
     };
     let file = spec.file.rsplit('/').next().unwrap_or(&spec.file);
     let words = format!(" \"{}\"", Safe::line(&requirement.text));
@@ -258,7 +261,7 @@ fn document_name(case: &Case<'_>) -> String {
 fn open_place(case: &Case<'_>, claim: &Judged) -> Option<Vec<Vec<Piece<'static>>>> {
     let (_, body) = case.judgement.documents.iter().find(|(path, _)| path.ends_with(".md"))?;
     let line = body.lines().find(|line| line.contains("**OPEN**") && line.contains(&claim.subject))?;
-    let mut lines = vec![vec![piece("- ", Ink::Bad), plain(Safe::line(line.trim()).to_string())]];
+    let mut lines = vec![vec![piece("- ", Ink::Bad), plain(Safe::line(line.trim().trim_start_matches("- ")).to_string())]];
     let chosen = case.conflict.side.and_then(|at| Some((at, case.sides.get(at)?)));
     lines.push(match chosen {
         Some((at, side)) => {

@@ -55,19 +55,21 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 }
 
 fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
-    let mut right = header::phase(model, run);
+    let mut right = header::phase(model, run, area.width);
     let left = if area.width >= 100 {
         header::trail(model, [strong(run.spec.to_string())])
     } else {
         let (symbol, ink) = header::mark(run, run.stage);
         let step = run.stages.iter().position(|stage| *stage == run.stage).map_or(1, |i| i + 1);
         let of = format!(" {step}/{}", run.stages.len());
-        vec![strong(run.spec.to_string()), dim(" · "), plain(format!("{} ", run.stage)), piece(symbol, ink), dim(of)]
+        let spec = run.spec.to_string();
+        let spec = if area.width < 60 { text::fit(&spec, 8).into_owned() } else { spec };
+        vec![strong(spec), dim(" · "), plain(format!("{} ", run.stage)), piece(symbol, ink), dim(of)]
     };
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
-    if run.phase.is_live() && run.stop.is_none() {
+    if run.phase.is_live() && run.stop.is_none() && area.width >= 60 {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
     header::line(nth(area, 0), &left, &right, canvas);
@@ -143,7 +145,7 @@ fn decided(judgement: &Judgement) -> Vec<Piece<'static>> {
 fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) {
     let claims = run.judgement.as_ref().map_or(0, |judgement| judgement.verdict.claims.len());
     let asked = Want { least: 3, best: seats::rows(run) };
-    let forming = Want { least: 3, best: (claims + 2).clamp(4, usize::from(area.height / 2)) };
+    let forming = Want { least: 3, best: (claims + 2).max(4).min(usize::from(area.height / 2)).max(3) };
     let wants = [asked, forming, Want { least: 3, best: 3 }];
     // Where only two panes fit, the focused one is among them.
     let wants = if area.height < 14 && at.pane == 3 { [asked, Want { least: 0, best: 0 }, wants[2]] } else { wants };

@@ -20,7 +20,7 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
     }
     let bindings = keymap::footer(model);
     let (help, others): (Vec<_>, Vec<_>) = bindings.into_iter().partition(|b| b.action == Action::Help);
-    let labels: Vec<_> = others.iter().map(|b| label_of(&name(b), b.label)).collect();
+    let labels: Vec<_> = others.iter().map(|b| label_of(&name(b), meaning(model, b))).collect();
     let Some(help) = help.first().map(|b| label_of(&name(b), b.label)) else {
         fill(row, &labels, canvas);
         return;
@@ -35,6 +35,18 @@ fn name(binding: &Binding) -> String {
     binding.keys.first().map(|key| key.name()).unwrap_or_default()
 }
 
+/// What a key does here: with nothing left to close, Esc stops the run.
+fn meaning(model: &Model, binding: &Binding) -> &'static str {
+    let is_run = |view: &View| matches!(view, View::Dashboard { .. });
+    let is_live = || model.focused_run().is_some_and(|run| run.phase.is_live());
+    let stops = binding.action == Action::Back && (is_run(model.view()) || model.views.len() <= 1) && is_live();
+    match model.focused_run().and_then(|run| run.stop.as_ref()) {
+        Some(_) if stops => "kill",
+        None if stops => "stop run",
+        Some(_) | None => binding.label,
+    }
+}
+
 fn label_of(name: &str, label: &str) -> Vec<Piece<'static>> {
     vec![piece(name.to_owned(), Ink::Accent), plain(format!(" {label}"))]
 }
@@ -43,15 +55,7 @@ fn label_of(name: &str, label: &str) -> Vec<Piece<'static>> {
 fn fill(row: Rect, labels: &[Vec<Piece<'_>>], canvas: &mut Canvas<'_>) {
     let needed = |gap: usize| labels.iter().map(|label| text::width_of(label) + gap).sum::<usize>();
     let gap = if needed(3) <= usize::from(row.width) + 3 { 3 } else { 2 };
-    let mut x = row.x;
-    for label in labels {
-        let wide = columns(text::width_of(label));
-        if x + wide > row.right() {
-            break;
-        }
-        canvas.pieces(Rect { x, width: wide, ..row }, label);
-        x += wide + gap;
-    }
+    canvas.groups(row, labels, gap);
 }
 
 /// The keys while text is typed.

@@ -32,16 +32,16 @@ pub(super) fn trail<'t>(model: &Model, rest: impl IntoIterator<Item = Piece<'t>>
     pieces
 }
 
-/// Returns how a run stands, in words: what it waits for, and since when.
-pub(super) fn phase(model: &Model, run: &Run) -> Vec<Piece<'static>> {
+/// Returns how a run stands, in words: what it waits for, and since when; who stopped it where there is room for it.
+pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
     let elapsed = clock(run.elapsed_ms(model.now));
     let spin = |text: String| vec![piece(spinner::frame(model), Ink::Accent), plain(format!(" {text}"))];
     if let Some(stop) = run.stop.as_ref().filter(|_| run.phase.is_live()) {
         let since = clock(model.now.since(stop.since));
         let how = if stop.killed { "killing" } else { "stopping" };
         let ink = if stop.killed { Ink::BadgeBad } else { Ink::BadgeWarn };
-        let by = Safe::line(&stop.by);
-        return vec![piece(format!(" {how} … "), ink), plain(format!(" {since} (by {by})"))];
+        let by = if width < 60 { String::new() } else { format!(" (by {})", Safe::line(&stop.by)) };
+        return vec![piece(format!(" {how} … "), ink), plain(format!(" {since}{by}"))];
     }
     match &run.phase {
         Phase::Opening => spin(format!("taking the lock {elapsed}")),

@@ -26,7 +26,7 @@ use crate::domain::safe::Safe;
 use crate::domain::spec::Layout;
 use crate::domain::stage::Stage;
 
-/// Findings shown below the selected spec.
+/// Findings shown below the selected spec, however long the list is.
 const FINDINGS: usize = 3;
 
 /// Draws the first screen.
@@ -64,7 +64,7 @@ fn head(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
         [] => vec![dim(text::count(model.runs.len(), "run") + " in this session")],
         [run, ..] => {
             let mut pieces = vec![plain(format!("{} {} ", run.spec, run.stage))];
-            pieces.extend(header::phase(model, run));
+            pieces.extend(header::phase(model, run, row.width));
             pieces
         }
     };
@@ -82,7 +82,7 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
         })
         .collect();
     let facts = facts(model, overview, usize::from(area.width).saturating_sub(13));
-    let findings = overview.specs.get(cursor).map_or(0, |spec| spec.findings.len().min(FINDINGS));
+    let findings = overview.specs.get(cursor).map_or(0, |spec| spec.findings.len());
     let checked = Want { least: 3, best: specs.max(1) + findings + 1 };
     let asked = Want { least: 2, best: steps.len().clamp(1, 6) };
     let is_short = area.height < 16;
@@ -96,7 +96,7 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
     let stack = [
         Pane { title: vec![strong("Found")], rows: heights[2], ..Pane::default() },
         Pane { title: vec![strong(took)], note: vec![dim(checked_note)], rows: heights[0] },
-        Pane { title: vec![strong("Ask the panel")], note: vec![dim("asks before it starts")], rows: heights[1] },
+        Pane { title: vec![strong("Ask the panel")], note: vec![dim(terms(model))], rows: heights[1] },
     ];
     let places = canvas.stack(area, &stack);
     let [facts_area, list, ask] = places.as_slice() else { return };
@@ -176,12 +176,12 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
 
 fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let specs = &overview.specs;
-    let names = specs.iter().map(|s| text::width(s.spec.id.as_str())).max().unwrap_or(8).clamp(8, usize::from(area.width / 3));
+    let names = specs.iter().map(|s| text::width(s.spec.id.as_str())).max().unwrap_or(8).min(usize::from(area.width / 3)).max(8);
     let chosen = specs.get(cursor);
-    let details = chosen.map_or(0, |spec| spec.findings.len().min(FINDINGS));
     let height = usize::from(area.height);
-    // The selected spec's findings are shown where the list leaves room for them.
-    let details = details.min(height.saturating_sub(2));
+    // Of the selected spec a few findings are always shown, and more where the list leaves room.
+    let least = FINDINGS.min(height.saturating_sub(2));
+    let details = chosen.map_or(0, |spec| spec.findings.len()).min(least.max(height.saturating_sub(specs.len() + 1)));
     let room = height - details;
     let shown = if specs.len() > room { room.saturating_sub(1) } else { specs.len() };
     let first = first_shown(cursor.min(specs.len().saturating_sub(1)), shown.max(1), specs.len());
@@ -251,6 +251,14 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
     line
 }
 
+/// What asking costs: the longest it can take, and that no price is known.
+fn terms(model: &Model) -> String {
+    match model.settings.agents.iter().map(|agent| agent.timeouts.total_ms).max() {
+        Some(longest) => format!("at most {} each, unpriced · asks first", clock(longest)),
+        None => "asks first".to_owned(),
+    }
+}
+
 fn asks(model: &Model, steps: &[(Stage, &SpecId)], cursor: Option<usize>, area: Rect, canvas: &mut Canvas<'_>) {
     if area.height == 0 {
         return;
@@ -266,11 +274,10 @@ fn asks(model: &Model, steps: &[(Stage, &SpecId)], cursor: Option<usize>, area: 
         let row = nth(area, at - first);
         let is_chosen = cursor == Some(at);
         let who: Vec<&str> = model.settings.roster(*stage).map(|agent| agent.name.as_str()).collect();
-        let longest = model.settings.roster(*stage).map(|agent| agent.timeouts.total_ms).max().unwrap_or(0);
         let with = if who.is_empty() {
             piece("no agent is configured for it", Ink::Warn)
         } else {
-            plain(format!("with {}, at most {} each, unpriced", who.join(" + "), clock(longest)))
+            plain(format!("with {}", who.join(" + ")))
         };
         let marker = piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent);
         let name = format!("{stage} {spec}");

@@ -87,7 +87,8 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
     let times = end.saturating_sub(time_wide + size_wide);
     let ink = if said.ink == Ink::Bad || said.ink == Ink::Warn { said.ink } else { Ink::Plain };
     canvas.put(x, row.y, times.saturating_sub(x + 1), &said.doing, ink);
-    canvas.put(times, row.y, time_wide, &said.time, Ink::Plain);
+    let time = if size_wide > 0 { said.time.as_str() } else { said.time.split(' ').next().unwrap_or_default() };
+    canvas.put(times, row.y, time_wide, time, Ink::Plain);
     if size_wide > 0 {
         let start = end.saturating_sub(columns(text::width(&written)));
         canvas.put(start, row.y, size_wide, &written, Ink::Dim);

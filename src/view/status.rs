@@ -22,11 +22,15 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
         return;
     }
     let mut left: Vec<Piece<'_>> = Vec::new();
-    for status in model.servers.values() {
+    // Those with a trouble first: they must not be what does not fit.
+    let mut servers: Vec<&Status> = model.servers.values().collect();
+    servers.sort_by_key(|status| matches!(status.state, State::Ready));
+    let is_tight = row.width < 100 && servers.iter().filter(|s| !matches!(s.state, State::Ready)).count() > 1;
+    for status in servers {
         if !left.is_empty() {
             left.push(plain("   "));
         }
-        left.extend(server(model.now, status));
+        left.extend(server(model.now, status, is_tight));
     }
     if let Some(text) = model.focused_run().and_then(kept) {
         left.extend([plain(if left.is_empty() { "" } else { "   " }), text]);
@@ -38,12 +42,13 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
     canvas.row(row, &left, &right);
 }
 
-/// Returns one server in a few words.
-pub(super) fn server(now: Moment, status: &Status) -> Vec<Piece<'_>> {
+/// Returns one server in a few words, fewer where it is tight.
+fn server(now: Moment, status: &Status, is_tight: bool) -> Vec<Piece<'_>> {
     let name = dim(format!("{} ", Safe::line(&status.name)));
     let since = now.since(status.since);
     match &status.state {
         State::Starting if since < PATIENCE_MS => vec![name, piece("◌ starting", Ink::Plain)],
+        State::Starting if is_tight => vec![name, piece(format!("◌ starting {} s", since / 1_000), Ink::Warn)],
         State::Starting => {
             let words = status.last_line.as_ref().map(|line| format!(" (last line: \"{line}\")")).unwrap_or_default();
             let text = format!("◌ starting {} s, nothing waits for it{words}", since / 1_000);
@@ -58,7 +63,7 @@ pub(super) fn server(now: Moment, status: &Status) -> Vec<Piece<'_>> {
             let wait = clock(retry_at.since(now));
             vec![name, piece(format!("○ lost, start {} in {wait}", attempt + 1), Ink::Warn)]
         }
-        State::Dead { why } => vec![name, piece(format!("✗ gone: {}", Safe::line(why)), Ink::Bad)],
+        State::Dead { why } => vec![name, piece(if is_tight { "✗ gone".to_owned() } else { format!("✗ gone: {}", Safe::line(why)) }, Ink::Bad)],
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn draw(model: &Model, transcript: &Transcript, area: Rect, canvas: &
     } else {
         let spec = run.map_or_else(|| seat.run.short().to_owned(), |run| run.spec.to_string());
         let left = header::trail(model, [plain(spec), plain(seat.stage.name()), strong(seat.agent.as_str())]);
-        let right = run.map(|run| header::phase(model, run)).unwrap_or_default();
+        let right = run.map(|run| header::phase(model, run, area.width)).unwrap_or_default();
         header::line(nth(area, 0), &left, &right, canvas);
     }
     let title = vec![strong(format!("{} › transcript", seat.agent)), dim(format!(" · try {}", seat.attempt))];

@@ -56,16 +56,17 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let body = below(area, used);
     let is_wide = area.width >= BESIDE;
     let record = record(judgement, area.width);
+    let body = if is_wide { body } else { footnotes(&record, judgement, body, canvas) };
     let listed = keys.len() + 2;
     let reasons_rows = if is_wide { 0 } else { 4 };
-    let record_rows = if is_wide { record.len() } else { 2.min(record.len()) };
+    let record_rows = if is_wide { record.len() } else { 0 };
     let wants = [
-        Want { least: 4, best: listed.clamp(5, usize::from(body.height)) },
+        Want { least: 4, best: listed.max(5).min(usize::from(body.height)).max(4) },
         Want { least: reasons_rows, best: 8.min(usize::from(body.height) / 3 + 1) },
         Want { least: record_rows, best: record_rows },
     ];
     let heights = spare(body.height, &wants, is_wide);
-    let name = chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} is {}", Safe::line(&c.subject), c.label.words()));
+    let name = chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(c.label)));
     let shown_hint = if at.all { "a show fewer" } else { "a show all" };
     let stack = [
         Pane { title: vec![strong("Claims"), dim(" ─ needs you first")], note: if is_wide { Vec::new() } else { coverage_note(judgement) }, rows: heights[0] },
@@ -75,7 +76,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let places = canvas.stack(body, &stack);
     let [list, below_it, records] = places.as_slice() else { return };
     let (list, beside) = if is_wide {
-        let left = list.width * 57 / 100;
+        let left = list.width * 3 / 5;
         canvas.split(*list, left, &[strong("Why this label")], &[])
     } else {
         (*list, *below_it)
@@ -93,6 +94,19 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     }
     for (at, line) in record.iter().enumerate().take(usize::from(records.height)) {
         canvas.pieces(padded(nth(*records, at)), line);
+    }
+}
+
+/// Returns what a label says of a claim, as the end of a sentence.
+fn is_what(label: Label) -> &'static str {
+    match label {
+        Label::Conflict => "is a conflict",
+        Label::Refuted => "is struck",
+        Label::Hollow => "is hollow",
+        Label::Single => "has one voice only",
+        Label::AgreedOver => "is agreed over a dissent",
+        Label::Agreed => "is agreed",
+        Label::Proven => "is proven",
     }
 }
 
@@ -145,24 +159,25 @@ fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rec
     header::line(nth(area, 0), &left, &right, canvas);
     let room = usize::from(area.width).saturating_sub(9);
     let why = Safe::line(&verdict.why()).to_string();
-    let lines = text::wrap(&why, room, if area.height >= 20 { 2 } else { 1 });
+    let lines = text::wrap(&why, room, if area.height >= 28 { 2 } else { 1 });
     for (at, line) in lines.iter().enumerate() {
         let name = if at == 0 { "Why   " } else { "      " };
         canvas.pieces(padded(nth(area, 1 + at)), &[piece(name, Ink::Dim), plain(&**line)]);
     }
-    let mut next = vec![dim("Next  ")];
-    next.extend(steps(model, run, judgement, stage));
-    canvas.pieces(padded(nth(area, 1 + lines.len())), &next);
+    let row = padded(nth(area, 1 + lines.len()));
+    let taken = canvas.pieces(row, &[dim("Next  ")]);
+    let rest = Rect { x: row.x + taken, width: row.width.saturating_sub(taken), ..row };
+    canvas.groups(rest, &steps(model, run, judgement, stage), 3);
     2 + lines.len()
 }
 
 /// Returns what can be done next, with its keys; only what works now.
-fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<Piece<'static>> {
+fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<Vec<Piece<'static>>> {
     let missing: Vec<&str> = judgement.verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
-    let mut pieces: Vec<Piece<'static>> = Vec::new();
+    let mut steps: Vec<Vec<Piece<'static>>> = Vec::new();
     let mut offer = |action: Action, name: &'static str, does: String| {
         if can(model, action) {
-            pieces.extend([piece(name, Ink::Accent), plain(format!(" {does}   "))]);
+            steps.push(vec![piece(name, Ink::Accent), plain(format!(" {does}"))]);
         }
     };
     offer(Action::Open, "Enter", "decide the first".to_owned());
@@ -176,12 +191,24 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<P
     }
     if judgement.verdict.is_advancing() && !run.phase.is_live() {
         let next = stage.next().map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
-        pieces.push(plain(next));
+        steps.push(vec![plain(next)]);
     }
-    if pieces.is_empty() {
-        pieces.push(dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" }));
+    if steps.is_empty() {
+        steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
     }
-    pieces
+    steps
+}
+
+/// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.
+fn footnotes(record: &[Vec<Piece<'_>>], judgement: &Judgement, body: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    let lines = if body.height >= 16 { 2 } else { 0 };
+    // Coverage stands above the claims already, unless something is uncovered.
+    let told = usize::from(judgement.verdict.coverage.uncovered.is_empty());
+    let left = body.height - lines;
+    for (at, line) in record.iter().skip(told).take(usize::from(lines)).enumerate() {
+        canvas.pieces(padded(nth(body, usize::from(left) + at)), line);
+    }
+    Rect { height: left, ..body }
 }
 
 fn coverage_note(judgement: &Judgement) -> Vec<Piece<'static>> {

@@ -4,7 +4,7 @@
 //! redis   claude  src/store.rs:88                    seen
 //!                 "2 nodes must share counters"
 //! local   codex   src/limiter.rs                     seen
-//! votes   local 2, redis 1, silent 0
+//! votes   2 for local, 1 for redis, 0 silent
 //! count   3·2 ≥ 2·3 holds
 //! so      the losing side is major and was seen: evidence is not outvoted
 //! ```
@@ -54,17 +54,20 @@ pub(super) fn reasons<'j>(model: &Model, judgement: &'j Judgement, claim: &'j Ju
     let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
     let mut out = Vec::new();
     let sides = sides(claim);
-    let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(5, 12) + 2;
+    let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(6, 12) + 1;
     for side in &sides {
         said_by(side, &grounds, label_width, width, &mut out);
     }
     struck(judgement, claim, &grounds, label_width, width, &mut out);
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
     if !claim.votes.is_empty() {
-        let votes: Vec<String> =
-            sides.iter().filter(|s| s.votes > 0).map(|s| format!("{} {}", said(s.value, s.polarity), s.votes)).collect();
+        let votes: Vec<String> = sides
+            .iter()
+            .filter(|s| s.votes > 0)
+            .map(|s| format!("{} for {}", s.votes, said(s.value, s.polarity)))
+            .collect();
         let silent = judgement.verdict.families.ok.saturating_sub(claim.votes.len());
-        let text = format!("{}, silent {silent}", votes.join(", "));
+        let text = format!("{}, {silent} silent", votes.join(", "));
         out.push(Reason::of(vec![head("votes"), plain(text)]));
     }
     if claim.votes.len() > 1 {
@@ -153,7 +156,7 @@ fn by<'j>(
     if cited_all.is_empty() {
         line.push(dim("no citation"));
         let (word, ink) = host(bare);
-        out.push(Reason { left: line, right: vec![piece(word, ink)] });
+        out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)] });
     }
     for (at, (citation, found)) in cited_all.into_iter().enumerate() {
         if at > 0 {
