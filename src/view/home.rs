@@ -40,10 +40,10 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
             canvas.pieces(padded(nth(body, 1)), &[piece(spinner::frame(model), Ink::Accent), plain(text)]);
         }
         Load::Failed(failure) => {
-            for (at, line) in dashboard::failed(failure).iter().enumerate() {
+            for (at, line) in dashboard::failed(failure, area.width).iter().enumerate() {
                 canvas.pieces(padded(nth(body, 1 + at)), line);
             }
-            canvas.pieces(padded(nth(body, 4)), &[piece("c", Ink::Accent), plain(" read and check again")]);
+            canvas.pieces(padded(nth(body, 6)), &[piece("c", Ink::Accent), plain(" read and check again")]);
         }
         Load::Ready(overview) => found(model, overview, cursor, body, canvas),
     }

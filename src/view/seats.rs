@@ -110,6 +110,15 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         {
             (spinner::frame(model), Ink::Warn, "stopping …".to_owned(), elapsed)
         }
+        SeatState::Queued(_)
+        | SeatState::Launching(_)
+        | SeatState::Asking(_)
+        | SeatState::Keeping
+        | SeatState::Waiting { .. }
+            if !run.phase.is_live() =>
+        {
+            ("·", Ink::Dim, "ended with the run, before it answered".to_owned(), elapsed)
+        }
         SeatState::Queued(turn) => {
             ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)
         }
@@ -168,7 +177,9 @@ fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
 
 fn looked_up(run: &Run) -> String {
     let Some(judgement) = &run.judgement else {
-        return if run.judging > 0 {
+        return if !run.phase.is_live() {
+            "nothing was looked up".to_owned()
+        } else if run.judging > 0 {
             "looking up what the answers cite".to_owned()
         } else {
             "looks up what the answers cite, once there are some".to_owned()
