@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         return;
     };
     let mut body = head(model, run, area, canvas);
-    let lines = outcome(model, run, area.width);
+    let lines = outcome(run, area.width);
     for (line, place) in lines.iter().zip(0..) {
         canvas.pieces(padded(nth(body, place)), line);
     }
@@ -86,11 +86,14 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
 }
 
 fn answered(run: &Run) -> String {
+    if run.seats.is_empty() {
+        return String::new();
+    }
     format!("{} of {} answered", run.answered(), run.seats.len())
 }
 
 /// Says how a run ended, what of it is kept, and what can be done.
-fn outcome(model: &Model, run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
+fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
         Phase::Failed(failure) => lines.extend(failed(failure, width)),
@@ -102,10 +105,7 @@ fn outcome(model: &Model, run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
-        | Phase::Stopping => {
-            let waits = model.now.since(run.opened) > 2_000 && run.phase == Phase::Opening;
-            lines.extend(waits.then(|| vec![piece("waits for the lock of this spec · Esc stops waiting", Ink::Warn)]));
-        }
+        | Phase::Stopping => {}
     }
     if run.survivors > 0 {
         let text = format!(" {} still there after the sweep: end them by hand ", text::count_as(run.survivors, "process", "processes"));
@@ -208,7 +208,10 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
         } else {
             "forms as answers arrive: what they agree on, where they differ, what is true of the code"
         };
-        canvas.pieces(padded(nth(area, 0)), &[dim(words)]);
+        let inner = padded(area);
+        for (at, line) in text::wrap(words, usize::from(inner.width), usize::from(inner.height)).iter().enumerate() {
+            canvas.pieces(nth(inner, at), &[dim(&**line)]);
+        }
         return;
     };
     let keys = rows(run, false);

@@ -5,7 +5,7 @@
 //!                 "2 nodes must share counters"
 //! local   codex   src/limiter.rs                     seen
 //! votes   2 for local, 1 for redis, 0 silent: 3·2 ≥ 2·3 holds
-//! so      the losing side is major and was seen: evidence is not outvoted
+//! so      the losing side is major and was seen: it is not outvoted → conflict
 //! ```
 
 use ratatui::layout::Rect;
@@ -241,7 +241,7 @@ fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String
             let strongest = claim.dissent.iter().filter(|d| d.severity >= Severity::Major).max_by_key(|d| d.tier);
             match strongest {
                 Some(dissent) => format!(
-                    "but the losing side is {} and was {}: evidence is not outvoted → conflict",
+                    "the losing side is {} and was {}: it is not outvoted → conflict",
                     dissent.severity,
                     dissent.tier.word()
                 ),
