@@ -61,7 +61,8 @@ pub fn watch_panics(restore: fn()) {
 /// # Errors
 /// When there is no home, or the file cannot be written.
 pub fn keep_recording(text: &str) -> Result<String, Failure> {
-    let folder = folder().ok_or_else(|| Failure::usage("recording", "there is no home folder", "set HOME or XDG_STATE_HOME"))?;
+    let folder =
+        folder().ok_or_else(|| Failure::usage("recording", "there is no home folder", "set HOME or XDG_STATE_HOME"))?;
     let name = format!("recording-{}.json", &Sha::of(text).as_str()[..12]);
     disk::text::write_atomic_private_text(&folder.join(&name), text)?;
     Ok(format!("recorded in {name} beside the log"))

@@ -192,11 +192,11 @@ impl Bench {
         let spec = Arc::clone(&case.question.preparation.spec);
         let cited: BTreeSet<Citation> =
             case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec)).collect();
-        let unknown: Vec<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
+        let unknown: BTreeSet<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
-        let found = self.repo.look_up(self.root.clone(), unknown, token.clone());
+        let found = self.repo.look_up(self.root.clone(), spec, unknown, token.clone());
         case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
         Ok(())
     }
@@ -256,7 +256,7 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
     if !case.question.provisional {
         let artifacts: BTreeMap<AgentName, Artifact> =
             case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
-        let inputs = DocumentInputs { spec: &preparation.spec, panel: &panel, verdict: &verdict, artifacts: &artifacts };
+        let inputs = DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel: &panel, verdict: &verdict, artifacts: &artifacts };
         documents.extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
         let text = serde_json::to_string_pretty(&verdict)
             .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;

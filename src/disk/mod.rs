@@ -18,6 +18,7 @@ pub mod store;
 pub mod text;
 #[cfg(test)]
 pub(crate) mod twin;
+pub mod walk;
 
 pub use store::{Staged, Store};
 

@@ -106,7 +106,7 @@ pub fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
+pub(super) fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         DiskError::Full

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Clock;
 use crate::actors::agents::process::Children;
 use crate::actors::lanes::Lanes;
-use crate::actors::mcp::child::Processes;
+use crate::actors::mcp::{Connector, Processes};
 use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
 use crate::disk::store::Store;
 use crate::domain::redact::Redactor;
@@ -78,7 +78,7 @@ impl Hands {
         };
         let evidence = evidence::spawn(&scope, Store::real(&places.repo), kept);
         let now: mcp::Clock = Arc::new(move || clock.now());
-        let connector: Arc<dyn mcp::wire::Connector> = Arc::new(Processes::new(children.owner().to_string()));
+        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
         let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());

@@ -153,7 +153,7 @@ const DEMO_MEMORY_MS: u64 = 5_000;
 fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
     let repo = start.sources.repo.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
     let path = std::env::var_os("PATH");
-    let found = config::found::find_on_path(config::found::KNOWN.iter().map(|known| known.command), path.as_deref());
+    let found = config::found::find_on_path(config::found::KNOWN.iter().map(|known| known.name), path.as_deref());
     let mut seed = [0; 8];
     // The hasher's keys are drawn from the system once per process: randomness without another dependency.
     use std::hash::{BuildHasher as _, Hasher as _};

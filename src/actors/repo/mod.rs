@@ -1,1 +1,188 @@
-//! To be written.
+//! Reads the repository: an overview for the first screen, `check`, and the host's own look at what is cited.
+//!
+//! It must not know runs, agents or the screen, and writes nothing.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::agents::process::Children;
+use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::domain::check::{self, Report};
+use crate::domain::claim::lookup::{Citation, Lookups};
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::overview::Overview;
+use crate::domain::spec::{self, Spec};
+
+mod git;
+mod overview;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+/// The name of this actor in failures.
+const ACTOR: &str = "repo";
+
+/// Asks the repo actor.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::Sender<Command>,
+    waker: Waker,
+}
+
+impl Handle {
+    /// Reads and checks the whole repository at `root`.
+    pub fn survey(&self, root: PathBuf, token: CancellationToken) -> Reply<Arc<Overview>> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Survey { root, token, promise })
+    }
+
+    /// Checks the specs at `root`, or the one that `given` names (an id or a prefix of one), and whether the changes of
+    /// a git range (`A..B`) were asked for.
+    pub fn check(
+        &self,
+        root: PathBuf,
+        given: Option<String>,
+        range: Option<String>,
+        token: CancellationToken,
+    ) -> Reply<Arc<Report>> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Check { root, given, range, token, promise })
+    }
+
+    /// Looks up what assertions about `spec` cite; runs nothing.
+    pub fn look_up(
+        &self,
+        root: PathBuf,
+        spec: Arc<Spec>,
+        citations: BTreeSet<Citation>,
+        token: CancellationToken,
+    ) -> Reply<Lookups> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::LookUp { root, spec, citations, token, promise })
+    }
+}
+
+/// What the actor is asked.
+#[derive(Debug)]
+enum Command {
+    Survey {
+        root: PathBuf,
+        token: CancellationToken,
+        promise: Promise<Arc<Overview>>,
+    },
+    Check {
+        root: PathBuf,
+        given: Option<String>,
+        range: Option<String>,
+        token: CancellationToken,
+        promise: Promise<Arc<Report>>,
+    },
+    LookUp {
+        root: PathBuf,
+        spec: Arc<Spec>,
+        citations: BTreeSet<Citation>,
+        token: CancellationToken,
+        promise: Promise<Lookups>,
+    },
+}
+
+/// Starts the actor; it runs `git` through `children`.
+pub fn spawn(scope: &Scope, children: Children) -> Handle {
+    let (mailbox, commands) = mpsc::channel(MAILBOX);
+    scope.spawn(run(scope.clone(), commands, children));
+    Handle { mailbox, waker: scope.waker().clone() }
+}
+
+async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children) {
+    let cancel = scope.cancel.clone();
+    while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
+        let reader = Reader { scope: scope.clone(), children: children.clone() };
+        match command {
+            Command::Survey { root, token, promise } => {
+                scope.answer(token.clone(), promise, reader.survey(root, token));
+            }
+            Command::Check { root, given, range, token, promise } => {
+                scope.answer(token.clone(), promise, reader.check(root, given, range, token));
+            }
+            Command::LookUp { root, spec, citations, token, promise } => {
+                scope.answer(token.clone(), promise, reader.look_up(root, spec, citations, token));
+            }
+        }
+    }
+}
+
+/// Does one request.
+struct Reader {
+    scope: Scope,
+    children: Children,
+}
+
+impl Reader {
+    async fn survey(self, root: PathBuf, token: CancellationToken) -> Result<Arc<Overview>, Failure> {
+        let began = Instant::now();
+        let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let name = root.file_name().map_or_else(|| "repository".into(), |n| n.to_string_lossy().into_owned());
+        self.blocking(move || {
+            let report = check::check(&shot.reading, &shot.tree, None, None);
+            let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Ok(Arc::new(overview::overview(name, &shot.tree, &shot.reading, report, shot.place, took_ms)))
+        })
+        .await
+    }
+
+    async fn check(
+        self,
+        root: PathBuf,
+        given: Option<String>,
+        range: Option<String>,
+        token: CancellationToken,
+    ) -> Result<Arc<Report>, Failure> {
+        let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let only = only(&shot, given.as_deref())?;
+        let hunks = match (&range, &shot.git) {
+            (None, _) => None,
+            (Some(range), Some(git)) => Some(check::hunks(&git.diff(range).await?)),
+            (Some(_), None) => {
+                let next = "run it inside a git repository, or leave --range out";
+                return Err(Failure::usage("--range", "there is no git repository here", next));
+            }
+        };
+        self.blocking(move || Ok(Arc::new(check::check(&shot.reading, &shot.tree, only.as_ref(), hunks.as_deref()))))
+            .await
+    }
+
+    async fn look_up(
+        self,
+        root: PathBuf,
+        spec: Arc<Spec>,
+        citations: BTreeSet<Citation>,
+        token: CancellationToken,
+    ) -> Result<Lookups, Failure> {
+        let shot = tree::files(&self.scope, &root, &token).await?;
+        self.blocking(move || {
+            let (tree, reading) = shot;
+            let apart: Vec<String> = reading.specs.iter().map(|s| s.dir.clone()).collect();
+            Ok(check::look_up(&tree, &spec, &apart, &citations))
+        })
+        .await
+    }
+
+    /// Computes on the blocking pool: a large repository takes longer than a turn of the runtime should.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: ACTOR.into() })?
+    }
+}
+
+/// Finds the spec that a name means; also one whose document cannot be read, so that its finding is shown.
+fn only(shot: &tree::Snapshot, given: Option<&str>) -> Result<Option<SpecId>, Failure> {
+    let Some(given) = given else { return Ok(None) };
+    let unread = shot.reading.unreadable.iter().filter_map(|f| f.spec.clone());
+    let all: BTreeSet<SpecId> = shot.reading.specs.iter().map(|s| s.id.clone()).chain(unread).collect();
+    spec::resolve(&all.into_iter().collect::<Vec<_>>(), given).map(Some)
+}

@@ -257,7 +257,8 @@ fn unanswered(
     if let Some(seat) = current(model, key) {
         seat.state = SeatState::Keeping;
         seat.errors.push(error.clone());
-        seat.repair = repair.map(|why| Repair { why, previous: ended.map(|e| Arc::clone(&e.raw.text)).unwrap_or_default() });
+        seat.repair =
+            repair.map(|why| Repair { why, previous: ended.map(|e| Arc::clone(&e.raw.text)).unwrap_or_default() });
     }
     note_survivors(model, &key.run, ended.map_or(0, |ended| ended.survivors));
     let retry_at = match next {

@@ -4,11 +4,9 @@
 //! error is only what is undecided in a must's own text, one id with two values, a must that is negated elsewhere, or
 //! what the constitution forbids. It must not look at code.
 
-use serde::{Deserialize, Serialize};
-
 use super::words::{Clause, Quantity, alike, clauses, content, quantities, sentences};
 use super::{Findings, Place, Rule, Seen, Severity};
-use crate::domain::safe::Safe;
+use crate::domain::agenda::{PointKind, open_points};
 use crate::domain::spec::{Level, Requirement, Spec};
 
 /// Reads every demand of a spec.
@@ -16,11 +14,7 @@ pub(super) fn criticise(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
     for requirement in &spec.requirements {
         vague(requirement, out);
         open_marker(requirement, out);
-        for question in questions_of(requirement).iter().filter(|q| !q.marked) {
-            let message = format!("{}: {}", requirement.id, question.ask);
-            let clear = "write the value or the choice into the requirement, or let the plan decide it";
-            out.add(Rule::OpenQuantity, &requirement.id, out.in_spec(requirement.line), &message, clear);
-        }
+        open_points_of(requirement, out);
     }
     markers_elsewhere(seen, spec, out);
     restated(spec, out);
@@ -207,86 +201,19 @@ fn marker_text(line: &str) -> Option<&str> {
     Some(rest.split(']').next().unwrap_or(rest).trim()).filter(|t| !t.is_empty())
 }
 
-/// A quantity or a choice that a spec leaves open: a topic for the panel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenQuestion {
-    /// The requirement that leaves it open.
-    pub requirement: String,
-    /// The requirement's line in [`Spec::file`].
-    pub line: u32,
-    /// What is asked: `which burst size?`.
-    pub ask: Safe,
-    /// The unit that an answer should have, where the text shows one.
-    pub unit: Option<String>,
-    /// Whether the text itself marks it as open.
-    pub marked: bool,
-}
-
-/// Returns every quantity and choice that a spec's must and should requirements leave open, in their order.
-pub fn open_questions(spec: &Spec) -> Vec<OpenQuestion> {
-    spec.requirements.iter().filter(|r| r.level != Level::May).flat_map(questions_of).collect()
-}
-
-/// Nouns that need a number, and the unit that the number would have.
-const QUANTITIES: [(&str, Option<&str>); 20] = [
-    ("burst", Some("requests")),
-    ("timeout", Some("s")),
-    ("retention", Some("days")),
-    ("quota", None),
-    ("threshold", None),
-    ("interval", Some("s")),
-    ("capacity", None),
-    ("ttl", Some("s")),
-    ("backoff", Some("ms")),
-    ("batch size", None),
-    ("page size", None),
-    ("file size", Some("MB")),
-    ("size limit", None),
-    ("rate limit", Some("requests per second")),
-    ("time limit", Some("s")),
-    ("upper limit", None),
-    ("lower limit", None),
-    ("grace period", Some("s")),
-    ("cooldown", Some("s")),
-    ("maximum length", Some("characters")),
-];
-
-fn questions_of(requirement: &Requirement) -> Vec<OpenQuestion> {
-    let question = |ask: String, unit: Option<&str>, marked| OpenQuestion {
-        requirement: requirement.id.clone(),
-        line: requirement.line,
-        ask: Safe::line(&ask),
-        unit: unit.map(str::to_owned),
-        marked,
-    };
-    let mut out = Vec::new();
-    if marker(&requirement.text).is_some() {
-        let ask = marker_text(&requirement.text).map_or_else(|| "what is undecided here?".to_owned(), str::to_owned);
-        out.push(question(ask, None, true));
+/// Reports each quantity and choice that a requirement leaves open: the agenda asks every agent about them.
+fn open_points_of(requirement: &Requirement, out: &mut Findings<'_>) {
+    for point in open_points(&requirement.text) {
+        let message = match point.kind {
+            // Those have rules of their own.
+            PointKind::Marker => continue,
+            PointKind::Quantity if VAGUE.contains(&point.words.to_lowercase().as_str()) => continue,
+            PointKind::Quantity => format!("{} says \"{}\" without a number", requirement.id, point.words),
+            PointKind::Choice => format!("{} leaves a choice open: \"{}\"", requirement.id, point.words),
+        };
+        let clear = "write the value or the choice into the requirement, or let the plan decide it";
+        out.add(Rule::OpenQuantity, &requirement.id, out.in_spec(requirement.line), &message, clear);
     }
-    let lower = requirement.text.to_lowercase();
-    if quantities(&requirement.text).is_empty() {
-        let found = QUANTITIES.iter().find(|(noun, _)| {
-            lower.match_indices(noun).any(|(at, _)| {
-                let whole = !lower[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-')
-                    && !lower[at + noun.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
-                // "the configured timeout" and "their quota" name a value that stands elsewhere.
-                let given = ["configured ", "their ", "its ", "existing ", "current "];
-                whole && !given.iter().any(|g| lower[..at].ends_with(g))
-            })
-        });
-        if let Some((noun, unit)) = found {
-            let noun = if *noun == "burst" { "burst size" } else { noun };
-            out.push(question(format!("which {noun}?"), *unit, false));
-        }
-    }
-    if let Some((_, rest)) = lower.split_once("either ")
-        && rest.contains(" or ")
-    {
-        let choice: String = rest.split(['.', ';', ',']).next().unwrap_or(rest).chars().take(80).collect();
-        out.push(question(format!("which one: {choice}?"), None, false));
-    }
-    out
 }
 
 fn restated(spec: &Spec, out: &mut Findings<'_>) {

@@ -14,6 +14,8 @@ use super::safe::Safe;
 use super::spec::{self, Spec};
 
 mod critic;
+mod detect;
+mod look;
 mod range;
 mod rule;
 pub mod sight;
@@ -22,7 +24,8 @@ mod tracer;
 mod tree;
 mod words;
 
-pub use critic::{OpenQuestion, open_questions};
+pub use detect::{HOOKS, checks, context_files, hooks};
+pub use look::look_up;
 pub use range::{Hunk, hunks};
 pub use rule::{Analyst, Rule, Severity};
 pub use tree::{CONSTITUTIONS, Commit, Content, FileText, History, Paths, Tree};
@@ -186,6 +189,7 @@ fn document<'t>(id: &SpecId, path: &str, file: &'t FileText) -> Result<&'t str, 
         },
         Content::Binary(at) => spec::not_utf8(path, *at),
         Content::TooLarge => spec::too_large(path),
+        Content::Link => spec::is_link(path),
     };
     let why = failure.to_string();
     let why = why.strip_prefix(&format!("{path}: ")).unwrap_or(&why);

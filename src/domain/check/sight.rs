@@ -185,6 +185,19 @@ impl<'t> Sights<'t> {
         Sighting::Absent(lasts.first().map(Sight::place))
     }
 
+    /// Returns where one file holds a symbol, its definition first: the last part stands there, and what owns it too or
+    /// is the file itself.
+    pub fn in_file(&self, name: &str, file: &str) -> Option<Sight<'t>> {
+        let segments: Vec<&str> = segments(name).collect();
+        let (last, owners) = segments.split_last()?;
+        let is_here = |s: &&Sight<'t>| s.file == file;
+        let owned = owners.iter().all(|owner| {
+            self.all(owner).iter().any(|s| is_here(&s))
+                || self.stems.get(owner).is_some_and(|files| files.contains(&file))
+        });
+        self.all(last).iter().filter(is_here).min_by_key(|s| s.how).filter(|_| owned).copied()
+    }
+
     /// Returns where a test is defined: its last segment, defined anywhere in code.
     pub fn test(&self, id: &str) -> Option<Sight<'t>> {
         let last = segments(id).next_back()?;

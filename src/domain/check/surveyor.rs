@@ -142,7 +142,7 @@ fn look_for_gone(seen: &Seen<'_>, written: &str, look: &mut Look) {
             let since = if is_dirty(written) {
                 "deleted since the last commit".into()
             } else {
-                format!("gone since commit {}", commit.sha)
+                format!("gone since commit {}", commit.sha.get(..7).unwrap_or(&commit.sha))
             };
             look.lacks.push(Lack {
                 rule: Rule::TickedFileGone,

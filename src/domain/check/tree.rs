@@ -38,6 +38,8 @@ pub enum Content {
     Binary(usize),
     /// Over the cap, not read.
     TooLarge,
+    /// A symbolic link, not followed.
+    Link,
 }
 
 impl FileText {
@@ -52,7 +54,7 @@ impl FileText {
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
-            Content::Binary(_) | Content::TooLarge => None,
+            Content::Binary(_) | Content::TooLarge | Content::Link => None,
         }
     }
 }
@@ -73,7 +75,7 @@ pub struct History {
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// Its hash, shortened.
+    /// Its hash.
     pub sha: String,
     /// When it was made.
     pub at: Moment,

@@ -225,6 +225,11 @@ pub fn not_utf8(file: &str, at: usize) -> Failure {
     Failure::needs_input(file, format!("it is not UTF-8 text (byte {at})"), next)
 }
 
+/// Returns the failure of a document that is a symbolic link: it may lead out of the repository.
+pub fn is_link(file: &str) -> Failure {
+    Failure::needs_input(file, "it is a symbolic link", "put the document itself there")
+}
+
 /// Returns the failure of a document over [`DOCUMENT_MAX`].
 pub fn too_large(file: &str) -> Failure {
     Failure::needs_input(

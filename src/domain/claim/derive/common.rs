@@ -3,7 +3,7 @@
 use super::named::{Asked, asked, citations, file_entry, is_path, remark_subject, subject};
 use super::quantity::with_unit;
 use super::weigh::{Run, Support, Weighed};
-use super::{Desk, Rule, Said, predicates};
+use super::{Desk, Rule, Said, predicates, risk_subject};
 use crate::domain::agenda::Topic;
 use crate::domain::artifact::body::{Answer, Outcome, Remark, Risk, Stated};
 use crate::domain::artifact::{Artifact, Body};
@@ -71,7 +71,7 @@ impl Desk<'_> {
             let weighed = self.scales().weigh(&evidence, RISK);
             let mitigated = !matches!(risk.mitigation.trim().to_lowercase().as_str(), "" | "none" | "n/a" | "-");
             let stated = if mitigated { risk.severity.min(Severity::Minor) } else { risk.severity };
-            let subject = subject(self.inputs.spec, &risk.risk, None, &risk.evidence);
+            let subject = risk_subject(self.inputs.spec, risk);
             let because = Safe::line(&risk.risk);
             let said = Said { because, ..Said::yes(subject, capped(stated, weighed.tier)) };
             self.say(Rule::Threatens, format!("risks[{i}]"), said, weighed, evidence);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lookup::{Citation, Lookups};
 use super::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::agenda::Topic;
-use crate::domain::artifact::body::Change;
+use crate::domain::artifact::body::{Change, Risk};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::safe::Safe;
 use crate::domain::spec::{Level, Spec};
@@ -245,6 +245,16 @@ impl<'a> Desk<'a> {
             self.derived.notes.push(Note { field, text: Safe::block(text) });
         }
     }
+}
+
+/// Returns the path that an entry of a list of files names, without its marks (`src/b.rs (new)` names `src/b.rs`).
+pub fn file_path(entry: &str) -> String {
+    named::file_entry(entry).path
+}
+
+/// Returns what a risk is about: the requirement that it cites, or the only one it names, or its words.
+pub fn risk_subject(spec: &Spec, risk: &Risk) -> String {
+    named::subject(spec, &risk.risk, None, &risk.evidence)
 }
 
 /// An assertion as a person reads it, with the places that it cites.

@@ -1,0 +1,359 @@
+//! What git knows of a repository, by running `git` with everything switched off that a foreign repository's own
+//! config could make it run: hooks, filters, external diffs, monitors, signature checks, transports.
+//!
+//! It must not write: no index refresh, no lock, no fetch. Outside a repository, and without a `git` program, there are
+//! simply no facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::agents::process::{Children, Cut, Program, Tag, converse};
+use crate::domain::check::{Commit, History};
+use crate::domain::classify::Exit;
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::moment::Moment;
+use crate::domain::run::Limits;
+
+/// How long one `git` may take: a repository on a slow network disk is not worth waiting longer for.
+const GIT_MS: u64 = 10_000;
+
+/// Most output of one `git` that is read, in bytes.
+const OUTPUT_MAX: u64 = 32 << 20;
+
+/// Most commits read back: what older ones touched is not asked about.
+const COMMITS_MAX: usize = 2_000;
+
+/// Options before the command: each overrides a setting by which a repository's config runs a program or reaches out.
+const SAFE: [&str; 13] = [
+    "--no-pager",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "log.showSignature=false",
+    "-c",
+    "protocol.allow=never",
+    "-c",
+    "core.sshCommand=false",
+    "-c",
+    "core.quotePath=false",
+];
+
+/// Runs `git` in one folder.
+#[derive(Debug, Clone)]
+pub(super) struct Git {
+    children: Children,
+    root: PathBuf,
+    token: CancellationToken,
+    /// Settings that switch off the filters that the repository's own config names.
+    filters: Vec<String>,
+}
+
+/// What git says about where we are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Whereabouts {
+    /// The branch, if one is checked out.
+    pub branch: Option<String>,
+    /// The commit, if there is one.
+    pub head: Option<String>,
+    /// The name that git would sign with.
+    pub user: Option<String>,
+    /// What git knows of the files.
+    pub history: History,
+}
+
+/// Numbers the children: no two living ones may share a tag.
+static SEATS: AtomicU64 = AtomicU64::new(0);
+
+impl Git {
+    /// Makes the runner for a folder.
+    pub(super) fn new(children: Children, root: &Path, token: CancellationToken) -> Self {
+        Self { children, root: root.to_owned(), token, filters: Vec::new() }
+    }
+
+    /// Runs one command to its end; `None` if git is not there, failed or took too long.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    async fn run(&self, args: &[&str], input: &str) -> Result<Option<String>, Failure> {
+        let command = ["git"].iter().chain(&SAFE).map(|a| (*a).to_owned());
+        let filters = self.filters.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]);
+        let set = [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
+        let quiet = [("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")];
+        let program = Program {
+            command: command.chain(filters).chain(args.iter().map(|a| (*a).to_owned())).collect(),
+            env: set.iter().chain(&quiet).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            env_pass: ["PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"].map(str::to_owned).to_vec(),
+            cwd: self.root.clone(),
+            tag: Tag { run: "git".into(), seat: SEATS.fetch_add(1, Ordering::Relaxed).to_string() },
+        };
+        let child = match self.children.start(&program) {
+            Ok(child) => child,
+            Err(error) => {
+                tracing::debug!(%error, "git was not started");
+                return Ok(None);
+            }
+        };
+        let limits = Limits {
+            start_ms: GIT_MS,
+            first_event_ms: GIT_MS,
+            idle_ms: GIT_MS,
+            total_ms: GIT_MS,
+            kill_grace_ms: 200,
+            stdout_max: OUTPUT_MAX,
+            stderr_max: 4 << 10,
+        };
+        let never = CancellationToken::new();
+        let spoken = converse(child, Arc::from(input), &limits, &self.token, &never, &mut ()).await;
+        match (spoken.cut, spoken.ended.exit) {
+            (Some(Cut::Stopped), _) => Err(Failure::Cancelled),
+            (None, Some(Exit::Code(0))) if spoken.stdout.bytes() <= OUTPUT_MAX => Ok(Some(spoken.stdout.text())),
+            (cut, exit) => {
+                tracing::debug!(?cut, ?exit, stderr = %spoken.stderr.text(), command = ?args.first(), "git failed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads everything about a folder; `None` outside a repository.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) async fn look(mut self) -> Result<Option<(Self, Whereabouts)>, Failure> {
+        let where_args = ["rev-parse", "--is-shallow-repository", "--show-prefix"];
+        let config_args = ["config", "--list", "--show-scope", "-z"];
+        let (place, config) = tokio::join!(self.run(&where_args, ""), self.run(&config_args, ""));
+        let Some(place) = place? else { return Ok(None) };
+        let mut lines = place.lines();
+        let is_shallow = lines.next() == Some("true");
+        let prefix = lines.next().unwrap_or("").to_owned();
+        // Without its config nobody knows what else a repository would run: then there are no facts.
+        let Some(config) = config? else { return Ok(None) };
+        let config = settings(&config);
+        self.filters = config.filters;
+        let status_args =
+            ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignore-submodules=all"];
+        let max = format!("--max-count={COMMITS_MAX}");
+        let log_args = [
+            "log",
+            &max,
+            "--no-show-signature",
+            "--no-color",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--name-only",
+            "-z",
+            "--format=%x01%H %ct",
+        ];
+        let (status, log) = tokio::join!(self.run(&status_args, ""), self.run(&log_args, ""));
+        let Some(status) = status? else { return Ok(None) };
+        let mut found = state(&status, &prefix);
+        // A repository without a commit has no log.
+        found.history.commits = log?.map(|log| commits(&log, &prefix)).unwrap_or_default();
+        found.history.whole = !is_shallow && found.history.commits.len() < COMMITS_MAX;
+        found.user = config.user;
+        Ok(Some((self, found)))
+    }
+
+    /// Reads files as they were in commits; what git does not have is left out. Each is asked by commit and path.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) async fn files_at(
+        &self,
+        asked: &[(SpecId, String, String)],
+    ) -> Result<BTreeMap<SpecId, String>, Failure> {
+        if asked.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // A name with a line break would be two questions.
+        let asked: Vec<_> = asked.iter().filter(|(_, _, path)| !path.contains('\n')).collect();
+        let input: String = asked.iter().map(|(_, commit, path)| format!("{commit}:./{path}\n")).collect();
+        let Some(output) = self.run(&["cat-file", "--batch"], &input).await? else { return Ok(BTreeMap::new()) };
+        Ok(asked.iter().zip(blobs(&output)).filter_map(|((id, _, _), text)| Some((id.clone(), text?))).collect())
+    }
+
+    /// Returns the changes of a range (`A..B`) as a diff without context.
+    ///
+    /// # Errors
+    /// Usage (exit 64) if git does not know the range; [`Failure::Cancelled`].
+    pub(super) async fn diff(&self, range: &str) -> Result<String, Failure> {
+        let refuse = || {
+            let shown: String = range.chars().take(80).collect();
+            Failure::usage(
+                "--range",
+                format!("git knows no range {shown:?}"),
+                "write it as A..B, for example main..HEAD",
+            )
+        };
+        if range.starts_with('-') || range.is_empty() || range.contains(char::is_whitespace) {
+            return Err(refuse());
+        }
+        let args = [
+            "diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            "--no-renames",
+            "--relative",
+            "--ignore-submodules=all",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "-U0",
+            range,
+            "--",
+        ];
+        self.run(&args, "").await?.ok_or_else(refuse)
+    }
+}
+
+/// What the config says that we need.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Config {
+    user: Option<String>,
+    filters: Vec<String>,
+}
+
+/// Reads `git config --list --show-scope -z`: scope, NUL, key, line break, value, NUL.
+fn settings(text: &str) -> Config {
+    let mut config = Config::default();
+    let mut drivers = BTreeSet::new();
+    let mut parts = text.split('\0');
+    while let (Some(scope), Some(entry)) = (parts.next(), parts.next()) {
+        let (key, value) = entry.split_once('\n').unwrap_or((entry, ""));
+        if key == "user.name" {
+            config.user = Some(value.to_owned());
+        }
+        // The user's own filters (scope global or system) are the user's; the repository's may be anybody's.
+        let is_foreign = !matches!(scope, "global" | "system" | "command");
+        if let Some((driver, _)) =
+            key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')).filter(|_| is_foreign)
+        {
+            drivers.insert(driver.to_owned());
+        }
+    }
+    for driver in drivers {
+        for setting in ["clean=", "smudge=", "process=", "required=false"] {
+            config.filters.push(format!("filter.{driver}.{setting}"));
+        }
+    }
+    config
+}
+
+/// Reads `git status --porcelain=v2 --branch -z`.
+fn state(text: &str, prefix: &str) -> Whereabouts {
+    let mut found = Whereabouts::default();
+    let mut parts = text.split('\0');
+    while let Some(part) = parts.next() {
+        if let Some(head) = part.strip_prefix("# branch.oid ") {
+            found.head = Some(head.to_owned()).filter(|h| h != "(initial)");
+        } else if let Some(branch) = part.strip_prefix("# branch.head ") {
+            found.branch = Some(branch.to_owned()).filter(|b| b != "(detached)");
+        }
+        let fields = match part.split(' ').next() {
+            Some("1") => 9,
+            Some("2") => 10,
+            Some("u") => 11,
+            Some("?") => 2,
+            _ => continue,
+        };
+        let mut paths: Vec<&str> = part.splitn(fields, ' ').skip(fields - 1).collect();
+        if fields == 10 {
+            // A rename: its old name is the next part.
+            paths.extend(parts.next());
+        }
+        found.history.dirty.extend(paths.into_iter().filter_map(|p| p.strip_prefix(prefix)).map(str::to_owned));
+    }
+    found
+}
+
+/// Reads `git log --name-only -z` with our header.
+fn commits(text: &str, prefix: &str) -> Vec<Commit> {
+    let mut out: Vec<Commit> = Vec::new();
+    for part in text.split('\0') {
+        let part = part.trim_start_matches('\n');
+        if let Some((sha, at)) = part.strip_prefix('\u{1}').and_then(|header| header.split_once(' ')) {
+            // A header may be followed by the first path, without a NUL between them.
+            let (at, first) = at.split_once('\n').map_or((at, ""), |(at, rest)| (at, rest.trim_start_matches('\n')));
+            let seconds: u64 = at.trim().parse().unwrap_or(0);
+            let files = first.strip_prefix(prefix).filter(|f| !f.is_empty()).map(str::to_owned).into_iter().collect();
+            out.push(Commit { sha: sha.to_owned(), at: Moment(seconds.saturating_mul(1_000)), files });
+        } else if let (Some(path), Some(commit)) = (part.strip_prefix(prefix), out.last_mut())
+            && !path.is_empty()
+        {
+            commit.files.push(path.to_owned());
+        }
+    }
+    out
+}
+
+/// Reads `git cat-file --batch`: for each question a header with the size and that many bytes, or a line that says
+/// `missing`. Text that is not UTF-8 was replaced, so that sizes no longer fit: then nothing more is read.
+fn blobs(text: &str) -> Vec<Option<String>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((header, after)) = rest.split_once('\n') {
+        let size =
+            header.rsplit(' ').next().and_then(|n| n.parse::<usize>().ok()).filter(|_| header.contains(" blob "));
+        match size {
+            None => {
+                out.push(None);
+                rest = after;
+            }
+            Some(size) => {
+                let Some(blob) = after.get(..size) else { break };
+                out.push(Some(blob.to_owned()));
+                rest = after[size..].strip_prefix('\n').unwrap_or("");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_of_the_repository_are_switched_off_and_the_users_are_not() {
+        let config = settings(
+            "global\0user.name\nAda\0global\0filter.lfs.clean\ngit-lfs\0local\0filter.evil.x.clean\nsh -c evil\0",
+        );
+        assert_eq!(config.user.as_deref(), Some("Ada"));
+        assert_eq!(config.filters[0], "filter.evil.x.clean=");
+        assert_eq!(config.filters.len(), 4);
+    }
+
+    #[test]
+    fn status_is_read_with_renames_and_odd_names() {
+        let text = "# branch.oid abc\0# branch.head main\01 .M N... 1 2 3 a b sub/a b.rs\0\
+                    2 R. N... 1 2 3 a b R100 sub/new.rs\0sub/old.rs\0? sub/x\ny\0? else\0";
+        let found = state(text, "sub/");
+        assert_eq!((found.head.as_deref(), found.branch.as_deref()), (Some("abc"), Some("main")));
+        let dirty: Vec<&str> = found.history.dirty.iter().map(String::as_str).collect();
+        assert_eq!(dirty, ["a b.rs", "new.rs", "old.rs", "x\ny"]);
+    }
+
+    #[test]
+    fn the_log_is_read_by_commit() {
+        let log = commits("\u{1}aaa 20\0\na.rs\0b.rs\0\0\u{1}bbb 10\n\nc.rs\0", "");
+        assert_eq!(log.len(), 2);
+        assert_eq!((log[0].files.as_slice(), log[0].at), (&["a.rs".to_owned(), "b.rs".into()][..], Moment(20_000)));
+        assert_eq!(log[1].files, ["c.rs"]);
+    }
+
+    #[test]
+    fn blobs_are_cut_by_their_size() {
+        assert_eq!(
+            blobs("1 blob 3\na\nb\nx:y missing\n2 blob 2\nhi\n"),
+            [Some("a\nb".into()), None, Some("hi".into())]
+        );
+    }
+}

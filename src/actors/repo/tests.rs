@@ -1,0 +1,335 @@
+//! The repo actor against real repositories: the sample with a history, a foreign one whose config would run programs,
+//! and a large one.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test stands outside: it makes repositories, runs git itself and drives a runtime"
+)]
+
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::Command as Program;
+use std::time::Duration;
+
+use super::*;
+use crate::domain::check::{Rule, Severity};
+use crate::domain::claim::lookup::Found;
+
+/// No test waits longer than this for an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Bench {
+    scope: Scope,
+    handle: Handle,
+    folder: tempfile::TempDir,
+}
+
+/// Runs a test inside a runtime, and sees that the actor ends and leaves no child.
+fn bench<F: Future<Output = Bench>>(test: impl FnOnce(Bench) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let scope = Scope::new(tokio::runtime::Handle::current(), Waker::nobody());
+        let children = Children::new(&scope);
+        let handle = spawn(&scope, children.clone());
+        let bench = test(Bench { scope, handle, folder: tempfile::tempdir().unwrap() }).await;
+        bench.scope.cancel.cancel();
+        bench.scope.closed().await;
+        assert!(children.living().is_empty());
+    });
+}
+
+impl Bench {
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("pantry")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.root().join(path)).unwrap();
+        assert!(text.contains(from));
+        self.write(path, &text.replacen(from, to, 1));
+    }
+
+    fn git(&self, day: u32, args: &[&str]) {
+        let date = format!("2026-03-{day:02}T12:00:00Z");
+        let run = Program::new("git")
+            .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(self.root())
+            .env("GIT_AUTHOR_DATE", &date)
+            .env("GIT_COMMITTER_DATE", &date)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{args:?}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+
+    /// Lays out the sample as a repository with one commit.
+    fn sample(&self) {
+        for (path, text) in crate_files() {
+            self.write(path, text);
+        }
+        self.git(1, &["init", "-q", "-b", "003-rate-limiter"]);
+        self.git(1, &["add", "-A"]);
+        self.git(1, &["commit", "-q", "-m", "first"]);
+    }
+
+    async fn survey(&self) -> Arc<Overview> {
+        let reply = self.handle.survey(self.root(), CancellationToken::new());
+        reply.within(PATIENCE, "the survey").await.unwrap()
+    }
+
+    async fn check(&self, given: Option<&str>, range: Option<&str>) -> Result<Arc<Report>, Failure> {
+        let (given, range) = (given.map(str::to_owned), range.map(str::to_owned));
+        self.handle.check(self.root(), given, range, CancellationToken::new()).within(PATIENCE, "check").await
+    }
+}
+
+/// The sample's files, read from where they are: actors must not know the command line, which carries them.
+fn crate_files() -> Vec<(&'static str, &'static str)> {
+    macro_rules! files {
+        ($($path:literal),* $(,)?) => {
+            vec![$(($path, include_str!(concat!("../../../examples/sample/", $path)))),*]
+        };
+    }
+    let mut files = files![
+        ".gitignore",
+        ".specify/memory/constitution.md",
+        "AGENTS.md",
+        "docs/operations.md",
+        "specs/001-key-value-store/plan.md",
+        "specs/001-key-value-store/spec.md",
+        "specs/001-key-value-store/tasks.md",
+        "specs/002-audit-log/plan.md",
+        "specs/002-audit-log/spec.md",
+        "specs/002-audit-log/tasks.md",
+        "specs/003-rate-limiter/spec.md",
+        "src/audit.rs",
+        "src/http.rs",
+        "src/lib.rs",
+        "src/limiter.rs",
+        "src/main.rs",
+        "src/store.rs",
+        "tests/http.rs",
+        "tests/limiter.rs",
+        "tests/store.rs",
+    ];
+    files.push(("Cargo.toml", include_str!("../../../examples/sample/Cargo.toml.in")));
+    files
+}
+
+#[test]
+fn an_overview_says_what_is_there() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.write(".mcp.json", "{}");
+        let seen = bench.survey().await;
+        let git = seen.git.as_ref().unwrap();
+        assert_eq!(
+            (git.branch.as_deref(), git.dirty, git.head.as_ref().map(String::len)),
+            (Some("003-rate-limiter"), 1, Some(7))
+        );
+        assert_eq!(seen.branch_spec().unwrap().as_str(), "003-rate-limiter");
+        assert_eq!(seen.name, "pantry");
+        assert_eq!(seen.context, ["AGENTS.md", ".specify/memory/constitution.md"]);
+        assert_eq!(seen.hooks, [".mcp.json"]);
+        assert_eq!(seen.checks["cargo-test"], ["cargo", "test", "--", "{id}"]);
+        assert_eq!(seen.specs.len(), 3);
+        assert_eq!(seen.specs[1].findings.iter().filter(|f| f.severity == Severity::Error).count(), 3);
+        assert!(seen.specs[0].findings.is_empty());
+        bench
+    });
+}
+
+#[test]
+fn a_spec_edited_after_its_plan_is_found_before_and_after_the_commit() {
+    bench(|bench| async move {
+        bench.sample();
+        let stale = |seen: &Overview| {
+            let found = seen.report.findings.iter().find(|f| f.rule == Rule::StalePlan);
+            found.map(|f| f.message.to_string())
+        };
+        assert_eq!(stale(&*bench.survey().await), None);
+        let spec = "specs/001-key-value-store/spec.md";
+        bench.edit(spec, "over 128 bytes", "over 64 bytes");
+        let now = stale(&*bench.survey().await);
+        assert_eq!(now.as_deref(), Some("spec changed after its plan (not committed): FR-004"));
+        bench.git(13, &["commit", "-qam", "narrow keys"]);
+        let later = stale(&*bench.survey().await);
+        assert_eq!(later.as_deref(), Some("spec changed after its plan (12 days): FR-004"));
+        bench
+    });
+}
+
+#[test]
+fn a_range_is_checked_against_the_tasks_of_one_spec() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.edit("src/store.rs", "128", "256");
+        bench.write("src/extra.rs", "pub fn extra() {}\n");
+        bench.git(2, &["add", "-A"]);
+        bench.git(2, &["commit", "-qm", "more"]);
+        let report = bench.check(Some("001"), Some("HEAD~1..HEAD")).await.unwrap();
+        let unasked: Vec<&str> = report.findings.iter().map(|f| f.place.file.as_str()).collect();
+        assert_eq!(unasked, ["src/extra.rs"]);
+        for (given, range, exit) in [
+            (None, Some("no..such"), 64),
+            (None, Some("--output=x"), 64),
+            (Some("00"), None, 64),
+            (Some("9"), None, 64),
+        ] {
+            assert_eq!(bench.check(given, range).await.unwrap_err().exit(), exit, "{given:?} {range:?}");
+        }
+        assert!(!bench.root().join("x").exists());
+        bench
+    });
+}
+
+#[test]
+fn outside_git_everything_but_history_is_there() {
+    bench(|bench| async move {
+        bench.sample();
+        fs::remove_dir_all(bench.root().join(".git")).unwrap();
+        let seen = bench.survey().await;
+        assert_eq!((seen.git.as_ref(), seen.specs.len()), (None, 3));
+        assert_eq!(bench.check(None, Some("a..b")).await.unwrap_err().exit(), 64);
+        bench
+    });
+}
+
+#[test]
+fn files_that_git_ignores_count_when_a_task_names_them() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.write(".gitignore", "/target\ntests/audit.rs\n");
+        bench.write("tests/audit.rs", "");
+        let report = bench.check(Some("002"), None).await.unwrap();
+        assert!(!report.findings.iter().any(|f| f.rule == Rule::TickedFileMissing));
+        bench
+    });
+}
+
+#[test]
+fn no_program_that_a_repository_names_is_run() {
+    bench(|bench| async move {
+        bench.sample();
+        let marker = bench.folder.path().join("was-run");
+        let evil = format!("sh -c 'touch {}; cat'", marker.display());
+        let config = format!(
+            "[core]\n\tfsmonitor = \"{evil}\"\n\thooksPath = hooks\n\tpager = \"{evil}\"\n\tsshCommand = \"{evil}\"\n\
+             [diff]\n\texternal = \"{evil}\"\n[diff \"x\"]\n\ttextconv = \"{evil}\"\n\tcommand = \"{evil}\"\n\
+             [filter \"x\"]\n\tclean = \"{evil}\"\n\tsmudge = \"{evil}\"\n\tprocess = \"{evil}\"\n\
+             [log]\n\tshowSignature = true\n[gpg]\n\tprogram = \"{evil}\"\n[alias]\n\tstatus = \"!{evil}\"\n"
+        );
+        bench.edit("src/store.rs", "128", "256");
+        bench.git(2, &["commit", "-qam", "more"]);
+        let path = bench.root().join(".git/config");
+        let config = fs::read_to_string(&path).unwrap() + &config;
+        fs::write(&path, config).unwrap();
+        bench.write(".gitattributes", "*.rs filter=x diff=x\n");
+        bench.edit("src/store.rs", "256", "512");
+        let report = bench.check(None, Some("HEAD~1..HEAD")).await.unwrap();
+        let seen = bench.survey().await;
+        assert!(!marker.exists(), "something was run");
+        assert_eq!(report.specs.len(), 3);
+        assert_eq!(seen.git.as_ref().unwrap().dirty, 2);
+        // The same config does run something for a git that is not careful: the test can fail.
+        let _ = Program::new("git").args(["status"]).current_dir(bench.root()).output().unwrap();
+        assert!(marker.exists());
+        bench
+    });
+}
+
+#[test]
+fn citations_are_seen_absent_false_or_outside() {
+    bench(|bench| async move {
+        bench.sample();
+        let spec = Arc::clone(&bench.survey().await.specs[2].spec);
+        let file = |path: &str, line| Citation::File { path: path.into(), line };
+        let symbol = |symbol: &str, path: Option<&str>| Citation::Symbol {
+            symbol: symbol.into(),
+            path: path.map(str::to_owned),
+        };
+        let test = |id: &str| Citation::Test { check: None, id: id.into() };
+        let requirement = |id: &str| Citation::Requirement { id: id.into() };
+        let seen = |found: &Found| match found {
+            Found::Seen { place, .. } => place.clone(),
+            Found::Absent => "absent".into(),
+            Found::False { why } => format!("false: {why}"),
+            Found::Outside => "outside".into(),
+            Found::Ran { .. } => "ran".into(),
+        };
+        let cases = [
+            (file("src/limiter.rs", Some(19)), "src/limiter.rs:19"),
+            (file("./src/../src/limiter.rs", None), "src/limiter.rs"),
+            (file("spec.md", Some(1)), "specs/003-rate-limiter/spec.md:1"),
+            (file("src/limiter.rs", Some(9_999)), "false: src/limiter.rs has 80 lines, so none is 9999"),
+            (file("src/limiter.rs", Some(0)), "false: src/limiter.rs has 80 lines, so none is 0"),
+            (file("src/quota.rs", None), "absent"),
+            (file("../../etc/passwd", None), "outside"),
+            (file("/etc/passwd", Some(1)), "outside"),
+            (symbol("RateLimiter::allow", None), "src/limiter.rs:57"),
+            (symbol("RateLimiter::allow", Some("src/limiter.rs")), "src/limiter.rs:57"),
+            (symbol("limiter::Limits", Some("src/limiter.rs")), "src/limiter.rs:11"),
+            (symbol("RateLimiter::refund", None), "false: RateLimiter::refund is nowhere in the code"),
+            (symbol("Limits", Some("src/store.rs")), "false: Limits is not in src/store.rs"),
+            (symbol("Quota", Some("src/quota.rs")), "absent"),
+            (test("burst_of_twenty_is_allowed"), "tests/limiter.rs:22"),
+            (test("limiter::burst"), "false: no test is called limiter::burst"),
+            (test("allow"), "false: no test is called allow"),
+            (requirement("fr-004"), "specs/003-rate-limiter/spec.md:25"),
+            (requirement("FR-099"), "false: the spec has no FR-099"),
+        ];
+        let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
+        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let found = reply.within(PATIENCE, "the look").await.unwrap();
+        for (citation, wanted) in &cases {
+            assert_eq!(seen(&found[citation]), *wanted, "{citation:?}");
+        }
+        bench
+    });
+}
+
+#[test]
+fn a_stop_is_heard_and_a_missing_folder_is_an_error() {
+    bench(|bench| async move {
+        let token = CancellationToken::new();
+        token.cancel();
+        bench.sample();
+        let stopped = bench.handle.survey(bench.root(), token).within(PATIENCE, "the survey").await;
+        assert_eq!(stopped, Err(Failure::Cancelled));
+        let none = bench.handle.survey(bench.root().join("none"), CancellationToken::new());
+        assert_eq!(none.within(PATIENCE, "the survey").await.unwrap_err().exit(), 3);
+        bench
+    });
+}
+
+#[test]
+fn five_hundred_files_are_checked_quickly() {
+    bench(|bench| async move {
+        bench.sample();
+        let body = "pub fn walk(steps: usize) -> usize {\n    steps.saturating_add(1) // step\n}\n".repeat(120);
+        for n in 0..500 {
+            bench.write(&format!("src/gen/f{n}.rs"), &body);
+        }
+        bench.git(2, &["add", "-A"]);
+        bench.git(2, &["commit", "-qm", "many"]);
+        let seen = bench.survey().await;
+        assert_eq!(seen.report.files, 521);
+        eprintln_took(seen.took_ms);
+        // An unoptimised build on a busy machine; the release build stays far under a second.
+        assert!(seen.took_ms < 10_000, "{} ms", seen.took_ms);
+        bench
+    });
+}
+
+/// Shows a duration where a test is run with `--nocapture`.
+#[expect(clippy::print_stderr, reason = "a measurement for whoever runs the test by hand")]
+fn eprintln_took(ms: u64) {
+    eprintln!("reading and checking took {ms} ms");
+}

@@ -1,0 +1,150 @@
+//! The host's own look at what assertions cite: is the file there, has it that line, is the symbol or test anywhere?
+//!
+//! It must not run anything, nor believe what an agent says about a place: only what the tree shows counts.
+
+use std::collections::BTreeSet;
+
+use super::sight::{How, Sight, Sighting, Sights};
+use super::{FileText, Place, Tree};
+use crate::domain::claim::lookup::{Citation, Found, Lookups};
+use crate::domain::hash::Sha;
+use crate::domain::spec::Spec;
+
+/// Longest excerpt of a line, in characters.
+const EXCERPT: usize = 200;
+
+/// Looks every citation up in a tree. `spec` is the one that the assertions are about; `apart` are the folders of all
+/// specs, which show nothing about code.
+pub fn look_up(tree: &Tree, spec: &Spec, apart: &[String], citations: &BTreeSet<Citation>) -> Lookups {
+    let wanted: BTreeSet<String> = citations
+        .iter()
+        .filter_map(|citation| match citation {
+            Citation::Symbol { symbol, .. } => Some(symbol.clone()),
+            Citation::Test { id, .. } => Some(id.clone()),
+            Citation::File { .. } | Citation::Requirement { .. } => None,
+        })
+        .collect();
+    let sights = Sights::of(tree, &wanted, apart);
+    citations.iter().map(|citation| (citation.clone(), look_at(tree, spec, &sights, citation))).collect()
+}
+
+fn look_at(tree: &Tree, spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
+    match citation {
+        Citation::File { path, line } => file(tree, spec, path, *line),
+        Citation::Symbol { symbol, path } => match path {
+            Some(path) => symbol_in(tree, spec, sights, symbol, path),
+            None => match sights.symbol(symbol, &[]) {
+                Sighting::Seen(place) => seen(tree, &place),
+                Sighting::Absent(_) => Found::False { why: format!("{symbol} is nowhere in the code") },
+            },
+        },
+        Citation::Test { id, .. } => test(tree, spec, sights, id),
+        Citation::Requirement { id } => requirement(tree, spec, id),
+    }
+}
+
+/// A path as cited, made relative to the repository.
+enum Cited<'t> {
+    Outside,
+    Missing,
+    There(String, &'t FileText),
+}
+
+fn cited<'t>(tree: &'t Tree, spec: &Spec, path: &str) -> Cited<'t> {
+    let mut parts: Vec<&str> = Vec::new();
+    let is_absolute = path.starts_with(['/', '~', '\\']) || path.get(1..3).is_some_and(|p| p == ":\\" || p == ":/");
+    if is_absolute || path.contains('\0') {
+        return Cited::Outside;
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() => return Cited::Outside,
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    let path = parts.join("/");
+    for path in [path.clone(), format!("{}/{path}", spec.dir)] {
+        if let Some(file) = tree.files.get(&path) {
+            return Cited::There(path, file);
+        }
+    }
+    Cited::Missing
+}
+
+fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
+    let (path, file) = match cited(tree, spec, path) {
+        Cited::Outside => return Found::Outside,
+        Cited::Missing => return Found::Absent,
+        Cited::There(path, file) => (path, file),
+    };
+    let Some(text) = file.as_text() else {
+        return match line {
+            Some(_) => Found::False { why: format!("{path} is no text, so it has no lines") },
+            None => Found::Seen { sha256: None, place: path, excerpt: String::new() },
+        };
+    };
+    let number = line.unwrap_or(1);
+    let index = usize::try_from(number).unwrap_or(usize::MAX).checked_sub(1);
+    let excerpt = index.and_then(|i| text.lines().nth(i));
+    match (line, excerpt) {
+        (None, excerpt) => {
+            Found::Seen { sha256: Some(Sha::of(text)), place: path, excerpt: cut(excerpt.unwrap_or("")) }
+        }
+        (Some(line), Some(excerpt)) => {
+            Found::Seen { sha256: Some(Sha::of(text)), place: format!("{path}:{line}"), excerpt: cut(excerpt) }
+        }
+        (Some(line), None) => {
+            Found::False { why: format!("{path} has {} lines, so none is {line}", text.lines().count()) }
+        }
+    }
+}
+
+fn seen(tree: &Tree, place: &Place) -> Found {
+    let text = tree.text(&place.file).unwrap_or_default();
+    let index = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
+    Found::Seen {
+        sha256: Some(Sha::of(text)),
+        place: format!("{}:{}", place.file, place.line),
+        excerpt: cut(text.lines().nth(index).unwrap_or("")),
+    }
+}
+
+fn cut(line: &str) -> String {
+    line.trim().chars().take(EXCERPT).collect()
+}
+
+fn symbol_in(tree: &Tree, spec: &Spec, sights: &Sights<'_>, symbol: &str, path: &str) -> Found {
+    match cited(tree, spec, path) {
+        Cited::Outside => Found::Outside,
+        Cited::Missing => Found::Absent,
+        Cited::There(path, _) => match sights.in_file(symbol, &path) {
+            Some(sight) => seen(tree, &sight.place()),
+            None => Found::False { why: format!("{symbol} is not in {path}") },
+        },
+    }
+}
+
+fn test(tree: &Tree, spec: &Spec, sights: &Sights<'_>, id: &str) -> Found {
+    if let Cited::There(path, _) = cited(tree, spec, id) {
+        return seen(tree, &Place { file: path, line: 1 });
+    }
+    let is_test = |s: &Sight<'_>| s.in_test && s.how <= How::Quoted;
+    match sights.test(id).filter(is_test) {
+        Some(sight) => seen(tree, &sight.place()),
+        None => Found::False { why: format!("no test is called {id}") },
+    }
+}
+
+fn requirement(tree: &Tree, spec: &Spec, id: &str) -> Found {
+    let id = id.to_ascii_uppercase();
+    let story = spec.stories.iter().find(|s| s.id == id || s.scenarios.iter().any(|c| c.id == id));
+    match spec.requirement(&id).map(|r| r.line).or(story.map(|s| s.line)) {
+        Some(line) => match seen(tree, &Place { file: spec.file.clone(), line }) {
+            Found::Seen { place, excerpt, .. } => Found::Seen { sha256: Some(spec.sha.clone()), place, excerpt },
+            other => other,
+        },
+        None => Found::False { why: format!("the spec has no {id}") },
+    }
+}
