@@ -108,7 +108,10 @@ fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
         | Phase::Stopping => {}
     }
     if run.survivors > 0 {
-        let text = format!(" {} still there after the sweep: end them by hand ", text::count_as(run.survivors, "process", "processes"));
+        let text = format!(
+            " {} still there after the sweep: end them by hand ",
+            text::count_as(run.survivors, "process", "processes")
+        );
         lines.push(vec![piece(text, Ink::BadgeBad)]);
     }
     lines
@@ -133,8 +136,7 @@ pub(super) fn failed(failure: &Failure, width: u16) -> Vec<Vec<Piece<'static>>> 
 }
 
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
-    let kept: Vec<&str> =
-        run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
+    let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
     let kept = if kept.is_empty() { "no answer yet".to_owned() } else { format!("kept {}", kept.join(", ")) };
     let text = format!("  {} left · {kept} · ", text::count_as(run.survivors, "process", "processes"));
     vec![
@@ -168,7 +170,9 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     };
     let (title, note) = forming_titles(run);
     let live_note = match run.seats.get(at.cursor).map(|seat| &seat.state) {
-        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_live() => vec![dim("following · Enter opens the transcript")],
+        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_live() => {
+            vec![dim("following · Enter opens the transcript")]
+        }
         Some(_) | None => Vec::new(),
     };
     let stack = [
