@@ -232,7 +232,7 @@ pub fn tree_id(tree: &Tree, spec: &Spec) -> String {
             let id = match &file.content {
                 Content::Text(text) => Sha::of(text).0,
                 // Not read: size and time stand for the content.
-                Content::Binary(_) | Content::TooLarge => format!("{}@{}", file.size, file.modified.0),
+                Content::Binary(_) | Content::TooLarge | Content::Link => format!("{}@{}", file.size, file.modified.0),
             };
             (path.as_str(), id)
         })
@@ -283,7 +283,9 @@ fn rules(text: &str) -> BTreeSet<String> {
         })
     };
     text.lines()
-        .filter_map(|line| line.trim_start_matches(['#', '-', '*', ' ', '[', ']', 'x']).split([' ', ':', '*', '.']).next())
+        .filter_map(|line| {
+            line.trim_start_matches(['#', '-', '*', ' ', '[', ']', 'x']).split([' ', ':', '*', '.']).next()
+        })
         .filter(|word| is_id(word))
         .map(str::to_uppercase)
         .collect()

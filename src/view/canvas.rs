@@ -232,7 +232,8 @@ pub(super) fn share(height: u16, wants: &[Want], grown: usize) -> Vec<u16> {
         *rows += more;
         left -= more;
     }
-    let grown = if rows.get(grown).is_some_and(|rows| *rows > 0) { Some(grown) } else { rows.iter().rposition(|r| *r > 0) };
+    let grown =
+        if rows.get(grown).is_some_and(|rows| *rows > 0) { Some(grown) } else { rows.iter().rposition(|r| *r > 0) };
     if let Some(rows) = grown.and_then(|at| rows.get_mut(at)) {
         *rows += left;
     }

@@ -130,13 +130,12 @@ impl<'m> Matrix<'m> {
         let is_winner = claim.value.as_ref() == Some(&vote.value) && claim.polarity == Some(vote.polarity);
         match claim.label {
             Label::Conflict => (said(&vote.value, vote.polarity), Ink::Strong),
-            Label::Proven
-            | Label::Refuted
-            | Label::Agreed
-            | Label::AgreedOver
-            | Label::Single
-            | Label::Hollow => {
-                if is_winner { ("●".to_owned(), Ink::Good) } else { ("○".to_owned(), Ink::Warn) }
+            Label::Proven | Label::Refuted | Label::Agreed | Label::AgreedOver | Label::Single | Label::Hollow => {
+                if is_winner {
+                    ("●".to_owned(), Ink::Good)
+                } else {
+                    ("○".to_owned(), Ink::Warn)
+                }
             }
         }
     }
@@ -244,7 +243,8 @@ pub(super) fn without_modal(text: &str) -> &str {
     const SUBJECTS: [&str; 3] = ["the system ", "system ", "it "];
     const MODALS: [&str; 4] = ["must ", "shall ", "should ", "may "];
     let cut = |text: &'_ str, words: &[&str]| {
-        let found = words.iter().find(|word| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)));
+        let found =
+            words.iter().find(|word| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)));
         found.map(|word| word.len())
     };
     let Some(subject) = cut(text, &SUBJECTS) else { return text };

@@ -118,7 +118,8 @@ fn panes(case: &Case<'_>, claim: &Judged, area: Rect, canvas: &mut Canvas<'_>) {
     let [two, reason, settle, plan, place] = heights.as_slice() else { return };
     let side_title = |at: usize| side_title(case, at);
     let typing = if case.conflict.typing { Ink::Accent } else { Ink::Plain };
-    let cited_title = selected.map_or_else(String::new, |(agent, citation, _)| format!("{} · cited by {agent}", why::cited(citation)));
+    let cited_title = selected
+        .map_or_else(String::new, |(agent, citation, _)| format!("{} · cited by {agent}", why::cited(citation)));
     let cited_note = format!("citation {} of {} · o open it", case.conflict.citation + 1, case.cited.len());
     let by = if case.model.boot.user.is_empty() { "the record" } else { case.model.boot.user.as_str() };
     let stack = [
@@ -200,7 +201,9 @@ fn side(case: &Case<'_>, at: usize, area: Rect, canvas: &mut Canvas<'_>) {
             lines.push(Default::default());
         }
     }
-    for speaker in side.speakers.iter().filter(|s| !case.judgement.grounds.iter().any(|g| g.claim == case.conflict.claim && g.agent.as_str() == s.agent)) {
+    for speaker in side.speakers.iter().filter(|s| {
+        !case.judgement.grounds.iter().any(|g| g.claim == case.conflict.claim && g.agent.as_str() == s.agent)
+    }) {
         let (word, ink) = claims::host(speaker.tier);
         lines.push((vec![dim(format!("○ {} gave no grounds", speaker.agent))], vec![piece(word, ink)]));
     }
@@ -245,7 +248,11 @@ fn settled_by(case: &Case<'_>) -> Vec<Piece<'static>> {
     }
     match checkable(case.model) {
         Some((_, check)) => {
-            vec![piece("t", Ink::Accent), plain(format!("  run {} on a scratch copy", why::cited(&check))), dim("   not run yet")]
+            vec![
+                piece("t", Ink::Accent),
+                plain(format!("  run {} on a scratch copy", why::cited(&check))),
+                dim("   not run yet"),
+            ]
         }
         None => vec![dim("nobody cited a test that could be run: it is your call")],
     }
@@ -261,14 +268,19 @@ fn document_name(case: &Case<'_>) -> String {
 fn open_place(case: &Case<'_>, claim: &Judged) -> Option<Vec<Vec<Piece<'static>>>> {
     let (_, body) = case.judgement.documents.iter().find(|(path, _)| path.ends_with(".md"))?;
     let line = body.lines().find(|line| line.contains("**OPEN**") && line.contains(&claim.subject))?;
-    let mut lines = vec![vec![piece("- ", Ink::Bad), plain(Safe::line(line.trim().trim_start_matches("- ")).to_string())]];
+    let mut lines =
+        vec![vec![piece("- ", Ink::Bad), plain(Safe::line(line.trim().trim_start_matches("- ")).to_string())]];
     let chosen = case.conflict.side.and_then(|at| Some((at, case.sides.get(at)?)));
     lines.push(match chosen {
         Some((at, side)) => {
             let agents: Vec<&str> = side.speakers.iter().map(|speaker| speaker.agent.as_str()).collect();
             let others: usize =
                 case.sides.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, side)| side.speakers.len()).sum();
-            let text = format!("{} ({}; your decision, {others} dissent)", said(&side.value, side.polarity), agents.join(", "));
+            let text = format!(
+                "{} ({}; your decision, {others} dissent)",
+                said(&side.value, side.polarity),
+                agents.join(", ")
+            );
             vec![piece("+ ", Ink::Good), plain(text)]
         }
         None => vec![dim("  choose 1 or 2 to see what it becomes")],

@@ -106,7 +106,10 @@ fn outcome(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
         }
     }
     if run.survivors > 0 {
-        let text = format!(" {} still there after the sweep: end them by hand ", text::count_as(run.survivors, "process", "processes"));
+        let text = format!(
+            " {} still there after the sweep: end them by hand ",
+            text::count_as(run.survivors, "process", "processes")
+        );
         lines.push(vec![piece(text, Ink::BadgeBad)]);
     }
     lines
@@ -121,8 +124,7 @@ pub(super) fn failed(failure: &Failure) -> Vec<Vec<Piece<'static>>> {
 }
 
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
-    let kept: Vec<&str> =
-        run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
+    let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
     let kept = if kept.is_empty() { "no answer yet".to_owned() } else { format!("kept {}", kept.join(", ")) };
     let text = format!("  {} left · {kept} · ", text::count_as(run.survivors, "process", "processes"));
     vec![

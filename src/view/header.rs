@@ -3,9 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, padded};
+use super::spinner;
 use super::text::{Piece, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::spinner;
 use crate::app::model::{Model, Phase, Run};
 use crate::domain::moment::clock;
 use crate::domain::safe::Safe;

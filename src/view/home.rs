@@ -92,7 +92,8 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
     let seconds = overview.took_ms;
     let took = format!("Checked just now, by rules, {}.{} s", seconds / 1_000, seconds / 100 % 10);
     let unread = overview.report.findings.iter().filter(|f| f.spec.is_none()).count();
-    let checked_note = if unread > 0 { text::count(unread, "finding") + " beside specs" } else { "Enter opens".to_owned() };
+    let checked_note =
+        if unread > 0 { text::count(unread, "finding") + " beside specs" } else { "Enter opens".to_owned() };
     let stack = [
         Pane { title: vec![strong("Found")], rows: heights[2], ..Pane::default() },
         Pane { title: vec![strong(took)], note: vec![dim(checked_note)], rows: heights[0] },
@@ -133,7 +134,8 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
     lines.extend(agents(model));
     let checks: BTreeSet<&String> = model.settings.checks.keys().chain(overview.checks.keys()).collect();
     let names: Vec<String> = checks.into_iter().map(|name| Safe::line(name).to_string()).collect();
-    let mut line = vec![plain(if names.is_empty() { "none found in the build files".to_owned() } else { names.join(", ") })];
+    let mut line =
+        vec![plain(if names.is_empty() { "none found in the build files".to_owned() } else { names.join(", ") })];
     if !model.trust.is_granted() {
         line.extend([plain("   "), piece("a", Ink::Accent), piece(" look at what would run, then approve", Ink::Warn)]);
     }
@@ -169,14 +171,25 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     let (words, ink) = match families.len() {
         1 => ("1 family: nobody can disagree, so nothing is ever agreed", Ink::Warn),
         2 => ("2 families: they can agree or differ, a third would break ties", Ink::Plain),
-        n => return vec![("agents", vec![plain(names.join(", "))]), ("", vec![dim(format!("{n} families, one vote each"))])],
+        n => {
+            return vec![
+                ("agents", vec![plain(names.join(", "))]),
+                ("", vec![dim(format!("{n} families, one vote each"))]),
+            ];
+        }
     };
     vec![("agents", vec![plain(names.join(", "))]), ("", vec![piece(words, ink)])]
 }
 
 fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let specs = &overview.specs;
-    let names = specs.iter().map(|s| text::width(s.spec.id.as_str())).max().unwrap_or(8).min(usize::from(area.width / 3)).max(8);
+    let names = specs
+        .iter()
+        .map(|s| text::width(s.spec.id.as_str()))
+        .max()
+        .unwrap_or(8)
+        .min(usize::from(area.width / 3))
+        .max(8);
     let chosen = specs.get(cursor);
     let height = usize::from(area.height);
     // Of the selected spec a few findings are always shown, and more where the list leaves room.
@@ -210,7 +223,13 @@ fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canva
         }
     }
     if shown < specs.len() {
-        canvas.put(area.x + 3, area.y + super::canvas::columns(at), area.width.saturating_sub(4), &format!("… {} more", specs.len() - shown), Ink::Dim);
+        canvas.put(
+            area.x + 3,
+            area.y + super::canvas::columns(at),
+            area.width.saturating_sub(4),
+            &format!("… {} more", specs.len() - shown),
+            Ink::Dim,
+        );
     }
 }
 
@@ -234,7 +253,9 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
                 line.push(piece(format!(", {} NOT THERE", tasks.absent), Ink::Bad));
             }
         }
-        Some(tasks) => line.push(plain(format!("{}, none ticked", text::count(usize::try_from(tasks.all).unwrap_or(0), "task")))),
+        Some(tasks) => {
+            line.push(plain(format!("{}, none ticked", text::count(usize::try_from(tasks.all).unwrap_or(0), "task"))))
+        }
         None => line.push(plain(format!("{} must, no tasks yet", spec.survey.musts))),
     }
     let count = |severity| spec.findings.iter().filter(|f| f.severity == severity).count();

@@ -121,8 +121,7 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     let stages: Vec<&str> = start.stages.iter().map(|stage| Stage::name(*stage)).collect();
     let room = usize::from(area.height).saturating_sub(9);
     let listed = agents.len().min(room.max(1));
-    let mut lines: Vec<Vec<Piece<'_>>> =
-        agents.iter().take(listed).map(|agent| asked(agent)).collect();
+    let mut lines: Vec<Vec<Piece<'_>>> = agents.iter().take(listed).map(|agent| asked(agent)).collect();
     if agents.len() > listed {
         lines.push(vec![dim(format!("  … {} more", agents.len() - listed))]);
     }

@@ -41,7 +41,8 @@ pub(super) fn draw(model: &Model, run: &Run, cursor: usize, area: Rect, canvas: 
     let room = usize::from(area.height);
     let listed = if room >= rows(run) { run.seats.len() } else { room.saturating_sub(1).max(1).min(run.seats.len()) };
     let first = super::canvas::first_shown(cursor, listed, run.seats.len());
-    let names = columns(run.seats.iter().map(|seat| text::width(seat.who.agent.as_str())).max().unwrap_or(6).clamp(6, 14));
+    let names =
+        columns(run.seats.iter().map(|seat| text::width(seat.who.agent.as_str())).max().unwrap_or(6).clamp(6, 14));
     for (at, seat) in run.seats.iter().enumerate().skip(first).take(listed) {
         row(model, run, seat, at == cursor, names, nth(area, at - first), canvas);
     }
@@ -113,7 +114,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         SeatState::Queued(turn) => {
             ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)
         }
-        SeatState::Launching(turn) => (spinner::frame(model), Ink::Accent, format!("starting{}", repair(*turn)), elapsed),
+        SeatState::Launching(turn) => {
+            (spinner::frame(model), Ink::Accent, format!("starting{}", repair(*turn)), elapsed)
+        }
         SeatState::Asking(turn) => {
             let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
             let doing = words.unwrap_or_else(|| "asked, nothing written yet".to_owned());

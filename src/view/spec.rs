@@ -23,10 +23,16 @@ pub(super) fn draw(model: &Model, id: &SpecId, cursor: usize, area: Rect, canvas
         let line = match &model.survey {
             Load::Loading(since) => {
                 let waits = clock(model.now.since(*since));
-                vec![piece(spinner::frame(model), Ink::Accent), plain(format!(" reading the repository {waits} · Esc back"))]
+                vec![
+                    piece(spinner::frame(model), Ink::Accent),
+                    plain(format!(" reading the repository {waits} · Esc back")),
+                ]
             }
             Load::Failed(failure) => {
-                vec![piece("✗ ", Ink::Bad), plain(format!("{} · {}", Safe::line(&failure.to_string()), Safe::line(&failure.hint())))]
+                vec![
+                    piece("✗ ", Ink::Bad),
+                    plain(format!("{} · {}", Safe::line(&failure.to_string()), Safe::line(&failure.hint()))),
+                ]
             }
             Load::Ready(_) => vec![dim("this spec is not in the repository any more · Esc back")],
         };
@@ -47,9 +53,17 @@ pub(super) fn draw(model: &Model, id: &SpecId, cursor: usize, area: Rect, canvas
     let must = found.survey.musts;
     let demands = format!("{}, {must} MUST", text::count(found.spec.requirements.len(), "requirement"));
     let stack = [
-        Pane { title: vec![strong("Found by rules")], note: vec![dim(text::count(findings, "finding"))], rows: heights[0] },
+        Pane {
+            title: vec![strong("Found by rules")],
+            note: vec![dim(text::count(findings, "finding"))],
+            rows: heights[0],
+        },
         Pane { title: vec![strong("Requirements")], note: vec![dim(demands)], rows: heights[2] },
-        Pane { title: vec![strong("Stages")], note: vec![dim(Safe::line(&found.spec.file).to_string())], rows: heights[1] },
+        Pane {
+            title: vec![strong("Stages")],
+            note: vec![dim(Safe::line(&found.spec.file).to_string())],
+            rows: heights[1],
+        },
     ];
     let places = canvas.stack(body, &stack);
     let [list, requirements, stages] = places.as_slice() else { return };
@@ -64,7 +78,10 @@ pub(super) fn draw(model: &Model, id: &SpecId, cursor: usize, area: Rect, canvas
 
 fn findings_list(found: &SpecOverview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     if found.findings.is_empty() {
-        canvas.pieces(padded(nth(area, 0)), &[piece("✔ ", Ink::Good), plain("nothing: no doubt, no hole, no false tick")]);
+        canvas.pieces(
+            padded(nth(area, 0)),
+            &[piece("✔ ", Ink::Good), plain("nothing: no doubt, no hole, no false tick")],
+        );
         return;
     }
     let cursor = cursor.min(found.findings.len() - 1);
@@ -90,7 +107,13 @@ fn findings_list(found: &SpecOverview, cursor: usize, area: Rect, canvas: &mut C
     }
     if is_cut {
         let row = nth(area, at);
-        canvas.put(row.x + 5, row.y, row.width.saturating_sub(6), &format!("… {} more", found.findings.len() - shown), Ink::Dim);
+        canvas.put(
+            row.x + 5,
+            row.y,
+            row.width.saturating_sub(6),
+            &format!("… {} more", found.findings.len() - shown),
+            Ink::Dim,
+        );
     }
 }
 
@@ -98,7 +121,10 @@ fn findings_list(found: &SpecOverview, cursor: usize, area: Rect, canvas: &mut C
 fn demanded(found: &SpecOverview, area: Rect, canvas: &mut Canvas<'_>) {
     let all = &found.spec.requirements;
     if all.is_empty() {
-        canvas.pieces(padded(nth(area, 0)), &[piece("it demands nothing: ", Ink::Warn), plain("add a line such as - **FR-001**: The system MUST …")]);
+        canvas.pieces(
+            padded(nth(area, 0)),
+            &[piece("it demands nothing: ", Ink::Warn), plain("add a line such as - **FR-001**: The system MUST …")],
+        );
         return;
     }
     let room = usize::from(area.height);

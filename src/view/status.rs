@@ -18,7 +18,8 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
     let row = padded(row);
     if let Some(notice) = &model.notice {
         let (symbol, ink) = if notice.bad { ("✗ ", Ink::Bad) } else { ("▸ ", Ink::Accent) };
-        canvas.pieces(row, &[piece(symbol, ink), piece(notice.text.as_str(), if notice.bad { ink } else { Ink::Plain })]);
+        canvas
+            .pieces(row, &[piece(symbol, ink), piece(notice.text.as_str(), if notice.bad { ink } else { Ink::Plain })]);
         return;
     }
     let mut left: Vec<Piece<'_>> = Vec::new();
@@ -63,7 +64,10 @@ fn server(now: Moment, status: &Status, is_tight: bool) -> Vec<Piece<'_>> {
             let wait = clock(retry_at.since(now));
             vec![name, piece(format!("○ lost, start {} in {wait}", attempt + 1), Ink::Warn)]
         }
-        State::Dead { why } => vec![name, piece(if is_tight { "✗ gone".to_owned() } else { format!("✗ gone: {}", Safe::line(why)) }, Ink::Bad)],
+        State::Dead { why } => vec![
+            name,
+            piece(if is_tight { "✗ gone".to_owned() } else { format!("✗ gone: {}", Safe::line(why)) }, Ink::Bad),
+        ],
     }
 }
 

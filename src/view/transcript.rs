@@ -34,7 +34,10 @@ pub(super) fn draw(model: &Model, transcript: &Transcript, area: Rect, canvas: &
     match &transcript.page {
         Load::Loading(since) => {
             let waits = clock(model.now.since(*since));
-            canvas.pieces(nth(rows, 0), &[dim(format!("{} reading the transcript {waits} · Esc back", spinner::frame(model)))]);
+            canvas.pieces(
+                nth(rows, 0),
+                &[dim(format!("{} reading the transcript {waits} · Esc back", spinner::frame(model)))],
+            );
         }
         Load::Failed(failure) => {
             canvas.pieces(nth(rows, 0), &[piece("✗ ", Ink::Bad), plain(Safe::line(&failure.to_string()).to_string())]);

@@ -20,17 +20,26 @@ pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas
         Trust::Unneeded => (piece(" NOTHING TO APPROVE ", Ink::BadgeNote), "the repository asks to run nothing"),
         Trust::Approved(_) => (piece(" APPROVED ", Ink::BadgeGood), "exactly this may run; a changed byte asks again"),
         Trust::Unapproved(_) => (piece(" NOT APPROVED ", Ink::BadgeWarn), "nothing of this has run"),
-        Trust::Changed { .. } => (piece(" CHANGED ", Ink::BadgeWarn), "it differs from what was approved; nothing of it runs"),
+        Trust::Changed { .. } => {
+            (piece(" CHANGED ", Ink::BadgeWarn), "it differs from what was approved; nothing of it runs")
+        }
     };
     header::line(nth(area, 0), &[badge, plain(format!("  {words}"))], &[], canvas);
     let body = below(area, 1);
     let Some(proposal) = model.trust.proposal() else {
-        canvas.pieces(padded(nth(body, 1)), &[dim("no config that runs anything, no checks that were detected · Esc back")]);
+        canvas.pieces(
+            padded(nth(body, 1)),
+            &[dim("no config that runs anything, no checks that were detected · Esc back")],
+        );
         return;
     };
     let room = usize::from(body.width.saturating_sub(4));
     let entries = entries(&model.trust, proposal);
-    let note = format!("sha256 {} · {}", proposal.hash.as_str().get(..12).unwrap_or_default(), text::count(entries.len(), "entry").replace("entrys", "entries"));
+    let note = format!(
+        "sha256 {} · {}",
+        proposal.hash.as_str().get(..12).unwrap_or_default(),
+        text::count(entries.len(), "entry").replace("entrys", "entries")
+    );
     let title = vec![strong("The repository wants to run")];
     let pane = Pane { title, note: vec![dim(note)], rows: body.height.saturating_sub(2) };
     let Some(inner) = canvas.stack(body, &[pane]).first().copied() else { return };

@@ -43,7 +43,8 @@ pub(super) struct At {
 /// Draws a verdict.
 pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut Canvas<'_>) {
     let run = model.runs.get(id);
-    let judgement = run.and_then(|run| if run.stage == at.stage { run.judgement.as_ref() } else { run.verdicts.get(&at.stage) });
+    let judgement =
+        run.and_then(|run| if run.stage == at.stage { run.judgement.as_ref() } else { run.verdicts.get(&at.stage) });
     let (Some(run), Some(judgement)) = (run, judgement) else {
         header::line(nth(area, 0), &header::trail(model, [plain(format!("{} verdict", at.stage))]), &[], canvas);
         canvas.pieces(padded(nth(area, 2)), &[dim("there is no verdict yet: it forms as answers arrive · Esc back")]);
@@ -66,10 +67,15 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         Want { least: record_rows, best: record_rows },
     ];
     let heights = spare(body.height, &wants, is_wide);
-    let name = chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(c.label)));
+    let name =
+        chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(c.label)));
     let shown_hint = if at.all { "a show fewer" } else { "a show all" };
     let stack = [
-        Pane { title: vec![strong("Claims"), dim(" ─ needs you first")], note: if is_wide { Vec::new() } else { coverage_note(judgement) }, rows: heights[0] },
+        Pane {
+            title: vec![strong("Claims"), dim(" ─ needs you first")],
+            note: if is_wide { Vec::new() } else { coverage_note(judgement) },
+            rows: heights[0],
+        },
         Pane { title: vec![strong(name)], rows: heights[1], ..Pane::default() },
         Pane { title: vec![strong("Coverage and record")], note: vec![dim(shown_hint)], rows: heights[2] },
     ];
@@ -190,7 +196,9 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         offer(Action::Document, "p", "read the document".to_owned());
     }
     if judgement.verdict.is_advancing() && !run.phase.is_live() {
-        let next = stage.next().map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
+        let next = stage
+            .next()
+            .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
         steps.push(vec![plain(next)]);
     }
     if steps.is_empty() {
@@ -308,7 +316,10 @@ fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
     }
     let hash = verdict.hash.as_str();
     let short = |hash: &str| format!("{}…", hash.get(..8).unwrap_or(hash));
-    let mut bound = vec![dim("verdict  "), plain(format!("sha256 {}", if width >= BESIDE { hash.to_owned() } else { short(hash) }))];
+    let mut bound = vec![
+        dim("verdict  "),
+        plain(format!("sha256 {}", if width >= BESIDE { hash.to_owned() } else { short(hash) })),
+    ];
     if let Some(commit) = &verdict.inputs.commit {
         bound.push(dim(format!(" · base {}", text::fit(&Safe::line(commit).to_string(), 9))));
     }

@@ -29,9 +29,7 @@ use dicast::domain::preparation::Preparation;
 use dicast::domain::run::{Progress, SeatKey, TurnKind};
 use dicast::domain::safe::Safe;
 use dicast::domain::server;
-use dicast::domain::settings::{
-    Agent, AgentKind, DiffLine, Launch, Proposal, Settings, Trust, TrustItem, TrustSource,
-};
+use dicast::domain::settings::{Agent, AgentKind, DiffLine, Launch, Proposal, Settings, Trust, TrustItem, TrustSource};
 use dicast::domain::spec;
 use dicast::domain::stage::Stage;
 use dicast::domain::transcript::{Page, Row};
@@ -80,8 +78,12 @@ fn settings(agents: &[(&str, &str, &str)]) -> Settings {
     Settings { agents: agents.iter().map(agent).collect(), ..Settings::default() }
 }
 
-const PANEL: [(&str, &str, &str); 4] =
-    [("claude", "anthropic", "opus-5"), ("codex", "openai", "gpt-5"), ("gemini", "google", "pro"), ("qwen", "qwen", "coder")];
+const PANEL: [(&str, &str, &str); 4] = [
+    ("claude", "anthropic", "opus-5"),
+    ("codex", "openai", "gpt-5"),
+    ("gemini", "google", "pro"),
+    ("qwen", "qwen", "coder"),
+];
 
 /// A model that has just started, with four agents configured.
 pub(crate) fn started() -> Model {
@@ -103,7 +105,10 @@ fn tree(specs: usize) -> Tree {
     put(format!("specs/{SPEC}/spec.md"), SPEC_TEXT);
     put(format!("specs/{SPEC}/tasks.md"), TASKS_TEXT);
     put("specs/001-login/spec.md".into(), "# Login\n\n- **FR-001**: The system MUST be fast and easy.\n");
-    put("specs/002-audit-log/spec.md".into(), "# Audit log\n\n- **FR-001**: The system MUST keep each entry 30 days.\n");
+    put(
+        "specs/002-audit-log/spec.md".into(),
+        "# Audit log\n\n- **FR-001**: The system MUST keep each entry 30 days.\n",
+    );
     for n in 4..specs + 1 {
         put(format!("specs/{n:03}-feature-日本-{n}").replace("日本", "x") + "/spec.md", SPEC_TEXT);
     }
@@ -144,7 +149,10 @@ fn overview(specs: usize) -> Arc<Overview> {
 }
 
 fn trust() -> Trust {
-    Trust::Changed { proposal: proposal(), diff: vec![DiffLine::Added(Safe::line("command = [\"./run-agent\", \"--yolo\"]"))] }
+    Trust::Changed {
+        proposal: proposal(),
+        diff: vec![DiffLine::Added(Safe::line("command = [\"./run-agent\", \"--yolo\"]"))],
+    }
 }
 
 fn proposal() -> Proposal {
@@ -162,7 +170,16 @@ fn proposal() -> Proposal {
         config: Some("[[agents]]".into()),
         checks: BTreeMap::new(),
         items: vec![
-            item("agent mine", &["./run-agent", "--yolo", "--read", "a very long argument that no screen may ever cut, because what it does could stand at its end: rm -rf"], TrustSource::Config),
+            item(
+                "agent mine",
+                &[
+                    "./run-agent",
+                    "--yolo",
+                    "--read",
+                    "a very long argument that no screen may ever cut, because what it does could stand at its end: rm -rf",
+                ],
+                TrustSource::Config,
+            ),
             item("MCP server memory", &["dicast", "memory", "serve"], TrustSource::Config),
             item("check cargo-test", &["cargo", "test", "{id}"], TrustSource::Detected),
         ],
@@ -171,7 +188,12 @@ fn proposal() -> Proposal {
 
 fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
     Seat {
-        who: journal::Seat { agent: name(agent), family: Family::new(family).unwrap(), scripted: false, external: false },
+        who: journal::Seat {
+            agent: name(agent),
+            family: Family::new(family).unwrap(),
+            scripted: false,
+            external: false,
+        },
         attempt: 1,
         state,
         since: Some(START),
@@ -260,7 +282,15 @@ fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     }
 }
 
-fn said(kind: Kind, subject: &str, predicate: &str, value: &str, polarity: Polarity, severity: Severity, tier: Tier) -> Assertion {
+fn said(
+    kind: Kind,
+    subject: &str,
+    predicate: &str,
+    value: &str,
+    polarity: Polarity,
+    severity: Severity,
+    tier: Tier,
+) -> Assertion {
     Assertion {
         kind,
         subject: subject.into(),
@@ -306,9 +336,20 @@ fn panel() -> Panel {
     let against = said(Kind::Covers, "FR-005", "covered", "yes", Polarity::No, Severity::Minor, Tier::E0);
     let agreed = |tier| vec![covers("FR-001", tier), covers("FR-002", Tier::E2), covers("FR-003", Tier::E0)];
     let mut claude = agreed(Tier::E2);
-    claude.extend([decides("D-003", "redis", Tier::E2), covers("FR-005", Tier::E0), risk("clock goes back"), covers("FR-004", Tier::E2)]);
+    claude.extend([
+        decides("D-003", "redis", Tier::E2),
+        covers("FR-005", Tier::E0),
+        risk("clock goes back"),
+        covers("FR-004", Tier::E2),
+    ]);
     let mut codex = agreed(Tier::E3True);
-    codex.extend([decides("D-003", "local", Tier::E2), decides("D-004", "20", Tier::E0), covers("FR-005", Tier::E0), phantom, covers("FR-004", Tier::E0)]);
+    codex.extend([
+        decides("D-003", "local", Tier::E2),
+        decides("D-004", "20", Tier::E0),
+        covers("FR-005", Tier::E0),
+        phantom,
+        covers("FR-004", Tier::E0),
+    ]);
     let mut gemini = agreed(Tier::E0);
     gemini.extend([decides("D-003", "local", Tier::E0), decides("D-004", "10", Tier::E0), against]);
     panel.agents = vec![
@@ -326,20 +367,42 @@ fn judged(panel: Panel) -> Judgement {
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
     let seen = |place: &str, excerpt: &str| Found::Seen { sha256: None, place: place.into(), excerpt: excerpt.into() };
-    let pool = (file("src/store.rs", 88), Some(seen("src/store.rs:88", "pub async fn get(&self) -> Result<Conn, PoolError> {")));
+    let pool = (
+        file("src/store.rs", 88),
+        Some(seen("src/store.rs:88", "pub async fn get(&self) -> Result<Conn, PoolError> {")),
+    );
     let map = (file("src/limiter.rs", 40), Some(seen("src/limiter.rs:40", "counters: DashMap<Key, Counter>,")));
     let test = (Citation::Test { check: None, id: "two_nodes".into() }, None);
-    let wrong = (Citation::Test { check: None, id: "limiter::burst".into() }, Some(Found::False { why: "no test has this name".into() }));
-    let ground = |agent: &str, claim: Sha, because: &str, cited: Vec<_>| Ground { agent: name(agent), claim, because: Safe::line(because), cited };
+    let wrong = (
+        Citation::Test { check: None, id: "limiter::burst".into() },
+        Some(Found::False { why: "no test has this name".into() }),
+    );
+    let ground = |agent: &str, claim: Sha, because: &str, cited: Vec<_>| Ground {
+        agent: name(agent),
+        claim,
+        because: Safe::line(because),
+        cited,
+    };
     let store = canon.key(Kind::Decision, "D-003", "answer");
     let burst = canon.key(Kind::Test, "limiter::burst", "passes");
     let grounds = vec![
-        ground("claude", store.clone(), "Counters live in Redis, one script for INCR and EXPIRE, with a local cache of 50 ms: 2 nodes must share counters.", vec![pool.clone(), test.clone()]),
-        ground("codex", store.clone(), "Counters stay in the process; nodes exchange deltas every 200 ms.", vec![map.clone()]),
+        ground(
+            "claude",
+            store.clone(),
+            "Counters live in Redis, one script for INCR and EXPIRE, with a local cache of 50 ms: 2 nodes must share counters.",
+            vec![pool.clone(), test.clone()],
+        ),
+        ground(
+            "codex",
+            store.clone(),
+            "Counters stay in the process; nodes exchange deltas every 200 ms.",
+            vec![map.clone()],
+        ),
         ground("gemini", store, "No new network hop in the hot path.", Vec::new()),
         ground("codex", burst, "the burst test covers it", vec![wrong.clone()]),
     ];
-    let lookups: Lookups = [pool, map, wrong].into_iter().filter_map(|(citation, found)| Some((citation, found?))).collect();
+    let lookups: Lookups =
+        [pool, map, wrong].into_iter().filter_map(|(citation, found)| Some((citation, found?))).collect();
     let document = "# Plan\n\n2. Keep counters\n- **OPEN** D-003: redis (claude) or local (codex, gemini)\n";
     Judgement {
         panel: Arc::new(panel),
@@ -365,13 +428,18 @@ fn with_run(model: Model, run: Run) -> Model {
 
 fn asking_seats() -> Vec<Seat> {
     let mut claude = seat("claude", "anthropic", SeatState::Asking(TurnKind::Draft));
-    claude.progress = Some(progress("claude", "reading src/limiter.rs, 3rd tool call", 18_204, &[
-        "I want to see how requests reach the limiter before proposing where the burst allowance belongs.",
-        "▸ Read src/limiter.rs (118 lines)",
-        "▸ Grep \"allow(\" in src/ (4 matches)",
-        "`allow()` takes the clock as an argument, so a token bucket can be tested without sleeping. Two call sites ignore the returned delay (src/http.rs:72, src/ws.rs:31): a refused websocket frame would be retried at once.",
-        "▸ Read src/ws.rs (lines 20–60)",
-    ]));
+    claude.progress = Some(progress(
+        "claude",
+        "reading src/limiter.rs, 3rd tool call",
+        18_204,
+        &[
+            "I want to see how requests reach the limiter before proposing where the burst allowance belongs.",
+            "▸ Read src/limiter.rs (118 lines)",
+            "▸ Grep \"allow(\" in src/ (4 matches)",
+            "`allow()` takes the clock as an argument, so a token bucket can be tested without sleeping. Two call sites ignore the returned delay (src/http.rs:72, src/ws.rs:31): a refused websocket frame would be retried at once.",
+            "▸ Read src/ws.rs (lines 20–60)",
+        ],
+    ));
     let mut codex = seat("codex", "openai", SeatState::Answered);
     (codex.took_ms, codex.answer) = (Some(114_000), Some(answer("{}")));
     codex.progress = Some(progress("codex", "done", 12_100, &["done"]));
@@ -379,7 +447,8 @@ fn asking_seats() -> Vec<Seat> {
     (gemini.took_ms, gemini.answer) = (Some(72_000), Some(answer("{}")));
     gemini.progress = Some(progress("gemini", "done", 940, &["done"]));
     let until = NOW.plus_ms(4_000);
-    let mut qwen = seat("qwen", "qwen", SeatState::Waiting { until, why: AgentError::RateLimit { retry_after_ms: Some(4_000) } });
+    let mut qwen =
+        seat("qwen", "qwen", SeatState::Waiting { until, why: AgentError::RateLimit { retry_after_ms: Some(4_000) } });
     qwen.since = Some(Moment(NOW.0 - 31_000));
     vec![claude, codex, gemini, qwen]
 }
@@ -399,7 +468,12 @@ fn servers(model: Model) -> Model {
     let list = [
         status("memory", server::State::Starting, Some("loading index"), None),
         status("github", server::State::Ready, None, Some((1_240, 12_000))),
-        status("search", server::State::Lost { attempt: 1, retry_at: NOW.plus_ms(3_000), why: "exit 1".into() }, Some("panic"), None),
+        status(
+            "search",
+            server::State::Lost { attempt: 1, retry_at: NOW.plus_ms(3_000), why: "exit 1".into() },
+            Some("panic"),
+            None,
+        ),
         status("tickets", server::State::Dead { why: "command not found".into() }, None, None),
     ];
     Model { servers: list.into_iter().map(|s| (s.name.clone(), s)).collect(), key_us: Some(912), ..model }
@@ -494,7 +568,15 @@ pub(crate) fn overfull() -> Model {
     for (at, agent) in panel.agents.iter_mut().enumerate().take(3) {
         let more = (0..1_200).map(|n| {
             let subject = format!("{n} 日本語 👩\u{200d}🔬 \u{1b}[31m\u{202e}evil\u{7} and e\u{301}");
-            said(Kind::Risk, &subject, "threatens", if at == 0 { "yes" } else { "no way" }, Polarity::Yes, Severity::Minor, Tier::E0)
+            said(
+                Kind::Risk,
+                &subject,
+                "threatens",
+                if at == 0 { "yes" } else { "no way" },
+                Polarity::Yes,
+                Severity::Minor,
+                Tier::E0,
+            )
         });
         agent.claims.extend(more);
     }
@@ -525,11 +607,25 @@ fn transcript(page: Load<Arc<Page>>, search: Option<&str>) -> Model {
 }
 
 fn page(rows: usize) -> Arc<Page> {
-    let texts = ["I want to see how requests reach the limiter.", "▸ Read src/limiter.rs (118 lines)", "", "`allow()` takes the clock as an argument", "日本語 and 👩\u{200d}🔬 and e\u{301}"];
+    let texts = [
+        "I want to see how requests reach the limiter.",
+        "▸ Read src/limiter.rs (118 lines)",
+        "",
+        "`allow()` takes the clock as an argument",
+        "日本語 and 👩\u{200d}🔬 and e\u{301}",
+    ];
     let seat = SeatKey { run: run_id(), stage: Stage::Plan, attempt: 1, agent: name("claude") };
     let row = |n: usize| Row { line: 120 + n as u64, is_continued: false, text: Safe::line(texts[n % texts.len()]) };
     let matches: Vec<u64> = (0..rows).filter(|n| n % 5 == 3).map(|n| 120 + n as u64).collect();
-    Arc::new(Page { seat, rows: (0..rows).map(row).collect(), first: 120, total: 120 + rows as u64, at_end: true, match_count: matches.len() as u64, matches })
+    Arc::new(Page {
+        seat,
+        rows: (0..rows).map(row).collect(),
+        first: 120,
+        total: 120 + rows as u64,
+        at_end: true,
+        match_count: matches.len() as u64,
+        matches,
+    })
 }
 
 fn typed(text: &str, error: Option<&str>) -> Model {
@@ -547,7 +643,13 @@ fn typed(text: &str, error: Option<&str>) -> Model {
 }
 
 fn home() -> Model {
-    Model { survey: Load::Ready(overview(3)), trust: trust(), views: vec![View::Home { cursor: 2 }], key_us: Some(912), ..started() }
+    Model {
+        survey: Load::Ready(overview(3)),
+        trust: trust(),
+        views: vec![View::Home { cursor: 2 }],
+        key_us: Some(912),
+        ..started()
+    }
 }
 
 fn stopping(is_killed: bool) -> Model {
@@ -569,7 +671,10 @@ fn demo() -> Model {
 
 fn failed() -> Model {
     let owner = LockOwner { pid: 4711, host: "build-2".into(), since: START };
-    with_run(started(), run(Phase::Failed(Failure::LockHeld { what: "spec 003-rate-limiter".into(), owner }), asking_seats()))
+    with_run(
+        started(),
+        run(Phase::Failed(Failure::LockHeld { what: "spec 003-rate-limiter".into(), owner }), asking_seats()),
+    )
 }
 
 /// Every fixture by name.
@@ -580,19 +685,25 @@ pub(crate) fn all() -> Vec<(&'static str, Model)> {
         ("home", home()),
         ("home_loading", started()),
         ("home_failed", Model { survey: Load::Failed(failure.clone()), ..started() }),
-        ("home_empty", Model {
-            survey: Load::Ready(Arc::new(Overview {
-                specs: Vec::new(),
-                context: Vec::new(),
-                hooks: Vec::new(),
-                checks: BTreeMap::new(),
-                report: Arc::default(),
-                ..Overview::clone(&overview(3))
-            })),
-            settings: Arc::default(),
-            ..started()
-        }),
-        ("home_overfull", Model { survey: Load::Ready(overview(300)), views: vec![View::Home { cursor: 150 }], ..started() }),
+        (
+            "home_empty",
+            Model {
+                survey: Load::Ready(Arc::new(Overview {
+                    specs: Vec::new(),
+                    context: Vec::new(),
+                    hooks: Vec::new(),
+                    checks: BTreeMap::new(),
+                    report: Arc::default(),
+                    ..Overview::clone(&overview(3))
+                })),
+                settings: Arc::default(),
+                ..started()
+            },
+        ),
+        (
+            "home_overfull",
+            Model { survey: Load::Ready(overview(300)), views: vec![View::Home { cursor: 150 }], ..started() },
+        ),
         ("home_running", Model { survey: Load::Ready(overview(3)), views: vec![View::Home { cursor: 0 }], ..asking() }),
         ("spec", view(View::Spec { spec: spec_id(SPEC), cursor: 1 }, home())),
         ("spec_loading", view(View::Spec { spec: spec_id(SPEC), cursor: 1 }, started())),
@@ -601,7 +712,13 @@ pub(crate) fn all() -> Vec<(&'static str, Model)> {
         ("run_preparing", with_run(started(), Run { preparation: None, ..run(Phase::Preparing, Vec::new()) })),
         ("run_asking", asking()),
         ("run_asking_first", {
-            let seats = asking_seats().into_iter().map(|s| Seat { state: SeatState::Launching(TurnKind::Draft), progress: None, answer: None, took_ms: None, ..s });
+            let seats = asking_seats().into_iter().map(|s| Seat {
+                state: SeatState::Launching(TurnKind::Draft),
+                progress: None,
+                answer: None,
+                took_ms: None,
+                ..s
+            });
             with_run(started(), run(Phase::Asking, seats.collect()))
         }),
         ("run_judging", {
@@ -657,14 +774,32 @@ pub(crate) fn all() -> Vec<(&'static str, Model)> {
         ("command", typed("p", None)),
         ("command_palette", typed("", None)),
         ("command_error", typed("plna 003", Some("command \"plna\": there is no such command · did you mean plan?"))),
-        ("search", Model { overlay: Some(Overlay::Search(Line::new("retry"))), ..transcript(Load::Ready(page(200)), None) }),
-        ("preflight", Model {
-            overlay: Some(Overlay::Preflight(Start { spec: spec_id(SPEC), stages: vec![Stage::Plan], fresh: false, rerun_missing: false })),
-            ..home()
-        }),
-        ("notice_bad", Model {
-            notice: Some(Notice { text: Safe::line("stage implement: this version has no agent that writes code"), bad: true, until: NOW.plus_ms(2_000) }),
-            ..home()
-        }),
+        (
+            "search",
+            Model { overlay: Some(Overlay::Search(Line::new("retry"))), ..transcript(Load::Ready(page(200)), None) },
+        ),
+        (
+            "preflight",
+            Model {
+                overlay: Some(Overlay::Preflight(Start {
+                    spec: spec_id(SPEC),
+                    stages: vec![Stage::Plan],
+                    fresh: false,
+                    rerun_missing: false,
+                })),
+                ..home()
+            },
+        ),
+        (
+            "notice_bad",
+            Model {
+                notice: Some(Notice {
+                    text: Safe::line("stage implement: this version has no agent that writes code"),
+                    bad: true,
+                    until: NOW.plus_ms(2_000),
+                }),
+                ..home()
+            },
+        ),
     ]
 }
