@@ -74,8 +74,7 @@ fn from_implement_on_a_verdict_is_about_the_tree() {
     let tree = world.command("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap().trim().to_owned();
     let about = inputs().replace('}', &format!(r#","tree":"{tree}"}}"#));
-    let outcome =
-        r#"{"kind":"decision","subject":"stage","predicate":"outcome","value":"GO","severity":"major","tier":"E2"},"#;
+    let outcome = r#"{"kind":"decision","subject":"stage","predicate":"outcome","value":"GO","polarity":1,"severity":"major","tier":"E2"},"#;
     let panel = panel(Stage::Audit, &about).replace("\"claims\":[", &format!("\"claims\":[{outcome}"));
     let verdict = world.record(&panel);
     assert_eq!(verdict.exit, 0, "{verdict:?}");
