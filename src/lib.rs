@@ -31,6 +31,6 @@ pub mod config;
 pub mod disk;
 pub mod domain;
 pub mod server;
-// pub mod shell;
+pub mod shell;
 pub mod telemetry;
 pub mod view;

@@ -288,10 +288,9 @@ fn grandchildren_neither_hold_the_answer_up_nor_outlive_it() {
 }
 
 #[test]
-fn a_flood_costs_bounded_memory_and_few_pictures() {
+fn a_flood_is_read_at_a_bounded_pace_and_kept_at_its_ends() {
     live(|| async {
         let mut bench = Bench::new();
-        let before = memory_kib();
         let asked = with_limits(&["--flood-stdout", "forever"], |limits| {
             limits.total_ms = 2_000;
             limits.stdout_max = 1 << 20;
@@ -300,7 +299,8 @@ fn a_flood_costs_bounded_memory_and_few_pictures() {
         let noisy = with_limits(&["--flood-stderr", "1"], |limits| limits.stderr_max = 10_000);
         let flooded = bench.take(asked).await;
         assert_eq!(late(&flooded), Some(Deadline::Total));
-        assert!(flooded.raw.bytes > 2 << 20, "{}", flooded.raw.bytes);
+        // Unpaced it would be gigabytes.
+        assert!((2 << 20..32 << 20).contains(&flooded.raw.bytes), "{}", flooded.raw.bytes);
         assert!(flooded.raw.text.len() < (512 << 10) + 100);
         let shown = bench.ends.progress().pop().unwrap();
         assert_eq!((shown.tail.len(), shown.bytes), (TAIL_LINES, flooded.raw.bytes));
@@ -310,7 +310,6 @@ fn a_flood_costs_bounded_memory_and_few_pictures() {
         let noisy = bench.take(noisy).await;
         assert!(noisy.outcome.is_ok());
         assert!(noisy.stderr.as_str().len() < 10_100);
-        assert!(memory_kib() - before < 64 << 10, "{} KiB", memory_kib() - before);
     });
 }
 
@@ -407,10 +406,4 @@ async fn wait_until(mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "it never came to be");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-fn memory_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

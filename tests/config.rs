@@ -16,6 +16,7 @@ use dicast::domain::settings::{
 };
 use dicast::domain::stage::Stage;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 
 /// A repository, a home and nothing else.
@@ -765,6 +766,14 @@ fn agents_are_found_on_path_by_name_and_only_if_they_can_be_executed() {
 }
 
 #[test]
+fn the_files_of_this_machine_are_where_xdg_says() {
+    let sources = Sources::of_this_process(PathBuf::from("/repo")).unwrap();
+    assert!(sources.user_config.unwrap().ends_with("dicast/config.toml"));
+    assert!(sources.trust_store.unwrap().ends_with("dicast/trust.json"));
+    assert_eq!((sources.given_config, sources.flags, sources.yes_trust), (None, vec![], vec![]));
+}
+
+#[test]
 fn the_values_of_variables_are_not_listed() {
     let text = format!(
         "{AGENT}env = {{ TOKEN = \"s3cret\" }}\n[mcp_servers.m]\ncommand = \"a\"\nenv = {{ K = \"s3cret\" }}\n"
@@ -826,18 +835,23 @@ fn toml_ish() -> impl Strategy<Value = String> {
     proptest::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-    #[test]
-    fn no_text_makes_the_loader_panic_and_each_is_settings_or_a_failure_with_a_place(text in toml_ish()) {
-        let world = World::new().project(&text);
+#[test]
+fn no_text_makes_the_loader_panic_and_each_is_settings_or_a_failure_with_a_place() {
+    let world = World::new().project("");
+    let path = world.sources.repo.join(PROJECT_CONFIG);
+    let settings = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+    let outcome = TestRunner::new(settings).run(&toml_ish(), |text| {
+        #[expect(clippy::disallowed_methods, reason = "hundreds of texts need not survive a power cut")]
+        std::fs::write(&path, &text).unwrap();
         match load(&world.sources) {
             Ok(loaded) => prop_assert!(loaded.values.len() > 10),
-            Err(failure) => {
-                let placed = matches!(&failure, Failure::BadInput { place, exit: 64, .. } if place.starts_with(".dicast/config.toml"));
-                prop_assert!(placed, "{:?}", failure);
-                prop_assert!(!failure.hint().is_empty());
+            Err(Failure::BadInput { place, next, exit: 64, .. }) => {
+                prop_assert!(place.starts_with(".dicast/config.toml"), "{}", place);
+                prop_assert!(!next.is_empty());
             }
+            Err(failure) => prop_assert!(false, "{:?}", failure),
         }
-    }
+        Ok(())
+    });
+    assert_eq!(outcome, Ok(()));
 }

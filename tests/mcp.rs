@@ -481,7 +481,7 @@ fn stopping_ends_all_servers_together_however_stubborn_they_are() {
         let took = begun.elapsed();
         assert_eq!(bench.processes(), Vec::<String>::new());
         // 50 ms on an idle machine; the test machine may be busy with other tests.
-        assert!(took < Duration::from_millis(200), "{took:?}");
+        assert!(took < Duration::from_millis(400), "{took:?}");
         let after = bench.handle.call(
             Ask { server: "s0".into(), tool: "echo".into(), args: json!({}), patience_ms: 5_000, is_idempotent: true },
             CancellationToken::new(),

@@ -1,1 +1,338 @@
-//! To be written.
+//! Judges a stage: gather answers, look up what they cite, run what may be run, derive claims, decide.
+//!
+//! It knows the repo actor (to look up and run), the MCP actor (only to gather), and the pure parts that derive and
+//! decide. It must not know the evidence: answers come in the question, and the verdict goes out in the answer. It
+//! must not decide anything by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::mcp::memory::Query;
+use super::{MAILBOX, Promise, Reply, Scope, Waker, mcp, post, repo};
+use crate::domain::artifact::{self, Artifact};
+use crate::domain::claim::derive::{self, DeriveInputs, Derived};
+use crate::domain::claim::lookup::{Citation, Found, Lookups};
+use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement};
+use crate::domain::document::{self, DocumentInputs};
+use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
+use crate::domain::ids::AgentName;
+use crate::domain::judgement::{Ground, Judgement, Phantom, Question};
+use crate::domain::safe::Safe;
+use crate::domain::settings::Settings;
+
+/// How long looking up what a panel cites may take: it reads files only.
+const LOOK_UP: Duration = Duration::from_secs(30);
+
+/// How long one check may take to build and run.
+const CHECK: Duration = Duration::from_secs(300);
+
+/// How long memory is waited for when somebody answers through it, in milliseconds: longer than a cold start.
+const GATHER_MS: u64 = 20_000;
+
+/// Asks for judgements; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::Sender<Command>,
+    waker: Waker,
+}
+
+impl Handle {
+    /// Judges a stage. Cut short by `token`, it answers [`Failure::Cancelled`].
+    pub fn judge(&self, question: Question, settings: Arc<Settings>, token: CancellationToken) -> Reply<Judgement> {
+        let question = Box::new(question);
+        post("consensus", &self.mailbox, &self.waker, |promise| Command::Judge { question, settings, token, promise })
+    }
+}
+
+enum Command {
+    Judge { question: Box<Question>, settings: Arc<Settings>, token: CancellationToken, promise: Promise<Judgement> },
+}
+
+/// Starts the actor. `memory` names the memory server; `root` is the repository's.
+pub fn spawn(scope: &Scope, repo: repo::Handle, mcp: mcp::Handle, memory: String, root: PathBuf) -> Handle {
+    let (mailbox, commands) = mpsc::channel(MAILBOX);
+    let bench = Bench { scope: scope.clone(), repo, mcp, memory, root };
+    scope.spawn(run(bench, commands));
+    Handle { mailbox, waker: scope.waker().clone() }
+}
+
+async fn run(bench: Bench, mut mailbox: mpsc::Receiver<Command>) {
+    let cancel = bench.scope.cancel.clone();
+    while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
+        match command {
+            Command::Judge { question, settings, token, promise } => {
+                let (bench, cut) = (bench.clone(), token.clone());
+                bench.scope.clone().answer(
+                    token,
+                    promise,
+                    async move { bench.judge(*question, &settings, &cut).await },
+                );
+            }
+        }
+    }
+}
+
+/// What a judgement is made with.
+#[derive(Debug, Clone)]
+struct Bench {
+    scope: Scope,
+    repo: repo::Handle,
+    mcp: mcp::Handle,
+    memory: String,
+    root: PathBuf,
+}
+
+/// One answer as read.
+#[derive(Debug, Clone)]
+struct Heard {
+    kept: Kept,
+    artifact: Artifact,
+}
+
+/// Everything that is known before the pure part begins.
+#[derive(Debug)]
+struct Case {
+    question: Question,
+    heard: BTreeMap<AgentName, Heard>,
+    absent: BTreeMap<AgentName, Answer>,
+    from_memory: BTreeMap<AgentName, Arc<str>>,
+    lookups: Lookups,
+    warnings: Vec<Safe>,
+}
+
+impl Bench {
+    async fn judge(
+        &self,
+        question: Question,
+        settings: &Settings,
+        token: &CancellationToken,
+    ) -> Result<Judgement, Failure> {
+        let began = Instant::now();
+        let (run, stage, provisional) = (question.run.clone(), question.preparation.stage, question.provisional);
+        let mut case = self.gather(question, token).await?;
+        self.look_up(&mut case, token).await?;
+        if stage.has_outcome() && !provisional {
+            self.run_checks(&mut case, settings, token).await?;
+        }
+        let judged = self.scope.spawn_blocking(move || decide(case)).await;
+        let mut judgement = judged.map_err(|_| Failure::ActorGone { actor: "consensus".into() })??;
+        judgement.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !provisional {
+            let (status, duration_ms) = (judgement.verdict.status.name(), judgement.took_ms);
+            tracing::info!(%run, %stage, status, duration_ms, "consensus completed");
+        }
+        Ok(judgement)
+    }
+
+    /// Reads the answers in the evidence, and asks memory for those of participants elsewhere.
+    async fn gather(&self, question: Question, token: &CancellationToken) -> Result<Case, Failure> {
+        let mut case = Case {
+            heard: BTreeMap::new(),
+            absent: question.absent.clone(),
+            from_memory: BTreeMap::new(),
+            lookups: (*question.known).clone(),
+            warnings: Vec::new(),
+            question,
+        };
+        let expect = case.question.preparation.expect.clone();
+        let external: BTreeSet<AgentName> =
+            case.question.seats.iter().filter(|seat| seat.external).map(|seat| seat.agent.clone()).collect();
+        for agent in external.iter().filter(|agent| !case.question.answers.contains_key(*agent)) {
+            case.absent.insert(agent.clone(), Answer::Missing);
+        }
+        if !external.is_empty() && !case.question.provisional {
+            let query = Query {
+                server: self.memory.clone(),
+                spec: case.question.preparation.spec.id.clone(),
+                stage: expect.stage,
+                tags: Vec::new(),
+                patience_ms: GATHER_MS,
+            };
+            match self.mcp.gather(query, token.clone()).await {
+                Ok(entries) => {
+                    for entry in entries.into_iter().filter(|entry| external.contains(&entry.agent)) {
+                        case.from_memory.insert(entry.agent, entry.content.into());
+                    }
+                }
+                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+                Err(failure) => case.warnings.push(Safe::line(&format!("memory could not be asked: {failure}"))),
+            }
+        }
+        let answers = case.question.answers.clone();
+        for (agent, answer) in answers {
+            let kept = Kept { path: answer.file.path.clone(), sha256: answer.file.sha256.clone() };
+            self.hear(&mut case, agent, kept, &answer.text);
+        }
+        for (agent, text) in case.from_memory.clone() {
+            let path = format!("artifacts/{}-{agent}-memory.json", expect.stage);
+            self.hear(&mut case, agent, Kept { path, sha256: Sha::of(text.as_bytes()) }, &text);
+        }
+        Ok(case)
+    }
+
+    /// Reads one answer. What does not validate is no answer, wherever it came from.
+    fn hear(&self, case: &mut Case, agent: AgentName, kept: Kept, text: &str) {
+        match artifact::validate(&case.question.preparation.expect, text) {
+            Ok(artifact) => {
+                case.absent.remove(&agent);
+                case.heard.insert(agent, Heard { kept, artifact });
+            }
+            Err(unusable) => {
+                case.warnings.push(Safe::line(&format!("{agent}'s answer cannot be used: {}", unusable.why)));
+                case.absent.insert(agent, Answer::Unparsed);
+            }
+        }
+    }
+
+    /// Looks up what was cited and is not known yet.
+    async fn look_up(&self, case: &mut Case, token: &CancellationToken) -> Result<(), Failure> {
+        let spec = Arc::clone(&case.question.preparation.spec);
+        let cited: BTreeSet<Citation> =
+            case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec)).collect();
+        let unknown: BTreeSet<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let found = self.repo.look_up(self.root.clone(), spec, unknown, token.clone());
+        case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
+        Ok(())
+    }
+
+    /// Runs the approved checks that settle cited tests which exist. A check that cannot be run is a warning: the
+    /// citation then counts as seen.
+    async fn run_checks(&self, case: &mut Case, settings: &Settings, token: &CancellationToken) -> Result<(), Failure> {
+        let tests: Vec<Citation> = case
+            .lookups
+            .iter()
+            .filter(|(citation, found)| matches!((citation, found), (Citation::Test { .. }, Found::Seen { .. })))
+            .map(|(citation, _)| citation.clone())
+            .collect();
+        for test in tests {
+            let ran = self.repo.run_check(self.root.clone(), settings.checks.clone(), test.clone(), token.clone());
+            match ran.within(CHECK, "a check").await {
+                Ok(found) => drop(case.lookups.insert(test, found)),
+                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+                Err(failure) => case.warnings.push(Safe::line(&format!("a check could not be run: {failure}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pure part: derive, decide, write the documents.
+fn decide(case: Case) -> Result<Judgement, Failure> {
+    let preparation = Arc::clone(&case.question.preparation);
+    let inputs = DeriveInputs {
+        spec: &preparation.spec,
+        agenda: &preparation.agenda,
+        lookups: &case.lookups,
+        guardrails_ok: true,
+        constitution: &preparation.constitution,
+        prior: &preparation.prior,
+        diff: None,
+    };
+    let derived: BTreeMap<&AgentName, Derived> =
+        case.heard.iter().map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs))).collect();
+    let panel = panel(&case, &derived);
+    panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
+    let verdict = consensus::decide(&panel);
+    let canon = panel.canon();
+    let grounds = derived.iter().flat_map(|(agent, derived)| grounds(agent, derived, &canon, &case.lookups));
+    let grounds = grounds.collect();
+    let phantoms = derived
+        .iter()
+        .flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| ((*agent).clone(), charge)))
+        .map(|(agent, charge)| Phantom { agent, said: charge.said.clone(), found: charge.found.clone() })
+        .collect();
+    let mut documents: Vec<(String, Arc<str>)> = Vec::new();
+    if !case.question.provisional {
+        let artifacts: BTreeMap<AgentName, Artifact> =
+            case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
+        let inputs = DocumentInputs {
+            spec: &preparation.spec,
+            agenda: &preparation.agenda,
+            panel: &panel,
+            verdict: &verdict,
+            artifacts: &artifacts,
+        };
+        documents
+            .extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
+        let text = serde_json::to_string_pretty(&verdict)
+            .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
+        documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
+    }
+    Ok(Judgement {
+        panel: Arc::new(panel),
+        verdict: Arc::new(verdict),
+        lookups: Arc::new(case.lookups),
+        from_memory: case.from_memory,
+        grounds,
+        phantoms,
+        documents,
+        warnings: case.warnings,
+        took_ms: 0,
+    })
+}
+
+fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
+    let question = &case.question;
+    let preparation = &question.preparation;
+    let mut panel = Panel::new(preparation.spec.id.clone(), preparation.stage);
+    panel.prompt_version = Some(crate::domain::prompt::version(preparation.stage));
+    panel.inputs = preparation.inputs.clone();
+    panel.policy = question.policy;
+    panel.requirements = preparation
+        .spec
+        .requirements
+        .iter()
+        .map(|requirement| Requirement { id: requirement.id.clone(), level: requirement.level })
+        .collect();
+    panel.accepted_conditions = question.human.accepted_conditions.iter().cloned().collect();
+    panel.waivers.clone_from(&question.human.waivers);
+    panel.rejected = question.human.rejected.iter().cloned().collect();
+    for seat in &question.seats {
+        let heard = case.heard.get(&seat.agent);
+        // While answers are out, whoever has not answered is simply not there yet.
+        let Some(status) = heard
+            .map(|_| Answer::Ok)
+            .or_else(|| case.absent.get(&seat.agent).copied())
+            .or((!question.provisional).then_some(Answer::Missing))
+        else {
+            continue;
+        };
+        panel.agents.push(Participant {
+            name: seat.agent.clone(),
+            family: seat.family.clone(),
+            voter: true,
+            status,
+            open_dissent: Vec::new(),
+            artifact: heard.map(|heard| heard.kept.clone()),
+            claims: derived.get(&seat.agent).map(Derived::plain).unwrap_or_default(),
+        });
+    }
+    panel
+}
+
+/// What one agent gave as grounds, by claim.
+fn grounds(agent: &AgentName, derived: &Derived, canon: &Canon, lookups: &Lookups) -> Vec<Ground> {
+    derived
+        .assertions
+        .iter()
+        .map(|backed| {
+            let assertion = &backed.assertion;
+            Ground {
+                agent: agent.clone(),
+                claim: canon.key(assertion.kind, &assertion.subject, &assertion.predicate),
+                because: backed.because.clone(),
+                cited: backed.evidence.iter().map(|cited| (cited.clone(), lookups.get(cited).cloned())).collect(),
+            }
+        })
+        .collect()
+}

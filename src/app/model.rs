@@ -203,8 +203,8 @@ pub struct Run {
     pub human: Human,
     /// Decisions that can be undone, the latest last.
     pub decisions: Vec<Decision>,
-    /// A decision that waits until the stage was judged again from what is kept.
-    pub pending: Option<super::msg::Decide>,
+    /// What waits until the stage was judged again from what is kept.
+    pub pending: Option<super::msg::Reopened>,
     /// Records that wait until the journal is ours again.
     pub unrecorded: Vec<journal::Record>,
     /// What was looked up or run.

@@ -2,15 +2,17 @@
 //!
 //! Plain data: comparable, recordable, replayable. Large texts travel as `Arc`s.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::effect::CommitId;
 use super::key::Key;
-use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::claim::lookup;
 use crate::domain::fact::Fact;
 use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::judgement::Judgement;
@@ -68,6 +70,22 @@ pub enum Request {
     Stop(Option<RunId>),
     /// Record a human's decision about a claim of a recorded stage.
     Decide(Decide),
+    /// Run the test that would settle the first open claim of a recorded stage.
+    Check {
+        /// Of which spec.
+        spec: SpecId,
+        /// Of which stage.
+        stage: Stage,
+    },
+}
+
+/// What a reopened stage is reopened for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reopened {
+    /// To record a human's decision.
+    Decide(Decide),
+    /// To run the test that would settle an open claim.
+    Check,
 }
 
 /// What to run.
@@ -124,8 +142,8 @@ pub enum Choice {
 /// An answer about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum RunMsg {
-    /// Whether there is a run to go on with.
-    Found(Result<Option<FoundRun>, Failure>),
+    /// What the evidence has of the spec.
+    Found(Result<Found, Failure>),
     /// The run's folder is ours (or somebody else's).
     Opened(Result<(), Failure>),
     /// Inputs were read and prompts rendered.
@@ -137,13 +155,22 @@ pub enum RunMsg {
     /// Consensus answered. The flag tells whether it was provisional.
     Judged(Stage, bool, Result<Arc<Judgement>, Failure>),
     /// A check that a human asked for ended.
-    CheckRan(Citation, Result<Found, Failure>),
+    CheckRan(lookup::Citation, Result<lookup::Found, Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
+}
+
+/// What the evidence has of a spec.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Found {
+    /// A run to go on with.
+    pub run: Option<FoundRun>,
+    /// Hashes of documents that any run of the spec published, by path: only these may be overwritten.
+    pub published: BTreeMap<String, Vec<Sha>>,
 }
 
 /// A run in the evidence, as its journal tells.

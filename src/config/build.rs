@@ -231,9 +231,9 @@ fn milliseconds(node: &Node, path: &str) -> Result<u64, Failure> {
     Ok(whole(node, path)?.saturating_mul(1_000))
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(node: &Node, path: &str) -> Result<T, Failure> {
+fn parsed<T: TryFrom<String, Error: std::fmt::Display>>(node: &Node, path: &str) -> Result<T, Failure> {
     let found = required(node, path)?;
-    placed(found, text)?.parse().map_err(|e: T::Err| found.refuse(format!("{path}: {e}"), "correct the value"))
+    T::try_from(string(node, path)?).map_err(|e| found.refuse(format!("{path}: {e}"), "correct the value"))
 }
 
 /// Tells whether an entry stands in the repository's own file.

@@ -23,8 +23,9 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 
 use crate::disk::text::read_text_capped;
 use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
-use crate::domain::settings::{CheckSource, Settings, Trust};
+use crate::domain::settings::{CheckSource, Proposal, Settings, Trust};
 
 pub use layers::Override;
 pub use nearest::nearest;
@@ -149,6 +150,22 @@ impl Loaded {
     /// Returns where a value came from, by its key.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         self.values.iter().find(|setting| setting.key == key).map(|setting| &setting.origin)
+    }
+}
+
+/// Remembers, in this user's own store, that exactly this was approved for a repository.
+///
+/// # Errors
+/// Exit 3 without a home folder to keep it in; a disk failure. Nothing is approved then.
+pub fn approve(repo: &Path, proposal: &Proposal, at: Moment) -> Result<(), Failure> {
+    match Sources::of_this_process(repo.to_owned())?.trust_store {
+        Some(path) => Store::open(path)?.approve(proposal, at),
+        None => Err(Failure::BadInput {
+            place: "HOME".into(),
+            why: "there is no home folder to keep approvals in".into(),
+            next: format!("set HOME, or approve for one process with --yes-trust {}", proposal.hash),
+            exit: 3,
+        }),
     }
 }
 

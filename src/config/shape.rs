@@ -128,7 +128,7 @@ impl Shape {
                 fits(is_env_name(&name.replace('*', "")) || name.chars().all(|c| c == '*'), name)
             }),
             Shape::Ratio => whole_text(node).and_then(|text| fits(text.parse::<Ratio>().is_ok(), text)),
-            Shape::Quorum => whole_text(node).and_then(|text| fits(text.parse::<Quorum>().is_ok(), text)),
+            Shape::Quorum => whole_text(node).and_then(|text| fits(Quorum::try_from(text.to_owned()).is_ok(), text)),
             Shape::Choice { now, later } => choice(node, now, later),
             Shape::Anything => Ok(()),
         }

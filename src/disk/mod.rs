@@ -12,7 +12,9 @@ use std::path::Path;
 pub mod files;
 pub mod lines;
 pub mod lock;
+pub mod look;
 pub mod proc;
+pub mod scratch;
 pub mod store;
 pub mod text;
 #[cfg(test)]

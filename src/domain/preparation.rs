@@ -1,19 +1,24 @@
 //! What a stage starts from: the spec as read, the agenda, a prompt for each seat, and everything that the verdict
 //! will be bound to.
 //!
-//! It must not read anything: the repo actor does, and hands a [`Preparation`] in.
+//! Pure, over a [`Tree`]: it must not read anything itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::agenda::Topic;
+use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
+use super::check::{self, Content, Tree};
 use super::claim::derive::Prior;
-use super::consensus::Inputs;
-use super::ids::AgentName;
-use super::prompt::Rendered;
+use super::claim::{Kind, Value};
+use super::consensus::{CHECKED_BY, Decision, Inputs, Verdict};
+use super::failure::Failure;
+use super::hash::{Sha, canonical};
+use super::ids::{AgentName, SpecId};
+use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
+use super::safe::Safe;
 use super::spec::Spec;
 use super::stage::Stage;
 
@@ -29,11 +34,259 @@ pub struct Preparation {
     /// What a valid answer looks like.
     pub expect: Expect,
     /// The prompt of each agent.
-    pub prompts: BTreeMap<AgentName, Arc<Rendered>>,
+    pub prompts: BTreeMap<AgentName, Arc<str>>,
     /// What the verdict is bound to.
     pub inputs: Inputs,
     /// What earlier stages decided.
     pub prior: Prior,
     /// Ids of the constitution's rules, in upper case.
     pub constitution: BTreeSet<String>,
+}
+
+/// What to prepare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// For which spec.
+    pub spec: SpecId,
+    /// For which stage.
+    pub stage: Stage,
+    /// Who is asked, with the role of each.
+    pub roster: Vec<(AgentName, Option<String>)>,
+    /// The configured context files; `None` means the usual ones.
+    pub context: Option<Vec<String>>,
+    /// Hash of the configuration.
+    pub config: Option<Sha>,
+    /// Names of the approved checks that evidence can name.
+    pub checks: Vec<String>,
+    /// The commit that the working copy stands on.
+    pub commit: Option<String>,
+}
+
+/// Instructions for agents: the first that is there goes to every agent.
+const INSTRUCTIONS: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "GEMINI.md"];
+
+/// Most host findings that are told to agents: more would be noise beside the spec.
+const FINDINGS_MAX: usize = 20;
+
+/// Folders of ours that no verdict is about.
+const OURS: [&str; 1] = [".dicast/"];
+
+/// Prepares a stage from a repository as read.
+///
+/// # Errors
+/// Exit 64 for an unknown spec; exit 10 when its document cannot be read, it asks for nothing, an earlier stage is
+/// missing, or a configured context file is not there.
+pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
+    let reading = check::read(tree);
+    let Some(spec) = reading.specs.iter().find(|spec| spec.id == ask.spec) else {
+        return Err(unreadable(&reading, &ask.spec));
+    };
+    spec.asked()?;
+    let verdicts = verdicts_before(tree, spec, ask.stage)?;
+    let documents = documents(tree, spec, ask.stage);
+    let context = context(tree, ask)?;
+    let agenda = agenda(spec, &[]);
+    let report = check::check(&reading, tree, Some(&spec.id), None);
+    let host: Vec<Safe> = report
+        .of(&spec.id)
+        .take(FINDINGS_MAX)
+        .map(|found| Safe::line(&format!("{}:{} {}", found.place.file, found.place.line, found.message)))
+        .collect();
+    let facts = RepoFacts {
+        commit: ask.commit.clone(),
+        checks: ask.checks.clone(),
+        files: tree.files.keys().filter(|path| !is_ours(path)).cloned().collect(),
+    };
+    let inputs = PromptInputs {
+        spec,
+        spec_text: tree.text(&spec.file).unwrap_or_default(),
+        documents: &documents,
+        context: &context,
+        agenda: &agenda,
+        repo: &facts,
+        host: &host,
+        recalled: &[],
+        failure: None,
+        attempt: 1,
+    };
+    let rendered: Vec<(AgentName, Rendered)> = ask
+        .roster
+        .iter()
+        .map(|(agent, role)| (agent.clone(), prompt::render(ask.stage, agent, role.as_deref(), &inputs)))
+        .collect();
+    let sent: BTreeSet<Sha> = rendered.iter().flat_map(|(_, rendered)| rendered.sent.iter().cloned()).collect();
+    Ok(Preparation {
+        stage: ask.stage,
+        expect: Expect {
+            stage: ask.stage,
+            topics: agenda.iter().map(|topic| topic.id.clone()).collect(),
+            sent: sent.into_iter().collect(),
+        },
+        prompts: rendered.into_iter().map(|(agent, rendered)| (agent, rendered.text.into())).collect(),
+        inputs: Inputs {
+            spec_sha256: Some(spec.sha.clone()),
+            tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree, spec)),
+            commit: ask.commit.clone(),
+            documents: hashes(&documents),
+            context: hashes(&context),
+            config_sha256: ask.config.clone(),
+            prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
+            verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
+        },
+        prior: prior(tree, spec, &verdicts),
+        constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
+        agenda,
+        spec: Arc::new(spec.clone()),
+    })
+}
+
+fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
+    match reading.unreadable.iter().find(|finding| finding.spec.as_ref() == Some(id)) {
+        Some(finding) => {
+            Failure::needs_input(finding.place.file.as_str(), finding.message.to_string(), finding.clear.to_string())
+        }
+        None => Failure::usage(format!("spec {id}"), "it is not here any more", "list the specs with `dicast status`"),
+    }
+}
+
+/// Reads the recorded verdicts of the stages before this one, and refuses a stage whose predecessor is missing.
+fn verdicts_before(tree: &Tree, spec: &Spec, stage: Stage) -> Result<BTreeMap<Stage, Verdict>, Failure> {
+    let read = |stage: Stage| {
+        let text = tree.text(&format!("{}/verdicts/{stage}.json", spec.dir))?;
+        // A verdict that cannot be read stands for nothing.
+        serde_json::from_str::<Verdict>(text).ok().map(|verdict| (stage, verdict))
+    };
+    let verdicts: BTreeMap<Stage, Verdict> = Stage::ALL.into_iter().filter(|s| *s < stage).filter_map(read).collect();
+    let Some(needed) = stage.needs() else { return Ok(verdicts) };
+    // A plan or task list that somebody else wrote is as good a start as one of ours.
+    let is_written = match needed {
+        Stage::Plan => tree.text(&format!("{}/plan.md", spec.dir)).is_some(),
+        Stage::Tasks => tree.text(&format!("{}/tasks.md", spec.dir)).is_some(),
+        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => false,
+    };
+    let place = format!("{} of {}", stage, spec.id);
+    match verdicts.get(&needed) {
+        Some(verdict) if verdict.is_advancing() => Ok(verdicts),
+        _ if is_written => Ok(verdicts),
+        Some(verdict) => Err(Failure::needs_input(
+            place,
+            format!("its {needed} ended {}", verdict.status.name()),
+            format!("settle it first: `dicast dissent {}`, or run `dicast {needed} {}` again", spec.id, spec.id),
+        )),
+        None => Err(Failure::needs_input(
+            place,
+            format!("it has no {needed} yet"),
+            format!("run `dicast {needed} {}` first", spec.id),
+        )),
+    }
+}
+
+/// The documents that a stage builds on, as far as they are there.
+fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> Vec<Quoted<'t>> {
+    let names: &[&str] = match stage {
+        Stage::Plan => &["research.md", "data-model.md"],
+        Stage::Tasks => &["research.md", "data-model.md", "plan.md"],
+        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => &["plan.md", "tasks.md"],
+    };
+    names.iter().filter_map(|name| quoted(tree, &format!("{}/{name}", spec.dir))).collect()
+}
+
+fn quoted<'t>(tree: &'t Tree, path: &str) -> Option<Quoted<'t>> {
+    let (path, file) = tree.files.get_key_value(path)?;
+    Some(Quoted { path, text: file.as_text()? })
+}
+
+/// The files that every agent gets alike.
+fn context<'t>(tree: &'t Tree, ask: &Ask) -> Result<Vec<Quoted<'t>>, Failure> {
+    if let Some(files) = &ask.context {
+        let read = |path: &String| {
+            quoted(tree, path).ok_or_else(|| {
+                let why = "a context file is not there, or is no text that the repository lists";
+                Failure::needs_input(path.as_str(), why, "create it, or correct [context] files in the config")
+            })
+        };
+        return files.iter().map(read).collect();
+    }
+    let instructions = INSTRUCTIONS.iter().find_map(|path| quoted(tree, path));
+    let constitution = tree.constitution().and_then(|(path, _)| quoted(tree, path));
+    Ok(instructions.into_iter().chain(constitution).collect())
+}
+
+fn hashes(quoted: &[Quoted<'_>]) -> BTreeMap<String, Sha> {
+    quoted.iter().map(|file| (file.path.to_owned(), Sha::of(file.text))).collect()
+}
+
+fn is_ours(path: &str) -> bool {
+    OURS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Names the state of a working copy: the hash of every file's path and content, without what we publish ourselves.
+/// (git's own tree id would not see changes that are not committed.)
+pub fn tree_id(tree: &Tree, spec: &Spec) -> String {
+    let published = [format!("{}/verdicts/", spec.dir), format!("{}/review/", spec.dir)];
+    let files: BTreeMap<&str, String> = tree
+        .files
+        .iter()
+        .filter(|(path, _)| !is_ours(path) && !published.iter().any(|folder| path.starts_with(folder)))
+        .map(|(path, file)| {
+            let id = match &file.content {
+                Content::Text(text) => Sha::of(text).0,
+                // Not read: size and time stand for the content.
+                Content::Binary(_) | Content::TooLarge | Content::Link => format!("{}@{}", file.size, file.modified.0),
+            };
+            (path.as_str(), id)
+        })
+        .collect();
+    // Strings only: the canonical writing cannot fail.
+    format!("files:{}", Sha::of(canonical(&files).unwrap_or_default()))
+}
+
+/// What earlier verdicts say that tiers depend on.
+fn prior(tree: &Tree, spec: &Spec, verdicts: &BTreeMap<Stage, Verdict>) -> Prior {
+    let mut checked_by: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for verdict in [Stage::Plan, Stage::Tasks].iter().filter_map(|stage| verdicts.get(stage)) {
+        let named = verdict.claims.iter().filter(|claim| claim.kind == Kind::Test && claim.predicate == CHECKED_BY);
+        for claim in named.filter(|claim| claim.label.is_decided()) {
+            let tests = checked_by.entry(claim.subject.clone()).or_default();
+            match &claim.value {
+                Some(Value::Set(members)) => tests.extend(members.iter().cloned()),
+                Some(Value::Text(text)) => drop(tests.insert(text.clone())),
+                None => {}
+            }
+        }
+    }
+    let now = tree_id(tree, spec);
+    let passed = |stage: Stage| {
+        verdicts.get(&stage).is_some_and(|verdict| {
+            verdict.outcome == Decision::Pass
+                && verdict.exit == 0
+                && verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha)
+                && verdict.inputs.tree.as_ref() == Some(&now)
+        })
+    };
+    Prior {
+        checked_by,
+        mentions: BTreeMap::new(),
+        validate_passed: passed(Stage::Validate),
+        audit_passed: passed(Stage::Audit),
+    }
+}
+
+/// Ids at the beginning of the constitution's lines: letters, a hyphen and digits (`C-001`), or a Roman heading.
+fn rules(text: &str) -> BTreeSet<String> {
+    let is_id = |word: &str| {
+        word.split_once('-').is_some_and(|(head, number)| {
+            !head.is_empty()
+                && head.chars().all(|c| c.is_ascii_alphabetic())
+                && !number.is_empty()
+                && number.chars().all(|c| c.is_ascii_digit())
+        })
+    };
+    text.lines()
+        .filter_map(|line| {
+            line.trim_start_matches(['#', '-', '*', ' ', '[', ']', 'x']).split([' ', ':', '*', '.']).next()
+        })
+        .filter(|word| is_id(word))
+        .map(str::to_uppercase)
+        .collect()
 }

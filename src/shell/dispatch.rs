@@ -15,12 +15,13 @@ use crate::actors::mcp::memory::Entry;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
-use crate::app::msg::{FoundRun, MirrorReport, PublishReport};
+use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{Closed, Record};
+use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::moment::Moment;
+use crate::domain::preparation::Ask;
 use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind};
 use crate::domain::settings::{self, Agent, AgentKind};
 use crate::domain::stage::Stage;
@@ -68,7 +69,8 @@ impl Dispatch {
             }
             Effect::Approve => inbox.expect(Pending::Noted(self.approve(model))),
             // The loop itself does these.
-            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {}
+            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
+            }
         }
     }
 
@@ -104,7 +106,9 @@ impl Dispatch {
             RunEffect::Prepare { spec, stage, roster } => {
                 let context = model.settings.context.files.clone();
                 let config = settings::config_sha256(&model.settings).ok();
-                let ask = crate::actors::repo::Ask { spec, stage, roster: self.roles(model, &roster), context, config };
+                let checks = model.settings.checks.keys().cloned().collect();
+                let roster = self.roles(model, &roster);
+                let ask = Ask { spec, stage, roster, context, config, checks, commit: None };
                 let reply = self.hands.repo.prepare(self.places.repo.clone(), ask, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -164,10 +168,7 @@ impl Dispatch {
     }
 
     /// Starts a job of our own whose answer is awaited like an actor's.
-    fn job<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-    ) -> Reply<T> {
+    fn job<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Reply<T> {
         let (promise, reply) = promise("dispatch", self.hands.scope.waker());
         self.hands.scope.answer(self.hands.scope.cancel.clone(), promise, work);
         reply
@@ -178,22 +179,26 @@ impl Dispatch {
     }
 
     /// Finds a run to go on with, and reads the answers that it kept.
-    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Option<FoundRun>> {
+    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Found> {
         let evidence = self.hands.evidence.clone();
         self.job(async move {
-            let journal = match evidence.latest_open(spec.clone(), token.clone()).await? {
-                None if closed => newest(&evidence, &spec, &token).await?,
-                found => found,
-            };
-            let Some(journal) = journal else { return Ok(None) };
-            let mut answers = Vec::new();
-            for (_, record) in &journal.entries {
-                if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
-                    let text = evidence.read(spec.clone(), journal.run.clone(), artifact.clone(), token.clone()).await?;
-                    answers.push((*stage, agent.clone(), artifact.clone(), text));
+            let mut found = Found::default();
+            for summary in evidence.runs(Some(spec.clone()), token.clone()).await? {
+                let records = evidence.records(spec.clone(), summary.run.clone(), token.clone()).await?;
+                for (_, record) in &records {
+                    if let Record::Published { documents, .. } = record {
+                        for document in documents {
+                            found.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
+                        }
+                    }
+                }
+                let is_closed = records.iter().any(|(_, record)| matches!(record, Record::RunClosed { .. }));
+                if found.run.is_none() && !records.is_empty() && (closed || !is_closed) {
+                    let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run = Some(FoundRun { run: summary.run, records, answers });
                 }
             }
-            Ok(Some(FoundRun { run: journal.run, records: journal.entries, answers }))
+            Ok(found)
         })
     }
 
@@ -202,7 +207,11 @@ impl Dispatch {
         self.job(async move {
             let opened = opened.await?;
             if opened.cut_bytes > 0 || !opened.set_aside.is_empty() {
-                tracing::warn!(cut = opened.cut_bytes, aside = opened.set_aside.len(), "the journal was torn, and is mended");
+                tracing::warn!(
+                    cut = opened.cut_bytes,
+                    aside = opened.set_aside.len(),
+                    "the journal was torn, and is mended"
+                );
             }
             Ok(())
         })
@@ -220,7 +229,8 @@ impl Dispatch {
     }
 
     fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
-        let role = |name: &AgentName| model.settings.agents.iter().find(|a| &a.name == name).and_then(|a| a.role.clone());
+        let role =
+            |name: &AgentName| model.settings.agents.iter().find(|a| &a.name == name).and_then(|a| a.role.clone());
         roster.iter().map(|name| (name.clone(), role(name))).collect()
     }
 
@@ -276,8 +286,23 @@ impl Dispatch {
                 let script = self.places.repo.join(script).to_string_lossy().into_owned();
                 let program = self.places.program.to_string_lossy().into_owned();
                 let speed = self.places.speed.clone();
-                let command = vec![program, "play".into(), script, "--agent".into(), agent.name.to_string(), "--speed".into(), speed];
-                Some(Launch { command, env: BTreeMap::new(), env_pass: Vec::new(), cwd, transport: Transport::Text, limits })
+                let command = vec![
+                    program,
+                    "play".into(),
+                    script,
+                    "--agent".into(),
+                    agent.name.to_string(),
+                    "--speed".into(),
+                    speed,
+                ];
+                Some(Launch {
+                    command,
+                    env: BTreeMap::new(),
+                    env_pass: Vec::new(),
+                    cwd,
+                    transport: Transport::Text,
+                    limits,
+                })
             }
             AgentKind::Memory => None,
         }
@@ -292,13 +317,10 @@ impl Dispatch {
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
-        // The verdict file of a stage is ours alone: whatever stands there may be replaced by the newer verdict.
-        let seen = run.preparation.as_ref().map(|p| p.inputs.documents.clone()).unwrap_or_default();
         let documents = documents
             .iter()
             .map(|(path, bytes)| {
-                let mut ours = ours.get(path).cloned().unwrap_or_default();
-                ours.extend(seen.get(path).cloned());
+                let ours = ours.get(path).cloned().unwrap_or_default();
                 Document { path: path.clone(), bytes: Arc::clone(bytes), ours }
             })
             .collect();
@@ -339,7 +361,10 @@ impl Dispatch {
             }
             let rest = &entries[usize::try_from(stored).unwrap_or(usize::MAX).min(entries.len())..];
             if !rest.is_empty() {
-                let records = rest.iter().map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags})).collect();
+                let records = rest
+                    .iter()
+                    .map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags}))
+                    .collect();
                 evidence.append_ledger(spec, at, records, token).await?;
             }
             Ok(MirrorReport { stored, waiting: why })
@@ -392,21 +417,29 @@ fn to_entry(
     match agent {
         Some(agent) => Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
         None => {
-            let tags = vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
+            let tags =
+                vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
             Entry { key, content: text.to_string(), tags }
         }
     }
 }
 
-/// The newest run of a spec, closed or not.
-async fn newest(
+/// Reads the answers that a run's records name.
+async fn answers(
     evidence: &evidence::Handle,
     spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
     token: &CancellationToken,
-) -> Result<Option<evidence::Journal>, Failure> {
-    let Some(run) = evidence.runs(Some(spec.clone()), token.clone()).await?.into_iter().next() else { return Ok(None) };
-    let entries = evidence.records(spec.clone(), run.run.clone(), token.clone()).await?;
-    Ok(Some(evidence::Journal { run: run.run, entries }))
+) -> Result<Vec<(Stage, AgentName, FileRef, Arc<str>)>, Failure> {
+    let mut answers = Vec::new();
+    for (_, record) in records {
+        if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
+            let text = evidence.read(spec.clone(), run.clone(), artifact.clone(), token.clone()).await?;
+            answers.push((*stage, agent.clone(), artifact.clone(), text));
+        }
+    }
+    Ok(answers)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.
@@ -430,4 +463,3 @@ async fn open_editor(file: &std::path::Path, line: Option<u32>, shown: &str) -> 
         )),
     }
 }
-

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Clock;
 use crate::actors::agents::process::Children;
 use crate::actors::lanes::Lanes;
-use crate::actors::mcp::child::Processes;
+use crate::actors::mcp::{Connector, Processes};
 use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
 use crate::disk::store::Store;
 use crate::domain::redact::Redactor;
@@ -78,7 +78,7 @@ impl Hands {
         };
         let evidence = evidence::spawn(&scope, Store::real(&places.repo), kept);
         let now: mcp::Clock = Arc::new(move || clock.now());
-        let connector: Arc<dyn mcp::wire::Connector> = Arc::new(Processes::new(children.owner().to_string()));
+        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
         let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());
@@ -96,28 +96,20 @@ impl Hands {
     }
 }
 
-/// Takes the values of configured variables out of whatever is kept.
+/// Takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 fn redactor(settings: &Settings) -> Redactor {
-    let patterns = &settings.evidence.redact_env;
-    let values = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| patterns.iter().any(|pattern| is_match(pattern, name)))
-        .map(|(_, value)| value);
-    Redactor::new(values)
-}
-
-/// Matches a name against a pattern in which `*` stands for any characters.
-fn is_match(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((head, rest)) => name
-            .strip_prefix(head)
-            .is_some_and(|tail| tail.char_indices().map(|(i, _)| i).chain([tail.len()]).any(|i| is_match(rest, &tail[i..]))),
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let redactor = Redactor::of_variables(&settings.evidence.redact_env, variables);
+    match std::env::var("HOME") {
+        Ok(home) => redactor.hiding_home(&home),
+        Err(_) => redactor,
     }
 }
 
 fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
-    let mut specs: Vec<ServerSpec> = settings.servers.iter().map(|(name, server)| declared(places, name, server)).collect();
+    let mut specs: Vec<ServerSpec> =
+        settings.servers.iter().map(|(name, server)| declared(places, name, server)).collect();
     if settings.memory == MemoryServer::Embedded {
         let mut args = vec!["memory".to_owned(), "serve".to_owned()];
         args.extend(["--db".to_owned(), places.repo.join(".dicast/memory.db").to_string_lossy().into_owned()]);
@@ -144,22 +136,14 @@ fn declared(places: &Places, name: &str, server: &Server) -> ServerSpec {
         name: name.to_owned(),
         command: program.to_string_lossy().into_owned(),
         args: server.args.clone(),
-        env: server.env.iter().map(|(name, value)| (name.clone(), String::from(value.clone()))).collect(),
+        // A variable of ours that is not set is left out: the server then says what it lacks.
+        env: server
+            .env
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.resolve(|ours| std::env::var(ours).ok()).ok()?)))
+            .collect(),
         cwd: cwd.to_string_lossy().into_owned(),
         startup_ms: server.startup_timeout_ms,
         tool_ms: server.tool_timeout_ms,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_match;
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        assert!(is_match("*_KEY", "OPENAI_API_KEY"));
-        assert!(is_match("A*B*C", "AxxBC"));
-        assert!(!is_match("*_KEY", "KEYS"));
-        assert!(!is_match("A", "AB"));
     }
 }

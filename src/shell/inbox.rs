@@ -10,13 +10,13 @@ use tokio::sync::mpsc;
 use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
 use crate::app::effect::CommitId;
-use crate::app::msg::{FoundRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
-use crate::domain::overview::Overview;
+use crate::app::msg::{self, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::journal::FileRef;
 use crate::domain::judgement::Judgement;
+use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{SeatKey, TurnEnded, TurnKind};
 use crate::domain::stage::Stage;
@@ -31,7 +31,7 @@ pub enum Pending {
     /// The survey.
     Survey(Reply<Arc<Overview>>),
     /// Whether there is a run to go on with.
-    Found(RunId, Reply<Option<FoundRun>>),
+    Found(RunId, Reply<msg::Found>),
     /// The run's lock.
     Opened(RunId, Reply<()>),
     /// Inputs and prompts.

@@ -4,6 +4,7 @@
 //! animation tick; takes what is there; lets `update` decide; hands the effects to the actors; draws if anything
 //! changed. A headless program runs the same loop with a [`Face`] that prints lines.
 
+pub mod demo;
 pub mod dispatch;
 pub mod face;
 pub mod hands;
@@ -11,6 +12,7 @@ pub mod inbox;
 pub mod input;
 pub mod recorder;
 pub mod shutdown;
+pub mod start;
 pub mod terminal;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,1 +1,95 @@
-//! To be written.
+//! The face: one pure function from the model to a frame. The same model always gives the same screen.
+//!
+//! ```text
+//! ┌──────────────────────────────────────────────────────────────┐
+//! │  DEMO  …                        only in the demonstration    │ 1 row
+//! │ where we are                      what it costs, how long    │ 1 row, more where a view says so
+//! │┌ the view ──────────────────────────────────────────────────┐│
+//! ││ home · spec · dashboard · transcript · verdict · conflict  ││
+//! ││ · servers · trust · help                                   ││ the rest
+//! │└────────────────────────────────────────────────────────────┘│
+//! │ what just happened, else servers and key latency             │ 1 row, or the line being typed
+//! │ keys that work here, and nothing else               ? keys   │ 1 row
+//! └──────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! One region a file. Regions know places and words; [`theme`] alone knows colours. All foreign text comes as
+//! [`crate::domain::safe::Safe`]. Nothing here may keep state, read a clock, or know tokio or crossterm.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::model::{Model, View};
+use canvas::Canvas;
+use theme::Theme;
+
+mod canvas;
+mod claims;
+mod conflict;
+mod dashboard;
+mod footer;
+mod header;
+mod help;
+mod home;
+mod live;
+mod overlay;
+mod seats;
+mod servers;
+mod small;
+mod spec;
+mod spinner;
+mod status;
+mod text;
+pub mod theme;
+mod transcript;
+mod trust;
+mod verdict;
+mod why;
+
+/// Draws the whole screen.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let mut canvas = Canvas::new(frame.buffer_mut(), Theme::of(model));
+    if small::is_too_small(area) {
+        small::draw(area, &mut canvas);
+    } else {
+        screen(model, area, &mut canvas);
+    }
+    if let Some(cursor) = canvas.finish() {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
+    let row = |y: u16| Rect { y, height: 1, ..area };
+    let (status, keys) = (row(area.bottom() - 2), row(area.bottom() - 1));
+    let page = Rect { height: area.height - 2, ..area };
+    // A page of a transcript is as high as it was asked for: there the line of the demonstration is the header.
+    let page = if model.boot.demo && !matches!(model.view(), View::Transcript(_)) {
+        header::demo(Rect { height: 1, ..page }, canvas);
+        canvas::below(page, 1)
+    } else {
+        page
+    };
+    match model.view() {
+        View::Home { cursor } => home::draw(model, *cursor, page, canvas),
+        View::Spec { spec, cursor } => spec::draw(model, spec, *cursor, page, canvas),
+        View::Dashboard { run, cursor, pane, scroll } => {
+            let at = dashboard::At { cursor: *cursor, pane: *pane, scroll: *scroll };
+            dashboard::draw(model, run, at, page, canvas);
+        }
+        View::Transcript(transcript) => transcript::draw(model, transcript, page, canvas),
+        View::Verdict { run, stage, cursor, all } => {
+            verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
+        }
+        View::Conflict(conflict) => conflict::draw(model, conflict, page, canvas),
+        View::Servers { cursor } => servers::draw(model, *cursor, page, canvas),
+        View::Trust { scroll } => trust::draw(model, *scroll, page, canvas),
+        View::Help { scroll } => help::draw(model, *scroll, page, canvas),
+    }
+    status::draw(model, status, canvas);
+    footer::draw(model, keys, canvas);
+    if let Some(over) = &model.overlay {
+        overlay::draw(model, over, Rect { height: area.height - 1, ..area }, canvas);
+    }
+}

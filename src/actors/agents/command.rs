@@ -44,11 +44,14 @@ impl Tools {
             Err(refusal) => return Ok(not_taken(turn, not_started(refusal))),
         };
         let started = Fact::AgentStarted { seat: turn.seat.clone(), kind: turn.kind, pid: child.pid() };
-        self.lanes.tell(started, &stop).await;
         let mut live = Live::new(&self.scope, self.lanes.clone(), &self.transcripts, turn.seat.clone(), turn.kind);
         let any_stop = self.scope.cancel.child_token();
+        let told_and_heard = async {
+            self.lanes.tell(started, &any_stop).await;
+            converse(child, Arc::clone(&turn.prompt), &turn.launch.limits, &any_stop, &kill, &mut live).await
+        };
         let spoken = tokio::select! {
-            spoken = converse(child, Arc::clone(&turn.prompt), &turn.launch.limits, &any_stop, &kill, &mut live) => spoken,
+            spoken = told_and_heard => spoken,
             never = forward(&stop, &any_stop) => never,
         };
         live.close().await;
@@ -61,18 +64,18 @@ impl Tools {
         let stderr = stderr.text();
         let expect = turn.expect;
         // Up to tens of megabytes are searched and hashed: not on a thread that serves others.
-        let (found, raw) = self
+        let (outcome, raw, stderr) = self
             .scope
             .spawn_blocking(move || {
-                (judge_answer(&expect, &stdout, cut, ended.exit, &stderr), (stdout.captured(), stderr))
+                let outcome = judge_answer(&expect, &stdout, cut, ended.exit, &stderr);
+                (outcome, stdout.captured(), stderr)
             })
             .await
             .map_err(|_| Failure::ActorGone { actor: "agents".into() })?;
-        let (raw, stderr) = raw;
         Ok(TurnEnded {
             seat: turn.seat,
             kind: turn.kind,
-            outcome: found,
+            outcome,
             raw,
             stderr: Safe::block(&stderr),
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

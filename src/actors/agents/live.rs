@@ -329,4 +329,20 @@ mod tests {
         assert!(lines.len() > 2 && lines.iter().all(|line| line.len() <= LINE_MAX));
         assert_eq!(lines.concat(), long);
     }
+
+    #[test]
+    fn what_waits_for_a_slow_disk_is_bounded_and_the_gap_is_told() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let scope = Scope::new(runtime.handle().clone(), crate::actors::Waker::nobody());
+        let mut scribe = Scribe::new(scope, PathBuf::new());
+        let line = Safe::line(&"x".repeat(LINE_MAX));
+        (0..2_000).for_each(|_| scribe.push(&line));
+        assert!(scribe.waiting.len() <= WAITING_MAX + LINE_MAX + 1);
+        let left_out = scribe.left_out;
+        assert!(left_out > 1_000);
+        // The disk has taken what waited.
+        scribe.waiting.clear();
+        scribe.push(&line);
+        assert!(scribe.waiting.starts_with(format!("[... {left_out} lines left out").as_bytes()));
+    }
 }

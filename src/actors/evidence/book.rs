@@ -32,6 +32,8 @@ pub(super) struct Book {
     is_unsure: bool,
     is_closed: bool,
     names: Names,
+    /// Folders that are known to be durable.
+    folders: BTreeSet<PathBuf>,
     _lock: Guard,
 }
 
@@ -60,7 +62,7 @@ impl Book {
             Attempt::Taken(guard) => guard,
             Attempt::Held(owner) => return Err(Failure::LockHeld { what: format!("spec {spec}"), owner }),
         };
-        vault.make_run_folders(&spec, &run)?;
+        let folders = vault.make_run_folders(&spec, &run)?;
         let (chain, cut_bytes) = settled_journal(vault, &spec, &run)?;
         let records = records_of(&journal_name(&spec, &run), &chain)?;
         let recorded = records.iter().flat_map(|(_, record)| record.files()).map(|f| (f.path.clone(), f.clone()));
@@ -70,6 +72,7 @@ impl Book {
             head: chain.head,
             length: chain.length,
             is_unsure: false,
+            folders,
             spec,
             run,
             _lock: lock,
@@ -170,7 +173,7 @@ impl Book {
             self.set_aside(vault, &draft.names)?;
         }
         let mut landed = Vec::new();
-        let outcome = land(vault, draft, &mut landed).and_then(|()| {
+        let outcome = self.land(vault, draft, &mut landed).and_then(|()| {
             if draft.lines.is_empty() { Ok(()) } else { vault.store.append(&journal, draft.lines.as_bytes()) }
         });
         if outcome.is_err() {
@@ -183,6 +186,24 @@ impl Book {
             }
         }
         outcome
+    }
+
+    /// Makes files durable under their names.
+    fn land(&mut self, vault: &Vault, draft: &Draft, landed: &mut Vec<PathBuf>) -> Result<(), Failure> {
+        let folders: BTreeSet<&Path> = draft.files.iter().map(|(path, _)| parent(path)).collect();
+        for folder in &folders {
+            if !self.folders.contains(*folder) {
+                vault.store.make_dirs(folder)?;
+                self.folders.insert(folder.to_path_buf());
+            }
+        }
+        let staged = draft.files.iter().map(|(path, text)| vault.store.stage(path, text.as_bytes()));
+        let staged = staged.collect::<Result<Vec<_>, _>>()?;
+        for (staged, (path, _)) in staged.into_iter().zip(&draft.files) {
+            staged.land()?;
+            landed.push(path.clone());
+        }
+        folders.iter().try_for_each(|folder| vault.store.sync_dir(folder))
     }
 
     /// Moves files that no record names under `late/`, and removes what cut-off writes left.
@@ -262,21 +283,6 @@ pub(super) fn numbered(path: &str, count: u64) -> String {
 /// Files that the evidence itself writes into a run's folder.
 fn is_own(path: &str) -> bool {
     path == "journal.jsonl" || path == "manifest.json" || path.starts_with(LATE)
-}
-
-/// Makes files durable under their names.
-fn land(vault: &Vault, draft: &Draft, landed: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let folders: BTreeSet<&Path> = draft.files.iter().map(|(path, _)| parent(path)).collect();
-    for folder in &folders {
-        vault.store.make_dirs(folder)?;
-    }
-    let staged = draft.files.iter().map(|(path, text)| vault.store.stage(path, text.as_bytes()));
-    let staged = staged.collect::<Result<Vec<_>, _>>()?;
-    for (staged, (path, _)) in staged.into_iter().zip(&draft.files) {
-        staged.land()?;
-        landed.push(path.clone());
-    }
-    folders.iter().try_for_each(|folder| vault.store.sync_dir(folder))
 }
 
 /// Reads the journal of a run, makes what it holds durable, and cuts a torn end; creates it for a new run.

@@ -2,6 +2,7 @@
 //!
 //! It must not know about tasks or replies: everything here blocks.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,9 +69,12 @@ impl Vault {
         Ok(())
     }
 
-    pub(super) fn make_run_folders(&self, spec: &SpecId, run: &RunId) -> Result<(), Failure> {
+    /// Makes the folders of a run and returns them.
+    pub(super) fn make_run_folders(&self, spec: &SpecId, run: &RunId) -> Result<BTreeSet<PathBuf>, Failure> {
         let folder = run_folder(spec, run);
-        FOLDERS.iter().try_for_each(|name| self.store.make_dirs(folder.join(name)))
+        let folders: BTreeSet<PathBuf> = FOLDERS.iter().map(|name| folder.join(name)).collect();
+        folders.iter().try_for_each(|folder| self.store.make_dirs(folder))?;
+        Ok(folders)
     }
 
     /// Tries to take the lock under which a spec is written. A ledger may be written before any run was opened: then

@@ -86,12 +86,21 @@ struct End {
     ordered: CancellationToken,
     /// Without any grace.
     kill: CancellationToken,
-    /// How the leader ended, in words.
+    /// How the leader ended, in words; then `known` is cancelled.
     how: OnceLock<String>,
+    known: CancellationToken,
     /// Processes left after the sweep.
     survivors: OnceLock<u32>,
     /// All of it is over.
     gone: CancellationToken,
+}
+
+impl End {
+    /// Says how the leader ended; what was said first counts.
+    fn tell(&self, how: String) {
+        let _ = self.how.set(how);
+        self.known.cancel();
+    }
 }
 
 impl Life {
@@ -123,6 +132,7 @@ impl Life {
 
     fn end_without_process(&self) {
         if !self.is_process {
+            self.end.known.cancel();
             self.end.gone.cancel();
         }
     }
@@ -135,6 +145,16 @@ impl Life {
     /// Tells whether the leader has ended and everything of it was killed and swept.
     pub(super) fn is_gone(&self) -> bool {
         self.end.gone.is_cancelled()
+    }
+
+    /// Waits until the leader has ended and its last words are in; its group may still be there.
+    pub(super) async fn ended(&self) {
+        self.end.known.cancelled().await;
+        tokio::select! {
+            () = self.words.complete.cancelled() => {}
+            // Somebody else holds stderr.
+            () = self.gone() => {}
+        }
     }
 
     /// Returns how many processes are left: those that the sweep could not end, or one while it has not come that far.
@@ -173,6 +193,8 @@ fn shown(line: &[u8]) -> Safe {
 struct Words {
     lines: Mutex<VecDeque<Vec<u8>>>,
     changed: Notify,
+    /// Cancelled when the last one is in.
+    complete: CancellationToken,
 }
 
 impl Words {
@@ -198,9 +220,11 @@ impl Words {
 
 /// Reads stderr until it ends, or until the group is gone (a process that left the group may hold the pipe for ever).
 async fn listen(mut stderr: impl AsyncRead + Unpin, life: Life) {
+    let _complete = life.words.complete.clone().drop_guard();
     let mut buffer = vec![0; 16 << 10];
     loop {
         tokio::select! {
+            biased;
             read = stderr.read(&mut buffer) => match read {
                 Ok(n @ 1..) => life.words.add(&buffer[..n]),
                 Ok(0) | Err(_) => return,
@@ -216,8 +240,7 @@ async fn live(mut child: Child, life: Life) {
     let ended = tokio::select! {
         biased;
         exit = child.ended() => {
-            // Set once more at the end, which then changes nothing.
-            let _ = end.how.set(exit.to_string());
+            end.tell(exit.to_string());
             tokio::select! {
                 () = tokio::time::sleep(DRAIN) => {}
                 () = end.ordered.cancelled() => {}
@@ -231,7 +254,8 @@ async fn live(mut child: Child, life: Life) {
         }
     };
     let Ended { exit, survivors } = ended;
-    let _ = end.how.set(exit.map_or_else(|| "it does not die".to_owned(), |exit| exit.to_string()));
+    end.tell(exit.map_or_else(|| "it does not die".to_owned(), |exit| exit.to_string()));
+    // Nobody else sets it.
     let _ = end.survivors.set(survivors);
     end.gone.cancel();
 }

@@ -33,6 +33,9 @@ const RESTART_GRACE: Duration = Duration::from_millis(200);
 /// a few times.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
+/// Longest wait for the exit code of a process that hung up; far more than a dying process needs.
+const SETTLE: Duration = Duration::from_millis(500);
+
 /// Least time between two tellings of a server's last words and counters: two a second are as many as can be read.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -274,24 +277,24 @@ impl Keeper {
         };
         let started = Instant::now();
         let opened = tokio::select! {
-            opened = tokio::time::timeout(limit, Box::pin(opening)) => {
-                opened.unwrap_or_else(|_| Err(format!("no handshake within {} s", limit.as_secs_f32())))
-            }
-            () = life.gone() => Err("it ended during the handshake".into()),
+            opened = tokio::time::timeout(limit, Box::pin(opening)) => opened,
+            () = life.gone() => Ok(Err("it ended during the handshake".into())),
             never = self.telling(&life) => match never {},
             () = self.server.restart.notified() => return self.end(None, &life, Ending::Restarted).await,
             () = self.stop.asked.cancelled() => return self.end(None, &life, Ending::Stopped).await,
         };
-        match opened {
-            Ok((session, tools)) => {
+        let why = match opened {
+            Ok(Ok((session, tools))) => {
                 tracing::info!(server = self.server.spec.name, took_ms = millis(started.elapsed()), "ready");
-                self.watch_over(session, tools, &life).await
+                return self.watch_over(session, tools, &life).await;
             }
-            Err(why) => {
-                let why = self.with_last_word(&life, why).await;
-                self.end(None, &life, Ending::Failed { ready: Duration::ZERO, why }).await
+            Ok(Err(why)) => {
+                settle(&life).await;
+                self.reason(&life, why)
             }
-        }
+            Err(_) => self.reason(&life, format!("no handshake within {} s", limit.as_secs_f32())),
+        };
+        self.end(None, &life, Ending::Failed { ready: Duration::ZERO, why }).await
     }
 
     /// Stays with a ready server until its conversation is over.
@@ -305,8 +308,9 @@ impl Keeper {
         let since = Instant::now();
         let ending = tokio::select! {
             () = session.over() => {
-                let why = self.with_last_word(life, "it hung up".into()).await;
-                Ending::Failed { ready: since.elapsed(), why }
+                let ready = since.elapsed();
+                settle(life).await;
+                Ending::Failed { ready, why: self.reason(life, "it hung up".into()) }
             }
             never = self.telling(life) => match never {},
             never = self.following_tools(&session) => match never {},
@@ -333,14 +337,9 @@ impl Keeper {
         ending
     }
 
-    /// Completes the reason for a loss: how the process ended, and the last thing it said.
-    async fn with_last_word(&self, life: &Life, why: String) -> String {
-        // A process that dies closes its pipes first; its exit code and last words follow within moments.
-        let settled = tokio::time::timeout(Duration::from_millis(100), life.gone()).await;
-        let mut why = match (settled, life.how()) {
-            (Ok(()), Some(how)) => format!("it ended ({how})"),
-            (Ok(()), None) | (Err(_), _) => why,
-        };
+    /// Completes the reason for a loss: how the process ended, if it has, and the last thing it said.
+    fn reason(&self, life: &Life, why: String) -> String {
+        let mut why = life.how().map_or(why, |how| format!("it ended ({how})"));
         if let Some(word) = life.last_word() {
             self.server.book().status.last_line = Some(word.clone());
             why.push_str(": ");
@@ -408,4 +407,10 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Gives a process that hung up the time to die: it closes its pipes first, its exit code follows within moments.
+async fn settle(life: &Life) {
+    // One that hung up and lives on has no exit code to wait for.
+    let _ = tokio::time::timeout(SETTLE, life.ended()).await;
 }

@@ -37,9 +37,9 @@ pub use wire::{Connector, LINE_MAX, Reading, Wire, Writing};
 
 const NAME: &str = "mcp";
 
-/// After the grace and KILL, the longest that stopping takes until it answers. A few milliseconds are usual; a busy
-/// kernel gets a little longer, because the answer says whether something is left.
-const STOP_SLACK: Duration = Duration::from_millis(200);
+/// After the grace and KILL, the longest that stopping takes until it answers. Some 10 ms are usual; a busy machine
+/// gets longer, because the answer says whether something is left. Who quits brings a shorter limit.
+const STOP_SLACK: Duration = Duration::from_secs(1);
 
 /// Reads the shell's clock.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;

@@ -9,7 +9,7 @@ use super::{ask, complain, notice, seats, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Decision, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
-use crate::app::msg::{Decide, FoundRun, Start};
+use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{self, Closed, Record};
@@ -81,8 +81,12 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
 }
 
 /// The evidence told whether there is a run to go on with.
-pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Option<FoundRun>, Failure>) -> Vec<Effect> {
-    let Some(run) = model.runs.get(id) else { return Vec::new() };
+pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let found = found.map(|found| {
+        run.published = found.published;
+        found.run
+    });
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
@@ -126,11 +130,6 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
                 *highest = (*highest).max(*attempt);
             }
-            Record::Published { documents, .. } => {
-                for document in documents {
-                    run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
-                }
-            }
             Record::StageOpened { stage, inputs, .. } => {
                 *run.openings.entry(*stage).or_insert(0) += 1;
                 run.opened_with.insert(*stage, inputs.sha256.clone());
@@ -149,6 +148,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             | Record::RunResumed { .. }
             | Record::AgentAnswered { .. }
             | Record::HumanDecided { .. }
+            | Record::Published { .. }
             | Record::PublishIntended { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
@@ -253,7 +253,7 @@ pub(super) fn prepared(
     let suffix = if opening == 1 { String::new() } else { format!("-{opening}") };
     let mut files = vec![(format!("prompts/{stage}-inputs{suffix}.json"), inputs)];
     for (agent, prompt) in &preparation.prompts {
-        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), prompt.text.as_str().into()));
+        files.push((format!("prompts/{stage}-{agent}{suffix}.md"), Arc::clone(prompt)));
     }
     let reference = |(path, text): &(String, Arc<str>)| journal::FileRef {
         path: path.clone(),
@@ -288,7 +288,7 @@ fn stale(model: &mut Model, id: &RunId) -> Vec<Effect> {
 }
 
 /// Opens the last recorded run of a spec again, to decide something about it or to ask only those that are missing.
-pub(super) fn reopen_recorded(model: &mut Model, start: Start, pending: Option<Decide>) -> Vec<Effect> {
+pub(super) fn reopen_recorded(model: &mut Model, start: Start, pending: Option<Reopened>) -> Vec<Effect> {
     let effects = self::start(model, start);
     for effect in &effects {
         if let Effect::Run(id, RunEffect::Find { .. }) = effect
@@ -434,7 +434,13 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
+    let exit = verdict::exit(model, run);
     let mut effects = vec![emit(model, Some(id), what)];
+    if model.boot.headless {
+        // Without a screen there is nothing left to do.
+        model.leaving = true;
+        model.quitting = Some(model.quitting.unwrap_or(exit));
+    }
     effects.extend(super::cancel::leave_if_done(model));
     effects
 }

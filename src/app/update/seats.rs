@@ -101,11 +101,10 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let attempt = seat.attempt;
     let Some(rendered) = preparation.prompts.get(agent) else { return Vec::new() };
     let base = prompt::for_attempt(rendered, attempt);
-    let told = match (kind, &seat.repair) {
-        (TurnKind::Repair, Some(repair)) => prompt::repair(&base, &repair.previous, &repair.why),
-        (TurnKind::Repair, None) | (TurnKind::Draft, _) => base,
+    let told: Arc<str> = match (kind, &seat.repair) {
+        (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why).into(),
+        (TurnKind::Repair, None) | (TurnKind::Draft, _) => base.into(),
     };
-    let told: Arc<str> = told.text.into();
     let scripted = seat.who.scripted;
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
     let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, expect: preparation.expect.clone() };

@@ -9,15 +9,16 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::line::Line;
 use crate::app::model::{Conflict, Decision, Model, Phase, Run, RunOptions, View};
-use crate::app::msg::{Choice, Decide, Start};
+use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
 use crate::domain::consensus::{self, Side, Waiver};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Human, Judgement};
+use crate::domain::stage::Stage;
 
 /// Returns the sides of a claim that a human can choose, strongest first: those that were not all struck.
 pub fn sides(judgement: &Judgement, key: &Sha) -> Vec<Side> {
@@ -71,11 +72,37 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
 pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
     let (id, key) = subject(model)?;
     let run = model.runs.get(&id).filter(|run| !run.phase.is_live())?;
-    let cited = citations(run, &key);
-    let test = cited.into_iter().find(|(_, citation, found)| {
-        matches!(citation, Citation::Test { .. }) && !matches!(found, Some(Found::Ran { .. }))
-    });
-    test.map(|(_, citation, _)| (id, citation))
+    settling_test(run.judgement.as_ref()?, &key).map(|citation| (id, citation))
+}
+
+/// A test that was cited for a claim, exists, and has not been run.
+fn settling_test(judgement: &Judgement, key: &Sha) -> Option<Citation> {
+    let grounds = judgement.grounds.iter().filter(|ground| &ground.claim == key);
+    let mut cited = grounds.flat_map(|ground| &ground.cited);
+    let found =
+        cited.find(|(citation, found)| matches!((citation, found), (Citation::Test { .. }, Some(Found::Seen { .. }))));
+    found.map(|(citation, _)| citation.clone())
+}
+
+/// Something outside asks to settle a recorded stage by running a test.
+pub(super) fn check(model: &mut Model, spec: SpecId, stage: Stage) -> Vec<Effect> {
+    let start = Start { spec, stages: vec![stage], fresh: false, rerun_missing: false };
+    runs::reopen_recorded(model, start, Some(Reopened::Check))
+}
+
+/// The reopened stage was judged from what is kept: run the test that would settle an open claim of it.
+pub(super) fn check_open(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.judgement = Some(judgement.clone());
+    let test = verdict::open_claims(run).iter().find_map(|key| settling_test(&judgement, key));
+    match test {
+        Some(citation) => vec![Effect::Run(id.clone(), RunEffect::RunCheck(citation))],
+        None => {
+            let why = "no open claim cites a test that exists and was not run";
+            let failure = Failure::needs_input(format!("{} of {}", run.stage, run.spec), why, "decide it by hand");
+            runs::fail(model, id, failure)
+        }
+    }
 }
 
 /// Runs the test that would settle the claim on screen.
@@ -106,6 +133,9 @@ pub(super) fn check_ran(
     }
     let found = match outcome {
         Ok(found) => found,
+        Err(failure) if model.runs.get(id).is_some_and(|run| run.phase.is_live()) => {
+            return runs::fail(model, id, failure);
+        }
         Err(failure) => {
             complain(model, &failure);
             return Vec::new();
@@ -121,7 +151,11 @@ pub(super) fn check_ran(
         }
     };
     Arc::make_mut(&mut run.known).insert(citation, found);
+    let is_open = run.phase == Phase::Judging;
     notice(model, text);
+    if is_open {
+        return verdict::judge_anew(model, id);
+    }
     reopen(model, id, Vec::new(), "a check was run")
 }
 
@@ -166,7 +200,7 @@ pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
         None => {
             let start =
                 Start { spec: decide.spec.clone(), stages: vec![decide.stage], fresh: false, rerun_missing: false };
-            runs::reopen_recorded(model, start, Some(decide))
+            runs::reopen_recorded(model, start, Some(Reopened::Decide(decide)))
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{cancel, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
-use crate::app::msg::{MirrorReport, PublishReport};
+use crate::app::msg::{MirrorReport, PublishReport, Reopened};
 use crate::domain::claim::Severity;
 use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
 use crate::domain::failure::{AgentError, Failure};
@@ -134,7 +134,8 @@ pub(super) fn judged(
         (Err(Failure::Cancelled), false) => cancel::try_finish(model, id),
         (Err(failure), false) => runs::fail(model, id, failure),
         (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
-            Some(decide) => super::settle::apply(model, id, &judgement, decide),
+            Some(Reopened::Decide(decide)) => super::settle::apply(model, id, &judgement, decide),
+            Some(Reopened::Check) => super::settle::check_open(model, id, judgement),
             // Also when a stop was asked for meanwhile: a verdict that beat the stop is kept.
             None => record(model, id, judgement),
         },

@@ -20,13 +20,14 @@ mod ruling;
 mod tally;
 mod verdict;
 
+pub use crate::domain::spec::Level;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
 pub use headline::Call;
 pub use label::{Label, Status};
 pub use panel::{
-    Answer, Candidate, Choice, Inputs, Kept, Level, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
+    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
 };
 pub use policy::Policy;

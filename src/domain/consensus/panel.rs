@@ -13,6 +13,7 @@ use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Value};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, Family, SpecId};
+use crate::domain::spec::Level;
 use crate::domain::stage::Stage;
 
 /// The panel's format.
@@ -85,18 +86,6 @@ pub struct Inputs {
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Sha>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// How binding a requirement is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// It must be met.
-    Must,
-    /// It should be met.
-    Should,
-    /// It may be met.
-    May,
 }
 
 /// One requirement of the spec.

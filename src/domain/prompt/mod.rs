@@ -3,7 +3,7 @@
 //! It must not know how the prompt travels. Foreign text (specs, documents, context files, findings) stands in fences
 //! that it cannot close.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::agenda::Topic;
@@ -60,12 +60,10 @@ pub struct PromptInputs<'a> {
 }
 
 /// A prompt, and what an answer must not give back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The whole prompt.
     pub text: String,
-    /// Where the last section (the ask) begins, in bytes.
-    pub ask_at: usize,
     /// Hashes of the JSON objects in it.
     pub sent: Vec<Sha>,
 }
@@ -120,31 +118,48 @@ pub fn render(stage: Stage, agent: &AgentName, role: Option<&str>, inputs: &Prom
             ("ask", &fenced("json", &ask_json)),
         ],
     );
-    let ask_at = text.rfind(ASK_HEADING).unwrap_or(text.len());
     let mut sent = sent_objects(&text);
     sent.extend(canonical(&schema).ok().map(Sha::of));
     sent.sort();
     sent.dedup();
-    Rendered { text, ask_at, sent }
+    Rendered { text, sent }
 }
 
-/// Returns the prompt for a later try: the same but for the try that its last block names.
-pub fn for_attempt(rendered: &Rendered, attempt: u32) -> Rendered {
-    let (before, ask) = rendered.text.split_at(rendered.ask_at);
-    let text = format!("{before}{}", ask.replacen("\"attempt\":1,", &format!("\"attempt\":{attempt},"), 1));
-    Rendered { text, ask_at: rendered.ask_at, sent: rendered.sent.clone() }
+/// Writes the one repair turn: the same prompt, what was wrong, and the ask again at the end.
+pub fn repair(prompt: &str, why: &str) -> String {
+    mended(prompt, None, why)
 }
 
-/// Writes the one repair turn: the same prompt, what was wrong, the earlier answer, and the ask again at the end.
-pub fn repair(rendered: &Rendered, previous_answer: &str, why: &str) -> Rendered {
-    let (before, ask) = rendered.text.split_at(rendered.ask_at);
-    let ask = ask.strip_prefix(ASK_HEADING).unwrap_or(ask).trim();
-    let why = fenced("text", &Safe::block(why).to_string());
-    let previous = fenced("text", &shortened(previous_answer));
-    let mended = fill(body(REPAIR), &[("why", &why), ("previous", &previous), ("ask", ask)]);
-    let text = format!("{before}{mended}");
-    let ask_at = text.rfind(ASK_HEADING).unwrap_or(text.len());
-    Rendered { text, ask_at, sent: rendered.sent.clone() }
+/// Writes the one repair turn with the earlier answer in it, for an agent that does not remember it.
+pub fn repair_quoting(prompt: &str, previous_answer: &str, why: &str) -> String {
+    mended(prompt, Some(previous_answer), why)
+}
+
+fn mended(prompt: &str, previous: Option<&str>, why: &str) -> String {
+    let (before, ask) = split_ask(prompt);
+    let why = fenced("text", Safe::block(why).as_str());
+    let previous = previous
+        .map(|answer| format!("This was your answer:\n\n{}\n\n", fenced("text", &shortened(answer))))
+        .unwrap_or_default();
+    format!("{before}{}", fill(body(REPAIR), &[("why", &why), ("previous", &previous), ("ask", ask)]))
+}
+
+/// Writes the prompt of a later attempt: the same, with the attempt's number in the ask.
+pub fn for_attempt(prompt: &str, attempt: u32) -> String {
+    const FIELD: &str = "\"attempt\":";
+    let (before, ask) = split_ask(prompt);
+    // The fields before it are a spec id, a stage and an agent's name, none of which can hold a quote.
+    let Some((head, tail)) = ask.split_once(FIELD) else { return prompt.to_owned() };
+    let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{ASK_HEADING}\n{head}{FIELD}{attempt}{rest}\n")
+}
+
+/// Takes a prompt apart into what stands before the last section and what stands in it.
+fn split_ask(prompt: &str) -> (&str, &str) {
+    match prompt.rfind(ASK_HEADING) {
+        Some(at) => (&prompt[..at], prompt[at + ASK_HEADING.len()..].trim()),
+        None => (prompt, ""),
+    }
 }
 
 /// Returns the versions of the templates that a stage's prompt is made of: `frame/1 plan/1 repair/1`.

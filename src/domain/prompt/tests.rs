@@ -93,16 +93,32 @@ fn nothing_that_was_sent_comes_back_as_an_answer() {
 
 #[test]
 fn a_repair_says_what_was_wrong_and_asks_the_same_again() {
-    let first = rendered(Stage::Plan);
-    let mended = repair(&first, "```json\n{\"stage\": 1}\n```", "stage: invalid type");
-    assert!(mended.text.starts_with(&first.text[..first.ask_at]));
-    assert!(mended.text.contains("```text\nstage: invalid type\n```"));
-    assert!(mended.text.contains("````text\n```json\n{\"stage\": 1}\n```\n````"));
-    assert_eq!(last_block(&mended.text), last_block(&first.text));
-    assert_eq!(mended.text.matches(ASK_HEADING).count(), 1);
-    let long = repair(&first, &"é".repeat(100_000), "too long");
-    assert!(long.text.len() < first.text.len() + 3 * PREVIOUS_MAX);
-    assert_eq!(last_block(&long.text), last_block(&first.text));
+    let first = rendered(Stage::Plan).text;
+    let (before, _) = first.rsplit_once(ASK_HEADING).unwrap();
+    for mended in [
+        repair(&first, "stage: invalid type"),
+        repair_quoting(&first, "```json\n{\"stage\": 1}\n```", "stage: invalid type"),
+        repair_quoting(&first, &"é".repeat(100_000), "stage: invalid type"),
+    ] {
+        assert!(mended.starts_with(before));
+        assert!(mended.contains("```text\nstage: invalid type\n```"));
+        assert_eq!(last_block(&mended), last_block(&first));
+        assert_eq!(mended.matches(ASK_HEADING).count(), 1);
+        assert!(mended.len() < first.len() + 3 * PREVIOUS_MAX);
+    }
+    let quoting = repair_quoting(&first, "```json\n{\"stage\": 1}\n```", "x");
+    assert!(quoting.contains("````text\n```json\n{\"stage\": 1}\n```\n````"));
+}
+
+#[test]
+fn a_later_attempt_differs_in_its_number_alone() {
+    let first = rendered(Stage::Plan).text;
+    let third = for_attempt(&first, 3);
+    let mut ask = last_block(&third);
+    assert_eq!(ask["attempt"], 3);
+    ask["attempt"] = json!(1);
+    assert_eq!(ask, last_block(&first));
+    assert_eq!(for_attempt(&third, 1), first);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Rows of the fields that several stages share: answers, risks, remarks, the outcome, and stated claims.
 
 use super::named::{Asked, asked, citations, file_entry, is_path, remark_subject, subject};
+use super::quantity::with_unit;
 use super::weigh::{Run, Support, Weighed};
-use super::{Desk, Rule, Said, predicates};
+use super::{Desk, Rule, Said, predicates, risk_subject};
 use crate::domain::agenda::Topic;
 use crate::domain::artifact::body::{Answer, Outcome, Remark, Risk, Stated};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
+use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
 /// How evidence counts for findings: an existing requirement is evidence, a test only exists.
@@ -41,17 +43,23 @@ impl Desk<'_> {
         let run = Run::ProvesIfTied(requirement);
         let weighed = self.scales().weigh(&evidence, Support { polarity, run, spec_counts: false, planned: false });
         let severity = self.major_if_must(Some(requirement));
-        self.say(Rule::AnswerCovers, field, Said { polarity, ..Said::yes(requirement, severity) }, weighed, evidence);
+        self.say(
+            Rule::AnswerCovers,
+            field,
+            Said { polarity, because: Safe::line(&answer.because), ..Said::yes(requirement, severity) },
+            weighed,
+            evidence,
+        );
     }
 
     fn answer(&mut self, field: String, topic: &Topic, value: &str, answer: &Answer) {
-        let unit = answer.unit.as_deref().filter(|unit| !unit.trim().is_empty()).or(topic.unit.as_deref());
         let evidence = citations(&answer.evidence);
         let support = Support { run: Run::Proves, ..FINDING };
         let weighed = self.scales().weigh(&evidence, support);
         let said = Said {
-            value: Value::Text(with_unit(value, unit)),
+            value: Value::Text(with_unit(value, answer.unit.as_deref(), topic.unit.as_deref())),
             requirement: topic.about.clone(),
+            because: Safe::line(&answer.because),
             ..Said::yes(&topic.id, self.major_if_must(topic.about.as_deref()))
         };
         self.say(Rule::Answer, field, said, weighed, evidence);
@@ -63,8 +71,9 @@ impl Desk<'_> {
             let weighed = self.scales().weigh(&evidence, RISK);
             let mitigated = !matches!(risk.mitigation.trim().to_lowercase().as_str(), "" | "none" | "n/a" | "-");
             let stated = if mitigated { risk.severity.min(Severity::Minor) } else { risk.severity };
-            let subject = subject(self.inputs.spec, &risk.risk, None, &risk.evidence);
-            let said = Said::yes(subject, capped(stated, weighed.tier));
+            let subject = risk_subject(self.inputs.spec, risk);
+            let because = Safe::line(&risk.risk);
+            let said = Said { because, ..Said::yes(subject, capped(stated, weighed.tier)) };
             self.say(Rule::Threatens, format!("risks[{i}]"), said, weighed, evidence);
         }
     }
@@ -75,7 +84,8 @@ impl Desk<'_> {
             let evidence = citations(&remark.evidence);
             let weighed = self.scales().weigh(&evidence, FINDING);
             let severity = capped(remark.severity.unwrap_or_default(), weighed.tier);
-            let said = Said::yes(remark_subject(self.inputs.spec, remark), severity);
+            let because = Safe::line(&remark.text);
+            let said = Said { because, ..Said::yes(remark_subject(self.inputs.spec, remark), severity) };
             self.say(rule, format!("{name}[{i}]"), said, weighed, evidence);
         }
     }
@@ -243,7 +253,7 @@ impl Desk<'_> {
         let topic = self.inputs.agenda.iter().find(|t| t.id == said.subject && t.requirement.is_none())?;
         said.severity = self.major_if_must(topic.about.as_deref());
         said.requirement = topic.about.clone();
-        said.value = Value::Text(with_unit(text, topic.unit.as_deref()));
+        said.value = Value::Text(with_unit(text, None, topic.unit.as_deref()));
         Some(self.scales().weigh(evidence, Support { polarity, run: Run::Proves, ..FINDING }))
     }
 
@@ -287,16 +297,5 @@ fn signed(text: &str, polarity: Polarity) -> Option<Polarity> {
         (Polarity::Yes, said) => Some(said),
         (Polarity::No, Polarity::Yes) => Some(Polarity::No),
         (Polarity::No, Polarity::No) => Some(Polarity::Yes),
-    }
-}
-
-/// A number with its unit, anything else as it is; a unit that the value has already is not said twice.
-fn with_unit(value: &str, unit: Option<&str>) -> String {
-    let value = value.trim();
-    let is_bare_number =
-        !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
-    match unit.map(str::trim).filter(|unit| is_bare_number && !unit.is_empty()) {
-        Some(unit) => format!("{value} {unit}"),
-        None => value.to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lookup::{Citation, Lookups};
 use super::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::agenda::Topic;
-use crate::domain::artifact::body::Change;
+use crate::domain::artifact::body::{Change, Risk};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::safe::Safe;
 use crate::domain::spec::{Level, Spec};
@@ -17,6 +17,7 @@ use crate::domain::spec::{Level, Spec};
 mod bodies;
 mod common;
 mod named;
+mod quantity;
 mod table;
 mod weigh;
 
@@ -60,6 +61,8 @@ pub struct Prior {
 pub struct Backed {
     /// What is said, with the host's tier.
     pub assertion: Assertion,
+    /// Why, in the agent's words; empty where its field has no room for reasons.
+    pub because: Safe,
     /// What was looked up for it.
     pub evidence: Vec<Citation>,
     /// The field it was derived from: `work_breakdown[0].files[1]`.
@@ -169,11 +172,19 @@ struct Said {
     polarity: Polarity,
     severity: Severity,
     requirement: Option<String>,
+    because: Safe,
 }
 
 impl Said {
     fn yes(subject: impl Into<String>, severity: Severity) -> Self {
-        Self { subject: subject.into(), value: "yes".into(), polarity: Polarity::Yes, severity, requirement: None }
+        Self {
+            subject: subject.into(),
+            value: "yes".into(),
+            polarity: Polarity::Yes,
+            severity,
+            requirement: None,
+            because: Safe::default(),
+        }
     }
 }
 
@@ -215,7 +226,7 @@ impl<'a> Desk<'a> {
         weighed: Weighed,
         evidence: Vec<Citation>,
     ) {
-        let Said { subject, value, polarity, severity, requirement } = said;
+        let Said { subject, value, polarity, severity, requirement, because } = said;
         let assertion =
             Assertion { kind, subject, predicate, value, polarity, severity, tier: weighed.tier, requirement };
         if assertion.tier.is_false() {
@@ -226,7 +237,7 @@ impl<'a> Desk<'a> {
                 found: Safe::line(&found),
             });
         }
-        self.derived.assertions.push(Backed { assertion, evidence, field });
+        self.derived.assertions.push(Backed { assertion, because, evidence, field });
     }
 
     fn note(&mut self, field: String, text: &str) {
@@ -234,6 +245,16 @@ impl<'a> Desk<'a> {
             self.derived.notes.push(Note { field, text: Safe::block(text) });
         }
     }
+}
+
+/// Returns the path that an entry of a list of files names, without its marks (`src/b.rs (new)` names `src/b.rs`).
+pub fn file_path(entry: &str) -> String {
+    named::file_entry(entry).path
+}
+
+/// Returns what a risk is about: the requirement that it cites, or the only one it names, or its words.
+pub fn risk_subject(spec: &Spec, risk: &Risk) -> String {
+    named::subject(spec, &risk.risk, None, &risk.evidence)
 }
 
 /// An assertion as a person reads it, with the places that it cites.

@@ -1,0 +1,175 @@
+//! Runs an approved check on a scratch copy of the working copy, in a cleared environment, and reads which tests it
+//! executed.
+//!
+//! No argv that an agent or a spec wrote is ever run: the template is approved config, and a test's id becomes one
+//! element of it, after [`is_safe_id`]. It must not know what the result means for a claim.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::Scope;
+use crate::actors::agents::process::{Children, Program, Tag, converse};
+use crate::disk;
+use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::classify::Exit;
+use crate::domain::failure::Failure;
+use crate::domain::run::Limits;
+use crate::domain::settings::CheckTemplate;
+
+/// Where an id goes in a template.
+const ID: &str = "{id}";
+
+/// What a check may see of our environment: what toolchains need to find themselves, and nothing else.
+const ENV_PASS: &[&str] = &["PATH", "HOME", "LANG", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
+
+/// Deadlines and caps of a check: building may be silent for long.
+const LIMITS: Limits = Limits {
+    start_ms: 20_000,
+    first_event_ms: 240_000,
+    idle_ms: 240_000,
+    total_ms: 280_000,
+    kill_grace_ms: 1_000,
+    stdout_max: 4 << 20,
+    stderr_max: 256 << 10,
+};
+
+/// Tells whether an id may become an argument: it matches `[A-Za-z0-9_:./-]{1,200}` and does not start with `-`.
+pub fn is_safe_id(id: &str) -> bool {
+    (1..=200).contains(&id.len())
+        && !id.starts_with('-')
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:./-".contains(&b))
+}
+
+/// Runs the check that a citation names, else the only one there is.
+///
+/// # Errors
+/// When the citation names no test, no approved check fits, the id is not safe, or the copy cannot be made; a check
+/// that cannot be started; [`Failure::Cancelled`].
+pub(super) async fn run_check(
+    (scope, children): (&Scope, &Children),
+    root: PathBuf,
+    files: Vec<String>,
+    checks: &BTreeMap<String, CheckTemplate>,
+    citation: &Citation,
+    token: &CancellationToken,
+) -> Result<Found, Failure> {
+    let Citation::Test { check, id } = citation else {
+        return Err(Failure::usage("check", "only a test can be run", "choose a citation of a test"));
+    };
+    let template = choose(checks, check.as_deref())?;
+    if !is_safe_id(id) {
+        let why = "its id has characters that no test id has";
+        return Err(Failure::usage("check", why, "cite the test by the name that the test runner prints"));
+    }
+    let command: Vec<String> =
+        template.argv.iter().map(|word| if word == ID { id.clone() } else { word.clone() }).collect();
+    let scratch = root.join(".dicast/scratch").join(std::process::id().to_string());
+    let (tree, build) = (scratch.join("tree"), scratch.join("build"));
+    let (from, to) = (root.clone(), tree.clone());
+    let copied = scope.spawn_blocking(move || disk::scratch::copy(&from, &files, &to)).await;
+    copied.map_err(|_| Failure::ActorGone { actor: "repo".into() })??;
+    let env = BTreeMap::from([("CARGO_TARGET_DIR".to_owned(), build.to_string_lossy().into_owned())]);
+    let program = Program {
+        command,
+        env,
+        env_pass: ENV_PASS.iter().map(|name| (*name).to_owned()).collect(),
+        cwd: tree.clone(),
+        tag: Tag { run: "check".into(), seat: format!("check-{id}") },
+    };
+    let child = children.start(&program).map_err(|error| {
+        Failure::usage("check", error.to_string(), "install it, or correct the check's argv in the config")
+    })?;
+    let never = CancellationToken::new();
+    let spoken = converse(child, Arc::from(""), &LIMITS, token, &never, &mut ()).await;
+    let cleared = scope.spawn_blocking(move || disk::scratch::clear(&tree)).await;
+    if let Ok(Err(failure)) = cleared {
+        tracing::warn!(%failure, "a scratch copy stays");
+    }
+    if token.is_cancelled() {
+        return Err(Failure::Cancelled);
+    }
+    if spoken.cut.is_some() {
+        return Err(Failure::Timeout { what: format!("the check of {id}"), after_ms: LIMITS.total_ms });
+    }
+    let (out, err) = (spoken.stdout.captured(), spoken.stderr.text());
+    let executed = executed(&out.text, id);
+    let code = match spoken.ended.exit {
+        Some(Exit::Code(code)) => Some(code),
+        Some(Exit::Signal(_) | Exit::Unknown) | None => None,
+    };
+    if executed == 0 {
+        tracing::info!(%id, ?code, %err, "a check executed no test of the id");
+    }
+    Ok(Found::Ran {
+        passed: code == Some(0) && executed > 0,
+        executed,
+        exit: code,
+        output_sha256: out.sha256,
+        place: None,
+    })
+}
+
+fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -> Result<&'c CheckTemplate, Failure> {
+    let fits = |template: &&CheckTemplate| template.argv.iter().any(|word| word == ID);
+    let found = match name {
+        Some(name) => checks.get(name).filter(fits),
+        None => checks.values().find(fits),
+    };
+    found.ok_or_else(|| Failure::BadInput {
+        place: name.map_or_else(|| "check".to_owned(), |name| format!("check {name}")),
+        why: "no approved check runs a single test".into(),
+        next: "add one under [checks] with an {id} in its argv, and approve it with `dicast trust approve`".into(),
+        exit: 11,
+    })
+}
+
+/// Counts the tests of an id that were executed, by the lines `test NAME ... ok|FAILED` of Rust's test runner.
+fn executed(output: &str, id: &str) -> u32 {
+    let is_of_id = |name: &str| name == id || name.strip_suffix(id).is_some_and(|head| head.ends_with("::"));
+    let count = output
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("test ")?.split_once(" ... "))
+        .filter(|(name, outcome)| is_of_id(name.trim()) && (outcome.starts_with("ok") || outcome.starts_with("FAILED")))
+        .count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_could_be_options_or_shell_are_refused() {
+        for bad in ["", "-x", "--", "a b", "$(id)", "a;b", "a\n", "é", &"x".repeat(201)] {
+            assert!(!is_safe_id(bad), "{bad:?}");
+        }
+        assert!(is_safe_id("limiter::burst_of_20-a.b/c"));
+    }
+
+    #[test]
+    fn only_executed_tests_of_the_id_count() {
+        let output = "running 3 tests\ntest limiter::burst ... ok\ntest burst_more ... ok\ntest a::burst ... ignored\n";
+        assert_eq!(executed(output, "burst"), 1);
+        assert_eq!(executed(output, "limiter::burst"), 1);
+        assert_eq!(executed(output, "nope"), 0);
+        assert_eq!(executed("test burst ... FAILED\n", "burst"), 1);
+    }
+
+    #[test]
+    fn a_check_without_a_place_for_the_id_is_never_chosen() {
+        let template = |argv: &[&str]| CheckTemplate {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            source: crate::domain::settings::CheckSource::Declared,
+        };
+        let checks = BTreeMap::from([
+            ("all".to_owned(), template(&["cargo", "test"])),
+            ("one".to_owned(), template(&["cargo", "test", "--", "{id}"])),
+        ]);
+        assert_eq!(choose(&checks, None).unwrap().argv.len(), 4);
+        assert!(choose(&checks, Some("all")).is_err());
+        assert_eq!(choose(&BTreeMap::new(), None).unwrap_err().exit(), 11);
+    }
+}

@@ -1,0 +1,69 @@
+//! Scratch copies of a working copy, for commands that must not touch the real one.
+//!
+//! It must not know what is run there. Blocks: call it from the blocking pool.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::domain::failure::{DiskError, Failure};
+
+/// Most bytes that are copied: a check on a bigger tree would take longer than a person waits.
+pub const COPY_MAX: u64 = 2 << 30;
+
+/// Makes `to` a copy of the named files below `from` (relative paths with `/`), and nothing else. Symbolic links are
+/// left out: one could lead out of the repository. Returns how many bytes were copied.
+///
+/// # Errors
+/// [`Failure::Disk`]; also when the files are over [`COPY_MAX`].
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn copy(from: &Path, files: &[String], to: &Path) -> Result<u64, Failure> {
+    clear(to)?;
+    fs::create_dir_all(to).map_err(|error| failed("making a scratch copy", &error))?;
+    let mut total = 0;
+    for file in files {
+        let source = from.join(file);
+        let Ok(about) = fs::symlink_metadata(&source) else { continue };
+        if !about.is_file() {
+            continue;
+        }
+        total += about.len();
+        if total > COPY_MAX {
+            return Err(Failure::Disk {
+                what: "making a scratch copy".into(),
+                kind: DiskError::Other,
+                why: format!("the tree is over {} MiB", COPY_MAX >> 20),
+            });
+        }
+        let target = to.join(file);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed("making a scratch copy", &error))?;
+        }
+        fs::copy(&source, &target).map_err(|error| failed(&format!("copying {file}"), &error))?;
+    }
+    Ok(total)
+}
+
+/// Removes a scratch copy; one that is not there is fine.
+///
+/// # Errors
+/// [`Failure::Disk`].
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn clear(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("clearing a scratch copy", &error)),
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull => DiskError::Full,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DiskError::Denied,
+        io::ErrorKind::NotFound => DiskError::Missing,
+        // std's error kinds are not ours to list.
+        _ => DiskError::Other,
+    };
+    Failure::Disk { what: what.to_owned(), kind, why: error.to_string() }
+}

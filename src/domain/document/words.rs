@@ -1,0 +1,78 @@
+//! Foreign text inside Markdown that we write: one line, no marks that it could forge.
+//!
+//! It must not know claims.
+
+use crate::domain::safe::Safe;
+
+/// Longest foreign text on one line, in characters.
+const LINE_MAX: usize = 600;
+
+/// A text on one line: without control characters, comments, bold marks, or leading marks that start a block.
+pub(super) fn inline(text: &str) -> String {
+    let line = Safe::line(text);
+    let words = line.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut cut: String = words.chars().take(LINE_MAX).collect();
+    if cut.len() < words.len() {
+        cut.push('…');
+    }
+    let cut = cut.replace("<!--", "&lt;!--").replace("**", "\\*\\*").replace("~~", "\\~\\~");
+    match cut.chars().next() {
+        Some('#' | '>' | '|' | '-' | '+' | '*' | '=') => format!("\\{cut}"),
+        _ => cut,
+    }
+}
+
+/// A text in a cell of a table.
+pub(super) fn cell(text: &str) -> String {
+    inline(text).replace('|', "\\|")
+}
+
+/// A path or name as code.
+pub(super) fn code(text: &str) -> String {
+    format!("`{}`", Safe::line(text).as_str().replace('`', "'"))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(super) fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [init @ .., last] => {
+            let init: Vec<&str> = init.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", init.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// Writes a table, or nothing if it has no rows.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
+    let rule = format!("|{}\n", "---|".repeat(head.len()));
+    line(&head) + &rule + &rows.iter().map(|row| line(row)).collect::<String>()
+}
+
+/// Adds a section, unless it is empty.
+pub(super) fn section(out: &mut String, title: &str, text: &str) {
+    if !text.trim().is_empty() {
+        out.push_str(&format!("\n## {title}\n\n{}\n", text.trim_end()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_its_line_and_forges_no_mark() {
+        assert_eq!(inline("a\n# b\u{1b}[2J"), "a # b␛[2J");
+        assert_eq!(inline("so **OPEN** <!-- x"), "so \\*\\*OPEN\\*\\* &lt;!-- x");
+        assert_eq!(inline("# heading"), "\\# heading");
+        assert_eq!(cell("a|b"), "a\\|b");
+        assert_eq!(code("a`b"), "`a'b`");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+}

@@ -1,0 +1,136 @@
+//! The demonstration: the sample project, copied to a folder of its own with a short history, and its scripted panel.
+//!
+//! It must not know what is shown: the copy is a repository like any other, and the agents are configured like any
+//! others.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::start::{Flags, Start, headless, interactive};
+use crate::app::msg::{Request, Start as StartRun};
+use crate::cli::sample;
+use crate::config::{self, Sources};
+use crate::disk::Store;
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::stage::Stage;
+
+/// The panel's config and script.
+const CONFIG: &str = include_str!("../../examples/demo/config.toml");
+const SCRIPT: &str = include_str!("../../examples/demo/panel.toml");
+
+/// The spec that the panel plans.
+const SPEC: &str = "003-rate-limiter";
+
+/// The history that the copy gets: when, what was done, and which paths it brought. Fixed, so that every copy has the
+/// same commits.
+const HISTORY: [(&str, &str, &[&str]); 3] = [
+    (
+        "2026-01-12T09:00:00Z",
+        "Store values, and say how we work",
+        &[
+            ".gitignore",
+            ".specify",
+            "AGENTS.md",
+            "Cargo.toml",
+            "README.md",
+            "src",
+            "tests/store.rs",
+            "tests/http.rs",
+            "specs/001-key-value-store",
+        ],
+    ),
+    ("2026-02-20T16:30:00Z", "Write an audit log", &["docs", "specs/002-audit-log"]),
+    ("2026-03-01T11:15:00Z", "Draft a rate limiter", &["."]),
+];
+
+/// Runs the demonstration: on a terminal until the user quits, else in plain lines to the end.
+///
+/// # Errors
+/// When the copy cannot be made, or a run does not end as the demonstration shows it.
+pub fn run(flags: Flags, on_terminal: bool) -> Result<u8, Failure> {
+    let folder = copy()?;
+    let mut sources = Sources::of_this_process(folder.clone())?;
+    // It is ours, word for word: nothing in it waits for approval. Nobody else's config or variables matter here.
+    sources.user_config = None;
+    sources.env.clear();
+    sources.given_config = Some(folder.join(".dicast/config.toml"));
+    let flags = Flags { demo: true, ..flags };
+    if on_terminal {
+        return interactive(Start { sources, flags, requests: Vec::new() });
+    }
+    let spec = SpecId::new(SPEC).map_err(|bad| Failure::usage("demo", bad.to_string(), "this is a bug"))?;
+    let plan = StartRun { spec: spec.clone(), stages: vec![Stage::Plan], fresh: false, rerun_missing: false };
+    let start = |request| Start { sources: sources.clone(), flags: flags.clone(), requests: vec![request] };
+    expect("plan", headless(start(Request::Start(plan)))?, CONFLICT)?;
+    let check = Request::Check { spec, stage: Stage::Plan };
+    expect("settle by a test", headless(start(check))?, DEGRADED)?;
+    Ok(0)
+}
+
+/// Two agents differ, honestly.
+const CONFLICT: u8 = 1;
+/// The test settled it; one agent never answered.
+const DEGRADED: u8 = 6;
+
+fn expect(what: &str, got: u8, shown: u8) -> Result<(), Failure> {
+    if got == shown {
+        return Ok(());
+    }
+    let why = format!("{what} ended with exit {got}, not {shown}");
+    Err(Failure::BadReply { from: "the demonstration".into(), why })
+}
+
+/// Copies the sample into a new folder under the system's folder for temporary files.
+fn copy() -> Result<PathBuf, Failure> {
+    let parent = std::env::temp_dir().join(format!("dicast-demo-{}", std::process::id()));
+    let folder = parent.join("pantry");
+    let store = Store::real(&folder);
+    store.make_base()?;
+    let ours = [
+        (".dicast/config.toml", CONFIG),
+        (".dicast/panel.toml", SCRIPT),
+        (".dicast/.gitignore", config::init::GITIGNORE),
+    ];
+    for (path, text) in sample::files().iter().chain(&ours) {
+        if let Some((dir, _)) = path.rsplit_once('/') {
+            store.make_dirs(dir)?;
+        }
+        store.replace(path, text.as_bytes())?;
+    }
+    for (date, message, paths) in HISTORY {
+        // A machine without git shows everything but history.
+        let _ = commit(&folder, date, message, paths);
+    }
+    Ok(folder)
+}
+
+/// Makes one commit with a fixed author and date. Returns whether git did it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "git runs on a folder that was just made, before the loop and its runtime exist"
+)]
+fn commit(folder: &Path, date: &str, message: &str, paths: &[&str]) -> bool {
+    let git = |args: &[&str]| {
+        std::process::Command::new("git")
+            .args(["-c", "init.defaultBranch=main", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(folder)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_AUTHOR_NAME", "Pantry")
+            .env("GIT_AUTHOR_EMAIL", "pantry@example.org")
+            .env("GIT_COMMITTER_NAME", "Pantry")
+            .env("GIT_COMMITTER_EMAIL", "pantry@example.org")
+            .env("GIT_AUTHOR_DATE", date)
+            .env("GIT_COMMITTER_DATE", date)
+            .env_remove("GIT_DIR")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    let add: Vec<&str> = ["add", "--"].into_iter().chain(paths.iter().copied()).collect();
+    git(&["init", "-q"]) && git(&add) && git(&["commit", "-q", "-m", message])
+}

@@ -1,0 +1,275 @@
+//! A run: its agents, the verdict as it forms, what the selected agent writes.
+//!
+//! ```text
+//!  payments-api › 003-rate-limiter                   run 7Q4F · ⠹ asking 02:41, at most 20:00
+//!  plan ◐ ── tasks · ── …                                       base 4f2c1d9 · 2 of 4 answered
+//! ┌1 Agents ────────────────────────────────────────────────────────────── 2 of 4 answered ┐
+//! ├2 Verdict forming ──────────────────────────────────────────── MUST covered 5 of 6 ▮▮▮▮▮▯ ┤
+//! ├3 claude › live ────────────────────────────────────────────────────────── Enter opens it ┤
+//! └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, Want, below, nth, padded, share};
+use super::claims::{self, Matrix};
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use super::{header, live, seats};
+use crate::app::model::{Model, Phase, Run, SeatState};
+use crate::app::update::{attention, rows};
+use crate::domain::claim::Tier;
+use crate::domain::consensus::{Judged, Label};
+use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
+use crate::domain::ids::RunId;
+use crate::domain::judgement::Judgement;
+use crate::domain::moment::clock;
+use crate::domain::safe::Safe;
+
+/// Rows of a page from which the header gets its second line.
+const TALL: u16 = 28;
+
+/// Where the user is on the dashboard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) cursor: usize,
+    pub(super) pane: u8,
+    pub(super) scroll: usize,
+}
+
+/// Draws a run.
+pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut Canvas<'_>) {
+    let Some(run) = model.runs.get(id) else {
+        header::line(nth(area, 0), &header::trail(model, [plain("run")]), &[], canvas);
+        canvas.pieces(padded(nth(area, 2)), &[plain(format!("run {} is not in this session", id.short()))]);
+        return;
+    };
+    let mut body = head(model, run, area, canvas);
+    let lines = outcome(model, run);
+    for (line, place) in lines.iter().zip(0..) {
+        canvas.pieces(padded(nth(body, place)), line);
+    }
+    body = below(body, lines.len());
+    panes(model, run, at, body, canvas);
+}
+
+fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    let mut right = header::phase(model, run, area.width);
+    let left = if area.width >= 100 {
+        header::trail(model, [strong(run.spec.to_string())])
+    } else {
+        let (symbol, ink) = header::mark(run, run.stage);
+        let step = run.stages.iter().position(|stage| *stage == run.stage).map_or(1, |i| i + 1);
+        let of = format!(" {step}/{}", run.stages.len());
+        let spec = run.spec.to_string();
+        let spec = if area.width < 60 { text::fit(&spec, 8).into_owned() } else { spec };
+        vec![strong(spec), dim(" · "), plain(format!("{} ", run.stage)), piece(symbol, ink), dim(of)]
+    };
+    if area.width >= 100 {
+        right.insert(0, dim(format!("run {} · ", run.id.short())));
+    }
+    if run.phase.is_live() && run.stop.is_none() && area.width >= 60 {
+        right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
+    }
+    header::line(nth(area, 0), &left, &right, canvas);
+    if area.height < TALL {
+        return below(area, 1);
+    }
+    let commit = run.preparation.as_ref().and_then(|p| p.inputs.commit.as_deref());
+    let base = commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…'))));
+    let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
+    header::line(nth(area, 1), &header::stages(run), &[base], canvas);
+    below(area, 2)
+}
+
+fn answered(run: &Run) -> String {
+    format!("{} of {} answered", run.answered(), run.seats.len())
+}
+
+/// Says how a run ended, what of it is kept, and what can be done.
+fn outcome(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
+    let mut lines = Vec::new();
+    match &run.phase {
+        Phase::Failed(failure) => lines.extend(failed(failure)),
+        Phase::Stopped => lines.push(stopped(run)),
+        Phase::Decided => lines.extend(run.judgement.as_ref().map(|judgement| decided(judgement))),
+        Phase::Opening
+        | Phase::Preparing
+        | Phase::Asking
+        | Phase::Judging
+        | Phase::Recording
+        | Phase::Publishing
+        | Phase::Stopping => {
+            let waits = model.now.since(run.opened) > 2_000 && run.phase == Phase::Opening;
+            lines.extend(waits.then(|| vec![piece("waits for the lock of this spec · Esc stops waiting", Ink::Warn)]));
+        }
+    }
+    if run.survivors > 0 {
+        let text = format!(
+            " {} still there after the sweep: end them by hand ",
+            text::count_as(run.survivors, "process", "processes")
+        );
+        lines.push(vec![piece(text, Ink::BadgeBad)]);
+    }
+    lines
+}
+
+/// Says what failed and what to do about it.
+pub(super) fn failed(failure: &Failure) -> Vec<Vec<Piece<'static>>> {
+    vec![
+        vec![piece(" FAILED ", Ink::BadgeBad), strong(format!("  {}", Safe::line(&failure.to_string())))],
+        vec![piece(" Next ", Ink::Accent), plain(format!("    {}", Safe::line(&failure.hint())))],
+    ]
+}
+
+fn stopped(run: &Run) -> Vec<Piece<'static>> {
+    let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
+    let kept = if kept.is_empty() { "no answer yet".to_owned() } else { format!("kept {}", kept.join(", ")) };
+    let text = format!("  {} left · {kept} · ", text::count_as(run.survivors, "process", "processes"));
+    vec![
+        piece(" STOPPED ", Ink::BadgeWarn),
+        plain(text),
+        piece("r", Ink::Accent),
+        plain(" go on   "),
+        piece("n", Ink::Accent),
+        plain(" from scratch"),
+    ]
+}
+
+fn decided(judgement: &Judgement) -> Vec<Piece<'static>> {
+    let mut line = super::verdict::call(judgement);
+    line.push(plain(format!("  {}   ", Safe::line(&judgement.verdict.why()))));
+    line.extend([piece("v", Ink::Accent), plain(" the verdict and why")]);
+    line
+}
+
+fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) {
+    let claims = run.judgement.as_ref().map_or(0, |judgement| judgement.verdict.claims.len());
+    let asked = Want { least: 3, best: seats::rows(run) };
+    let forming = Want { least: 3, best: (claims + 2).max(4).min(usize::from(area.height / 2)).max(3) };
+    let wants = [asked, forming, Want { least: 3, best: 3 }];
+    // Where only two panes fit, the focused one is among them.
+    let wants = if area.height < 14 && at.pane == 3 { [asked, Want { least: 0, best: 0 }, wants[2]] } else { wants };
+    let heights = share(area.height, &wants, 2);
+    let name = |n: u8, text: String| {
+        let ink = if at.pane == n { Ink::Accent } else { Ink::Dim };
+        vec![piece(format!("{n} "), ink), if at.pane == n { strong(text) } else { plain(text) }]
+    };
+    let (title, note) = forming_titles(run);
+    let live_note = match run.seats.get(at.cursor).map(|seat| &seat.state) {
+        Some(SeatState::Asking(_)) if area.width >= 60 => vec![dim("following · Enter opens the transcript")],
+        Some(_) | None => Vec::new(),
+    };
+    let stack = [
+        Pane { title: name(1, "Agents".to_owned()), note: vec![dim(answered(run))], rows: heights[0] },
+        Pane { title: name(2, title.to_owned()), note, rows: heights[1] },
+        Pane { title: name(3, live::title(run, at.cursor)), note: live_note, rows: heights[2] },
+    ];
+    let places = canvas.stack(area, &stack);
+    let [agents, verdict, writes] = places.as_slice() else { return };
+    if agents.height > 0 {
+        seats::draw(model, run, at.cursor, *agents, canvas);
+    }
+    if verdict.height > 0 {
+        form(run, at.scroll, *verdict, canvas);
+    }
+    if writes.height > 0 {
+        live::draw(run, at.cursor, *writes, canvas);
+    }
+}
+
+fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
+    let Some(judgement) = &run.judgement else { return ("Verdict forming", Vec::new()) };
+    let coverage = &judgement.verdict.coverage;
+    let title = if run.verdicts.contains_key(&run.stage) { "Verdict" } else { "Verdict forming" };
+    let mut note = vec![plain(format!("MUST covered {} of {} ", coverage.covered, coverage.must))];
+    note.extend(claims::bar(coverage.covered, coverage.must));
+    (title, note)
+}
+
+/// Draws the claims in the order in which they want to be looked at.
+fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let Some(judgement) = &run.judgement else {
+        let words = if run.answered() > 0 {
+            "the first answers are being compared"
+        } else {
+            "forms as answers arrive: what they agree on, where they differ, what is true of the code"
+        };
+        canvas.pieces(padded(nth(area, 0)), &[dim(words)]);
+        return;
+    };
+    let keys = rows(run, false);
+    let lines = entries(judgement, &keys);
+    let scroll = scroll.min(lines.len().saturating_sub(1));
+    let has_head = area.height > 3;
+    let list = if has_head { below(area, 1) } else { area };
+    let hidden = judgement.verdict.claims.len().saturating_sub(keys.len());
+    let room = usize::from(list.height);
+    let rest = lines.len() - scroll;
+    let shown = if rest + usize::from(hidden > 0) > room { room.saturating_sub(1) } else { rest };
+    let visible: &[Entry<'_>] = lines.get(scroll..scroll + shown.min(rest)).unwrap_or_default();
+    let in_sight: Vec<Sha> = visible
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Claim(key) => Some((*key).clone()),
+            Entry::Uncovered(_) => None,
+        })
+        .collect();
+    let matrix = Matrix::new(run, judgement, area.width, if area.width >= 110 { 34 } else { 14 }, &in_sight);
+    if has_head {
+        matrix.head(nth(area, 0), "so far", canvas);
+    }
+    for (at, entry) in visible.iter().enumerate() {
+        match entry {
+            Entry::Claim(key) => {
+                if let Some(claim) = matrix.claim(key) {
+                    matrix.line(nth(list, at), claim, false, &so_far(claim, area.width >= 110), canvas);
+                }
+            }
+            Entry::Uncovered(id) => matrix.uncovered(nth(list, at), id, canvas),
+        }
+    }
+    let left = rest - visible.len() + hidden;
+    if left > 0 {
+        let agreed = if rest == visible.len() { " agreed" } else { "" };
+        claims::more(list, visible.len(), &format!("… {left} more{agreed}"), canvas);
+    } else if lines.is_empty() {
+        canvas.pieces(padded(nth(list, 0)), &[dim("nothing of weight was said so far")]);
+    }
+}
+
+/// A line of the verdict as it forms.
+enum Entry<'k> {
+    Claim(&'k Sha),
+    Uncovered(&'k str),
+}
+
+/// Returns the lines: what needs somebody, then what nobody covers, then the rest.
+fn entries<'k>(judgement: &'k Judgement, keys: &'k [Sha]) -> Vec<Entry<'k>> {
+    let is_urgent =
+        |key: &Sha| claims::find(judgement, key).is_some_and(|c| attention(c.label) <= attention(Label::Refuted));
+    let urgent = keys.partition_point(is_urgent);
+    let (first, rest) = keys.split_at(urgent);
+    let uncovered = judgement.verdict.coverage.uncovered.iter().map(|id| Entry::Uncovered(id));
+    first.iter().map(Entry::Claim).chain(uncovered).chain(rest.iter().map(Entry::Claim)).collect()
+}
+
+/// What a claim amounts to as long as answers are out.
+fn so_far(claim: &Judged, is_wide: bool) -> String {
+    let names = |claim: &Judged| {
+        let agents: Vec<&str> = claim.votes.iter().flat_map(|v| &v.agents).map(|a| a.as_str()).collect();
+        agents.join(", ")
+    };
+    let words = match claim.label {
+        Label::Conflict => ("differ: another answer decides, or you do", "differ"),
+        Label::Refuted => ("struck: looked up, and not so", "struck"),
+        Label::Hollow => ("agreed, but nobody looked", "nobody looked"),
+        Label::Single => return if is_wide { format!("only {} so far", names(claim)) } else { "one voice".to_owned() },
+        Label::AgreedOver => ("agreed over a dissent", "outvoted"),
+        Label::Agreed if matches!(claim.tier, Tier::E0 | Tier::E1) => ("agreed so far, nothing to look at", "so far"),
+        Label::Agreed => ("agreed so far", "so far"),
+        Label::Proven => ("the host ran it: it holds", "proven"),
+    };
+    (if is_wide { words.0 } else { words.1 }).to_owned()
+}

@@ -1,0 +1,90 @@
+//! The last line: the keys that work here and now, and nothing else.
+//!
+//! It must not know what a key does: that is [`keymap`].
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, columns, padded};
+use super::text::{self, Piece, piece, plain};
+use super::theme::Ink;
+use crate::app::keymap::{self, Action, Binding};
+use crate::app::model::{Model, Overlay, View};
+
+/// Draws the line.
+pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
+    let row = padded(row);
+    if let Some(keys) = typed_keys(model) {
+        let labels: Vec<_> = keys.iter().map(|(name, label)| label_of(name, label)).collect();
+        fill(row, &labels, canvas);
+        return;
+    }
+    let bindings = keymap::footer(model);
+    let (help, others): (Vec<_>, Vec<_>) = bindings.into_iter().partition(|b| b.action == Action::Help);
+    let labels: Vec<_> = others.iter().map(|b| label_of(&name(b), meaning(model, b))).collect();
+    let Some(help) = help.first().map(|b| label_of(&name(b), b.label)) else {
+        fill(row, &labels, canvas);
+        return;
+    };
+    let wide = columns(text::width_of(&help));
+    let left = Rect { width: row.width.saturating_sub(wide + 2), ..row };
+    fill(left, &labels, canvas);
+    canvas.pieces(Rect { x: row.right().saturating_sub(wide), width: wide, ..row }, &help);
+}
+
+fn name(binding: &Binding) -> String {
+    binding.keys.first().map(|key| key.name()).unwrap_or_default()
+}
+
+/// What a key does here: with nothing left to close, Esc stops the run.
+fn meaning(model: &Model, binding: &Binding) -> &'static str {
+    let is_run = |view: &View| matches!(view, View::Dashboard { .. });
+    let is_live = || model.focused_run().is_some_and(|run| run.phase.is_live());
+    let stops = binding.action == Action::Back && (is_run(model.view()) || model.views.len() <= 1) && is_live();
+    match model.focused_run().and_then(|run| run.stop.as_ref()) {
+        Some(_) if stops => "kill",
+        None if stops => "stop run",
+        Some(_) | None => binding.label,
+    }
+}
+
+fn label_of(name: &str, label: &str) -> Vec<Piece<'static>> {
+    vec![piece(name.to_owned(), Ink::Accent), plain(format!(" {label}"))]
+}
+
+/// Draws as many labels as fit, whole: a label that was cut would name a key that does something else.
+fn fill(row: Rect, labels: &[Vec<Piece<'_>>], canvas: &mut Canvas<'_>) {
+    let needed = |gap: usize| labels.iter().map(|label| text::width_of(label) + gap).sum::<usize>();
+    let gap = if needed(3) <= usize::from(row.width) + 3 { 3 } else { 2 };
+    canvas.groups(row, labels, gap);
+}
+
+/// The keys while text is typed.
+fn typed_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> {
+    match &model.overlay {
+        Some(Overlay::Command { .. }) => {
+            return Some(&[("Enter", "do it"), ("Tab", "complete"), ("↑", "typed before"), ("Esc", "close")]);
+        }
+        Some(Overlay::Search(_)) => return Some(&[("Enter", "find"), ("Esc", "close")]),
+        Some(Overlay::Preflight(_)) => return Some(&[("Enter", "start"), ("Esc", "back")]),
+        None => {}
+    }
+    match model.view() {
+        View::Conflict(conflict) if conflict.typing => {
+            let keys: &[_] = if conflict.side.is_some() {
+                &[("Enter", "keep and record"), ("Esc", "stop typing")]
+            } else {
+                &[("Enter", "done"), ("Esc", "stop typing")]
+            };
+            Some(keys)
+        }
+        View::Conflict(_)
+        | View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Verdict { .. }
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    }
+}

@@ -1,0 +1,315 @@
+//! The first screen: what was found, what rules say about it, what the panel could be asked.
+//!
+//! ```text
+//!  payments-api ⎇ main                                nothing sent, nothing written
+//! ┌Found ────────────────────────────────────────────────────────────────────────┐
+//! ├Checked just now, by rules, 0.2 s ──────────────────────────────── Enter opens ┤
+//! ├Ask the panel ────────────────────────────────────────────────────────────────┤
+//! └──────────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::collections::BTreeSet;
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use super::{dashboard, header, spinner};
+use crate::app::model::{Load, Model};
+use crate::app::update::{HomeRow, home_rows};
+use crate::domain::check::{Finding, Severity};
+use crate::domain::ids::SpecId;
+use crate::domain::moment::clock;
+use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::safe::Safe;
+use crate::domain::spec::Layout;
+use crate::domain::stage::Stage;
+
+/// Findings shown below the selected spec, however long the list is.
+const FINDINGS: usize = 3;
+
+/// Draws the first screen.
+pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    head(model, nth(area, 0), canvas);
+    let body = below(area, 1);
+    match &model.survey {
+        Load::Loading(since) => {
+            let waits = clock(model.now.since(*since));
+            let text = format!(" reading specs, code and history {waits} · nothing waits for it · q quit");
+            canvas.pieces(padded(nth(body, 1)), &[piece(spinner::frame(model), Ink::Accent), plain(text)]);
+        }
+        Load::Failed(failure) => {
+            for (at, line) in dashboard::failed(failure).iter().enumerate() {
+                canvas.pieces(padded(nth(body, 1 + at)), line);
+            }
+            canvas.pieces(padded(nth(body, 4)), &[piece("c", Ink::Accent), plain(" read and check again")]);
+        }
+        Load::Ready(overview) => found(model, overview, cursor, body, canvas),
+    }
+}
+
+fn head(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
+    let mut left = header::trail(model, []);
+    let git = model.survey.ready().and_then(|overview| overview.git.as_ref());
+    if let Some(branch) = git.and_then(|git| git.branch.as_ref()) {
+        left.push(dim(format!(" · {}", Safe::line(branch))));
+    }
+    if let Some(git) = git.filter(|git| git.dirty > 0) {
+        left.push(dim(format!(" +{}", git.dirty)));
+    }
+    let live: Vec<_> = model.live_runs().collect();
+    let right = match live.as_slice() {
+        [] if model.runs.is_empty() => vec![dim("nothing sent, nothing written")],
+        [] => vec![dim(text::count(model.runs.len(), "run") + " in this session")],
+        [run, ..] => {
+            let mut pieces = vec![plain(format!("{} {} ", run.spec, run.stage))];
+            pieces.extend(header::phase(model, run, row.width));
+            pieces
+        }
+    };
+    header::line(row, &left, &right, canvas);
+}
+
+fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let rows = home_rows(model);
+    let specs = overview.specs.len();
+    let steps: Vec<(Stage, &SpecId)> = rows
+        .iter()
+        .filter_map(|row| match row {
+            HomeRow::Step(stage, spec) => Some((*stage, spec)),
+            HomeRow::Spec(_) => None,
+        })
+        .collect();
+    let facts = facts(model, overview, usize::from(area.width).saturating_sub(13));
+    let findings = overview.specs.get(cursor).map_or(0, |spec| spec.findings.len());
+    let checked = Want { least: 3, best: specs.max(1) + findings + 1 };
+    let asked = Want { least: 2, best: steps.len().clamp(1, 6) };
+    let is_short = area.height < 16;
+    let facts_least = if is_short { 0 } else { facts.len() };
+    let order = [checked, asked, Want { least: facts_least, best: facts.len() }];
+    let heights = share(area.height, &order, 0);
+    let seconds = overview.took_ms;
+    let took = format!("Checked just now, by rules, {}.{} s", seconds / 1_000, seconds / 100 % 10);
+    let unread = overview.report.findings.iter().filter(|f| f.spec.is_none()).count();
+    let checked_note =
+        if unread > 0 { text::count(unread, "finding") + " beside specs" } else { "Enter opens".to_owned() };
+    let stack = [
+        Pane { title: vec![strong("Found")], rows: heights[2], ..Pane::default() },
+        Pane { title: vec![strong(took)], note: vec![dim(checked_note)], rows: heights[0] },
+        Pane { title: vec![strong("Ask the panel")], note: vec![dim(terms(model))], rows: heights[1] },
+    ];
+    let places = canvas.stack(area, &stack);
+    let [facts_area, list, ask] = places.as_slice() else { return };
+    for (at, (name, line)) in facts.iter().enumerate().take(usize::from(facts_area.height)) {
+        let mut pieces = vec![dim(format!("{name:<9}"))];
+        pieces.extend(line.iter().cloned());
+        canvas.pieces(padded(nth(*facts_area, at)), &pieces);
+    }
+    if overview.specs.is_empty() {
+        nothing(padded(*list), canvas);
+    } else {
+        specs_list(overview, cursor, *list, canvas);
+    }
+    asks(model, &steps, cursor.checked_sub(specs), *ask, canvas);
+}
+
+fn nothing(area: Rect, canvas: &mut Canvas<'_>) {
+    canvas.pieces(nth(area, 0), &[plain("no spec was found")]);
+    canvas.pieces(nth(area, 1), &[dim("write one as specs/001-name/spec.md or docs/ID-name/PRD.md, then press c")]);
+    canvas.pieces(nth(area, 2), &[dim("`dicast demo` shows everything on a repository of its own")]);
+}
+
+/// Returns what was found, one line each.
+fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'static str, Vec<Piece<'m>>)> {
+    let mut lines = Vec::new();
+    let layout = |wanted| overview.specs.iter().any(|found| found.spec.layout == wanted);
+    let layouts = match (layout(Layout::SpecKit), layout(Layout::Seed)) {
+        (true, true) => " (specs/ and docs/)",
+        (true, false) => " (github/spec-kit layout)",
+        (false, true) => " (docs layout)",
+        (false, false) => "",
+    };
+    lines.push(("specs", vec![plain(format!("{}{layouts}", overview.specs.len()))]));
+    lines.extend(agents(model));
+    let checks: BTreeSet<&String> = model.settings.checks.keys().chain(overview.checks.keys()).collect();
+    let names: Vec<String> = checks.into_iter().map(|name| Safe::line(name).to_string()).collect();
+    let mut line =
+        vec![plain(if names.is_empty() { "none found in the build files".to_owned() } else { names.join(", ") })];
+    if !model.trust.is_granted() {
+        line.extend([plain("   "), piece("a", Ink::Accent), piece(" look at what would run, then approve", Ink::Warn)]);
+    }
+    lines.push(("checks", line));
+    if !overview.hooks.is_empty() {
+        let hooks: Vec<String> = overview.hooks.iter().map(|hook| Safe::line(hook).to_string()).collect();
+        let text = format!("it brings {} for agents: they obey it, we do not", hooks.join(", "));
+        lines.push(("", vec![piece(text::fit(&text, room).into_owned(), Ink::Warn)]));
+    }
+    let context: Vec<String> = overview.context.iter().map(|file| Safe::line(file).to_string()).collect();
+    let context = if context.is_empty() {
+        "no AGENTS.md, no constitution: agents get the spec alone".to_owned()
+    } else {
+        format!("{} go to every agent alike", context.join(", "))
+    };
+    lines.push(("context", vec![plain(context)]));
+    lines
+}
+
+fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
+    let agents = &model.settings.agents;
+    if agents.is_empty() {
+        let machine: Vec<String> = model.boot.found_agents.iter().map(|name| Safe::line(name).to_string()).collect();
+        let next = if machine.is_empty() {
+            "`dicast init` writes a config; `dicast demo` plays scripted ones".to_owned()
+        } else {
+            format!("{} on this machine: name them under [[agents]] (`dicast init`)", machine.join(", "))
+        };
+        return vec![("agents", vec![piece("none configured", Ink::Warn), plain(format!(" · {next}"))])];
+    }
+    let names: Vec<String> = agents.iter().map(|agent| format!("{} ({})", agent.name, agent.family)).collect();
+    let families: BTreeSet<&str> = agents.iter().map(|agent| agent.family.as_str()).collect();
+    let (words, ink) = match families.len() {
+        1 => ("1 family: nobody can disagree, so nothing is ever agreed", Ink::Warn),
+        2 => ("2 families: they can agree or differ, a third would break ties", Ink::Plain),
+        n => {
+            return vec![
+                ("agents", vec![plain(names.join(", "))]),
+                ("", vec![dim(format!("{n} families, one vote each"))]),
+            ];
+        }
+    };
+    vec![("agents", vec![plain(names.join(", "))]), ("", vec![piece(words, ink)])]
+}
+
+fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let specs = &overview.specs;
+    let names = specs
+        .iter()
+        .map(|s| text::width(s.spec.id.as_str()))
+        .max()
+        .unwrap_or(8)
+        .min(usize::from(area.width / 3))
+        .max(8);
+    let chosen = specs.get(cursor);
+    let height = usize::from(area.height);
+    // Of the selected spec a few findings are always shown, and more where the list leaves room.
+    let least = FINDINGS.min(height.saturating_sub(2));
+    let details = chosen.map_or(0, |spec| spec.findings.len()).min(least.max(height.saturating_sub(specs.len() + 1)));
+    let room = height - details;
+    let shown = if specs.len() > room { room.saturating_sub(1) } else { specs.len() };
+    let first = first_shown(cursor.min(specs.len().saturating_sub(1)), shown.max(1), specs.len());
+    let mut at = 0;
+    for (n, spec) in specs.iter().enumerate().skip(first).take(shown.max(1)) {
+        let row = nth(area, at);
+        let is_chosen = n == cursor;
+        let mut line = vec![piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent)];
+        let id = text::fit(spec.spec.id.as_str(), names).into_owned();
+        let gap = " ".repeat(names + 2 - text::width(&id));
+        line.extend([piece(id, if is_chosen { Ink::Strong } else { Ink::Plain }), plain(gap)]);
+        line.extend(summary(spec));
+        canvas.pieces(row, &line);
+        if is_chosen {
+            canvas.choose(row);
+        }
+        at += 1;
+        if is_chosen {
+            for finding in spec.findings.iter().take(details) {
+                let indent = " ".repeat(names + 5);
+                let mut line = vec![plain(indent)];
+                line.extend(found_line(finding));
+                canvas.pieces(nth(area, at), &line);
+                at += 1;
+            }
+        }
+    }
+    if shown < specs.len() {
+        canvas.put(
+            area.x + 3,
+            area.y + super::canvas::columns(at),
+            area.width.saturating_sub(4),
+            &format!("… {} more", specs.len() - shown),
+            Ink::Dim,
+        );
+    }
+}
+
+/// Returns one finding in a line: how grave, and what.
+pub(super) fn found_line(finding: &Finding) -> Vec<Piece<'_>> {
+    let (symbol, ink) = match finding.severity {
+        Severity::Error => ("✗ ", Ink::Bad),
+        Severity::Warning => ("! ", Ink::Warn),
+        Severity::Info => ("· ", Ink::Dim),
+    };
+    vec![piece(symbol, ink), plain(finding.message.as_str())]
+}
+
+/// Returns what is known of a spec in one line: ticked tasks against what is there, then what was found.
+fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
+    let mut line: Vec<Piece<'static>> = Vec::new();
+    match spec.survey.tasks {
+        Some(tasks) if tasks.ticked > 0 => {
+            line.push(plain(format!("{} of {} tasks ticked: {} seen in code", tasks.ticked, tasks.all, tasks.seen)));
+            if tasks.absent > 0 {
+                line.push(piece(format!(", {} NOT THERE", tasks.absent), Ink::Bad));
+            }
+        }
+        Some(tasks) => {
+            line.push(plain(format!("{}, none ticked", text::count(usize::try_from(tasks.all).unwrap_or(0), "task"))))
+        }
+        None => line.push(plain(format!("{} must, no tasks yet", spec.survey.musts))),
+    }
+    let count = |severity| spec.findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if errors > 0 {
+        line.push(piece(format!(" · {}", text::count(errors, "error")), Ink::Bad));
+    }
+    if warnings > 0 {
+        line.push(piece(format!(" · {}", text::count(warnings, "doubt")), Ink::Warn));
+    }
+    if errors + warnings == 0 {
+        line.push(piece(" · nothing found", Ink::Good));
+    }
+    line
+}
+
+/// What asking costs: the longest it can take, and that no price is known.
+fn terms(model: &Model) -> String {
+    match model.settings.agents.iter().map(|agent| agent.timeouts.total_ms).max() {
+        Some(longest) => format!("at most {} each, unpriced · asks first", clock(longest)),
+        None => "asks first".to_owned(),
+    }
+}
+
+fn asks(model: &Model, steps: &[(Stage, &SpecId)], cursor: Option<usize>, area: Rect, canvas: &mut Canvas<'_>) {
+    if area.height == 0 {
+        return;
+    }
+    if steps.is_empty() {
+        canvas.pieces(padded(nth(area, 0)), &[dim("open a spec to ask about it, or type : and a stage")]);
+        return;
+    }
+    let room = usize::from(area.height);
+    let shown = if steps.len() > room { room.saturating_sub(1).max(1) } else { steps.len() };
+    let first = first_shown(cursor.unwrap_or(0), shown, steps.len());
+    for (at, (stage, spec)) in steps.iter().enumerate().skip(first).take(shown) {
+        let row = nth(area, at - first);
+        let is_chosen = cursor == Some(at);
+        let who: Vec<&str> = model.settings.roster(*stage).map(|agent| agent.name.as_str()).collect();
+        let with = if who.is_empty() {
+            piece("no agent is configured for it", Ink::Warn)
+        } else {
+            plain(format!("with {}", who.join(" + ")))
+        };
+        let marker = piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent);
+        let name = format!("{stage} {spec}");
+        let ink = if is_chosen { Ink::Strong } else { Ink::Plain };
+        canvas.pieces(row, &[marker, piece(format!("{name:<28}"), ink), plain("  "), with]);
+        if is_chosen {
+            canvas.choose(row);
+        }
+    }
+    if shown < steps.len() {
+        let row = nth(area, shown);
+        canvas.put(row.x + 3, row.y, row.width.saturating_sub(4), &format!("… {} more", steps.len() - shown), Ink::Dim);
+    }
+}

@@ -1,0 +1,161 @@
+//! What lies over a view: the command line with its endings, a search, and the question before agents are asked.
+//!
+//! The line being typed takes the row above the keys; what belongs to it stands in a box on top of that.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, columns, first_shown, nth, padded};
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use crate::app::line::Line;
+use crate::app::model::{Completion, Model, Overlay};
+use crate::app::msg::Start;
+use crate::domain::moment::clock;
+use crate::domain::safe::Safe;
+use crate::domain::settings::{Agent, AgentKind};
+use crate::domain::stage::Stage;
+
+/// Most endings offered at once: a list that hides the whole screen helps nobody.
+const OFFERED: usize = 10;
+
+/// Draws an overlay at the lower end of an area that ends above the keys.
+pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, canvas: &mut Canvas<'_>) {
+    match overlay {
+        Overlay::Command { line, completions, chosen, error, .. } => {
+            let typed = chosen.and_then(|at| completions.get(at));
+            match typed {
+                Some(ending) => input(area, ":", &Line::new(&ending.line), canvas),
+                None => input(area, ":", line, canvas),
+            }
+            if let Some(error) = error {
+                refused(area, error, canvas);
+            } else {
+                endings(area, completions, *chosen, canvas);
+            }
+        }
+        Overlay::Search(line) => input(area, "/", line, canvas),
+        Overlay::Preflight(start) => preflight(model, start, area, canvas),
+    }
+}
+
+/// Draws a line being typed into the last row of an area, with the terminal's cursor in it.
+fn input(area: Rect, prompt: &str, line: &Line, canvas: &mut Canvas<'_>) {
+    let row = Rect { y: area.bottom() - 1, height: 1, ..area };
+    canvas.clear(row);
+    let row = padded(row);
+    let start = row.x + canvas.put(row.x, row.y, row.width, prompt, Ink::Accent);
+    let room = Rect { x: start, width: row.right().saturating_sub(start), ..row };
+    typed(room, line, canvas);
+}
+
+/// Draws text that is being edited so that its cursor is visible: a line that is too long is shown from its cursor back.
+pub(super) fn typed(row: Rect, line: &Line, canvas: &mut Canvas<'_>) {
+    let before = Safe::line(line.before_cursor()).to_string();
+    let all = Safe::line(line.text()).to_string();
+    let room = usize::from(row.width.saturating_sub(1));
+    let at = text::width(&before);
+    if at <= room {
+        canvas.put(row.x, row.y, row.width, &all, Ink::Plain);
+        canvas.point(row.x + columns(at), row.y);
+        return;
+    }
+    let tail = text::tail(&before, room.saturating_sub(1));
+    let wide = canvas.pieces(row, &[dim("…"), plain(tail)]);
+    canvas.point(row.x + wide, row.y);
+}
+
+fn refused(area: Rect, error: &Safe, canvas: &mut Canvas<'_>) {
+    let room = usize::from(area.width.saturating_sub(6));
+    let lines = text::wrap(error.as_str(), room, 3);
+    let place = rise(area, lines.len(), area.width.saturating_sub(2), canvas);
+    let pane = Pane { title: vec![piece("not understood", Ink::Bad)], rows: columns(lines.len()), ..Pane::default() };
+    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
+    for (at, line) in lines.iter().enumerate() {
+        canvas.pieces(padded(nth(inner, at)), &[plain(&**line)]);
+    }
+}
+
+fn endings(area: Rect, completions: &[Completion], chosen: Option<usize>, canvas: &mut Canvas<'_>) {
+    if completions.is_empty() {
+        return;
+    }
+    let shown = completions.len().min(OFFERED).min(usize::from(area.height).saturating_sub(4));
+    let first = first_shown(chosen.unwrap_or(0), shown, completions.len());
+    let visible = completions.get(first..first + shown).unwrap_or_default();
+    let wide = visible.iter().map(|c| text::width(&c.line)).max().unwrap_or(0).min(40);
+    let place = rise(area, shown, area.width.saturating_sub(2).min(78), canvas);
+    let hidden = completions.len() - shown;
+    let note = if hidden > 0 { vec![dim(format!("… {hidden} more"))] } else { Vec::new() };
+    let pane = Pane { note, rows: columns(shown), ..Pane::default() };
+    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
+    for (at, completion) in visible.iter().enumerate() {
+        let row = nth(inner, at);
+        let is_chosen = chosen == Some(first + at);
+        let ink = if is_chosen { Ink::Strong } else { Ink::Plain };
+        let line = Safe::line(completion.line.trim_end()).to_string();
+        let gap = " ".repeat((wide + 2).saturating_sub(text::width(&line)));
+        let marker = if is_chosen { "▸ " } else { "  " };
+        let pieces =
+            [piece(marker, Ink::Accent), piece(line, ink), plain(gap), dim(Safe::line(&completion.about).to_string())];
+        canvas.pieces(row, &pieces);
+        if is_chosen {
+            canvas.choose(row);
+        }
+    }
+}
+
+/// Empties the place of a box of so many rows that stands on the last row of an area.
+fn rise(area: Rect, rows: usize, width: u16, canvas: &mut Canvas<'_>) -> Rect {
+    let height = columns(rows + 2).min(area.height.saturating_sub(1));
+    let place = Rect { x: area.x + 1, y: area.bottom() - 1 - height, width, height };
+    canvas.clear(place);
+    place
+}
+
+/// Says who would be asked, with which access, for how long and at what price, before anything costs something.
+fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) {
+    let agents: Vec<&Agent> = match start.stages.first() {
+        Some(stage) => model.settings.roster(*stage).collect(),
+        None => Vec::new(),
+    };
+    let stages: Vec<&str> = start.stages.iter().map(|stage| Stage::name(*stage)).collect();
+    let room = usize::from(area.height).saturating_sub(9);
+    let listed = agents.len().min(room.max(1));
+    let mut lines: Vec<Vec<Piece<'_>>> = agents.iter().take(listed).map(|agent| asked(agent)).collect();
+    if agents.len() > listed {
+        lines.push(vec![dim(format!("  … {} more", agents.len() - listed))]);
+    }
+    let longest = agents.iter().map(|agent| agent.timeouts.total_ms).max().unwrap_or(0);
+    let limit = clock(model.settings.run.deadline_ms);
+    lines.push(vec![
+        dim("time    "),
+        plain(format!("at most {} each, {limit} in all · typical time not known yet", clock(longest))),
+    ]);
+    lines.push(vec![dim("price   "), plain("unpriced: no price is configured, so none is counted")]);
+    lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
+    let place = rise(area, lines.len(), area.width.saturating_sub(2), canvas);
+    let title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
+    let note = vec![dim(text::count(agents.len(), "agent"))];
+    let pane = Pane { title, note, rows: place.height.saturating_sub(2) };
+    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
+    for (at, line) in lines.iter().enumerate() {
+        canvas.pieces(padded(nth(inner, at)), line);
+    }
+}
+
+fn asked(agent: &Agent) -> Vec<Piece<'_>> {
+    let who = strong(format!("{:<8}", text::fit(agent.name.as_str(), 24)));
+    let model = match &agent.model {
+        Some(model) => format!(" {} · {}", agent.family, Safe::line(model)),
+        None => format!(" {}", agent.family),
+    };
+    let access = match &agent.kind {
+        AgentKind::Command(launch) => {
+            let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
+            format!(" · runs {program} here, with the access that its command line gives it")
+        }
+        AgentKind::Replay { .. } => " · SCRIPTED, sends nothing anywhere".to_owned(),
+        AgentKind::Memory => " · external, answers through memory".to_owned(),
+    };
+    vec![who, dim(model), plain(access)]
+}

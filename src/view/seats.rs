@@ -1,0 +1,197 @@
+//! The agents of a run: one row each with what it is doing, and one for the host.
+//!
+//! ```text
+//! ▸ ⠹ claude   opus-5    reading src/limiter.rs              02:41 of 10:00     18 kB
+//!   ✔ codex    gpt-5     answered                            01:54              12 kB
+//!   ◆ host     checks    looked up 14: 11 seen, 1 false
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, columns, nth};
+use super::spinner;
+use super::text::{self, bytes};
+use super::theme::Ink;
+use crate::app::model::{Model, Phase, Run, Seat, SeatState};
+use crate::domain::claim::lookup::Found;
+use crate::domain::moment::clock;
+use crate::domain::run::TurnKind;
+use crate::domain::safe::Safe;
+
+/// What a row says about an agent.
+struct Said {
+    symbol: &'static str,
+    ink: Ink,
+    doing: String,
+    time: String,
+}
+
+/// Returns how many rows the agents of a run would like: one each and the host's.
+pub(super) fn rows(run: &Run) -> usize {
+    run.seats.len().max(1) + 1
+}
+
+/// Draws the agents.
+pub(super) fn draw(model: &Model, run: &Run, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    if run.seats.is_empty() {
+        let text = format!("{} looking who sits at {} · {}", spinner::frame(model), run.stage, waiting(model, run));
+        canvas.put(area.x + 1, area.y, area.width.saturating_sub(2), &text, Ink::Dim);
+        return;
+    }
+    let room = usize::from(area.height);
+    let listed = if room >= rows(run) { run.seats.len() } else { room.saturating_sub(1).max(1).min(run.seats.len()) };
+    let first = super::canvas::first_shown(cursor, listed, run.seats.len());
+    let names =
+        columns(run.seats.iter().map(|seat| text::width(seat.who.agent.as_str())).max().unwrap_or(6).clamp(6, 14));
+    for (at, seat) in run.seats.iter().enumerate().skip(first).take(listed) {
+        row(model, run, seat, at == cursor, names, nth(area, at - first), canvas);
+    }
+    let hidden = run.seats.len() - listed;
+    let last = nth(area, listed);
+    if hidden > 0 {
+        canvas.put(last.x + 3, last.y, last.width.saturating_sub(4), &format!("… {hidden} more · j k"), Ink::Dim);
+    } else if last.height > 0 {
+        host(run, names, last, canvas);
+    }
+}
+
+fn waiting(model: &Model, run: &Run) -> String {
+    let since = clock(run.elapsed_ms(model.now));
+    match &run.phase {
+        Phase::Opening => format!("looking for a run to go on with, taking the lock {since} · Esc stop"),
+        Phase::Preparing => format!("reading the spec and rendering prompts {since} · Esc stop"),
+        Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,
+        Phase::Stopped | Phase::Decided | Phase::Failed(_) => format!("ended after {since}"),
+    }
+}
+
+fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
+    let said = said(model, run, seat);
+    if is_chosen {
+        canvas.put(row.x + 1, row.y, 1, "▸", Ink::Accent);
+    }
+    canvas.put(row.x + 3, row.y, 1, said.symbol, said.ink);
+    let mut x = row.x + 5;
+    canvas.put(x, row.y, names, seat.who.agent.as_str(), Ink::Strong);
+    x += names + 1;
+    if seat.who.scripted {
+        x += canvas.put(x, row.y, 9, "SCRIPTED ", Ink::Accent);
+    } else if row.width >= 100 {
+        let model_of = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent);
+        let label = model_of.and_then(|agent| agent.model.as_deref()).unwrap_or(seat.who.family.as_str());
+        canvas.put(x, row.y, 12, &Safe::line(label).to_string(), Ink::Dim);
+        x += 13;
+    }
+    let written = seat.progress.as_ref().map(|progress| bytes(progress.bytes)).unwrap_or_default();
+    let (time_wide, size_wide) = if row.width >= 60 { (16, 8) } else { (6, 0) };
+    let end = row.right().saturating_sub(1);
+    let times = end.saturating_sub(time_wide + size_wide);
+    let ink = if said.ink == Ink::Bad || said.ink == Ink::Warn { said.ink } else { Ink::Plain };
+    canvas.put(x, row.y, times.saturating_sub(x + 1), &said.doing, ink);
+    let time = if size_wide > 0 { said.time.as_str() } else { said.time.split(' ').next().unwrap_or_default() };
+    canvas.put(times, row.y, time_wide, time, Ink::Plain);
+    if size_wide > 0 {
+        let start = end.saturating_sub(columns(text::width(&written)));
+        canvas.put(start, row.y, size_wide, &written, Ink::Dim);
+    }
+    if is_chosen {
+        canvas.choose(row);
+    }
+}
+
+fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
+    let limit = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent).map(|a| a.timeouts.total_ms);
+    let since = seat.since.map(|since| model.now.since(since));
+    let elapsed = seat.took_ms.or(since).map(clock).unwrap_or_default();
+    let of_limit = limit.map_or(elapsed.clone(), |ms| format!("{elapsed} of {}", clock(ms)));
+    let (symbol, ink, doing, time) = match &seat.state {
+        // What moves in a run that is being stopped is being stopped.
+        SeatState::Queued(_) | SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Waiting { .. }
+            if seat.stopped || run.stop.is_some() =>
+        {
+            (spinner::frame(model), Ink::Warn, "stopping …".to_owned(), elapsed)
+        }
+        SeatState::Queued(turn) => {
+            ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)
+        }
+        SeatState::Launching(turn) => {
+            (spinner::frame(model), Ink::Accent, format!("starting{}", repair(*turn)), elapsed)
+        }
+        SeatState::Asking(turn) => {
+            let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
+            let doing = words.unwrap_or_else(|| "asked, nothing written yet".to_owned());
+            (spinner::frame(model), Ink::Accent, format!("{}{doing}", mending(*turn)), of_limit)
+        }
+        SeatState::Keeping => (spinner::frame(model), Ink::Accent, "answer is being kept".to_owned(), elapsed),
+        SeatState::Waiting { until, why } => {
+            let wait = clock(until.since(model.now));
+            let why = Safe::line(&why.to_string());
+            ("◔", Ink::Warn, format!("{why} · try {} in {wait}", seat.attempt + 1), elapsed)
+        }
+        SeatState::Answered => ("✔", Ink::Good, answered(run, seat), elapsed),
+        SeatState::Failed(error) => {
+            let hint = error.hint(seat.who.agent.as_str());
+            ("✗", Ink::Bad, format!("{} · {}", Safe::line(&error.to_string()), Safe::line(&hint)), elapsed)
+        }
+        SeatState::External => ("◌", Ink::Dim, "answers through memory, looked for at the end".to_owned(), elapsed),
+    };
+    Said { symbol, ink, doing, time }
+}
+
+fn repair(turn: TurnKind) -> &'static str {
+    match turn {
+        TurnKind::Draft => "",
+        TurnKind::Repair => ", to mend its answer",
+    }
+}
+
+fn mending(turn: TurnKind) -> &'static str {
+    match turn {
+        TurnKind::Draft => "",
+        TurnKind::Repair => "mending its answer: ",
+    }
+}
+
+/// What is known of an answer: how much was derived from it, and what of it is false.
+fn answered(run: &Run, seat: &Seat) -> String {
+    let Some(judgement) = &run.judgement else { return "answered".to_owned() };
+    let claims = judgement.panel.agents.iter().find(|p| p.name == seat.who.agent).map_or(0, |p| p.claims.len());
+    let phantoms = judgement.phantoms.iter().filter(|phantom| phantom.agent == seat.who.agent).count();
+    let kept = if claims == 0 { "answered".to_owned() } else { format!("answered: {}", text::count(claims, "claim")) };
+    if phantoms > 0 { format!("{kept}, {phantoms} struck") } else { kept }
+}
+
+/// Draws what the host looked up and ran.
+fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
+    canvas.put(row.x + 3, row.y, 1, "◆", Ink::Accent);
+    canvas.put(row.x + 5, row.y, names, "host", Ink::Strong);
+    let x = row.x + 6 + names;
+    canvas.put(x, row.y, row.right().saturating_sub(x + 1), &looked_up(run), Ink::Plain);
+}
+
+fn looked_up(run: &Run) -> String {
+    let Some(judgement) = &run.judgement else {
+        return if run.judging > 0 {
+            "looking up what the answers cite".to_owned()
+        } else {
+            "looks up what the answers cite, once there are some".to_owned()
+        };
+    };
+    let (mut seen, mut ran, mut wrong, mut absent) = (0, 0, 0, 0);
+    for found in judgement.lookups.values() {
+        match found {
+            Found::Seen { .. } => seen += 1,
+            Found::Ran { passed: true, .. } => ran += 1,
+            Found::Ran { passed: false, .. } | Found::False { .. } | Found::Outside => wrong += 1,
+            Found::Absent => absent += 1,
+        }
+    }
+    let parts = [(seen, "seen"), (ran, "ran"), (wrong, "false"), (absent, "not there yet")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let all = judgement.lookups.len();
+    let still = if run.judging > 0 { ", more being looked up" } else { "" };
+    if all == 0 {
+        return format!("no citation to look up{still}");
+    }
+    format!("{} looked up: {}{still}", text::count(all, "citation"), parts.join(", "))
+}

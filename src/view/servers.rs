@@ -1,0 +1,119 @@
+//! The MCP servers: state, latency, restarts; of the selected one its tools and last words.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
+use super::text::{self, Piece, dim, millis, piece, plain, strong};
+use super::theme::Ink;
+use super::{header, status};
+use crate::app::model::Model;
+use crate::domain::moment::clock;
+use crate::domain::safe::Safe;
+use crate::domain::server::{State, Status};
+
+/// Draws the servers.
+pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let answers = model.servers.values().filter(|s| matches!(s.state, State::Ready | State::Degraded { .. })).count();
+    let right = [dim(format!("{answers} of {} answer", model.servers.len()))];
+    header::line(nth(area, 0), &header::trail(model, [strong("MCP servers")]), &right, canvas);
+    let body = below(area, 1);
+    let list_rows = model.servers.len().max(1) + 1;
+    let wants = [Want { least: 2, best: list_rows }, Want { least: 3, best: 8 }];
+    let heights = share(body.height, &wants, 1);
+    let selected = model.servers.values().nth(cursor.min(model.servers.len().saturating_sub(1)));
+    let name = selected.map_or_else(String::new, |status| Safe::line(&status.name).to_string());
+    let stack = [
+        Pane { title: vec![strong("Servers")], note: vec![dim("nothing waits for a slow one")], rows: heights[0] },
+        Pane { title: vec![strong(name)], rows: heights[1], ..Pane::default() },
+    ];
+    let places = canvas.stack(body, &stack);
+    let [list, details] = places.as_slice() else { return };
+    if model.servers.is_empty() {
+        canvas.pieces(padded(nth(*list, 0)), &[dim("none is configured and none was started")]);
+        canvas.pieces(padded(nth(*list, 1)), &[dim("add one under [servers.NAME] in .dicast/config.toml")]);
+        return;
+    }
+    table(model, cursor, *list, canvas);
+    if let Some(status) = selected {
+        for (at, line) in detail(model, status, usize::from(details.width)).iter().enumerate() {
+            canvas.pieces(padded(nth(*details, at)), line);
+        }
+    }
+}
+
+/// Columns of a row: name, state, since, calls, median and slowest, restarts.
+const COLUMNS: [(&str, u16); 5] = [("state", 22), ("since", 9), ("calls", 7), ("p50 / p99", 19), ("restarts", 9)];
+
+fn table(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let names = 16;
+    let mut x = area.x + 3;
+    canvas.put(x, area.y, names, "name", Ink::Dim);
+    x += names;
+    for (title, width) in COLUMNS {
+        canvas.put(x, area.y, area.right().saturating_sub(x).min(width - 1), title, Ink::Dim);
+        x += width;
+    }
+    let list = below(area, 1);
+    let shown = usize::from(list.height);
+    let first = first_shown(cursor, shown, model.servers.len());
+    for (at, status) in model.servers.values().enumerate().skip(first).take(shown) {
+        let row = nth(list, at - first);
+        if at == cursor {
+            canvas.put(row.x + 1, row.y, 1, "▸", Ink::Accent);
+        }
+        let name = Safe::line(&status.name).to_string();
+        canvas.put(row.x + 3, row.y, names - 1, &name, Ink::Strong);
+        let (state, ink) = state(model, status);
+        let latency = match status.latency_us {
+            Some((p50, p99)) => format!("{} / {}", millis(p50), millis(p99)),
+            None => "–".to_owned(),
+        };
+        let since = clock(model.now.since(status.since));
+        let cells = [state, since, status.calls.to_string(), latency, status.restarts.to_string()];
+        let mut x = row.x + 3 + names;
+        for ((_, width), (cell, n)) in COLUMNS.iter().zip(cells.iter().zip(0..)) {
+            let room = row.right().saturating_sub(x).min(width - 1);
+            canvas.put(x, row.y, room, cell, if n == 0 { ink } else { Ink::Plain });
+            x += width;
+        }
+        if at == cursor {
+            canvas.choose(row);
+        }
+    }
+}
+
+fn state(model: &Model, status: &Status) -> (String, Ink) {
+    match &status.state {
+        State::Starting => ("◌ starting".to_owned(), Ink::Plain),
+        State::Ready => ("● answers".to_owned(), Ink::Good),
+        State::Degraded { .. } => ("● answers late".to_owned(), Ink::Warn),
+        State::Lost { attempt, retry_at, .. } => {
+            (format!("○ lost, start {} in {}", attempt + 1, clock(retry_at.since(model.now))), Ink::Warn)
+        }
+        State::Dead { .. } => ("✗ gone · r restart".to_owned(), Ink::Bad),
+    }
+}
+
+fn detail<'m>(model: &Model, status: &'m Status, width: usize) -> Vec<Vec<Piece<'m>>> {
+    let mut lines = Vec::new();
+    match &status.state {
+        State::Degraded { why } | State::Lost { why, .. } | State::Dead { why } => {
+            lines.push(vec![dim("why        "), piece(Safe::line(why).to_string(), Ink::Warn)]);
+        }
+        State::Starting if model.now.since(status.since) >= status::PATIENCE_MS => {
+            lines.push(vec![dim("why        "), plain("it has not answered the handshake yet; nothing waits for it")]);
+        }
+        State::Starting | State::Ready => {}
+    }
+    if let Some(protocol) = &status.protocol {
+        lines.push(vec![dim("protocol   "), plain(Safe::line(protocol).to_string())]);
+    }
+    let tools: Vec<String> = status.tools.iter().map(|tool| Safe::line(tool).to_string()).collect();
+    let tools = if tools.is_empty() { "none told yet".to_owned() } else { tools.join(", ") };
+    for (at, line) in text::wrap(&tools, width.saturating_sub(13), 3).into_iter().enumerate() {
+        lines.push(vec![dim(if at == 0 { "tools      " } else { "           " }), plain(line.into_owned())]);
+    }
+    let words = status.last_line.as_ref().map_or("nothing on stderr so far", |line| line.as_str());
+    lines.push(vec![dim("last words "), plain(words)]);
+    lines
+}

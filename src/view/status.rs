@@ -1,0 +1,82 @@
+//! The line above the keys: what just happened, else the servers and how fast a key was painted.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, padded};
+use super::text::{Piece, dim, millis, piece, plain};
+use super::theme::Ink;
+use crate::app::model::{MemoryState, Model, Run};
+use crate::domain::moment::{Moment, clock};
+use crate::domain::safe::Safe;
+use crate::domain::server::{State, Status};
+
+/// How long a start is nobody's worry, in milliseconds: after this a slow server is named with its last words.
+pub(super) const PATIENCE_MS: u64 = 4_000;
+
+/// Draws the line.
+pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
+    let row = padded(row);
+    if let Some(notice) = &model.notice {
+        let (symbol, ink) = if notice.bad { ("✗ ", Ink::Bad) } else { ("▸ ", Ink::Accent) };
+        canvas
+            .pieces(row, &[piece(symbol, ink), piece(notice.text.as_str(), if notice.bad { ink } else { Ink::Plain })]);
+        return;
+    }
+    let mut left: Vec<Piece<'_>> = Vec::new();
+    // Those with a trouble first: they must not be what does not fit.
+    let mut servers: Vec<&Status> = model.servers.values().collect();
+    servers.sort_by_key(|status| matches!(status.state, State::Ready));
+    let is_tight = row.width < 100 && servers.iter().filter(|s| !matches!(s.state, State::Ready)).count() > 1;
+    for status in servers {
+        if !left.is_empty() {
+            left.push(plain("   "));
+        }
+        left.extend(server(model.now, status, is_tight));
+    }
+    if let Some(text) = model.focused_run().and_then(kept) {
+        left.extend([plain(if left.is_empty() { "" } else { "   " }), text]);
+    }
+    let right: Vec<Piece<'_>> = match model.key_us {
+        Some(us) => vec![dim(format!("{} {}", if row.width < 100 { "key" } else { "key → screen" }, millis(us)))],
+        None => Vec::new(),
+    };
+    canvas.row(row, &left, &right);
+}
+
+/// Returns one server in a few words, fewer where it is tight.
+fn server(now: Moment, status: &Status, is_tight: bool) -> Vec<Piece<'_>> {
+    let name = dim(format!("{} ", Safe::line(&status.name)));
+    let since = now.since(status.since);
+    match &status.state {
+        State::Starting if since < PATIENCE_MS => vec![name, piece("◌ starting", Ink::Plain)],
+        State::Starting if is_tight => vec![name, piece(format!("◌ starting {} s", since / 1_000), Ink::Warn)],
+        State::Starting => {
+            let words = status.last_line.as_ref().map(|line| format!(" (last line: \"{line}\")")).unwrap_or_default();
+            let text = format!("◌ starting {} s, nothing waits for it{words}", since / 1_000);
+            vec![name, piece(text, Ink::Warn)]
+        }
+        State::Ready => match status.latency_us {
+            Some((median, _)) => vec![name, piece("●", Ink::Good), dim(format!(" {}", millis(median)))],
+            None => vec![name, piece("●", Ink::Good)],
+        },
+        State::Degraded { why } => vec![name, piece(format!("● late: {}", Safe::line(why)), Ink::Warn)],
+        State::Lost { attempt, retry_at, .. } => {
+            let wait = clock(retry_at.since(now));
+            vec![name, piece(format!("○ lost, start {} in {wait}", attempt + 1), Ink::Warn)]
+        }
+        State::Dead { why } => vec![
+            name,
+            piece(if is_tight { "✗ gone".to_owned() } else { format!("✗ gone: {}", Safe::line(why)) }, Ink::Bad),
+        ],
+    }
+}
+
+/// What became of a run's copies in memory.
+fn kept(run: &Run) -> Option<Piece<'_>> {
+    match &run.memory {
+        MemoryState::None => None,
+        MemoryState::Copying => Some(dim("copying to memory")),
+        MemoryState::Stored(n) => Some(dim(format!("{n} copies in memory"))),
+        MemoryState::Waiting(_) => Some(piece("copies wait on disk", Ink::Warn)),
+    }
+}

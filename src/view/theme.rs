@@ -1,0 +1,251 @@
+//! The only colours, as inks with a meaning; and what is drawn instead where a terminal has fewer of them.
+//!
+//! It must not know what is drawn with an ink.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::app::model::Model;
+
+/// How the terminal wants things to look: plain data, found out once at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// How many colours there are.
+    pub colours: Colours,
+    /// Whether the background is dark or light.
+    pub ground: Ground,
+    /// Whether symbols beyond ASCII are replaced.
+    pub is_ascii: bool,
+}
+
+/// How many colours a terminal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colours {
+    /// None (`NO_COLOR`): weight and underlines stand in for them.
+    None,
+    /// The sixteen that the user's own theme defines.
+    #[default]
+    Sixteen,
+    /// 24 bits.
+    Full,
+}
+
+/// The background of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ground {
+    /// Dark.
+    #[default]
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// What a text is drawn as. Meanings, not colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ink {
+    /// Text.
+    #[default]
+    Plain,
+    /// Text that is read first.
+    Strong,
+    /// Text that is read last.
+    Dim,
+    /// Lines between things.
+    Frame,
+    /// What has the focus, and keys.
+    Accent,
+    /// It holds.
+    Good,
+    /// Somebody should look.
+    Warn,
+    /// It does not hold.
+    Bad,
+    /// A filled label of something that goes on.
+    BadgeGood,
+    /// A filled label of something that waits for a human.
+    BadgeWarn,
+    /// A filled label of something that stops.
+    BadgeBad,
+    /// A filled label without a judgement.
+    BadgeNote,
+}
+
+/// Turns inks into styles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Theme {
+    look: Look,
+}
+
+/// The colours behind the inks that have one.
+struct Palette {
+    dim: Color,
+    frame: Color,
+    accent: Color,
+    good: Color,
+    warn: Color,
+    bad: Color,
+    chosen: Color,
+}
+
+const SIXTEEN_DARK: Palette = Palette {
+    dim: Color::Reset,
+    frame: Color::DarkGray,
+    accent: Color::Cyan,
+    good: Color::Green,
+    warn: Color::Yellow,
+    bad: Color::LightRed,
+    chosen: Color::Reset,
+};
+
+/// Yellow on white cannot be read, so magenta warns there.
+const SIXTEEN_LIGHT: Palette = Palette {
+    dim: Color::Reset,
+    frame: Color::Gray,
+    accent: Color::Blue,
+    good: Color::Green,
+    warn: Color::Magenta,
+    bad: Color::Red,
+    chosen: Color::Reset,
+};
+
+const FULL_DARK: Palette = Palette {
+    dim: Color::Rgb(132, 140, 152),
+    frame: Color::Rgb(72, 80, 94),
+    accent: Color::Rgb(125, 174, 247),
+    good: Color::Rgb(135, 196, 128),
+    warn: Color::Rgb(226, 180, 106),
+    bad: Color::Rgb(240, 118, 122),
+    chosen: Color::Rgb(38, 44, 56),
+};
+
+const FULL_LIGHT: Palette = Palette {
+    dim: Color::Rgb(104, 111, 122),
+    frame: Color::Rgb(186, 193, 203),
+    accent: Color::Rgb(30, 86, 196),
+    good: Color::Rgb(34, 116, 46),
+    warn: Color::Rgb(150, 92, 0),
+    bad: Color::Rgb(186, 28, 40),
+    chosen: Color::Rgb(226, 233, 244),
+};
+
+impl Theme {
+    /// Makes the theme of a look.
+    pub fn new(look: Look) -> Self {
+        Self { look }
+    }
+
+    /// Returns the theme that a model's screen is drawn with.
+    pub fn of(_model: &Model) -> Self {
+        Self::new(Look::default())
+    }
+
+    /// Returns the style of an ink.
+    pub fn style(self, ink: Ink) -> Style {
+        let bold = Modifier::BOLD;
+        let Some(palette) = self.palette() else { return colourless(ink) };
+        let of = |colour: Color| Style::new().fg(colour);
+        match ink {
+            Ink::Plain => Style::new(),
+            Ink::Strong => Style::new().add_modifier(bold),
+            // Sixteen colours have no grey that can be read in every theme; faint text can.
+            Ink::Dim if self.look.colours == Colours::Sixteen => Style::new().add_modifier(Modifier::DIM),
+            Ink::Dim => of(palette.dim),
+            Ink::Frame => of(palette.frame),
+            Ink::Accent => of(palette.accent),
+            Ink::Good => of(palette.good),
+            Ink::Warn => of(palette.warn),
+            Ink::Bad => of(palette.bad),
+            Ink::BadgeGood => of(palette.good).add_modifier(bold | Modifier::REVERSED),
+            Ink::BadgeWarn => of(palette.warn).add_modifier(bold | Modifier::REVERSED),
+            Ink::BadgeBad => of(palette.bad).add_modifier(bold | Modifier::REVERSED),
+            Ink::BadgeNote => of(palette.accent).add_modifier(bold | Modifier::REVERSED),
+        }
+    }
+
+    /// Returns what is laid over the selected row.
+    pub fn chosen(self) -> Style {
+        match (self.palette(), self.look.colours) {
+            (Some(palette), Colours::Full) => Style::new().bg(palette.chosen),
+            (Some(_) | None, _) => Style::new().add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// Replaces symbols that the terminal cannot draw, once everything is drawn.
+    pub fn finish(self, buffer: &mut Buffer) {
+        if !self.look.is_ascii {
+            return;
+        }
+        for cell in &mut buffer.content {
+            if let Some((_, plain)) = ASCII.iter().find(|(symbol, _)| *symbol == cell.symbol()) {
+                cell.set_symbol(plain);
+            }
+        }
+    }
+
+    fn palette(self) -> Option<&'static Palette> {
+        match (self.look.colours, self.look.ground) {
+            (Colours::None, Ground::Dark | Ground::Light) => None,
+            (Colours::Sixteen, Ground::Dark) => Some(&SIXTEEN_DARK),
+            (Colours::Sixteen, Ground::Light) => Some(&SIXTEEN_LIGHT),
+            (Colours::Full, Ground::Dark) => Some(&FULL_DARK),
+            (Colours::Full, Ground::Light) => Some(&FULL_LIGHT),
+        }
+    }
+}
+
+fn colourless(ink: Ink) -> Style {
+    let modifier = match ink {
+        Ink::Plain | Ink::Good => Modifier::empty(),
+        Ink::Strong | Ink::Accent | Ink::Warn => Modifier::BOLD,
+        Ink::Bad => Modifier::BOLD | Modifier::UNDERLINED,
+        Ink::Dim | Ink::Frame => Modifier::DIM,
+        Ink::BadgeGood | Ink::BadgeWarn | Ink::BadgeBad | Ink::BadgeNote => Modifier::BOLD | Modifier::REVERSED,
+    };
+    Style::new().add_modifier(modifier)
+}
+
+/// Symbols of ours and what stands for them in ASCII. Foreign text stays as it is.
+const ASCII: &[(&str, &str)] = &[
+    ("─", "-"),
+    ("│", "|"),
+    ("┌", "+"),
+    ("┐", "+"),
+    ("└", "+"),
+    ("┘", "+"),
+    ("├", "+"),
+    ("┤", "+"),
+    ("┬", "+"),
+    ("┴", "+"),
+    ("┼", "+"),
+    ("▸", ">"),
+    ("›", ">"),
+    ("…", "~"),
+    ("·", "."),
+    ("–", "-"),
+    ("✔", "v"),
+    ("✗", "x"),
+    ("●", "o"),
+    ("○", "."),
+    ("◌", "."),
+    ("◐", "%"),
+    ("◔", "@"),
+    ("◆", "#"),
+    ("▮", "#"),
+    ("▯", "."),
+    ("→", ">"),
+    ("←", "<"),
+    ("↑", "^"),
+    ("↓", "v"),
+    ("×", "x"),
+    ("≥", ">"),
+    ("⠋", "|"),
+    ("⠙", "/"),
+    ("⠹", "-"),
+    ("⠸", "\\"),
+    ("⠼", "|"),
+    ("⠴", "/"),
+    ("⠦", "-"),
+    ("⠧", "\\"),
+    ("⠇", "|"),
+    ("⠏", "/"),
+];

@@ -1,0 +1,116 @@
+//! What would be approved: every program, hook and server that the repository asks for, whole.
+//!
+//! An argument that was cut could hide what it does, so nothing here is: what does not fit goes on below.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, below, columns, nth, padded};
+use super::header;
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use crate::app::model::Model;
+use crate::domain::settings::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
+
+/// Most rows of one entry: far beyond any real command, and an end to one that is made to fill the screen.
+const ROWS_MAX: usize = 200;
+
+/// Draws what would be approved, from an entry on.
+pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let (badge, words) = match &model.trust {
+        Trust::Unneeded => (piece(" NOTHING TO APPROVE ", Ink::BadgeNote), "the repository asks to run nothing"),
+        Trust::Approved(_) => (piece(" APPROVED ", Ink::BadgeGood), "exactly this may run; a changed byte asks again"),
+        Trust::Unapproved(_) => (piece(" NOT APPROVED ", Ink::BadgeWarn), "nothing of this has run"),
+        Trust::Changed { .. } => {
+            (piece(" CHANGED ", Ink::BadgeWarn), "it differs from what was approved; nothing of it runs")
+        }
+    };
+    header::line(nth(area, 0), &[badge, plain(format!("  {words}"))], &[], canvas);
+    let body = below(area, 1);
+    let Some(proposal) = model.trust.proposal() else {
+        canvas.pieces(
+            padded(nth(body, 1)),
+            &[dim("no config that runs anything, no checks that were detected · Esc back")],
+        );
+        return;
+    };
+    let room = usize::from(body.width.saturating_sub(4));
+    let entries = entries(&model.trust, proposal);
+    let note = format!(
+        "sha256 {} · {}",
+        proposal.hash.as_str().get(..12).unwrap_or_default(),
+        text::count(entries.len(), "entry").replace("entrys", "entries")
+    );
+    let title = vec![strong("The repository wants to run")];
+    let pane = Pane { title, note: vec![dim(note)], rows: body.height.saturating_sub(2) };
+    let Some(inner) = canvas.stack(body, &[pane]).first().copied() else { return };
+    let inner = padded(inner);
+    let mut at = 0;
+    let mut shown = 0;
+    for entry in entries.iter().skip(scroll) {
+        let lines = wrapped(entry, room);
+        // The last row is kept for what follows below.
+        if at + lines.len() > usize::from(inner.height).saturating_sub(1) && at > 0 {
+            break;
+        }
+        for line in lines {
+            canvas.pieces(nth(inner, at), &[line]);
+            at += 1;
+        }
+        shown += 1;
+    }
+    let hidden = entries.len().saturating_sub(scroll + shown);
+    if hidden > 0 {
+        let row = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
+        canvas.pieces(row, &[piece(format!("… {hidden} more below · j"), Ink::Warn)]);
+    }
+}
+
+/// One thing to look at: its text, and its ink.
+struct Entry {
+    head: String,
+    body: String,
+    ink: Ink,
+}
+
+/// Returns the changes first, then everything that would run.
+fn entries(trust: &Trust, proposal: &Proposal) -> Vec<Entry> {
+    let diff = match trust {
+        Trust::Changed { diff, .. } => diff.as_slice(),
+        Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) => &[],
+    };
+    let changes = diff.iter().map(|line| match line {
+        DiffLine::Removed(text) => Entry { head: String::new(), body: format!("- {text}"), ink: Ink::Bad },
+        DiffLine::Added(text) => Entry { head: String::new(), body: format!("+ {text}"), ink: Ink::Good },
+    });
+    changes.chain(proposal.items.iter().map(item)).collect()
+}
+
+fn item(item: &TrustItem) -> Entry {
+    let from = match item.source {
+        TrustSource::Config => "from the repository's config",
+        TrustSource::Detected => "found in its build files",
+    };
+    let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
+    let mut body = argv.join(" ");
+    for (name, value) in &item.env {
+        body.push_str(&format!("  {name}={value}"));
+    }
+    if !item.env_pass.is_empty() {
+        let passed: Vec<&str> = item.env_pass.iter().map(|name| name.as_str()).collect();
+        body.push_str(&format!("  (sees {})", passed.join(", ")));
+    }
+    Entry { head: format!("{} · {from}", item.what), body, ink: Ink::Plain }
+}
+
+fn wrapped(entry: &Entry, width: usize) -> Vec<Piece<'_>> {
+    let mut lines = Vec::new();
+    if !entry.head.is_empty() {
+        lines.push(strong(entry.head.as_str()));
+    }
+    for line in text::wrap(&entry.body, width.saturating_sub(2), ROWS_MAX) {
+        let indent = if entry.head.is_empty() { "" } else { "  " };
+        lines.push(piece(format!("{indent}{line}"), entry.ink));
+    }
+    debug_assert!(columns(lines.len()) > 0);
+    lines
+}

@@ -1,0 +1,334 @@
+//! A verdict: what it is, why, what comes next; every claim, and why it has its label; coverage and the record.
+//!
+//! ```text
+//!  YOUR CALL 2  2 conflicts, 1 false claim            003-rate-limiter › plan · run 7Q4F · 05:12
+//!  Why   claude and codex want different stores for FR-003
+//!  Next  Enter decide the first   p read plan.md
+//! ┌Claims ─ needs you first ──────────────────────┬ Why this label ─────────────────────────────┐
+//! ├Coverage and record ───────────────────────────┴─────────────────────────────────────────────┤
+//! └─────────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! On a narrow screen the reasons stand below the claims.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
+use super::claims::{self, Matrix};
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use super::{header, why};
+use crate::app::keymap::Action;
+use crate::app::model::{Model, Run};
+use crate::app::update::{can, rows};
+use crate::domain::consensus::{Call, Judged, Label};
+use crate::domain::hash::Sha;
+use crate::domain::ids::RunId;
+use crate::domain::judgement::Judgement;
+use crate::domain::moment::clock;
+use crate::domain::safe::Safe;
+use crate::domain::stage::Stage;
+
+/// Columns from which the reasons stand beside the claims.
+const BESIDE: u16 = 104;
+
+/// Where the user is in a verdict.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) stage: Stage,
+    pub(super) cursor: usize,
+    pub(super) all: bool,
+}
+
+/// Draws a verdict.
+pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut Canvas<'_>) {
+    let run = model.runs.get(id);
+    let judgement =
+        run.and_then(|run| if run.stage == at.stage { run.judgement.as_ref() } else { run.verdicts.get(&at.stage) });
+    let (Some(run), Some(judgement)) = (run, judgement) else {
+        header::line(nth(area, 0), &header::trail(model, [plain(format!("{} verdict", at.stage))]), &[], canvas);
+        canvas.pieces(padded(nth(area, 2)), &[dim("there is no verdict yet: it forms as answers arrive · Esc back")]);
+        return;
+    };
+    let keys = rows(run, at.all);
+    let cursor = at.cursor.min(keys.len().saturating_sub(1));
+    let chosen = keys.get(cursor).and_then(|key| claims::find(judgement, key));
+    let used = head(model, run, judgement, at.stage, area, canvas);
+    let body = below(area, used);
+    let is_wide = area.width >= BESIDE;
+    let record = record(judgement, area.width);
+    let body = if is_wide { body } else { footnotes(&record, judgement, body, canvas) };
+    let listed = keys.len() + 2;
+    let reasons_rows = if is_wide { 0 } else { 4 };
+    let record_rows = if is_wide { record.len() } else { 0 };
+    let wants = [
+        Want { least: 4, best: listed.max(5).min(usize::from(body.height)).max(4) },
+        Want { least: reasons_rows, best: 8.min(usize::from(body.height) / 3 + 1) },
+        Want { least: record_rows, best: record_rows },
+    ];
+    let heights = spare(body.height, &wants, is_wide);
+    let name =
+        chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(c.label)));
+    let shown_hint = if at.all { "a show fewer" } else { "a show all" };
+    let stack = [
+        Pane {
+            title: vec![strong("Claims"), dim(" ─ needs you first")],
+            note: if is_wide { Vec::new() } else { coverage_note(judgement) },
+            rows: heights[0],
+        },
+        Pane { title: vec![strong(name)], rows: heights[1], ..Pane::default() },
+        Pane { title: vec![strong("Coverage and record")], note: vec![dim(shown_hint)], rows: heights[2] },
+    ];
+    let places = canvas.stack(body, &stack);
+    let [list, below_it, records] = places.as_slice() else { return };
+    let (list, beside) = if is_wide {
+        let left = list.width * 3 / 5;
+        canvas.split(*list, left, &[strong("Why this label")], &[])
+    } else {
+        (*list, *below_it)
+    };
+    table(run, judgement, &keys, cursor, list, canvas);
+    if let Some(claim) = chosen.filter(|_| beside.height > 0) {
+        let inner = padded(beside);
+        let mut reasons = why::reasons(model, judgement, claim, inner.width);
+        if is_wide {
+            let title = format!("{} · {} · {}", claims::title(run, claim), claim.predicate, claim.severity);
+            let title = vec![strong(Safe::line(&title).to_string())];
+            reasons.insert(0, why::Reason { left: title, right: Vec::new() });
+        }
+        why::draw(&reasons, inner, canvas);
+    }
+    for (at, line) in record.iter().enumerate().take(usize::from(records.height)) {
+        canvas.pieces(padded(nth(*records, at)), line);
+    }
+}
+
+/// Returns what a label says of a claim, as the end of a sentence.
+fn is_what(label: Label) -> &'static str {
+    match label {
+        Label::Conflict => "is a conflict",
+        Label::Refuted => "is struck",
+        Label::Hollow => "is hollow",
+        Label::Single => "has one voice only",
+        Label::AgreedOver => "is agreed over a dissent",
+        Label::Agreed => "is agreed",
+        Label::Proven => "is proven",
+    }
+}
+
+/// Shares the height: on a wide screen all that is left goes to the claims, else to the reasons below them.
+fn spare(height: u16, wants: &[Want; 3], is_wide: bool) -> [u16; 3] {
+    let order = if is_wide { [wants[0], wants[2], wants[1]] } else { *wants };
+    match (share(height, &order, usize::from(!is_wide)).as_slice(), is_wide) {
+        ([claims, record, reasons], true) => [*claims, *reasons, *record],
+        ([claims, reasons, record], false) => [*claims, *reasons, *record],
+        _ => [0, 0, 0],
+    }
+}
+
+/// Returns PASS, YOUR CALL or STOP, with the numbers behind it.
+pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
+    let verdict = &judgement.verdict;
+    let call = verdict.call();
+    let ink = match call {
+        Call::Pass => Ink::BadgeGood,
+        Call::YourCall(_) => Ink::BadgeWarn,
+        Call::Stop => Ink::BadgeBad,
+    };
+    let conflicts = verdict.conflicts.len();
+    let mut parts = vec![verdict.status.words().to_owned()];
+    if conflicts > 0 {
+        parts = vec![text::count(conflicts, "conflict")];
+    }
+    if !judgement.phantoms.is_empty() {
+        parts.push(text::count(judgement.phantoms.len(), "false claim"));
+    }
+    if !verdict.missing_agents.is_empty() {
+        let missing: Vec<&str> = verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
+        parts.push(format!("without {}", missing.join(", ")));
+    }
+    vec![piece(format!(" {call} "), ink), strong(format!("  {}", parts.join(", ")))]
+}
+
+/// Draws the first lines. Returns how many it took.
+fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rect, canvas: &mut Canvas<'_>) -> usize {
+    let verdict = &judgement.verdict;
+    let mut right = vec![dim(format!("{} › {stage}", run.spec))];
+    if area.width >= 100 {
+        let elapsed = clock(run.elapsed_ms(model.now));
+        right.push(dim(format!(" · run {} · {elapsed}", run.id.short())));
+    }
+    let mut left = call(judgement);
+    if run.phase.is_live() {
+        left.extend([plain("  "), piece(super::spinner::frame(model), Ink::Accent), dim(" may still change")]);
+    }
+    header::line(nth(area, 0), &left, &right, canvas);
+    let room = usize::from(area.width).saturating_sub(9);
+    let why = Safe::line(&verdict.why()).to_string();
+    let lines = text::wrap(&why, room, if area.height >= 28 { 2 } else { 1 });
+    for (at, line) in lines.iter().enumerate() {
+        let name = if at == 0 { "Why   " } else { "      " };
+        canvas.pieces(padded(nth(area, 1 + at)), &[piece(name, Ink::Dim), plain(&**line)]);
+    }
+    let row = padded(nth(area, 1 + lines.len()));
+    let taken = canvas.pieces(row, &[dim("Next  ")]);
+    let rest = Rect { x: row.x + taken, width: row.width.saturating_sub(taken), ..row };
+    canvas.groups(rest, &steps(model, run, judgement, stage), 3);
+    2 + lines.len()
+}
+
+/// Returns what can be done next, with its keys; only what works now.
+fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<Vec<Piece<'static>>> {
+    let missing: Vec<&str> = judgement.verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
+    let mut steps: Vec<Vec<Piece<'static>>> = Vec::new();
+    let mut offer = |action: Action, name: &'static str, does: String| {
+        if can(model, action) {
+            steps.push(vec![piece(name, Ink::Accent), plain(format!(" {does}"))]);
+        }
+    };
+    offer(Action::Open, "Enter", "decide the first".to_owned());
+    offer(Action::Check, "t", "run the check that settles it".to_owned());
+    if !missing.is_empty() {
+        offer(Action::AskMissing, "m", format!("ask only {} again", missing.join(", ")));
+    }
+    let has_document = judgement.documents.iter().any(|(path, _)| path.ends_with(".md"));
+    if has_document && run.verdicts.contains_key(&stage) {
+        offer(Action::Document, "p", "read the document".to_owned());
+    }
+    if judgement.verdict.is_advancing() && !run.phase.is_live() {
+        let next = stage
+            .next()
+            .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
+        steps.push(vec![plain(next)]);
+    }
+    if steps.is_empty() {
+        steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
+    }
+    steps
+}
+
+/// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.
+fn footnotes(record: &[Vec<Piece<'_>>], judgement: &Judgement, body: Rect, canvas: &mut Canvas<'_>) -> Rect {
+    let lines = if body.height >= 16 { 2 } else { 0 };
+    // Coverage stands above the claims already, unless something is uncovered.
+    let told = usize::from(judgement.verdict.coverage.uncovered.is_empty());
+    let left = body.height - lines;
+    for (at, line) in record.iter().skip(told).take(usize::from(lines)).enumerate() {
+        canvas.pieces(padded(nth(body, usize::from(left) + at)), line);
+    }
+    Rect { height: left, ..body }
+}
+
+fn coverage_note(judgement: &Judgement) -> Vec<Piece<'static>> {
+    let coverage = &judgement.verdict.coverage;
+    let mut note = vec![plain(format!("MUST {} of {} ", coverage.covered, coverage.must))];
+    note.extend(claims::bar(coverage.covered, coverage.must));
+    note
+}
+
+fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    if area.height == 0 {
+        return;
+    }
+    if keys.is_empty() {
+        canvas.pieces(padded(nth(area, 0)), &[dim("nothing of weight was said: no claim to show")]);
+        return;
+    }
+    let list = below(area, 1);
+    let all = judgement.verdict.claims.len();
+    let room = usize::from(list.height);
+    let shown = if keys.len() < all || keys.len() > room { room.saturating_sub(1) } else { room }.min(keys.len());
+    let first = first_shown(cursor, shown, keys.len());
+    let visible = keys.get(first..first + shown).unwrap_or_default();
+    let matrix = Matrix::new(run, judgement, area.width, 16, visible);
+    matrix.head(nth(area, 0), "label", canvas);
+    for (at, key) in visible.iter().enumerate() {
+        if let Some(claim) = matrix.claim(key) {
+            matrix.line(nth(list, at), claim, first + at == cursor, &label(claim), canvas);
+        }
+    }
+    let above = if first > 0 { format!("{first} above, ") } else { String::new() };
+    if all > first + shown || first > 0 {
+        claims::more(list, shown, &format!("… {above}{} more below", all.saturating_sub(first + shown)), canvas);
+    }
+    legend(below(list, shown + 2), canvas);
+}
+
+/// Says what the signs mean, where there is room for it.
+fn legend(area: Rect, canvas: &mut Canvas<'_>) {
+    if area.height < 4 {
+        return;
+    }
+    let lines = [
+        "● for   ○ against   – silent   a value: they differ on it",
+        "host: said = nobody looked   seen = it is there",
+        "      ran = the command passed   false = looked, not so",
+    ];
+    for (at, line) in lines.iter().enumerate() {
+        canvas.put(area.x + 4, area.y + super::canvas::columns(at), area.width.saturating_sub(5), line, Ink::Dim);
+    }
+}
+
+/// What a claim amounts to, in a word or two with the count.
+fn label(claim: &Judged) -> String {
+    let (winners, votes) = (winners(claim), claim.votes.len());
+    match claim.label {
+        Label::AgreedOver if votes > winners => format!("agreed {winners}–{}", votes - winners),
+        Label::Agreed | Label::AgreedOver => format!("agreed {winners}"),
+        Label::Single => "one voice".to_owned(),
+        Label::Proven | Label::Refuted | Label::Conflict | Label::Hollow => claim.label.words().to_owned(),
+    }
+}
+
+fn winners(claim: &Judged) -> usize {
+    let is_winner = |value, polarity| claim.value.as_ref() == Some(value) && claim.polarity == Some(polarity);
+    claim.votes.iter().filter(|vote| is_winner(&vote.value, vote.polarity)).count()
+}
+
+/// Returns the lines about coverage, who is missing, what was struck, dissents, documents and the record.
+fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
+    let verdict = &judgement.verdict;
+    let mut lines = Vec::new();
+    let mut first = coverage_note(judgement);
+    if !verdict.coverage.uncovered.is_empty() {
+        let ids = Safe::line(&verdict.coverage.uncovered.join(", ")).to_string();
+        first.push(piece(format!("  nobody covers {ids}"), Ink::Warn));
+    }
+    first.push(dim(format!("   families {} of {} answered", verdict.families.ok, verdict.families.expected)));
+    lines.push(first);
+    for phantom in judgement.phantoms.iter().take(2) {
+        let text = format!(" said {}: {}", phantom.said, phantom.found);
+        lines.push(vec![piece("struck   ", Ink::Bad), strong(phantom.agent.as_str()), plain(text)]);
+    }
+    if judgement.phantoms.len() > 2 {
+        lines.push(vec![dim(format!("         … {} more struck", judgement.phantoms.len() - 2))]);
+    }
+    let dissents: Vec<&Judged> =
+        verdict.claims.iter().filter(|c| c.label == Label::AgreedOver && !c.dissent.is_empty()).collect();
+    if let Some(claim) = dissents.first() {
+        let by: Vec<&str> = claim.dissent.iter().map(|dissent| dissent.agent.as_str()).collect();
+        let more = if dissents.len() > 1 { format!(", {} more", dissents.len() - 1) } else { String::new() };
+        let text = format!("{} ({}){more} · carried to the next stage", Safe::line(&claim.title()), by.join(", "));
+        lines.push(vec![dim("dissent  "), plain(text)]);
+    }
+    if let Some((path, _)) = judgement.documents.iter().find(|(path, _)| path.ends_with(".md")) {
+        lines.push(vec![dim("document "), plain(Safe::line(path).to_string())]);
+    }
+    let hash = verdict.hash.as_str();
+    let short = |hash: &str| format!("{}…", hash.get(..8).unwrap_or(hash));
+    let mut bound = vec![
+        dim("verdict  "),
+        plain(format!("sha256 {}", if width >= BESIDE { hash.to_owned() } else { short(hash) })),
+    ];
+    if let Some(commit) = &verdict.inputs.commit {
+        bound.push(dim(format!(" · base {}", text::fit(&Safe::line(commit).to_string(), 9))));
+    }
+    if let Some(sha) = &verdict.inputs.spec_sha256 {
+        bound.push(dim(format!(" · spec {}", short(sha.as_str()))));
+    }
+    lines.push(bound);
+    for warning in judgement.warnings.iter().take(2) {
+        lines.push(vec![piece("warning  ", Ink::Warn), plain(warning.as_str())]);
+    }
+    lines
+}

@@ -1,0 +1,260 @@
+//! Why a claim has its label: who said what on which grounds, what the host found, how it was counted.
+//!
+//! ```text
+//! redis   claude  src/store.rs:88                    seen
+//!                 "2 nodes must share counters"
+//! local   codex   src/limiter.rs                     seen
+//! votes   2 for local, 1 for redis, 0 silent
+//! count   3·2 ≥ 2·3 holds
+//! so      the losing side is major and was seen: evidence is not outvoted
+//! ```
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, nth};
+use super::claims::{host, said, symbol};
+use super::text::{self, Piece, dim, piece, plain, strong};
+use super::theme::Ink;
+use crate::app::model::Model;
+use crate::app::update::checkable;
+use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::claim::{Polarity, Severity, Tier, Value};
+use crate::domain::consensus::{Judged, Label};
+use crate::domain::ids::AgentName;
+use crate::domain::judgement::{Ground, Judgement};
+use crate::domain::safe::Safe;
+
+/// One row: its text, and the host's word at its end.
+#[derive(Debug, Default)]
+pub(super) struct Reason<'t> {
+    pub(super) left: Vec<Piece<'t>>,
+    pub(super) right: Vec<Piece<'t>>,
+}
+
+impl<'t> Reason<'t> {
+    fn of(left: Vec<Piece<'t>>) -> Self {
+        Self { left, right: Vec::new() }
+    }
+}
+
+/// Draws as many reasons as fit.
+pub(super) fn draw(reasons: &[Reason<'_>], area: Rect, canvas: &mut Canvas<'_>) {
+    let room = usize::from(area.height);
+    let shown = if reasons.len() > room { room.saturating_sub(1) } else { reasons.len() };
+    for (at, reason) in reasons.iter().take(shown).enumerate() {
+        canvas.row(nth(area, at), &reason.left, &reason.right);
+    }
+    if shown < reasons.len() {
+        canvas.pieces(nth(area, shown), &[dim(format!("… {} more", reasons.len() - shown))]);
+    }
+}
+
+/// Returns the reasons behind a claim's label, for so many columns.
+pub(super) fn reasons<'j>(model: &Model, judgement: &'j Judgement, claim: &'j Judged, width: u16) -> Vec<Reason<'j>> {
+    let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
+    let mut out = Vec::new();
+    let sides = sides(claim);
+    let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(6, 12) + 1;
+    for side in &sides {
+        said_by(side, &grounds, label_width, width, &mut out);
+    }
+    struck(judgement, claim, &grounds, label_width, width, &mut out);
+    let head = |name: &'static str| dim(format!("{name:<label_width$}"));
+    if !claim.votes.is_empty() {
+        let votes: Vec<String> = sides
+            .iter()
+            .filter(|s| s.votes > 0)
+            .map(|s| format!("{} for {}", s.votes, said(s.value, s.polarity)))
+            .collect();
+        let silent = judgement.verdict.families.ok.saturating_sub(claim.votes.len());
+        let text = format!("{}, {silent} silent", votes.join(", "));
+        out.push(Reason::of(vec![head("votes"), plain(text)]));
+    }
+    if claim.votes.len() > 1 {
+        let (agree, top) = (judgement.panel.policy.agree, sides.first().map_or(0, |side| side.votes));
+        let answered = claim.votes.len();
+        let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
+        let text = format!("{}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p());
+        out.push(Reason::of(vec![head("count"), plain(text)]));
+    }
+    let room = usize::from(width).saturating_sub(label_width);
+    let (_, ink) = symbol(claim.label);
+    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
+        let name = head(if at == 0 { "so" } else { "" });
+        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
+    }
+    if !claim.merged_from.is_empty() {
+        let subjects: Vec<String> = claim.merged_from.iter().map(|m| Safe::line(&m.subject).to_string()).collect();
+        out.push(Reason::of(vec![head("merged"), dim(subjects.join(" · "))]));
+    }
+    if let Some(waiver) = judgement.panel.waivers.iter().find(|waiver| waiver.claim == claim.key) {
+        let text = format!("{}: {}", Safe::line(&waiver.by), Safe::line(&waiver.reason));
+        out.push(Reason::of(vec![head("signed"), plain(text)]));
+    }
+    if let Some((_, check)) = checkable(model) {
+        let settle = vec![head("settle"), piece("t", Ink::Accent), plain(format!(" run {}", cited(&check)))];
+        out.push(Reason::of(settle));
+    }
+    out
+}
+
+/// What is said for one value, by how many families.
+struct Side<'j> {
+    value: &'j Value,
+    polarity: Polarity,
+    votes: usize,
+    agents: Vec<&'j AgentName>,
+    is_winner: bool,
+}
+
+/// Groups a claim's votes and dissents by what they say: the winner first, then by votes.
+fn sides(claim: &Judged) -> Vec<Side<'_>> {
+    let mut sides: Vec<Side<'_>> = Vec::new();
+    let votes = claim.votes.iter().map(|v| (&v.value, v.polarity, 1, v.agents.iter().collect::<Vec<_>>()));
+    let dissents = claim.dissent.iter().map(|d| (&d.value, d.polarity, 0, vec![&d.agent]));
+    for (value, polarity, votes, agents) in votes.chain(dissents) {
+        if let Some(side) = sides.iter_mut().find(|side| side.value == value && side.polarity == polarity) {
+            side.votes += votes;
+            side.agents.extend(agents.into_iter().filter(|agent| !side.agents.contains(agent)).collect::<Vec<_>>());
+        } else {
+            let is_winner = claim.value.as_ref() == Some(value) && claim.polarity == Some(polarity);
+            sides.push(Side { value, polarity, votes, agents, is_winner });
+        }
+    }
+    sides.sort_by_key(|side| (!side.is_winner, std::cmp::Reverse(side.votes)));
+    sides
+}
+
+fn said_by<'j>(side: &Side<'j>, grounds: &[&'j Ground], label: usize, width: u16, out: &mut Vec<Reason<'j>>) {
+    let value = said(side.value, side.polarity);
+    for (at, agent) in side.agents.iter().enumerate() {
+        let name = if at == 0 { value.as_str() } else { "" };
+        by(name, agent, grounds, label, width, Tier::E0, out);
+    }
+}
+
+/// One agent with what it cited, or with the words it gave.
+fn by<'j>(
+    value: &str,
+    agent: &'j AgentName,
+    grounds: &[&'j Ground],
+    label: usize,
+    width: u16,
+    bare: Tier,
+    out: &mut Vec<Reason<'j>>,
+) {
+    const NAMES: usize = 8;
+    let head = |value: &str, agent: &str| {
+        let (value, agent) = (text::fit(value, label - 1), text::fit(agent, NAMES + 4));
+        let value_gap = label.saturating_sub(text::width(&value));
+        [strong(format!("{value}{}", " ".repeat(value_gap))), plain(format!("{agent:<NAMES$}"))]
+    };
+    let mine: Vec<&&Ground> = grounds.iter().filter(|ground| &ground.agent == agent).collect();
+    let cited_all: Vec<&(Citation, Option<Found>)> = mine.iter().flat_map(|ground| &ground.cited).collect();
+    let [first, second] = head(value, agent.as_str());
+    let mut line = vec![first, second];
+    if cited_all.is_empty() {
+        line.push(dim("no citation"));
+        let (word, ink) = host(bare);
+        out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)] });
+    }
+    for (at, (citation, found)) in cited_all.into_iter().enumerate() {
+        if at > 0 {
+            line = head("", "").into();
+        }
+        line.push(plain(cited(citation)));
+        out.push(Reason { left: std::mem::take(&mut line), right: vec![found_word(found.as_ref())] });
+        if let Some(Found::False { why }) = found {
+            out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), piece(Safe::line(why).to_string(), Ink::Bad)]));
+        }
+    }
+    let room = usize::from(width).saturating_sub(label + NAMES + 2);
+    for because in mine.iter().map(|ground| &ground.because).filter(|because| !because.as_str().trim().is_empty()) {
+        let quote = text::fit(because.as_str().trim(), room.max(8)).into_owned();
+        out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), dim(format!("\"{quote}\""))]));
+    }
+}
+
+/// What was said and struck.
+fn struck<'j>(
+    judgement: &'j Judgement,
+    claim: &Judged,
+    grounds: &[&'j Ground],
+    label: usize,
+    width: u16,
+    out: &mut Vec<Reason<'j>>,
+) {
+    if claim.label != Label::Refuted {
+        return;
+    }
+    for ground in grounds {
+        by("struck", &ground.agent, &[ground], label, width, claim.tier, out);
+        let phantoms = judgement.phantoms.iter().filter(|phantom| phantom.agent == ground.agent);
+        for phantom in phantoms.filter(|phantom| phantom.said.as_str().contains(&claim.subject)) {
+            let found = vec![dim(format!("{:<label$}", "found")), piece(phantom.found.as_str(), Ink::Bad)];
+            out.push(Reason::of(found));
+        }
+    }
+}
+
+/// The rule behind the label, from the numbers that are shown above it.
+fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String {
+    let answered = claim.votes.len();
+    let top = sides.first().map_or(0, |side| side.votes);
+    let ties = sides.iter().filter(|side| side.votes == top).count() > 1;
+    let agree = judgement.panel.policy.agree;
+    match claim.label {
+        Label::Proven => "the host ran it, and it holds: votes do not matter → proven".to_owned(),
+        Label::Refuted => "every word on it was found false → struck, charged to who said it".to_owned(),
+        Label::Hollow => "all agree on something that matters, and nobody has looked".to_owned(),
+        Label::Single if answered == 0 => "no family has a vote on it".to_owned(),
+        Label::Single => "only one family has a vote on it: nobody could disagree".to_owned(),
+        Label::Agreed => "no dissent, and at least half of the families spoke → agreed".to_owned(),
+        Label::AgreedOver if claim.dissent.is_empty() => {
+            "no dissent, but less than half of the families spoke → agreed by few".to_owned()
+        }
+        Label::AgreedOver => "the majority holds; what was outvoted is kept as dissent".to_owned(),
+        Label::Conflict if answered == 0 => "those who spoke contradict themselves → conflict".to_owned(),
+        Label::Conflict if ties => "two sides share the top → conflict".to_owned(),
+        Label::Conflict if !agree.is_reached(top, answered) => {
+            format!("no side has {agree} of the families that answered → conflict")
+        }
+        Label::Conflict => {
+            let strongest = claim.dissent.iter().filter(|d| d.severity >= Severity::Major).max_by_key(|d| d.tier);
+            match strongest {
+                Some(dissent) => format!(
+                    "but the losing side is {} and was {}: evidence is not outvoted → conflict",
+                    dissent.severity,
+                    dissent.tier.word()
+                ),
+                None => "counting does not settle it → conflict".to_owned(),
+            }
+        }
+    }
+}
+
+/// Returns what a citation names.
+pub(super) fn cited(citation: &Citation) -> String {
+    let text = match citation {
+        Citation::File { path, line: Some(line) } => format!("{path}:{line}"),
+        Citation::File { path, line: None } => path.clone(),
+        Citation::Symbol { symbol, path: Some(path) } => format!("{symbol} in {path}"),
+        Citation::Symbol { symbol, path: None } => symbol.clone(),
+        Citation::Test { check: Some(check), id } => format!("test {id} ({check})"),
+        Citation::Test { check: None, id } => format!("test {id}"),
+        Citation::Requirement { id } => format!("spec {id}"),
+    };
+    Safe::line(&text).to_string()
+}
+
+/// Returns the host's word on what was looked up: said, seen, ran, false.
+pub(super) fn found_word(found: Option<&Found>) -> Piece<'static> {
+    match found {
+        None => dim("said"),
+        Some(Found::Absent) => dim("not there yet"),
+        Some(Found::Seen { .. }) => piece("seen", Ink::Good),
+        Some(Found::Ran { passed: true, executed: 1.., .. }) => piece("ran", Ink::Good),
+        Some(Found::Ran { .. } | Found::False { .. }) => piece("false", Ink::Bad),
+        Some(Found::Outside) => piece("outside", Ink::Bad),
+    }
+}

@@ -1,0 +1,322 @@
+//! The laws of the verdict, held against generated panels.
+//!
+//! A panel is made from a tape of bytes, so that a failing one shrinks. `PROPTEST_CASES` sets how many panels each law
+//! sees (256 unless set; the slow tier uses 10,000).
+
+#[path = "laws/panels.rs"]
+mod panels;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use dicast::domain::claim::{Kind, Severity, Tier, Value};
+use dicast::domain::consensus::{Answer, Decision, Judged, Label, Panel, Status, Verdict, decide, parse_panel};
+use dicast::domain::hash::Sha;
+use dicast::domain::ids::AgentName;
+use dicast::domain::stage::Stage;
+use panels::{clean_exit, generate, tape, without_info_waivers};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+
+/// Panels over which labels, statuses and shared keys are counted.
+const COUNTED: usize = 4_000;
+
+fn config() -> Config {
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/laws.regressions");
+    Config { failure_persistence: Some(Box::new(FileFailurePersistence::Direct(kept))), ..Config::default() }
+}
+
+fn json(panel: &Panel) -> String {
+    serde_json::to_string(panel).unwrap_or_else(|e| e.to_string())
+}
+
+fn bytes(verdict: &Verdict) -> String {
+    serde_json::to_string(verdict).unwrap_or_else(|e| e.to_string())
+}
+
+/// Returns a list in an order drawn from a seed.
+fn shuffled<T>(mut items: Vec<T>, seed: u64) -> Vec<T> {
+    let mut state = seed | 1;
+    for i in (1..items.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let j = usize::try_from(state % (i as u64 + 1)).unwrap_or(0);
+        items.swap(i, j);
+    }
+    items
+}
+
+/// Returns what the clone law speaks of: labels by key, status, exit.
+fn result(verdict: &Verdict) -> (Vec<(&Sha, Label)>, Status, u8) {
+    (verdict.claims.iter().map(|c| (&c.key, c.label)).collect(), verdict.status, verdict.exit)
+}
+
+/// How strong a label is; a conflict has no winner whose label could weaken.
+fn strength(label: Label) -> Option<u8> {
+    match label {
+        Label::Proven => Some(5),
+        Label::Agreed => Some(4),
+        Label::AgreedOver => Some(3),
+        Label::Single => Some(2),
+        Label::Hollow => Some(1),
+        Label::Conflict => Some(0),
+        Label::Refuted => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn order_of_arrival_changes_nothing(tape in tape(), seed: u64) {
+        let panel = generate(&tape);
+        let mut other = panel.clone();
+        for agent in &mut other.agents {
+            agent.claims = shuffled(std::mem::take(&mut agent.claims), seed);
+            agent.open_dissent = shuffled(std::mem::take(&mut agent.open_dissent), seed);
+        }
+        other.agents = shuffled(other.agents, seed);
+        other.requirements = shuffled(other.requirements, seed);
+        other.waivers = shuffled(other.waivers, seed);
+        other.candidates = shuffled(other.candidates, seed);
+        other.same_as = shuffled(other.same_as, seed).into_iter().map(|(a, b)| (b, a)).collect();
+        other.accepted_conditions = shuffled(other.accepted_conditions, seed);
+        prop_assert_eq!(bytes(&decide(&panel)), bytes(&decide(&other)), "{}", json(&panel));
+    }
+
+    #[test]
+    fn a_second_identical_agent_in_a_family_of_one_changes_no_label_status_or_exit(tape in tape()) {
+        let mut panel = generate(&tape);
+        // A waiver is for the assertions as they stood: a clone's reopen it.
+        panel.waivers.clear();
+        let before = decide(&panel);
+        for i in 0..panel.agents.len() {
+            let agent = &panel.agents[i];
+            if panel.agents.iter().filter(|a| a.family == agent.family).count() > 1 {
+                continue;
+            }
+            let mut twin = agent.clone();
+            twin.name = AgentName::new(&format!("{}-twin", agent.name)).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            let mut both = panel.clone();
+            both.agents.push(twin);
+            let after = decide(&both);
+            prop_assert_eq!(result(&before), result(&after), "{}", json(&both));
+        }
+    }
+
+    #[test]
+    fn losing_an_agent_never_looks_like_agreement_and_never_turns_a_failure_into_a_pass(tape in tape()) {
+        let panel = generate(&tape);
+        let before = decide(&panel);
+        for i in (0..panel.agents.len()).filter(|i| panel.agents[*i].is_ok()) {
+            let mut without = panel.clone();
+            without.agents[i].status = Answer::Timeout;
+            let after = decide(&without);
+            let looks_fine = matches!(after.status, Status::Agree | Status::AgreeWithDissent | Status::Hollow);
+            prop_assert!(!looks_fine, "{:?} after losing {}: {}", after.status, panel.agents[i].name, json(&panel));
+            let turned = before.exit != 0 && after.exit == 0 && !panel.policy.allow_degraded;
+            prop_assert!(!turned, "losing {} passes: {}", panel.agents[i].name, json(&panel));
+        }
+    }
+
+    #[test]
+    fn raising_the_tier_of_a_winning_assertion_never_weakens_its_label(tape in tape()) {
+        let mut panel = generate(&tape);
+        panel.waivers.clear();
+        let before = decide(&panel);
+        for i in 0..panel.agents.len() {
+            for j in 0..panel.agents[i].claims.len() {
+                let Some((claim, tier)) = raisable(&panel, &before, i, j) else { continue };
+                let mut raised = panel.clone();
+                raised.agents[i].claims[j].tier = tier;
+                let after = decide(&raised);
+                let now = after.claims.iter().find(|c| c.key == claim.key).map(|c| c.label);
+                prop_assert!(
+                    now.and_then(strength) >= strength(claim.label),
+                    "{} became {now:?} by {tier}: {}", claim.label, json(&panel)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn renaming_agents_renames_the_verdict_and_nothing_else(tape in tape(), seed: u64) {
+        let mut panel = generate(&tape);
+        // A waiver signs names.
+        panel.waivers.clear();
+        let names: Vec<String> = (0..panel.agents.len()).map(|i| format!("renamed-{i:02}")).collect();
+        let mut renames = BTreeMap::new();
+        let mut other = panel.clone();
+        for (agent, name) in other.agents.iter_mut().zip(shuffled(names, seed)) {
+            let new = AgentName::new(&name).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            renames.insert(agent.name.clone(), new.clone());
+            agent.name = new;
+        }
+        let mut expected = decide(&panel);
+        rename(&mut expected, &renames);
+        expected.hash = expected.computed_hash();
+        prop_assert_eq!(bytes(&expected), bytes(&decide(&other)), "{}", json(&panel));
+    }
+
+    #[test]
+    fn there_is_no_exit_0_while_the_winning_outcome_is_no(tape in tape()) {
+        let panel = generate(&tape);
+        let verdict = decide(&panel);
+        let says_no = verdict.claims.iter().any(|c| {
+            let no = ["FAIL", "NO-GO", "REJECTED"].map(|name| Some(Value::from(name)));
+            (c.kind, c.subject.as_str(), c.predicate.as_str()) == (Kind::Decision, "stage", "outcome") && no.contains(&c.value)
+        });
+        prop_assert!(!(says_no && verdict.exit == 0), "{}", json(&panel));
+        prop_assert!(!(verdict.outcome == Decision::Fail && verdict.exit == 0), "{}", json(&panel));
+    }
+
+    #[test]
+    fn an_empty_panel_never_exits_0(tape in tape(), with_agents: bool) {
+        let mut panel = generate(&tape);
+        panel.candidates.clear();
+        if with_agents {
+            panel.agents.iter_mut().for_each(|a| a.claims.clear());
+        } else {
+            panel.agents.clear();
+        }
+        let verdict = decide(&panel);
+        let allowed = with_agents && verdict.status == Status::Degraded && panel.policy.allow_degraded;
+        prop_assert!(verdict.exit != 0 && !allowed, "{:?}: {}", verdict.status, json(&panel));
+    }
+
+    #[test]
+    fn a_missing_dissent_file_is_never_agree(tape in tape(), which: prop::sample::Index) {
+        let mut panel = generate(&tape);
+        let voters: Vec<usize> = (0..panel.agents.len()).filter(|i| panel.agents[*i].voter).collect();
+        prop_assume!(!voters.is_empty());
+        let i = voters[which.index(voters.len())];
+        panel.agents[i].status = Answer::Missing;
+        panel.agents[i].open_dissent = vec![Sha::of("some claim")];
+        let verdict = decide(&panel);
+        let stopped = [Status::Blocked, Status::Rejected, Status::Conflict, Status::NoQuorum];
+        let expected = panel.stage == Stage::Implement || stopped.contains(&verdict.status);
+        prop_assert!(expected && !clean_exit(&panel, &verdict), "{:?}: {}", verdict.status, json(&panel));
+    }
+
+    #[test]
+    fn self_reported_confidence_changes_nothing(tape in tape(), confidence in 0.0f64..1.0) {
+        let panel = generate(&tape);
+        let mut value = serde_json::to_value(&panel).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        for agent in value["agents"].as_array_mut().into_iter().flatten() {
+            for claim in agent["claims"].as_array_mut().into_iter().flatten() {
+                claim["confidence"] = confidence.into();
+            }
+        }
+        let read = parse_panel(&value.to_string()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert_eq!(bytes(&decide(&panel)), bytes(&decide(&read)));
+    }
+
+    #[test]
+    fn claims_of_severity_info_change_no_status(tape in tape()) {
+        let panel = without_info_waivers(generate(&tape));
+        let before = decide(&panel);
+        let light: BTreeSet<&Sha> = before
+            .claims
+            .iter()
+            .filter(|c| c.severity == Severity::Info && c.predicate != "condition")
+            .flat_map(|c| std::iter::once(&c.key).chain(c.merged_from.iter().map(|m| &m.key)))
+            .collect();
+        let canon = panel.canon();
+        let mut without = panel.clone();
+        for agent in &mut without.agents {
+            agent.claims.retain(|a| a.tier.is_false() || !light.contains(&canon.key(a.kind, &a.subject, &a.predicate)));
+        }
+        let after = decide(&without);
+        prop_assert_eq!((before.status, before.exit, before.outcome), (after.status, after.exit, after.outcome), "{}", json(&panel));
+    }
+
+    #[test]
+    fn the_bytes_are_the_same_on_every_thread_count(tape in tape()) {
+        let panel = generate(&tape);
+        let once = bytes(&decide(&panel));
+        for threads in [1, 2, 8] {
+            let all: Vec<String> = thread::scope(|scope| {
+                let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| bytes(&decide(&panel)))).collect();
+                running.into_iter().filter_map(|thread| thread.join().ok()).collect()
+            });
+            prop_assert_eq!(all, vec![once.clone(); threads]);
+        }
+    }
+
+    #[test]
+    fn a_generated_panel_survives_its_own_json(tape in tape()) {
+        let panel = generate(&tape);
+        prop_assert_eq!(parse_panel(&json(&panel)), Ok(panel));
+    }
+}
+
+/// Returns the claim that an assertion won, and the next higher tier.
+fn raisable<'v>(panel: &Panel, verdict: &'v Verdict, agent: usize, claim: usize) -> Option<(&'v Judged, Tier)> {
+    let said = &panel.agents[agent].claims[claim];
+    let key = panel.canon().key(said.kind, &said.subject, &said.predicate);
+    let judged = verdict.claims.iter().find(|c| c.key == key || c.merged_from.iter().any(|m| m.key == key))?;
+    let value = panel.canon().value(&judged.predicate, &said.value);
+    let is_winner = Some(said.polarity) == judged.polarity && Some(value) == judged.value;
+    let higher = Tier::ALL.into_iter().find(|tier| *tier > said.tier)?;
+    (panel.agents[agent].is_ok() && is_winner && !said.tier.is_false()).then_some((judged, higher))
+}
+
+fn rename(verdict: &mut Verdict, renames: &BTreeMap<AgentName, AgentName>) {
+    let new = |name: &mut AgentName| {
+        if let Some(other) = renames.get(name) {
+            *name = other.clone();
+        }
+    };
+    let all = |names: &mut Vec<AgentName>| {
+        names.iter_mut().for_each(new);
+        names.sort();
+    };
+    all(&mut verdict.missing_agents);
+    verdict.reasons.iter_mut().for_each(|r| all(&mut r.agents));
+    for claim in &mut verdict.claims {
+        claim.votes.iter_mut().for_each(|v| all(&mut v.agents));
+        claim.dissent.iter_mut().for_each(|d| new(&mut d.agent));
+        claim.dissent.sort();
+    }
+    verdict.artifacts.iter_mut().for_each(|a| new(&mut a.agent));
+    verdict.artifacts.sort_by(|a, b| a.agent.cmp(&b.agent));
+}
+
+/// Tells whether two families speak about one key.
+fn shares_a_key(panel: &Panel) -> bool {
+    let canon = panel.canon();
+    let mut families: BTreeMap<Sha, BTreeSet<&str>> = BTreeMap::new();
+    for agent in panel.agents.iter().filter(|a| a.is_ok() && a.voter) {
+        for a in &agent.claims {
+            families.entry(canon.key(a.kind, &a.subject, &a.predicate)).or_default().insert(agent.family.as_str());
+        }
+    }
+    families.values().any(|speakers| speakers.len() > 1)
+}
+
+#[test]
+fn the_generated_panels_reach_every_label_and_every_status() {
+    let mut runner = TestRunner::deterministic();
+    let (mut labels, mut statuses) = (BTreeMap::<Label, usize>::new(), BTreeMap::<Status, usize>::new());
+    let mut shared = 0;
+    for _ in 0..COUNTED {
+        let tape = tape().new_tree(&mut runner).unwrap().current();
+        let panel = generate(&tape);
+        let verdict = decide(&panel);
+        *statuses.entry(verdict.status).or_default() += 1;
+        let seen: BTreeSet<Label> = verdict.claims.iter().map(|c| c.label).collect();
+        seen.into_iter().for_each(|label| *labels.entry(label).or_default() += 1);
+        shared += usize::from(shares_a_key(&panel));
+    }
+    let told = format!("{labels:?} {statuses:?} shared {shared} of {COUNTED}");
+    let computed = Status::ALL.into_iter().filter(|s| !matches!(s, Status::Cancelled | Status::Infra));
+    assert!(100 * shared >= 30 * COUNTED, "{told}");
+    for label in Label::ALL {
+        assert!(100 * labels.get(&label).copied().unwrap_or(0) >= COUNTED, "{label} is rare: {told}");
+    }
+    for status in computed {
+        assert!(100 * statuses.get(&status).copied().unwrap_or(0) >= COUNTED, "{status} is rare: {told}");
+    }
+}

@@ -1,0 +1,108 @@
+//! The screen as text: one snapshot for each phase and view at three sizes, and what holds at every size.
+
+use dicast::app::model::Model;
+use dicast::view::draw;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+#[path = "screens/fixtures.rs"]
+mod fixtures;
+
+/// The sizes that are looked at: the smallest, the usual, the comfortable.
+const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 36)];
+
+fn drawn(model: &Model, (columns, rows): (u16, u16)) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    let model = Model { size: (columns, rows), ..model.clone() };
+    terminal.draw(|frame| draw(&model, frame)).unwrap();
+    terminal
+}
+
+fn buffer(model: &Model, size: (u16, u16)) -> Buffer {
+    drawn(model, size).backend().buffer().clone()
+}
+
+/// The rows without the quotes that the backend puts around them.
+fn text(model: &Model, size: (u16, u16)) -> String {
+    drawn(model, size).backend().to_string()
+}
+
+#[test]
+fn every_phase_and_view_looks_as_it_was_approved() {
+    for (name, model) in fixtures::all() {
+        let screens: Vec<String> = SIZES.iter().map(|size| text(&model, *size)).collect();
+        insta::assert_snapshot!(name, screens.join("\n"));
+    }
+}
+
+/// Characters that a terminal would obey, or that make a text look like another one.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn harmful(buffer: &Buffer) -> Option<String> {
+    let cell = buffer.content.iter().find(|cell| cell.symbol().chars().any(is_harmful));
+    cell.map(|cell| format!("{:?}", cell.symbol()))
+}
+
+#[test]
+fn foreign_text_is_shown_and_never_obeyed() {
+    let shown = text(&fixtures::overfull(), (120, 36));
+    assert!(shown.contains("␛[31m") && shown.contains("⟨U+202E⟩"), "{shown}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+    #[test]
+    fn no_size_panics_and_no_screen_holds_a_control_character(columns in 1u16..200, rows in 1u16..60) {
+        for (name, model) in models() {
+            let found = harmful(&buffer(model, (columns, rows)));
+            proptest::prop_assert_eq!(found, None, "{} at {}x{}", name, columns, rows);
+        }
+    }
+}
+
+fn models() -> &'static [(&'static str, Model)] {
+    static MODELS: std::sync::OnceLock<Vec<(&'static str, Model)>> = std::sync::OnceLock::new();
+    MODELS.get_or_init(fixtures::all)
+}
+
+#[test]
+fn the_smallest_terminals_get_one_line_or_what_fits_of_it() {
+    for size in [(1, 1), (2, 1), (1, 5), (39, 40), (200, 11)] {
+        for (_, model) in models() {
+            let text = text(model, size);
+            assert!(size.0 < 39 || text.contains("is too small"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn drawing_twice_draws_the_same() {
+    for (name, model) in models() {
+        assert_eq!(buffer(model, (80, 24)), buffer(model, (80, 24)), "{name}");
+    }
+}
+
+#[test]
+fn stopping_is_on_screen_at_once() {
+    for name in ["run_stopping", "run_killing"] {
+        let (_, model) = models().iter().find(|(known, _)| *known == name).unwrap();
+        for size in SIZES {
+            let first = text(model, size).lines().next().unwrap_or_default().to_owned();
+            assert!(first.contains("stopping …") || first.contains("killing …"), "{first}");
+        }
+    }
+}
+
+#[test]
+fn scripted_agents_and_the_demonstration_are_labelled() {
+    let (_, model) = models().iter().find(|(known, _)| *known == "run_demo").unwrap();
+    for size in SIZES {
+        let text = text(model, size);
+        assert!(text.lines().next().is_some_and(|line| line.contains("SCRIPTED")), "{text}");
+        assert!(text.lines().filter(|line| line.contains("SCRIPTED")).count() > 1, "{text}");
+    }
+}
