@@ -36,11 +36,8 @@ impl Desk {
             next: "raise the limit of processes (ulimit -u), or free some".into(),
             exit: 3,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .map_err(broken)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(broken)?;
         let scope = Scope::new(runtime.handle().clone(), Waker::of(std::thread::current()));
         stop_on_signal(&scope);
         Ok(Self { scope, runtime: Some(runtime) })
@@ -118,8 +115,7 @@ fn stop_on_signal(scope: &Scope) {
     use tokio::signal::unix::{SignalKind, signal};
     let (cancel, waker) = (scope.cancel.clone(), scope.waker().clone());
     scope.spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             // Without a listener the signals keep their own meaning: they end the process.
             return;

@@ -43,6 +43,28 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
 }
 
+/// Longest question that stands for a topic's id in a sentence, in characters.
+const ASK_MAX: usize = 60;
+
+impl Preparation {
+    /// Writes what topics ask instead of their ids: agents and people know questions, not `D-008`.
+    pub fn in_words(&self, text: &str) -> String {
+        let words = |id: &str| {
+            let topic = self.agenda.iter().find(|topic| topic.id == id)?;
+            let about = topic.about.as_ref().or(topic.requirement.as_ref());
+            let ask: String = topic.ask.chars().take(ASK_MAX).collect();
+            let more = if ask.len() < topic.ask.len() { "…" } else { "" };
+            Some(format!("{}“{ask}{more}”", about.map(|id| format!("{id} ")).unwrap_or_default()))
+        };
+        let parts = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+        let spoken = parts.map(|part| {
+            let id = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            words(id).map_or_else(|| part.to_owned(), |words| format!("{words}{}", &part[id.len()..]))
+        });
+        spoken.collect()
+    }
+}
+
 /// What to prepare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::world::World;
 
-const AGENT: &str = "[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"mine\"\ncommand = [\"./my-agent\", \"a b\"]\n";
+const AGENT: &str =
+    "[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"mine\"\ncommand = [\"./my-agent\", \"a b\"]\n";
 
 #[test]
 fn init_writes_a_config_once_and_approves_it() {

@@ -44,7 +44,7 @@ const SPEC_TEXT: &str = "# Feature Specification: Rate limiter
 
 - **FR-001**: The system MUST limit requests per API key.
 - **FR-002**: The system MUST answer 429 with Retry-After.
-- **FR-003**: System MUST keep counters correct within 1 % over 2 nodes.
+- **FR-003**: System MUST keep counters in memory or Redis, correct within 1 % over 2 nodes.
 - **FR-004**: The system MUST allow short bursts.
 - **FR-005**: The system SHOULD send RateLimit headers.
 - **FR-006**: The system MUST log each refusal.
@@ -337,21 +337,21 @@ fn panel() -> Panel {
     let agreed = |tier| vec![covers("FR-001", tier), covers("FR-002", Tier::E2), covers("FR-003", Tier::E0)];
     let mut claude = agreed(Tier::E2);
     claude.extend([
-        decides("D-003", "redis", Tier::E2),
+        decides("D-007", "redis", Tier::E2),
         covers("FR-005", Tier::E0),
         risk("clock goes back"),
         covers("FR-004", Tier::E2),
     ]);
     let mut codex = agreed(Tier::E3True);
     codex.extend([
-        decides("D-003", "local", Tier::E2),
-        decides("D-004", "20", Tier::E0),
+        decides("D-007", "local", Tier::E2),
+        decides("D-008", "20", Tier::E0),
         covers("FR-005", Tier::E0),
         phantom,
         covers("FR-004", Tier::E0),
     ]);
     let mut gemini = agreed(Tier::E0);
-    gemini.extend([decides("D-003", "local", Tier::E0), decides("D-004", "10", Tier::E0), against]);
+    gemini.extend([decides("D-007", "local", Tier::E0), decides("D-008", "10", Tier::E0), against]);
     panel.agents = vec![
         participant("claude", "anthropic", Answer::Ok, claude),
         participant("codex", "openai", Answer::Ok, codex),
@@ -383,7 +383,7 @@ fn judged(panel: Panel) -> Judgement {
         because: Safe::line(because),
         cited,
     };
-    let store = canon.key(Kind::Decision, "D-003", "answer");
+    let store = canon.key(Kind::Decision, "D-007", "answer");
     let burst = canon.key(Kind::Test, "limiter::burst", "passes");
     let grounds = vec![
         ground(
@@ -403,7 +403,7 @@ fn judged(panel: Panel) -> Judgement {
     ];
     let lookups: Lookups =
         [pool, map, wrong].into_iter().filter_map(|(citation, found)| Some((citation, found?))).collect();
-    let document = "# Plan\n\n2. Keep counters\n- **OPEN** D-003: redis (claude) or local (codex, gemini)\n";
+    let document = "# Plan\n\n2. Keep counters\n- **OPEN** D-007: redis (claude) or local (codex, gemini)\n";
     Judgement {
         panel: Arc::new(panel),
         verdict: Arc::new(verdict),
@@ -539,7 +539,7 @@ fn conflict(side: Option<usize>, reason: &str, is_typing: bool) -> Model {
     let run = &model.runs[&run_id()];
     let open = open_claims(run);
     let judgement = run.judgement.as_ref().unwrap();
-    let store = judgement.panel.canon().key(Kind::Decision, "D-003", "answer");
+    let store = judgement.panel.canon().key(Kind::Decision, "D-007", "answer");
     assert!(open.contains(&store));
     model.views.push(View::Conflict(Conflict {
         run: run_id(),

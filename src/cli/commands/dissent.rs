@@ -44,7 +44,11 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, S
     let shown: String = given.chars().take(80).collect();
     let next = format!("run `dicast dissent {}` to see the keys", folder.id);
     if verdicts.is_empty() {
-        return Err(Failure::needs_input(folder.dir.as_str(), "no verdict is recorded", format!("run `dicast plan {}`", folder.id)));
+        return Err(Failure::needs_input(
+            folder.dir.as_str(),
+            "no verdict is recorded",
+            format!("run `dicast plan {}`", folder.id),
+        ));
     }
     if given.len() < 4 || !given.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Failure::usage("KEY", format!("{shown:?} is no key, nor the start of one"), next));
