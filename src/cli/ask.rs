@@ -48,6 +48,12 @@ impl Desk {
         self.scope.cancel.child_token()
     }
 
+    /// Does something that needs to be inside the runtime without waiting for it, such as starting actors.
+    pub fn inside<T>(&self, start: impl FnOnce() -> T) -> T {
+        let _guard = self.runtime.as_ref().map(tokio::runtime::Runtime::enter);
+        start()
+    }
+
     /// Waits for an answer, at most `limit`; `what` names the thing waited for.
     ///
     /// # Errors

@@ -98,10 +98,10 @@ fn servers_are_started_named_and_ended() {
     world.dicast(&["servers"]).exits(0).says("memory").says("ready");
     let bad = "[mcp_servers.gone]\ncommand = \"no-such-program-anywhere\"\n";
     world.write(".dicast/config.toml", bad);
-    world.dicast(&["servers"]).exits(11).says("gone").says("not approved");
+    world.dicast(&["servers"]).exits(11).complains("not approved");
     world.dicast(&["trust", "approve"]).exits(0);
     world.dicast(&["servers"]).exits(0).says("gone").says("no-such-program-anywhere");
     let json = world.dicast(&["servers", "--json"]).exits(0).json();
     let of = |name: &str| json.iter().find(|line| line["name"] == name).unwrap()["state"].clone();
-    assert_eq!((of("memory"), of("gone")), ("ready".into(), "dead".into()));
+    assert_eq!((of("memory"), of("gone")), ("ready".into(), "lost".into()));
 }

@@ -9,11 +9,14 @@ use std::time::Duration;
 use dicast::actors::evidence::{self, Commit, NewFile, Settings};
 use dicast::actors::{Scope, Waker};
 use dicast::disk::Store;
+use dicast::disk::walk::{Caps, read_tree};
+use dicast::domain::check::Tree;
 use dicast::domain::consensus::{Panel, Verdict, decide, parse_panel};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::RunId;
 use dicast::domain::journal::{Closed, FileRef, Record};
 use dicast::domain::moment::Moment;
+use dicast::domain::preparation::tree_id;
 use dicast::domain::redact::Redactor;
 use dicast::domain::safe::Safe;
 use dicast::domain::stage::Stage;
@@ -112,6 +115,12 @@ impl World {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// The state of the working copy, as a verdict about the first spec is bound to it.
+    pub(crate) fn tree_id(&self) -> String {
+        let files = read_tree(&self.repo(), Caps::default(), &|| false).unwrap().files;
+        tree_id(&Tree { files, ..Tree::default() }, "specs/003-rate-limiter")
     }
 
     pub(crate) fn git(&self, words: &[&str]) {

@@ -29,7 +29,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
     let (stage, key) = named(&folder, &verdicts, key)?;
     let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
     let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
-    run::start(context, vec![Request::Decide(decide)], false)
+    run::requests(context, vec![Request::Decide(decide)])
 }
 
 fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {

@@ -9,6 +9,7 @@ use crate::actors::agents::process::Children;
 use crate::actors::repo;
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 
 /// How long looking may take: a large repository on a slow disk, and git beside it.
@@ -35,12 +36,14 @@ pub(super) fn report(context: &Context, spec: Option<&str>, range: Option<&str>)
     desk.ask(LOOKING, "checking the repository", reply)
 }
 
-/// Returns the tree of the working copy or of a commit; `None` outside git.
+/// Names the state of the code that a verdict about a spec is bound to, in the working copy or at a commit.
 ///
 /// # Errors
 /// When git does not know the commit.
-pub(super) fn tree(_context: &Context, _at: Option<&str>) -> Result<Option<String>, Failure> {
-    Err(Failure::ActorGone { actor: "repo".into() })
+pub(super) fn tree(context: &Context, spec: &SpecId, at: Option<&str>) -> Result<String, Failure> {
+    let desk = Desk::open()?;
+    let reply = actor(&desk).tree_id(context.repo.clone(), spec.clone(), at.map(str::to_owned), desk.token());
+    desk.ask(LOOKING, "reading the repository", reply)
 }
 
 fn actor(desk: &Desk) -> repo::Handle {
