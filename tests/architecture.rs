@@ -11,20 +11,63 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "domain",
         &[
-            "tokio", "ratatui", "crossterm", "rmcp", "std::fs", "Instant", "SystemTime", "crate::app", "crate::view",
-            "crate::actors", "crate::disk", "crate::config", "crate::server", "crate::shell", "crate::cli",
+            "tokio",
+            "ratatui",
+            "crossterm",
+            "rmcp",
+            "std::fs",
+            "Instant",
+            "SystemTime",
+            "crate::app",
+            "crate::view",
+            "crate::actors",
+            "crate::disk",
+            "crate::config",
+            "crate::server",
+            "crate::shell",
+            "crate::cli",
         ],
     ),
     (
         "app",
         &[
-            "tokio", "ratatui", "crossterm", "rmcp", "std::fs", "Instant", "SystemTime", "CancellationToken",
-            "crate::view", "crate::actors", "crate::disk", "crate::config", "crate::server", "crate::shell", "crate::cli",
+            "tokio",
+            "ratatui",
+            "crossterm",
+            "rmcp",
+            "std::fs",
+            "Instant",
+            "SystemTime",
+            "CancellationToken",
+            "crate::view",
+            "crate::actors",
+            "crate::disk",
+            "crate::config",
+            "crate::server",
+            "crate::shell",
+            "crate::cli",
         ],
     ),
-    ("view", &["tokio", "crossterm", "rmcp", "std::fs", "&mut Model", "Instant", "SystemTime", "crate::actors", "crate::disk", "crate::shell"]),
+    (
+        "view",
+        &[
+            "tokio",
+            "crossterm",
+            "rmcp",
+            "std::fs",
+            "&mut Model",
+            "Instant",
+            "SystemTime",
+            "crate::actors",
+            "crate::disk",
+            "crate::shell",
+        ],
+    ),
     ("actors", &["ratatui", "crossterm", "crate::app", "crate::view", "crate::shell", "crate::cli"]),
-    ("config", &["tokio", "ratatui", "crossterm", "rmcp", "crate::app", "crate::view", "crate::actors", "crate::shell"]),
+    (
+        "config",
+        &["tokio", "ratatui", "crossterm", "rmcp", "crate::app", "crate::view", "crate::actors", "crate::shell"],
+    ),
     ("server", &["ratatui", "crossterm", "crate::app", "crate::view", "crate::shell", "crate::cli"]),
     ("disk", &["tokio", "ratatui", "crossterm", "rmcp", "crate::app", "crate::view", "crate::actors", "crate::shell"]),
 ];
@@ -85,7 +128,8 @@ fn no_layer_names_what_it_must_not_know() {
     for (path, code) in all() {
         for (layer, words) in FORBIDDEN {
             if path.starts_with(&format!("src/{layer}/")) {
-                broken.extend(words.iter().filter(|word| names(&code, word)).map(|word| format!("{path} names {word}")));
+                broken
+                    .extend(words.iter().filter(|word| names(&code, word)).map(|word| format!("{path} names {word}")));
             }
         }
         for (word, owners) in OWNED {

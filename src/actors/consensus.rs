@@ -69,7 +69,11 @@ async fn run(bench: Bench, mut mailbox: mpsc::Receiver<Command>) {
         match command {
             Command::Judge { question, settings, token, promise } => {
                 let (bench, cut) = (bench.clone(), token.clone());
-                bench.scope.clone().answer(token, promise, async move { bench.judge(*question, &settings, &cut).await });
+                bench.scope.clone().answer(
+                    token,
+                    promise,
+                    async move { bench.judge(*question, &settings, &cut).await },
+                );
             }
         }
     }
@@ -203,12 +207,7 @@ impl Bench {
 
     /// Runs the approved checks that settle cited tests which exist. A check that cannot be run is a warning: the
     /// citation then counts as seen.
-    async fn run_checks(
-        &self,
-        case: &mut Case,
-        settings: &Settings,
-        token: &CancellationToken,
-    ) -> Result<(), Failure> {
+    async fn run_checks(&self, case: &mut Case, settings: &Settings, token: &CancellationToken) -> Result<(), Failure> {
         let tests: Vec<Citation> = case
             .lookups
             .iter()
@@ -256,8 +255,15 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
     if !case.question.provisional {
         let artifacts: BTreeMap<AgentName, Artifact> =
             case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
-        let inputs = DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel: &panel, verdict: &verdict, artifacts: &artifacts };
-        documents.extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
+        let inputs = DocumentInputs {
+            spec: &preparation.spec,
+            agenda: &preparation.agenda,
+            panel: &panel,
+            verdict: &verdict,
+            artifacts: &artifacts,
+        };
+        documents
+            .extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
         let text = serde_json::to_string_pretty(&verdict)
             .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
         documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
@@ -294,7 +300,11 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
     for seat in &question.seats {
         let heard = case.heard.get(&seat.agent);
         // While answers are out, whoever has not answered is simply not there yet.
-        let Some(status) = heard.map(|_| Answer::Ok).or_else(|| case.absent.get(&seat.agent).copied()).or((!question.provisional).then_some(Answer::Missing)) else {
+        let Some(status) = heard
+            .map(|_| Answer::Ok)
+            .or_else(|| case.absent.get(&seat.agent).copied())
+            .or((!question.provisional).then_some(Answer::Missing))
+        else {
             continue;
         };
         panel.agents.push(Participant {

@@ -1,10 +1,82 @@
-//! The command line: clap commands, and results as text and JSON.
+//! The command line: what can be typed, what each command does, and results as text and JSON.
 //!
-//! It must not know how work is done: it asks the shell.
+//! Commands return what they came to; only [`out`] writes. They must not know how work is done: they ask actors, or
+//! the shell.
 
+pub mod args;
+pub mod ask;
 pub mod check;
+pub mod commands;
 pub mod decide;
 pub mod evidence;
+pub mod out;
 pub mod plain;
 pub mod play;
 pub mod sample;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use args::{Args, Command, Memory};
+
+/// The exit code of a command line that cannot be read (`EX_USAGE` of sysexits(3)).
+const USAGE: u8 = 64;
+
+/// Reads the command line. What it has to say instead (help, the version, a mistake) is printed here, and the exit
+/// code comes back as the error: 0, or 64.
+///
+/// # Errors
+/// The exit code to end with.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // Where the words cannot be read, nobody else can tell whether programs read our answer.
+    let json = words.iter().any(|word| word == "--json");
+    Args::try_parse_from(words).map_err(|error| {
+        let text = error.render().to_string();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                out::put(&text);
+                0
+            }
+            _ => {
+                out::say(&text);
+                if json {
+                    let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    out::put(&out::ended(USAGE, &first, "see `dicast --help`", commands::now()));
+                }
+                USAGE
+            }
+        }
+    })
+}
+
+/// Does what the command line asks, prints what it came to, and returns the exit code.
+pub fn run(args: Args) -> u8 {
+    let aim = args.command.as_ref().map_or("open the screen", Command::aim);
+    // The output of `decide` is the verdict or nothing, and that of our children is a protocol.
+    let json = args.global.json
+        && !matches!(
+            args.command,
+            Some(Command::Decide { .. } | Command::Play { .. } | Command::Memory(Memory::Serve { .. }))
+        );
+    match commands::perform(args) {
+        Ok(done) => out::finish(&done),
+        Err(failure) => {
+            tracing::warn!(?failure, "could not {aim}");
+            out::fail(&failure, aim, json, commands::now())
+        }
+    }
+}
+
+impl Args {
+    /// Returns the level of the log, unless the command writes nothing, not even a log.
+    pub fn log_level(&self) -> Option<&str> {
+        match self.command {
+            Some(Command::Check { .. } | Command::Decide { .. } | Command::Play { .. }) => None,
+            _ if self.global.log_level == "off" => None,
+            _ => Some(&self.global.log_level),
+        }
+    }
+}

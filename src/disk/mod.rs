@@ -12,6 +12,7 @@ use std::path::Path;
 pub mod files;
 pub mod lines;
 pub mod lock;
+pub mod look;
 pub mod proc;
 pub mod scratch;
 pub mod store;

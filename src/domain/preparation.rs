@@ -43,6 +43,28 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
 }
 
+/// Longest question that stands for a topic's id in a sentence, in characters.
+const ASK_MAX: usize = 60;
+
+impl Preparation {
+    /// Writes what topics ask instead of their ids: agents and people know questions, not `D-008`.
+    pub fn in_words(&self, text: &str) -> String {
+        let words = |id: &str| {
+            let topic = self.agenda.iter().find(|topic| topic.id == id)?;
+            let about = topic.about.as_ref().or(topic.requirement.as_ref());
+            let ask: String = topic.ask.chars().take(ASK_MAX).collect();
+            let more = if ask.len() < topic.ask.len() { "…" } else { "" };
+            Some(format!("{}“{ask}{more}”", about.map(|id| format!("{id} ")).unwrap_or_default()))
+        };
+        let parts = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+        let spoken = parts.map(|part| {
+            let id = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            words(id).map_or_else(|| part.to_owned(), |words| format!("{words}{}", &part[id.len()..]))
+        });
+        spoken.collect()
+    }
+}
+
 /// What to prepare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
@@ -232,7 +254,7 @@ pub fn tree_id(tree: &Tree, spec: &Spec) -> String {
             let id = match &file.content {
                 Content::Text(text) => Sha::of(text).0,
                 // Not read: size and time stand for the content.
-                Content::Binary(_) | Content::TooLarge => format!("{}@{}", file.size, file.modified.0),
+                Content::Binary(_) | Content::TooLarge | Content::Link => format!("{}@{}", file.size, file.modified.0),
             };
             (path.as_str(), id)
         })
@@ -283,7 +305,9 @@ fn rules(text: &str) -> BTreeSet<String> {
         })
     };
     text.lines()
-        .filter_map(|line| line.trim_start_matches(['#', '-', '*', ' ', '[', ']', 'x']).split([' ', ':', '*', '.']).next())
+        .filter_map(|line| {
+            line.trim_start_matches(['#', '-', '*', ' ', '[', ']', 'x']).split([' ', ':', '*', '.']).next()
+        })
         .filter(|word| is_id(word))
         .map(str::to_uppercase)
         .collect()

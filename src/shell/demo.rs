@@ -25,10 +25,21 @@ const SPEC: &str = "003-rate-limiter";
 /// The history that the copy gets: when, what was done, and which paths it brought. Fixed, so that every copy has the
 /// same commits.
 const HISTORY: [(&str, &str, &[&str]); 3] = [
-    ("2026-01-12T09:00:00Z", "Store values, and say how we work", &[
-        ".gitignore", ".specify", "AGENTS.md", "Cargo.toml", "README.md", "src", "tests/store.rs", "tests/http.rs",
-        "specs/001-key-value-store",
-    ]),
+    (
+        "2026-01-12T09:00:00Z",
+        "Store values, and say how we work",
+        &[
+            ".gitignore",
+            ".specify",
+            "AGENTS.md",
+            "Cargo.toml",
+            "README.md",
+            "src",
+            "tests/store.rs",
+            "tests/http.rs",
+            "specs/001-key-value-store",
+        ],
+    ),
     ("2026-02-20T16:30:00Z", "Write an audit log", &["docs", "specs/002-audit-log"]),
     ("2026-03-01T11:15:00Z", "Draft a rate limiter", &["."]),
 ];
@@ -76,7 +87,11 @@ fn copy() -> Result<PathBuf, Failure> {
     let folder = parent.join("pantry");
     let store = Store::real(&folder);
     store.make_base()?;
-    let ours = [(".dicast/config.toml", CONFIG), (".dicast/panel.toml", SCRIPT), (".dicast/.gitignore", config::init::GITIGNORE)];
+    let ours = [
+        (".dicast/config.toml", CONFIG),
+        (".dicast/panel.toml", SCRIPT),
+        (".dicast/.gitignore", config::init::GITIGNORE),
+    ];
     for (path, text) in sample::files().iter().chain(&ours) {
         if let Some((dir, _)) = path.rsplit_once('/') {
             store.make_dirs(dir)?;
@@ -91,7 +106,10 @@ fn copy() -> Result<PathBuf, Failure> {
 }
 
 /// Makes one commit with a fixed author and date. Returns whether git did it.
-#[expect(clippy::disallowed_methods, reason = "git runs on a folder that was just made, before the loop and its runtime exist")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "git runs on a folder that was just made, before the loop and its runtime exist"
+)]
 fn commit(folder: &Path, date: &str, message: &str, paths: &[&str]) -> bool {
     let git = |args: &[&str]| {
         std::process::Command::new("git")

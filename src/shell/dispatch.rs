@@ -69,7 +69,8 @@ impl Dispatch {
             }
             Effect::Approve => inbox.expect(Pending::Noted(self.approve(model))),
             // The loop itself does these.
-            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {}
+            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
+            }
         }
     }
 
@@ -167,10 +168,7 @@ impl Dispatch {
     }
 
     /// Starts a job of our own whose answer is awaited like an actor's.
-    fn job<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-    ) -> Reply<T> {
+    fn job<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Reply<T> {
         let (promise, reply) = promise("dispatch", self.hands.scope.waker());
         self.hands.scope.answer(self.hands.scope.cancel.clone(), promise, work);
         reply
@@ -209,7 +207,11 @@ impl Dispatch {
         self.job(async move {
             let opened = opened.await?;
             if opened.cut_bytes > 0 || !opened.set_aside.is_empty() {
-                tracing::warn!(cut = opened.cut_bytes, aside = opened.set_aside.len(), "the journal was torn, and is mended");
+                tracing::warn!(
+                    cut = opened.cut_bytes,
+                    aside = opened.set_aside.len(),
+                    "the journal was torn, and is mended"
+                );
             }
             Ok(())
         })
@@ -227,7 +229,8 @@ impl Dispatch {
     }
 
     fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
-        let role = |name: &AgentName| model.settings.agents.iter().find(|a| &a.name == name).and_then(|a| a.role.clone());
+        let role =
+            |name: &AgentName| model.settings.agents.iter().find(|a| &a.name == name).and_then(|a| a.role.clone());
         roster.iter().map(|name| (name.clone(), role(name))).collect()
     }
 
@@ -283,8 +286,23 @@ impl Dispatch {
                 let script = self.places.repo.join(script).to_string_lossy().into_owned();
                 let program = self.places.program.to_string_lossy().into_owned();
                 let speed = self.places.speed.clone();
-                let command = vec![program, "play".into(), script, "--agent".into(), agent.name.to_string(), "--speed".into(), speed];
-                Some(Launch { command, env: BTreeMap::new(), env_pass: Vec::new(), cwd, transport: Transport::Text, limits })
+                let command = vec![
+                    program,
+                    "play".into(),
+                    script,
+                    "--agent".into(),
+                    agent.name.to_string(),
+                    "--speed".into(),
+                    speed,
+                ];
+                Some(Launch {
+                    command,
+                    env: BTreeMap::new(),
+                    env_pass: Vec::new(),
+                    cwd,
+                    transport: Transport::Text,
+                    limits,
+                })
             }
             AgentKind::Memory => None,
         }
@@ -343,7 +361,10 @@ impl Dispatch {
             }
             let rest = &entries[usize::try_from(stored).unwrap_or(usize::MAX).min(entries.len())..];
             if !rest.is_empty() {
-                let records = rest.iter().map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags})).collect();
+                let records = rest
+                    .iter()
+                    .map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags}))
+                    .collect();
                 evidence.append_ledger(spec, at, records, token).await?;
             }
             Ok(MirrorReport { stored, waiting: why })
@@ -396,7 +417,8 @@ fn to_entry(
     match agent {
         Some(agent) => Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
         None => {
-            let tags = vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
+            let tags =
+                vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
             Entry { key, content: text.to_string(), tags }
         }
     }
@@ -441,4 +463,3 @@ async fn open_editor(file: &std::path::Path, line: Option<u32>, shown: &str) -> 
         )),
     }
 }
-

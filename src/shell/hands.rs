@@ -98,7 +98,8 @@ impl Hands {
 
 /// Takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 fn redactor(settings: &Settings) -> Redactor {
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let redactor = Redactor::of_variables(&settings.evidence.redact_env, variables);
     match std::env::var("HOME") {
         Ok(home) => redactor.hiding_home(&home),
@@ -107,7 +108,8 @@ fn redactor(settings: &Settings) -> Redactor {
 }
 
 fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
-    let mut specs: Vec<ServerSpec> = settings.servers.iter().map(|(name, server)| declared(places, name, server)).collect();
+    let mut specs: Vec<ServerSpec> =
+        settings.servers.iter().map(|(name, server)| declared(places, name, server)).collect();
     if settings.memory == MemoryServer::Embedded {
         let mut args = vec!["memory".to_owned(), "serve".to_owned()];
         args.extend(["--db".to_owned(), places.repo.join(".dicast/memory.db").to_string_lossy().into_owned()]);

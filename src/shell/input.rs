@@ -225,9 +225,18 @@ mod tests {
     #[test]
     fn a_split_sequence_is_one_key_and_never_esc() {
         let table = [
-            ("[A", Some(Key::Up)), ("[1;5B", Some(Key::Down)), ("OC", Some(Key::Right)), ("[5~", Some(Key::PageUp)),
-            ("[6~", Some(Key::PageDown)), ("[3~", Some(Key::Delete)), ("[Z", Some(Key::BackTab)), ("[H", Some(Key::Home)),
-            ("[27u", Some(Key::Esc)), ("[?62;c", None), ("x", Some(Key::Alt('x'))), ("[I", None),
+            ("[A", Some(Key::Up)),
+            ("[1;5B", Some(Key::Down)),
+            ("OC", Some(Key::Right)),
+            ("[5~", Some(Key::PageUp)),
+            ("[6~", Some(Key::PageDown)),
+            ("[3~", Some(Key::Delete)),
+            ("[Z", Some(Key::BackTab)),
+            ("[H", Some(Key::Home)),
+            ("[27u", Some(Key::Esc)),
+            ("[?62;c", None),
+            ("x", Some(Key::Alt('x'))),
+            ("[I", None),
         ];
         for (rest, key) in table {
             let mut keys = Assembler::default();

@@ -36,7 +36,12 @@ impl Pulse {
 ///
 /// # Errors
 /// When the system does not let us listen.
-pub fn listen(scope: &Scope, children: Children, pulse: Pulse, has_terminal: bool) -> std::io::Result<mpsc::Receiver<Signal>> {
+pub fn listen(
+    scope: &Scope,
+    children: Children,
+    pulse: Pulse,
+    has_terminal: bool,
+) -> std::io::Result<mpsc::Receiver<Signal>> {
     let (sender, receiver) = mpsc::channel(8);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -98,12 +98,7 @@ pub fn interactive(start: Start) -> Result<u8, Failure> {
 
 /// Settings with nothing of the repository's own that could run.
 fn inert(loaded: &Loaded) -> Settings {
-    Settings {
-        agents: Vec::new(),
-        servers: Default::default(),
-        checks: Default::default(),
-        ..loaded.settings.clone()
-    }
+    Settings { agents: Vec::new(), servers: Default::default(), checks: Default::default(), ..loaded.settings.clone() }
 }
 
 /// What both ways of running share.
@@ -151,7 +146,8 @@ const WORKERS: usize = 2;
 const DEMO_MEMORY_MS: u64 = 5_000;
 
 fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
-    let repo = start.sources.repo.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
+    let repo =
+        start.sources.repo.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
     let path = std::env::var_os("PATH");
     let found = config::found::find_on_path(config::found::KNOWN.iter().map(|known| known.name), path.as_deref());
     let mut seed = [0; 8];
@@ -178,7 +174,8 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
 
 fn signals(base: &Base, pulse: Pulse, has_terminal: bool) -> Result<mpsc::Receiver<crate::app::msg::Signal>, Failure> {
     let _inside = base.runtime.enter();
-    listen(&base.scope, base.hands.children.clone(), pulse, has_terminal).map_err(|error| system("listening for signals", &error))
+    listen(&base.scope, base.hands.children.clone(), pulse, has_terminal)
+        .map_err(|error| system("listening for signals", &error))
 }
 
 /// The loop, and the way out.
@@ -194,12 +191,18 @@ fn run<F: Face>(
         model.size = (columns, rows);
     }
     let mut inbox = Inbox::new(ends, keys, signals);
+    let scratch = places.repo.join(".dicast/scratch").join(std::process::id().to_string());
     let mut dispatch = Dispatch::new(hands.clone(), places);
     reap_strays(&scope, &hands);
     dispatch.perform(crate::app::effect::Effect::Survey, &model, &mut inbox);
-    let shell = Shell { model, face, inbox, dispatch, waker: waker.clone(), clock, recorder: Recorder::default(), pulse };
+    let shell =
+        Shell { model, face, inbox, dispatch, waker: waker.clone(), clock, recorder: Recorder::default(), pulse };
     let outcome = shell.run(requests);
     leave(runtime, &scope, &hands, &waker);
+    // Checks built there; another process has a folder of its own.
+    if let Err(failure) = crate::disk::scratch::clear(&scratch) {
+        tracing::warn!(%failure, "a scratch copy stays");
+    }
     outcome.map_err(|error| terminal_failure(&error))
 }
 
@@ -284,4 +287,3 @@ fn system(what: &str, error: &io::Error) -> Failure {
 fn terminal_failure(error: &io::Error) -> Failure {
     Failure::usage("terminal", error.to_string(), "run it in a terminal, or use a subcommand such as `dicast check`")
 }
-

@@ -5,7 +5,7 @@
 //! element of it, after [`is_safe_id`]. It must not know what the result means for a claim.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -83,7 +83,7 @@ pub(super) async fn run_check(
         Failure::usage("check", error.to_string(), "install it, or correct the check's argv in the config")
     })?;
     let never = CancellationToken::new();
-    let spoken = converse::converse(child, Arc::from(""), &LIMITS, token, &never, &mut ()).await;
+    let spoken = converse(child, Arc::from(""), &LIMITS, token, &never, &mut ()).await;
     let cleared = scope.spawn_blocking(move || disk::scratch::clear(&tree)).await;
     if let Ok(Err(failure)) = cleared {
         tracing::warn!(%failure, "a scratch copy stays");
@@ -103,12 +103,13 @@ pub(super) async fn run_check(
     if executed == 0 {
         tracing::info!(%id, ?code, %err, "a check executed no test of the id");
     }
-    Ok(Found::Ran { passed: code == Some(0) && executed > 0, executed, exit: code, output_sha256: out.sha256, place: None })
-}
-
-/// Forgets the scratch folder of this process.
-pub(super) fn clear(root: &Path) -> Result<(), Failure> {
-    disk::scratch::clear(&root.join(".dicast/scratch").join(std::process::id().to_string()))
+    Ok(Found::Ran {
+        passed: code == Some(0) && executed > 0,
+        executed,
+        exit: code,
+        output_sha256: out.sha256,
+        place: None,
+    })
 }
 
 fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -> Result<&'c CheckTemplate, Failure> {
@@ -163,7 +164,10 @@ mod tests {
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
             source: crate::domain::settings::CheckSource::Declared,
         };
-        let checks = BTreeMap::from([("all".to_owned(), template(&["cargo", "test"])), ("one".to_owned(), template(&["cargo", "test", "--", "{id}"]))]);
+        let checks = BTreeMap::from([
+            ("all".to_owned(), template(&["cargo", "test"])),
+            ("one".to_owned(), template(&["cargo", "test", "--", "{id}"])),
+        ]);
         assert_eq!(choose(&checks, None).unwrap().argv.len(), 4);
         assert!(choose(&checks, Some("all")).is_err());
         assert_eq!(choose(&BTreeMap::new(), None).unwrap_err().exit(), 11);

@@ -2,25 +2,29 @@
 //!
 //! It must not know runs, agents or the screen, and writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::check::{self, Report};
-use crate::domain::claim::lookup::{Citation, Lookups};
+use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
+use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
 
+pub mod checks;
 mod git;
 mod overview;
+mod prepare;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -63,11 +67,42 @@ impl Handle {
     ) -> Reply<Lookups> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::LookUp { root, spec, citations, token, promise })
     }
+
+    /// Reads what a stage starts from, and renders its prompts.
+    pub fn prepare(&self, root: PathBuf, ask: Ask, token: CancellationToken) -> Reply<Arc<Preparation>> {
+        let ask = Box::new(ask);
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
+    }
+
+    /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
+    /// share the copy.
+    pub fn run_check(
+        &self,
+        root: PathBuf,
+        checks: BTreeMap<String, CheckTemplate>,
+        citation: Citation,
+        token: CancellationToken,
+    ) -> Reply<Found> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::RunCheck { root, checks, citation, token, promise })
+    }
 }
 
 /// What the actor is asked.
 #[derive(Debug)]
 enum Command {
+    Prepare {
+        root: PathBuf,
+        ask: Box<Ask>,
+        token: CancellationToken,
+        promise: Promise<Arc<Preparation>>,
+    },
+    RunCheck {
+        root: PathBuf,
+        checks: BTreeMap<String, CheckTemplate>,
+        citation: Citation,
+        token: CancellationToken,
+        promise: Promise<Found>,
+    },
     Survey {
         root: PathBuf,
         token: CancellationToken,
@@ -97,10 +132,24 @@ pub fn spawn(scope: &Scope, children: Children) -> Handle {
 }
 
 async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children) {
+    let turn = Arc::new(Mutex::new(()));
     let cancel = scope.cancel.clone();
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone() };
         match command {
+            Command::Prepare { root, ask, token, promise } => {
+                let cut = token.clone();
+                scope.answer(token, promise, async move {
+                    prepare::prepared((&reader.scope, &reader.children), &root, *ask, &cut).await
+                });
+            }
+            Command::RunCheck { root, checks, citation, token, promise } => {
+                let turn = Arc::clone(&turn);
+                // Not `Scope::answer`: a check owns a child and sees it to its end, also when it is stopped.
+                scope.spawn(
+                    async move { promise.keep(reader.run_check(root, &checks, &citation, &token, &turn).await) },
+                );
+            }
             Command::Survey { root, token, promise } => {
                 scope.answer(token.clone(), promise, reader.survey(root, token));
             }
@@ -152,6 +201,23 @@ impl Reader {
         };
         self.blocking(move || Ok(Arc::new(check::check(&shot.reading, &shot.tree, only.as_ref(), hunks.as_deref()))))
             .await
+    }
+
+    async fn run_check(
+        self,
+        root: PathBuf,
+        checks: &BTreeMap<String, CheckTemplate>,
+        citation: &Citation,
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<Found, Failure> {
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            () = token.cancelled() => return Err(Failure::Cancelled),
+        };
+        let (tree, _) = tree::files(&self.scope, &root, token).await?;
+        let files = tree.files.into_keys().collect();
+        checks::run_check((&self.scope, &self.children), root, files, checks, citation, token).await
     }
 
     async fn look_up(

@@ -79,9 +79,8 @@ pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
 fn settling_test(judgement: &Judgement, key: &Sha) -> Option<Citation> {
     let grounds = judgement.grounds.iter().filter(|ground| &ground.claim == key);
     let mut cited = grounds.flat_map(|ground| &ground.cited);
-    let found = cited.find(|(citation, found)| {
-        matches!((citation, found), (Citation::Test { .. }, Some(Found::Seen { .. })))
-    });
+    let found =
+        cited.find(|(citation, found)| matches!((citation, found), (Citation::Test { .. }, Some(Found::Seen { .. }))));
     found.map(|(citation, _)| citation.clone())
 }
 

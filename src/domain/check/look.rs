@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sight::{How, Sight, Sighting, Sights};
+use super::sight::{Sighting, Sights};
 use super::{FileText, Place, Tree};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::hash::Sha;
@@ -130,8 +130,7 @@ fn test(tree: &Tree, spec: &Spec, sights: &Sights<'_>, id: &str) -> Found {
     if let Cited::There(path, _) = cited(tree, spec, id) {
         return seen(tree, &Place { file: path, line: 1 });
     }
-    let is_test = |s: &Sight<'_>| s.in_test && s.how <= How::Quoted;
-    match sights.test(id).filter(is_test) {
+    match sights.test(id).filter(|sight| sight.in_test) {
         Some(sight) => seen(tree, &sight.place()),
         None => Found::False { why: format!("no test is called {id}") },
     }

@@ -20,6 +20,7 @@ mod ruling;
 mod tally;
 mod verdict;
 
+pub use crate::domain::spec::Level;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
@@ -29,7 +30,6 @@ pub use panel::{
     Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
     parse_panel,
 };
-pub use crate::domain::spec::Level;
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};

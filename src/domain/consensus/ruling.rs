@@ -9,13 +9,13 @@ use super::canon::key;
 use super::digest::{digest_of, empty_digest};
 use super::label::Label;
 use super::panel::{Choice, Outcome, Participant, Waiver};
-use crate::domain::spec::Level;
 use super::policy::{Quorum, Ratio};
 use super::reason::ReasonCode;
 use super::tally::{Bench, Claim, Claims, Said, Tally};
 use super::verdict::Decision;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier};
 use crate::domain::hash::Sha;
+use crate::domain::spec::Level;
 use crate::domain::stage::Stage;
 
 /// What was found, by reason: the agents and claims that each names.

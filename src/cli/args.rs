@@ -1,0 +1,317 @@
+//! What can stand on the command line: the names are a contract (`docs/cli.md`).
+//!
+//! It must not know what a command does.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand};
+
+/// A jury for coding agents.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "dicast", version, about, disable_help_subcommand = true, infer_subcommands = false)]
+pub struct Args {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; none opens the screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Default, Group)]
+pub struct Global {
+    /// The repository [default: the enclosing git repository, else this folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+    /// A config to use instead of the project's; given by hand, so trusted.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Results as JSON lines on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Lines instead of the screen.
+    #[arg(long, global = true)]
+    pub plain: bool,
+    /// Writes a report besides: junit, sarif or md, and a file (- is stdout). Can be repeated.
+    #[arg(long, global = true, num_args = 2, value_names = ["FORMAT", "FILE"], action = clap::ArgAction::Append)]
+    pub output: Vec<String>,
+    /// How much goes to the log file.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info",
+          value_parser = ["off", "error", "warn", "info", "debug", "trace"])]
+    pub log_level: String,
+    /// Which run, where a command can mean several.
+    #[arg(long, global = true, value_name = "ULID")]
+    pub run: Option<String>,
+    /// Approves exactly this config for this call (for CI).
+    #[arg(long, global = true, value_name = "HASH")]
+    pub yes_trust: Vec<String>,
+    /// Exits 0 although an agent is missing.
+    #[arg(long, global = true)]
+    pub allow_degraded: bool,
+    /// Exits 0 although nothing was checked.
+    #[arg(long, global = true)]
+    pub allow_hollow: bool,
+    /// Exits 1 while a dissent is open.
+    #[arg(long, global = true)]
+    pub fail_on_dissent: bool,
+    /// Starts without the question before it costs something.
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Does not go on with a stopped run.
+    #[arg(long, global = true)]
+    pub fresh: bool,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Holds specs against the code, by rules: no agent, no key, nothing written.
+    Check {
+        /// Only this spec.
+        spec: Option<String>,
+        /// Also look for changes in these commits that no task asked for.
+        #[arg(long, value_name = "A..B")]
+        range: Option<String>,
+    },
+    /// Asks the panel how a spec will be met.
+    Plan(Stage),
+    /// Asks the panel for the plan as a list of tasks.
+    Tasks(Stage),
+    /// Asks the panel for the change itself.
+    Implement(Stage),
+    /// Asks the panel whether the tests show what the spec asks.
+    Validate(Stage),
+    /// Asks the panel whether the change is fit to be let through.
+    Audit(Stage),
+    /// Asks the panel to let it through.
+    Unlock(Stage),
+    /// Runs the stages that a spec has not passed.
+    Auto(Stage),
+    /// Shows what is recorded for each spec.
+    Status {
+        /// Only this spec.
+        spec: Option<String>,
+        /// Marks verdicts that are older.
+        #[arg(long, value_name = "N")]
+        stale_hours: Option<u64>,
+    },
+    /// Shows a recorded verdict and exits with its code.
+    Verdict {
+        /// What it is about.
+        #[command(flatten)]
+        about: About,
+        /// Holds the tree of this commit against it, not the working copy.
+        #[arg(long, value_name = "REV")]
+        at: Option<String>,
+        /// Exits 1 unless its status is one of these (agree,agree_with_dissent,…).
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        require: Vec<String>,
+    },
+    /// Shows the arithmetic of one claim.
+    Explain {
+        /// The spec; may be left out on a branch that names it.
+        spec: String,
+        /// The stage.
+        stage: String,
+        /// The claim: a key, its start, "kind subject", or a subject.
+        claim: Option<String>,
+    },
+    /// Lists losing assertions, or decides about one.
+    Dissent(Dissent),
+    /// Decides the recorded panel again and compares with the record.
+    Consensus(About),
+    /// Decides a panel from a file; nothing else is read or written.
+    Decide {
+        /// The panel.
+        #[arg(value_name = "PANEL.json")]
+        panel: PathBuf,
+        /// Shows the arithmetic of one claim instead.
+        #[arg(long, value_name = "KEY")]
+        explain: Option<String>,
+    },
+    /// Looks after the record of runs.
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Lists the panel.
+    Agents,
+    /// Starts the MCP servers, lists their states and ends them.
+    Servers,
+    /// Says what was found, what is missing and what to do.
+    Doctor,
+    /// Writes a commented config and approves it.
+    Init,
+    /// Lists, gives or takes back the approval of what the project's config runs.
+    #[command(subcommand)]
+    Trust(Trust),
+    /// Asks a live run to stop.
+    Cancel {
+        /// A run, or a spec; may be left out if only one is live.
+        #[arg(value_name = "RUN|SPEC")]
+        what: Option<String>,
+    },
+    /// Shows the whole thing on a sample project with scripted agents.
+    Demo {
+        /// How fast the agents play: 1 is their own pace, 0 at once.
+        #[arg(long, default_value_t = 1)]
+        speed: u32,
+    },
+    /// The memory server that comes with the program.
+    #[command(subcommand)]
+    Memory(Memory),
+    /// Plays a scripted agent.
+    #[command(hide = true)]
+    Play {
+        /// The script.
+        script: PathBuf,
+        /// Whose part.
+        #[arg(long)]
+        agent: Option<String>,
+        /// How fast; 0 is at once.
+        #[arg(long, default_value_t = 1)]
+        speed: u32,
+    },
+}
+
+/// One spec, and how to go about it.
+#[derive(Debug, Clone, Group)]
+pub struct Stage {
+    /// The spec; may be left out on a branch that names it.
+    pub spec: Option<String>,
+    /// Asks only those that did not answer last time.
+    #[arg(long)]
+    pub rerun_missing: bool,
+}
+
+/// A spec and a stage; with one word, the stage of the branch's spec.
+#[derive(Debug, Clone, Group)]
+pub struct About {
+    /// The spec; may be left out on a branch that names it.
+    pub spec: String,
+    /// The stage.
+    pub stage: Option<String>,
+}
+
+/// Which dissent, and what is decided about it.
+#[derive(Debug, Clone, Group)]
+#[group(skip)]
+pub struct Dissent {
+    /// The spec; may be left out on a branch that names it.
+    pub spec: Option<String>,
+    /// Accepts a condition.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub accept: Option<String>,
+    /// Lets the stage go on although the objection stands.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub waive: Option<String>,
+    /// Upholds the objection: the stage is rejected.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub reject: Option<String>,
+    /// Who decides.
+    #[arg(long, value_name = "WHO", requires = "deciding")]
+    pub by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "T", requires = "deciding")]
+    pub reason: Option<String>,
+}
+
+/// What to do with the evidence.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Evidence {
+    /// Compares what stands on disk with what was recorded.
+    Verify {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+    /// Lists the runs, newest first.
+    List {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+}
+
+/// What to do about approvals.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Trust {
+    /// Shows what the project would run or reach, and what was approved.
+    List,
+    /// Approves what the project would run now.
+    Approve {
+        /// Only if it is exactly this.
+        hash: Option<String>,
+    },
+    /// Takes every approval of this repository back.
+    Revoke,
+}
+
+/// What to do with the memory.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Memory {
+    /// Serves it over stdin and stdout.
+    Serve {
+        /// The SQLite file [default: .dicast/memory.db].
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// Waits before it starts (the demonstration shows a slow one).
+        #[arg(long, hide = true, default_value_t = 0)]
+        start_delay_ms: u64,
+    },
+}
+
+impl Command {
+    /// Returns what the command is for, to fit "could not …".
+    pub fn aim(&self) -> &'static str {
+        match self {
+            Command::Check { .. } => "check",
+            Command::Plan(_) => "plan",
+            Command::Tasks(_) => "write tasks",
+            Command::Implement(_) => "implement",
+            Command::Validate(_) => "validate",
+            Command::Audit(_) => "audit",
+            Command::Unlock(_) => "unlock",
+            Command::Auto(_) => "run the stages",
+            Command::Status { .. } => "show the status",
+            Command::Verdict { .. } => "show the verdict",
+            Command::Explain { .. } => "explain the claim",
+            Command::Dissent(Dissent { by: None, .. }) => "list dissent",
+            Command::Dissent(_) => "record the decision",
+            Command::Consensus(_) => "decide again",
+            Command::Decide { .. } => "decide the panel",
+            Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
+            Command::Evidence(Evidence::List { .. }) => "list the evidence",
+            Command::Agents => "list the agents",
+            Command::Servers => "list the servers",
+            Command::Doctor => "look around",
+            Command::Init => "write a config",
+            Command::Trust(Trust::List) => "list approvals",
+            Command::Trust(Trust::Approve { .. }) => "approve the config",
+            Command::Trust(Trust::Revoke) => "take the approval back",
+            Command::Cancel { .. } => "cancel",
+            Command::Demo { .. } => "run the demonstration",
+            Command::Memory(Memory::Serve { .. }) => "serve the memory",
+            Command::Play { .. } => "play the script",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_table_of_arguments_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_decision_needs_one_key_a_name_and_a_reason() {
+        let parse = |words: &[&str]| Args::try_parse_from(["dicast", "dissent", "001"].iter().chain(words)).is_ok();
+        assert!(parse(&[]));
+        assert!(parse(&["--waive", "abcd", "--by", "me", "--reason", "why"]));
+        assert!(!parse(&["--waive", "abcd"]));
+        assert!(!parse(&["--waive", "abcd", "--by", "me"]));
+        assert!(!parse(&["--by", "me", "--reason", "why"]));
+        assert!(!parse(&["--waive", "a", "--reject", "b", "--by", "me", "--reason", "why"]));
+    }
+}

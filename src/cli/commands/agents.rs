@@ -1,0 +1,104 @@
+//! `dicast agents`: who is on the panel, and which agent programs are on PATH.
+
+use std::ffi::OsStr;
+
+use super::super::out::{Done, table};
+use super::Context;
+use crate::config::found::{self, Found, KNOWN};
+use crate::config::{Loaded, Sources};
+use crate::disk::text::is_executable;
+use crate::domain::failure::Failure;
+use crate::domain::settings::{Agent, AgentKind, program};
+
+/// Lists the panel and what could be on it. Nothing is started.
+///
+/// # Errors
+/// Those of the config.
+pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
+    let sources = context.sources()?;
+    let loaded = crate::config::load(&sources)?;
+    let on_path = on_path(&sources);
+    if context.global.json {
+        let configured = loaded.settings.agents.iter().map(|agent| {
+            let there = is_there(agent, &sources);
+            serde_json::json!({
+                "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
+                "stages": agent.stages, "configured": true, "found": there,
+            })
+        });
+        let found = on_path.iter().map(|found| {
+            serde_json::json!({
+                "schema": "dicast.agent/1", "name": found.name, "family": family(found), "kind": "command",
+                "stages": [], "configured": false, "found": true,
+            })
+        });
+        return Ok(Done::json(configured.chain(found).map(|line| format!("{line}\n")).collect::<String>()));
+    }
+    Ok(Done::lines(text(&loaded, &sources, &on_path)))
+}
+
+fn text(loaded: &Loaded, sources: &Sources, on_path: &[Found]) -> String {
+    let agents = &loaded.settings.agents;
+    let mut out = String::new();
+    if agents.is_empty() {
+        out.push_str("no agent is configured\n");
+    } else {
+        let row = |agent: &Agent| {
+            let stages: Vec<&str> = agent.stages.iter().map(|stage| stage.name()).collect();
+            let stages = if stages.len() == 6 { "all stages".to_owned() } else { stages.join(", ") };
+            let state = if is_there(agent, sources) { "ready" } else { "NOT FOUND" };
+            vec![agent.name.to_string(), agent.family.to_string(), kind(agent).to_owned(), state.to_owned(), stages]
+        };
+        out.push_str(&table(&agents.iter().map(row).collect::<Vec<_>>()));
+        if let Some(failure) = loaded.trust.refusal() {
+            out.push_str(&format!("{failure}\n  next: {}\n", failure.hint()));
+        }
+    }
+    let names: Vec<&str> = on_path.iter().map(|found| found.name).collect();
+    if names.is_empty() {
+        out.push_str("no agent program that dicast knows by name is on PATH\n");
+    } else {
+        out.push_str(&format!("on PATH: {}\n", names.join(", ")));
+    }
+    if agents.is_empty() {
+        out.push_str("next: `dicast init` writes a config with what was found\n");
+    }
+    out
+}
+
+/// Returns the agent programs on PATH that are known by name.
+pub(super) fn on_path(sources: &Sources) -> Vec<Found> {
+    found::find_on_path(KNOWN.iter().map(|known| known.name), sources.env.get("PATH").map(OsStr::new))
+}
+
+fn family(found: &Found) -> Option<&'static str> {
+    KNOWN.iter().find(|known| known.name == found.name).map(|known| known.family)
+}
+
+fn kind(agent: &Agent) -> &'static str {
+    match agent.kind {
+        AgentKind::Command(_) => "command",
+        AgentKind::Replay { .. } => "replay",
+        AgentKind::Memory => "memory",
+    }
+}
+
+/// Tells whether what the agent is started with is there.
+pub(super) fn is_there(agent: &Agent, sources: &Sources) -> bool {
+    match &agent.kind {
+        AgentKind::Command(launch) => launch.command.first().is_some_and(|word| is_program(word, sources)),
+        AgentKind::Replay { script } => crate::disk::text::is_file(&sources.repo.join(script)),
+        // Somebody else's machine answers: nothing here to look for.
+        AgentKind::Memory => true,
+    }
+}
+
+/// Tells whether a word of the config leads to a program, as it would be started.
+pub(super) fn is_program(word: &str, sources: &Sources) -> bool {
+    let path = program(word, &sources.repo);
+    if path.components().count() > 1 {
+        return is_executable(&path);
+    }
+    let folders = sources.env.get("PATH").map(std::env::split_paths);
+    folders.is_some_and(|mut folders| folders.any(|folder| is_executable(&folder.join(&path))))
+}

@@ -1,0 +1,121 @@
+//! `dicast dissent`: the losing assertions of recorded verdicts, and what a human decides about them.
+
+use super::super::args::Dissent as Asked;
+use super::super::out::{Done, table};
+use super::{Context, place, record, run};
+use crate::app::msg::{Choice, Decide, Request};
+use crate::domain::claim::{Polarity, Value};
+use crate::domain::consensus::{Judged, Verdict};
+use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
+use crate::domain::spec::Folder;
+use crate::domain::stage::Stage;
+
+/// Digits of a key that tell claims of one spec apart on screen.
+const SHORT: usize = 12;
+
+/// Lists dissent, or records a decision about one.
+///
+/// # Errors
+/// Exit 10 when nothing is recorded, 64 when no single claim has that key.
+pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure> {
+    let folder = place::spec(context, asked.spec.as_deref())?;
+    let verdicts = record::verdicts(&context.store(), &folder)?;
+    let deciding = [(&asked.accept, Choice::Accept), (&asked.waive, Choice::Waive), (&asked.reject, Choice::Reject)];
+    let decided = deciding.into_iter().find_map(|(key, choice)| key.as_deref().map(|key| (key, choice)));
+    let Some((key, choice)) = decided else {
+        return Ok(list(context, &folder, &verdicts));
+    };
+    let (stage, key) = named(&folder, &verdicts, key)?;
+    let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
+    let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
+    run::start(context, vec![Request::Decide(decide)], false)
+}
+
+fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {
+    match given.map(str::trim) {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        Some(_) | None => Err(Failure::usage(flag, "it is empty", "the record says who decided, and why")),
+    }
+}
+
+/// Returns the one claim that a key, or the start of one, means, and its stage: the latest that has it.
+fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, Sha), Failure> {
+    let shown: String = given.chars().take(80).collect();
+    let next = format!("run `dicast dissent {}` to see the keys", folder.id);
+    if verdicts.is_empty() {
+        return Err(Failure::needs_input(
+            folder.dir.as_str(),
+            "no verdict is recorded",
+            format!("run `dicast plan {}`", folder.id),
+        ));
+    }
+    if given.len() < 4 || !given.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::usage("KEY", format!("{shown:?} is no key, nor the start of one"), next));
+    }
+    let given = given.to_ascii_lowercase();
+    for verdict in verdicts.iter().rev() {
+        // A must-requirement that nobody covers has a key in the reasons, and no claim.
+        let of_reasons = verdict.reasons.iter().flat_map(|reason| &reason.claims);
+        let mut keys: Vec<&Sha> = verdict.claims.iter().map(|claim| &claim.key).chain(of_reasons).collect();
+        keys.retain(|key| key.as_str().starts_with(&given));
+        keys.sort();
+        keys.dedup();
+        match keys.as_slice() {
+            [] => {}
+            [one] => return Ok((verdict.stage, (*one).clone())),
+            [..] => return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next)),
+        }
+    }
+    Err(Failure::usage("KEY", format!("no recorded claim has the key {shown:?}"), next))
+}
+
+/// Writes a value and whether it is said to hold.
+fn side(value: &Value, polarity: Option<Polarity>) -> String {
+    match polarity {
+        Some(Polarity::No) => format!("not {value}"),
+        Some(Polarity::Yes) | None => value.to_string(),
+    }
+}
+
+fn list(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
+    let open = |claim: &&Judged| !claim.dissent.is_empty();
+    if context.global.json {
+        let lines = verdicts.iter().flat_map(|verdict| {
+            verdict.claims.iter().filter(open).map(|claim| {
+                serde_json::json!({
+                    "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": verdict.stage, "key": claim.key,
+                    "claim": claim.title(), "label": claim.label, "value": claim.value, "polarity": claim.polarity,
+                    "dissent": claim.dissent,
+                })
+                .to_string()
+                    + "\n"
+            })
+        });
+        return Done::json(lines.collect::<String>());
+    }
+    let mut rows = Vec::new();
+    for verdict in verdicts {
+        for claim in verdict.claims.iter().filter(open) {
+            let short: String = claim.key.as_str().chars().take(SHORT).collect();
+            let won = claim.value.as_ref().map(|value| format!(" {}", side(value, claim.polarity)));
+            let decided = format!("{}{}", claim.label.name(), won.unwrap_or_default());
+            rows.push(vec![short, verdict.stage.to_string(), claim.title(), decided]);
+            for dissent in &claim.dissent {
+                let value = side(&dissent.value, Some(dissent.polarity));
+                let weight = format!("{}, {}", dissent.severity.name(), dissent.tier.word());
+                let said = format!("{} said {value} ({weight})", dissent.agent);
+                rows.push(vec![String::new(), String::new(), String::new(), said]);
+            }
+        }
+    }
+    match (rows.is_empty(), verdicts.is_empty()) {
+        (true, true) => Done::lines(format!("no verdict of {} is recorded yet\n", folder.id)),
+        (true, false) => Done::lines(format!("no dissent in the recorded verdicts of {}\n", folder.id)),
+        (false, _) => Done::lines(format!(
+            "{}\ndecide one with: dicast dissent {} --waive|--reject|--accept KEY --by WHO --reason WHY\n",
+            table(&rows),
+            folder.id
+        )),
+    }
+}

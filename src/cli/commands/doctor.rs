@@ -1,0 +1,280 @@
+//! `dicast doctor`: what was found, what is missing, what to do about it. Nothing is started, sent or written.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use super::super::out::{Done, table};
+use super::{Context, agents, place};
+use crate::config::found::find_on_path;
+use crate::config::{Layer, Loaded, Sources};
+use crate::disk::look::is_writable;
+use crate::domain::failure::Failure;
+use crate::domain::settings::{CheckSource, MemoryServer};
+use crate::telemetry;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    name: &'static str,
+    state: State,
+    text: String,
+    next: Option<String>,
+}
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// As it should be.
+    Fine,
+    /// Not there; some things are not possible without it.
+    Missing,
+    /// Wrong: commands fail with this exit code.
+    Wrong(u8),
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Fine => "ok",
+            State::Missing => "missing",
+            State::Wrong(_) => "WRONG",
+        }
+    }
+}
+
+/// Looks around. The exit code is 0, or that of the first thing that is wrong.
+///
+/// # Errors
+/// When not even the environment can be read.
+pub(super) fn doctor(context: &Context) -> Result<Done, Failure> {
+    let sources = context.sources()?;
+    let mut items = vec![repository(context), git(&sources), specs(context)];
+    let loaded = crate::config::load(&sources);
+    match &loaded {
+        Ok(loaded) => {
+            items.extend(configured(context, &sources, loaded));
+        }
+        Err(failure) => items.push(wrong("config", failure)),
+    }
+    items.extend([log(), terminal()]);
+    let exit = items.iter().find_map(|item| match item.state {
+        State::Wrong(exit) => Some(exit),
+        State::Fine | State::Missing => None,
+    });
+    let done = match context.global.json {
+        true => Done::value(&json(&items, loaded.as_ref().ok())),
+        false => Done::lines(text(&items, loaded.as_ref().ok())),
+    };
+    Ok(done.with_exit(exit.unwrap_or(0)))
+}
+
+fn fine(name: &'static str, text: impl Into<String>) -> Item {
+    Item { name, state: State::Fine, text: text.into(), next: None }
+}
+
+fn missing(name: &'static str, text: impl Into<String>, next: impl Into<String>) -> Item {
+    Item { name, state: State::Missing, text: text.into(), next: Some(next.into()) }
+}
+
+fn wrong(name: &'static str, failure: &Failure) -> Item {
+    Item { name, state: State::Wrong(failure.exit()), text: failure.to_string(), next: Some(failure.hint()) }
+}
+
+fn repository(context: &Context) -> Item {
+    let shown = context.repo.display();
+    let is_git = crate::disk::look::kind(&context.repo.join(".git")).is_some();
+    match (is_git, place::branch(&context.repo)) {
+        (true, Some(branch)) => fine("repository", format!("{shown}, branch {branch}")),
+        (true, None) => fine("repository", format!("{shown}, no branch checked out")),
+        (false, _) => missing(
+            "repository",
+            format!("{shown} is not a git repository"),
+            "run `git init`: verdicts are bound to a tree",
+        ),
+    }
+}
+
+fn git(sources: &Sources) -> Item {
+    match find_on_path(["git"], sources.env.get("PATH").map(std::ffi::OsStr::new)).first() {
+        Some(found) => fine("git", found.path.display().to_string()),
+        None => missing("git", "not on PATH", "install git: without it no tree can be compared"),
+    }
+}
+
+fn specs(context: &Context) -> Item {
+    match place::folders(context) {
+        Ok(folders) if folders.is_empty() => missing("specs", "none", "write one as specs/001-name/spec.md"),
+        Ok(folders) => fine("specs", format!("{}, the first is {}", folders.len(), folders[0].id)),
+        Err(failure) => wrong("specs", &failure),
+    }
+}
+
+fn configured(context: &Context, sources: &Sources, loaded: &Loaded) -> Vec<Item> {
+    vec![
+        config(loaded),
+        trust(loaded),
+        panel(sources, loaded),
+        checks(loaded),
+        evidence(&context.repo, &loaded.settings.evidence.root),
+        memory(sources, loaded),
+    ]
+}
+
+fn config(loaded: &Loaded) -> Item {
+    let found: Vec<&str> = loaded.files.iter().filter(|file| file.found).map(|file| file.shown.as_str()).collect();
+    if found.is_empty() {
+        let looked: Vec<&str> = loaded.files.iter().map(|file| file.shown.as_str()).collect();
+        return missing("config", format!("none ({})", looked.join(", ")), "run `dicast init`");
+    }
+    fine("config", found.join(", "))
+}
+
+fn trust(loaded: &Loaded) -> Item {
+    match (loaded.trust.refusal(), loaded.trust.proposal()) {
+        (Some(failure), _) => wrong("trust", &failure),
+        (None, None) => fine("trust", "the project asks to run nothing"),
+        (None, Some(_)) if loaded.trust.is_granted() => fine("trust", "approved"),
+        (None, Some(_)) => {
+            missing("trust", "detected checks are not approved, and do not run", "look with `dicast trust list`")
+        }
+    }
+}
+
+fn panel(sources: &Sources, loaded: &Loaded) -> Item {
+    let on_path: Vec<&str> = agents::on_path(sources).iter().map(|found| found.name).collect();
+    let seen = match on_path.is_empty() {
+        true => "none known by name on PATH".to_owned(),
+        false => format!("on PATH: {}", on_path.join(", ")),
+    };
+    let all = &loaded.settings.agents;
+    if all.is_empty() {
+        return missing(
+            "agents",
+            format!("none configured; {seen}"),
+            "run `dicast init` and describe one under [[agents]]; `dicast check` needs none",
+        );
+    }
+    let absent: Vec<&str> =
+        all.iter().filter(|agent| !agents::is_there(agent, sources)).map(|agent| agent.name.as_str()).collect();
+    let families: std::collections::BTreeSet<_> = all.iter().map(|agent| &agent.family).collect();
+    let count = format!("{} configured, {} families; {seen}", all.len(), families.len());
+    if !absent.is_empty() {
+        return missing(
+            "agents",
+            format!("{count}; NOT FOUND: {}", absent.join(", ")),
+            "install them, or correct `command`",
+        );
+    }
+    match families.len() {
+        1 => missing(
+            "agents",
+            count,
+            "one family can not differ from itself: add a second, or set consensus.quorum = \"solo\"",
+        ),
+        _ => fine("agents", count),
+    }
+}
+
+fn checks(loaded: &Loaded) -> Item {
+    let checks = &loaded.settings.checks;
+    if checks.is_empty() {
+        return missing("checks", "none", "describe one under [checks.NAME]: it settles claims by running");
+    }
+    let names: Vec<String> = checks
+        .iter()
+        .map(|(name, check)| match check.source {
+            CheckSource::Declared => name.clone(),
+            CheckSource::Detected => format!("{name} (detected)"),
+        })
+        .collect();
+    fine("checks", names.join(", "))
+}
+
+fn evidence(repo: &Path, root: &str) -> Item {
+    match is_writable(&repo.join(root)) {
+        true => fine("evidence", format!("{root}, writable")),
+        false => Item {
+            name: "evidence",
+            state: State::Wrong(3),
+            text: format!("{root} cannot be written"),
+            next: Some("make the folder writable, or set [evidence] root to one that is".into()),
+        },
+    }
+}
+
+fn memory(sources: &Sources, loaded: &Loaded) -> Item {
+    match &loaded.settings.memory {
+        MemoryServer::Embedded => fine("memory", "the server that comes with dicast, in .dicast/memory.db"),
+        MemoryServer::Declared(name) => {
+            let command = loaded.settings.servers.get(name).map(|server| server.command.as_str()).unwrap_or_default();
+            match agents::is_program(command, sources) {
+                true => fine("memory", format!("MCP server {name} ({command})")),
+                false => missing(
+                    "memory",
+                    format!("MCP server {name}: {command} was not found"),
+                    "install it, or leave [memory] out",
+                ),
+            }
+        }
+    }
+}
+
+fn log() -> Item {
+    match telemetry::folder() {
+        Some(folder) => fine("log", format!("{}/dicast.*.log", folder.display())),
+        None => missing("log", "there is no home folder", "set HOME or XDG_STATE_HOME"),
+    }
+}
+
+fn terminal() -> Item {
+    let (input, output) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
+    match (input, output) {
+        (true, true) => fine("terminal", std::env::var("TERM").unwrap_or_else(|_| "TERM is not set".into())),
+        (_, _) => fine("terminal", "none: `dicast` prints lines"),
+    }
+}
+
+fn text(items: &[Item], loaded: Option<&Loaded>) -> String {
+    let mut rows = vec![vec!["dicast".to_owned(), "ok".to_owned(), env!("CARGO_PKG_VERSION").to_owned()]];
+    for item in items {
+        rows.push(vec![item.name.to_owned(), item.state.word().to_owned(), item.text.clone()]);
+        if let Some(next) = &item.next {
+            rows.push(vec![String::new(), String::new(), format!("→ {next}")]);
+        }
+    }
+    let mut out = table(&rows);
+    let set = |loaded: &Loaded| {
+        let chosen = loaded.values.iter().filter(|setting| setting.origin.layer != Layer::Default);
+        chosen
+            .map(|setting| vec![format!("  {}", setting.key), setting.value.to_string(), setting.origin.to_string()])
+            .collect::<Vec<_>>()
+    };
+    match loaded.map(set) {
+        Some(rows) if !rows.is_empty() => out.push_str(&format!("\nset, and where\n{}", table(&rows))),
+        Some(_) | None => {}
+    }
+    out
+}
+
+fn json(items: &[Item], loaded: Option<&Loaded>) -> serde_json::Value {
+    let items: Vec<serde_json::Value> = items
+        .iter()
+        .map(|item| {
+            serde_json::json!({
+                "name": item.name, "state": item.state.word().to_lowercase(), "text": item.text, "next": item.next,
+            })
+        })
+        .collect();
+    let values: Vec<serde_json::Value> = loaded
+        .iter()
+        .flat_map(|loaded| &loaded.values)
+        .map(|setting| {
+            serde_json::json!({
+                "key": setting.key, "value": setting.value, "layer": setting.origin.layer, "origin": setting.origin.place,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "schema": "dicast.doctor/1", "version": env!("CARGO_PKG_VERSION"), "items": items, "values": values,
+    })
+}

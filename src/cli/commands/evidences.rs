@@ -1,0 +1,77 @@
+//! `dicast evidence`: verifies and lists.
+
+use std::time::Duration;
+
+use super::super::ask::Desk;
+use super::super::evidence::{runs_json, runs_text, verification_exit, verification_json, verification_text};
+use super::super::out::Done;
+use super::{Context, READING, place};
+use crate::actors::evidence::Filter;
+use crate::domain::failure::Failure;
+use crate::domain::ids::{RunId, SpecId};
+
+/// How long verifying may take: every byte is read, and there may be gigabytes.
+const VERIFYING: Duration = Duration::from_secs(1_800);
+
+/// Compares what stands on disk with what was recorded; exit 0 or 3.
+///
+/// # Errors
+/// When the evidence cannot be read.
+pub(super) fn verify(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
+    let filter = Filter { spec: chosen(context, spec)?, run: named_run(context)? };
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let found = desk.ask(VERIFYING, "verifying the evidence", evidence.verify(filter, desk.token()))?;
+    let done = match context.global.json {
+        true => Done::json(verification_json(&found)),
+        false => Done::lines(verification_text(&found)),
+    };
+    Ok(done.with_exit(verification_exit(&found)))
+}
+
+/// Lists the runs, newest first.
+///
+/// # Errors
+/// When the evidence cannot be read.
+pub(super) fn list(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
+    let spec = chosen(context, spec)?;
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let mut runs = desk.ask(READING, "reading the runs", evidence.runs(spec, desk.token()))?;
+    if let Some(run) = named_run(context)? {
+        runs.retain(|summary| summary.run == run);
+    }
+    Ok(match context.global.json {
+        true => Done::json(runs_json(&runs)),
+        false => Done::lines(runs_text(&runs)),
+    })
+}
+
+/// Returns the spec that was named; one whose folder is gone may still have evidence.
+fn chosen(context: &Context, given: Option<&str>) -> Result<Option<SpecId>, Failure> {
+    let Some(given) = given else { return Ok(None) };
+    match place::spec(context, Some(given)) {
+        Ok(folder) => Ok(Some(folder.id)),
+        Err(failure) => {
+            let kept = SpecId::new(given).ok().filter(|id| {
+                let root = context.loaded().map(|loaded| loaded.settings.evidence.root).unwrap_or_default();
+                crate::disk::look::kind(&context.repo.join(root).join("consensus").join(id.as_str())).is_some()
+            });
+            kept.map(Some).ok_or(failure)
+        }
+    }
+}
+
+/// Returns the run that was named with `--run`.
+///
+/// # Errors
+/// Usage, when it is no run id.
+pub(super) fn named_run(context: &Context) -> Result<Option<RunId>, Failure> {
+    let given = context.global.run.clone();
+    given
+        .map(|given| RunId::try_from(given).map_err(|bad| Failure::usage("--run", bad.to_string(), LIST_HINT)))
+        .transpose()
+}
+
+/// Where run ids are found.
+pub(super) const LIST_HINT: &str = "run `dicast evidence list` to see the runs";

@@ -1,0 +1,31 @@
+//! `dicast explain`: the arithmetic of one claim, from the panel in the evidence.
+
+use super::super::out::Done;
+use super::{Context, place, record};
+use crate::domain::consensus::{PanelError, decide, explain as explain_claim};
+use crate::domain::failure::Failure;
+
+/// Explains a claim of the last recorded run of a stage. With two words, the spec is the branch's.
+///
+/// # Errors
+/// Exit 10 when nothing is recorded, 64 when no single claim is called so.
+pub(super) fn explain(context: &Context, first: &str, second: &str, third: Option<&str>) -> Result<Done, Failure> {
+    let ((folder, stage), claim) = match third {
+        Some(claim) => (place::spec_and_stage(context, first, Some(second))?, claim),
+        None => (place::spec_and_stage(context, first, None)?, second),
+    };
+    let of_run = record::panel(context, &folder, stage)?;
+    let verdict = decide(&of_run.panel);
+    let Some(explanation) = explain_claim(&of_run.panel, &verdict, claim) else {
+        return Err(PanelError::NoSuchClaim(claim.chars().take(80).collect()).into());
+    };
+    if !context.global.json {
+        return Ok(Done::lines(explanation.to_string()));
+    }
+    let judged = verdict.claims.iter().find(|judged| judged.key == explanation.key);
+    Ok(Done::value(&serde_json::json!({
+        "schema": "dicast.explanation/1", "spec_id": folder.id, "stage": stage, "run": of_run.run, "claim": judged,
+        "rule": explanation.rule, "comparison": explanation.comparison, "answered": explanation.answered,
+        "silent": explanation.silent, "text": explanation.to_string(),
+    })))
+}

@@ -1,0 +1,53 @@
+//! The children of ours: the memory server and the scripted player. Their stdin and stdout are a protocol.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::ask::Desk;
+use super::super::out::Done;
+use super::super::play::{Ending, play as perform};
+use super::{Context, given_text};
+use crate::disk::Store;
+use crate::domain::failure::Failure;
+use crate::server::memory::serve_memory;
+
+/// Largest script read, in bytes.
+const SCRIPT_MAX: u64 = 16 << 20;
+
+/// Serves the memory until its input ends.
+///
+/// # Errors
+/// When the file cannot be opened, or is no memory.
+pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64) -> Result<Done, Failure> {
+    let db = match db {
+        Some(db) => db,
+        None => {
+            Store::real(&context.repo).make_dirs(".dicast")?;
+            context.repo.join(".dicast/memory.db")
+        }
+    };
+    let desk = Desk::open()?;
+    let delay = Duration::from_millis(start_delay_ms);
+    desk.serve(async move {
+        tokio::time::sleep(delay).await;
+        serve_memory(db).await
+    })?;
+    Ok(Done::exit(0))
+}
+
+/// Plays a script as an agent would answer.
+///
+/// # Errors
+/// Usage when there is no such file.
+pub(super) fn play(script: &Path, agent: Option<&str>, speed: u32) -> Result<Done, Failure> {
+    let text = given_text(script, SCRIPT_MAX)?;
+    let (stdin, stdout, stderr) = (std::io::stdin().lock(), std::io::stdout().lock(), std::io::stderr().lock());
+    match perform(&text, agent, speed, stdin, stdout, stderr) {
+        Ending::Exit(code) => Ok(Done::exit(code)),
+        crash @ Ending::Crash => {
+            // It ends this process by a signal, as a crash would.
+            let _ = crash.leave();
+            Ok(Done::exit(137))
+        }
+    }
+}

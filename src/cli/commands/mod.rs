@@ -1,0 +1,177 @@
+//! The commands, one file each or one for a small family: each takes its arguments and returns what it came to.
+//!
+//! They must not print, and they know of work only whom to ask.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::args::{Args, Command, Evidence, Global, Memory, Stage as Asked};
+use super::ask::Desk;
+use super::out::Done;
+use crate::actors::evidence;
+use crate::config::{self, Loaded, Sources};
+use crate::disk::{Store, look, text};
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::redact::Redactor;
+use crate::domain::settings::Settings;
+use crate::domain::stage::Stage;
+
+mod agents;
+mod cancel;
+mod check;
+mod consensus;
+mod decide;
+mod dissent;
+mod doctor;
+mod evidences;
+mod explain;
+mod first;
+mod init;
+mod memory;
+mod place;
+mod record;
+mod run;
+mod servers;
+mod status;
+mod survey;
+mod trust;
+mod verdict;
+
+/// How long a question about the evidence may take: it reads files, perhaps slow ones.
+const READING: Duration = Duration::from_secs(60);
+
+/// What every command starts from.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The flags that hold for every command.
+    pub global: Global,
+    /// The repository's root, canonical.
+    pub repo: PathBuf,
+    /// The time of the command.
+    pub now: Moment,
+}
+
+/// Reads the wall clock.
+pub fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// Whatever stopped it, with a next step.
+pub fn perform(args: Args) -> Result<Done, Failure> {
+    match args.command {
+        // These two know no repository.
+        Some(Command::Decide { panel, explain }) => decide::decide(&panel, explain.as_deref()),
+        Some(Command::Play { script, agent, speed }) => memory::play(&script, agent.as_deref(), speed),
+        Some(Command::Demo { speed }) => run::demo(&args.global, speed),
+        command => {
+            let repo = place::repository(args.global.repo.as_deref())?;
+            let context = Context { global: args.global, repo, now: now() };
+            in_repository(&context, command)
+        }
+    }
+}
+
+fn in_repository(context: &Context, command: Option<Command>) -> Result<Done, Failure> {
+    if !matches!(command, Some(Command::Check { .. })) && !context.global.output.is_empty() {
+        let why = "only `check` writes reports in this version";
+        return Err(Failure::usage("--output", why, "leave it out, or use --json"));
+    }
+    let stage = |stage: Stage, asked: Asked| run::stages(context, &asked, Some(stage));
+    match command {
+        None => run::screen(context),
+        Some(command) => match command {
+            Command::Check { spec, range } => check::check(context, spec.as_deref(), range.as_deref()),
+            Command::Plan(asked) => stage(Stage::Plan, asked),
+            Command::Tasks(asked) => stage(Stage::Tasks, asked),
+            Command::Implement(asked) => stage(Stage::Implement, asked),
+            Command::Validate(asked) => stage(Stage::Validate, asked),
+            Command::Audit(asked) => stage(Stage::Audit, asked),
+            Command::Unlock(asked) => stage(Stage::Unlock, asked),
+            Command::Auto(asked) => run::stages(context, &asked, None),
+            Command::Status { spec, stale_hours } => status::status(context, spec.as_deref(), stale_hours),
+            Command::Verdict { about, at, require } => verdict::verdict(context, &about, at.as_deref(), &require),
+            Command::Explain { spec, stage, claim } => explain::explain(context, &spec, &stage, claim.as_deref()),
+            Command::Dissent(dissent) => dissent::dissent(context, &dissent),
+            Command::Consensus(about) => consensus::consensus(context, &about),
+            Command::Evidence(Evidence::Verify { spec }) => evidences::verify(context, spec.as_deref()),
+            Command::Evidence(Evidence::List { spec }) => evidences::list(context, spec.as_deref()),
+            Command::Agents => agents::agents(context),
+            Command::Servers => servers::servers(context),
+            Command::Doctor => doctor::doctor(context),
+            Command::Init => init::init(context),
+            Command::Trust(what) => trust::trust(context, &what),
+            Command::Cancel { what } => cancel::cancel(context, what.as_deref()),
+            Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(context, db, start_delay_ms),
+            // Handled before a repository was looked for.
+            Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref()),
+            Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
+            Command::Demo { speed } => run::demo(&context.global, speed),
+        },
+    }
+}
+
+impl Context {
+    /// Returns what config is read from.
+    ///
+    /// # Errors
+    /// A `DICAST_` variable that is not UTF-8.
+    pub fn sources(&self) -> Result<Sources, Failure> {
+        let own = Sources::of_this_process(self.repo.clone())?;
+        Ok(Sources { given_config: self.global.config.clone(), yes_trust: self.global.yes_trust.clone(), ..own })
+    }
+
+    /// Reads the config.
+    ///
+    /// # Errors
+    /// The place of the first problem, exit 64.
+    pub fn loaded(&self) -> Result<Loaded, Failure> {
+        config::load(&self.sources()?)
+    }
+
+    /// Starts an evidence actor for reading. Evidence outside the repository is read only where that was approved.
+    ///
+    /// # Errors
+    /// Exit 11 where it was not.
+    pub fn evidence(&self, desk: &Desk) -> Result<evidence::Handle, Failure> {
+        let loaded = self.loaded()?;
+        let settings = match is_outside(&loaded.settings.evidence.root) {
+            true => loaded.runnable()?,
+            false => loaded.settings,
+        };
+        Ok(self.evidence_of(desk, &settings))
+    }
+
+    fn evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {
+        let kept = evidence::Settings {
+            root: PathBuf::from(&settings.evidence.root),
+            lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
+            // Nothing is written here, so nothing has to be taken out.
+            redactor: Redactor::default(),
+        };
+        evidence::spawn(&desk.scope, Store::real(&self.repo), kept)
+    }
+
+    /// Returns the files of the repository.
+    pub fn store(&self) -> Store {
+        Store::real(&self.repo)
+    }
+}
+
+/// Tells whether an evidence root as configured leads out of the repository.
+fn is_outside(root: &str) -> bool {
+    root.starts_with('/') || root.split('/').any(|part| part == "..")
+}
+
+/// Reads a small file that was named on the command line.
+fn given_text(path: &std::path::Path, most: u64) -> Result<String, Failure> {
+    let place = path.display().to_string();
+    if look::kind(path).is_none() {
+        return Err(Failure::usage(place, "there is no such file", "check the path"));
+    }
+    text::read_text_capped(path, most)?.ok_or_else(|| Failure::usage(place, "there is no such file", "check the path"))
+}

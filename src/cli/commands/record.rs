@@ -1,0 +1,107 @@
+//! What was recorded about a stage: the verdict in the spec's folder, the panel in the evidence.
+//!
+//! It must not decide anything.
+
+use super::super::ask::Desk;
+use super::{Context, READING};
+use crate::disk::Store;
+use crate::domain::consensus::{Panel, Verdict, parse_panel};
+use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
+use crate::domain::ids::RunId;
+use crate::domain::journal::{FileRef, Record};
+use crate::domain::spec::Folder;
+use crate::domain::stage::Stage;
+
+/// Largest verdict read, in bytes: hundreds of claims stay far below.
+const VERDICT_MAX: u64 = 32 << 20;
+
+/// A panel from the evidence.
+#[derive(Debug, Clone)]
+pub(super) struct OfRun {
+    /// Its run.
+    pub run: RunId,
+    /// What was decided on.
+    pub panel: Panel,
+    /// The hash of the verdict that was recorded with it.
+    pub hash: Sha,
+}
+
+/// Returns the path of a stage's verdict, relative to the repository.
+pub(super) fn verdict_path(folder: &Folder, stage: Stage) -> String {
+    format!("{}/verdicts/{stage}.json", folder.dir)
+}
+
+/// Reads a stage's verdict from the spec's folder.
+///
+/// # Errors
+/// Exit 3 when it cannot be read, or is not what its hash and its place say.
+pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Option<Verdict>, Failure> {
+    let path = verdict_path(folder, stage);
+    let Some(bytes) = store.read(&path, VERDICT_MAX)? else { return Ok(None) };
+    let bad = |why: String| {
+        let next = format!("restore the file, or run `dicast {stage} {}` again", folder.id);
+        Failure::BadInput { place: path.clone(), why, next, exit: 3 }
+    };
+    let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| bad(format!("it is no verdict: {error}")))?;
+    if verdict.spec_id != folder.id || verdict.stage != stage {
+        return Err(bad(format!("it is the verdict of {} of {}", verdict.stage, verdict.spec_id)));
+    }
+    if verdict.computed_hash() != verdict.hash {
+        return Err(bad("it was changed: its hash does not match".into()));
+    }
+    Ok(Some(verdict))
+}
+
+/// Reads a stage's verdict, which must be there.
+///
+/// # Errors
+/// Exit 10 when there is none; else as [`verdict`].
+pub(super) fn recorded(store: &Store, folder: &Folder, stage: Stage) -> Result<Verdict, Failure> {
+    verdict(store, folder, stage)?.ok_or_else(|| {
+        let next = format!("run `dicast {stage} {}`", folder.id);
+        Failure::needs_input(verdict_path(folder, stage), "no verdict is recorded", next)
+    })
+}
+
+/// Reads every verdict of a spec, in the order of stages.
+///
+/// # Errors
+/// As [`verdict`].
+pub(super) fn verdicts(store: &Store, folder: &Folder) -> Result<Vec<Verdict>, Failure> {
+    let all: Result<Vec<_>, _> = Stage::ALL.into_iter().map(|stage| verdict(store, folder, stage)).collect();
+    Ok(all?.into_iter().flatten().collect())
+}
+
+/// Reads the panel of the last run that decided a stage, or of the run that was named with `--run`.
+///
+/// # Errors
+/// Exit 10 when the evidence has none, exit 3 when it was altered.
+pub(super) fn panel(context: &Context, folder: &Folder, stage: Stage) -> Result<OfRun, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let named = context.global.run.as_deref();
+    let runs = desk.ask(READING, "reading the runs", evidence.runs(Some(folder.id.clone()), desk.token()))?;
+    for summary in runs.into_iter().filter(|summary| named.is_none_or(|named| summary.run.as_str() == named)) {
+        let reply = evidence.records(folder.id.clone(), summary.run.clone(), desk.token());
+        let entries = desk.ask(READING, "reading the journal", reply)?;
+        let Some((file, hash)) = entries.iter().rev().find_map(|(_, record)| decided(record, stage)) else { continue };
+        let reply = evidence.read(folder.id.clone(), summary.run.clone(), file, desk.token());
+        let text = desk.ask(READING, "reading the panel", reply)?;
+        return Ok(OfRun { run: summary.run, panel: parse_panel(&text)?, hash });
+    }
+    let why = match named {
+        Some(named) => format!("run {named} has not decided {stage} of {}", folder.id),
+        None => format!("no run has decided {stage} of {}", folder.id),
+    };
+    Err(Failure::needs_input("evidence", why, format!("run `dicast {stage} {}`", folder.id)))
+}
+
+fn decided(record: &Record, stage: Stage) -> Option<(FileRef, Sha)> {
+    if let Record::StageDecided { stage: of, panel, hash, .. } = record
+        && *of == stage
+    {
+        return Some((panel.clone(), hash.clone()));
+    }
+    None
+}

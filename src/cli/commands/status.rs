@@ -1,0 +1,187 @@
+//! `dicast status`: what is recorded for each spec, what still holds, and what the rules find today.
+
+use super::super::check::summary;
+use super::super::out::{Done, table};
+use super::{Context, place, record, survey};
+use crate::domain::consensus::Verdict;
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::spec::{self, Folder};
+use crate::domain::stage::Stage;
+
+/// Milliseconds of an hour.
+const HOUR: u64 = 3_600_000;
+
+/// Most bytes of a document that is compared with what was judged.
+const DOCUMENT_MAX: u64 = 64 << 20;
+
+/// A recorded verdict, and what became of what it was about.
+struct Standing {
+    verdict: Verdict,
+    /// What changed since, in words.
+    changed: Option<String>,
+    /// Whether it is older than asked for.
+    is_old: bool,
+}
+
+/// Shows every spec, or one at length. Stale and old verdicts are marked; the exit code is 0.
+///
+/// # Errors
+/// When the repository cannot be read, or a recorded verdict was altered.
+pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option<u64>) -> Result<Done, Failure> {
+    let overview = survey::overview(context)?;
+    let folders = match given {
+        Some(given) => vec![place::spec(context, Some(given))?],
+        None => place::folders(context)?,
+    };
+    let mut lines = Vec::new();
+    for folder in &folders {
+        let standings = standings(context, folder, stale_hours)?;
+        lines.push((folder, overview.spec(&folder.id), standings));
+    }
+    if context.global.json {
+        let json = lines.iter().map(|(folder, seen, standings)| format!("{}\n", json(folder, *seen, standings)));
+        return Ok(Done::json(json.collect::<String>()));
+    }
+    Ok(Done::lines(match lines.as_slice() {
+        [] => "no specs here: write one as specs/001-name/spec.md\n".to_owned(),
+        [(folder, seen, standings)] if given.is_some() => at_length(&overview, folder, *seen, standings),
+        lines => in_short(
+            &lines.iter().map(|(folder, seen, standings)| (*folder, *seen, standings.as_slice())).collect::<Vec<_>>(),
+        ),
+    }))
+}
+
+fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Result<Vec<Standing>, Failure> {
+    let verdicts = record::verdicts(&context.store(), folder)?;
+    verdicts
+        .into_iter()
+        .map(|verdict| {
+            let changed = changed(context, folder, &verdict, None)?;
+            let limit =
+                stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
+            // RFC 3339 in UTC with milliseconds sorts as text.
+            let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
+            Ok(Standing { verdict, changed, is_old })
+        })
+        .collect()
+}
+
+/// Returns what a verdict was about that is not so any more: the spec, a document, and from implement on the tree, of
+/// the working copy or of the commit `at`.
+///
+/// # Errors
+/// When it cannot be read, or there is no such commit.
+pub(super) fn changed(
+    context: &Context,
+    folder: &Folder,
+    verdict: &Verdict,
+    at: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let store = context.store();
+    if let Some(judged) = &verdict.inputs.spec_sha256 {
+        let mut same = false;
+        for document in &folder.documents {
+            let bytes = store.read(document, DOCUMENT_MAX)?.unwrap_or_default();
+            same |= spec::text_of(document, &bytes).is_ok_and(|text| crate::domain::hash::Sha::of(text) == *judged);
+        }
+        if !same {
+            return Ok(Some(format!("{} changed", folder.documents.join(" or "))));
+        }
+    }
+    for (path, judged) in &verdict.inputs.documents {
+        if store.digest(path)?.is_none_or(|(sha, _)| sha != *judged) {
+            return Ok(Some(format!("{path} changed")));
+        }
+    }
+    match &verdict.inputs.tree {
+        Some(judged) if verdict.stage >= Stage::Implement => {
+            let now = survey::tree(context, at)?;
+            Ok((now.as_deref() != Some(judged)).then(|| match at {
+                Some(at) => format!("the code at {at} is not what was judged"),
+                None => "the code changed".to_owned(),
+            }))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn mark(standing: &Standing) -> String {
+    let name = standing.verdict.status.name();
+    match (&standing.changed, standing.is_old) {
+        (Some(_), _) => format!("{name} STALE"),
+        (None, true) => format!("{name} OLD"),
+        (None, false) => name.to_owned(),
+    }
+}
+
+fn found(seen: Option<&SpecOverview>) -> String {
+    match seen {
+        Some(seen) if seen.findings.is_empty() => "nothing found".to_owned(),
+        Some(seen) => format!("{} found", seen.findings.len()),
+        None => "cannot be read".to_owned(),
+    }
+}
+
+fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Standing])]) -> String {
+    let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "CHECK"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    for (folder, seen, standings) in lines {
+        let of = |stage: Stage| standings.iter().find(|s| s.verdict.stage == stage).map_or_else(|| "-".into(), mark);
+        let stages = Stage::ALL.into_iter().map(of);
+        rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([found(*seen)]).collect());
+    }
+    table(&rows)
+}
+
+fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, standings: &[Standing]) -> String {
+    let mut rows = Vec::new();
+    for standing in standings {
+        let verdict = &standing.verdict;
+        let why = standing.changed.clone().unwrap_or_else(|| verdict.why());
+        let at = verdict.recorded_at.clone().unwrap_or_default();
+        rows.push(vec![format!("  {}", verdict.stage), mark(standing), format!("exit {}", verdict.exit), at, why]);
+    }
+    let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
+    let mut out = format!("{}  {title}\n", folder.id);
+    match seen {
+        Some(seen) => out.push_str(&format!("  {}\n", summary(&seen.survey))),
+        None => {
+            for finding in overview.report.of(&folder.id) {
+                out.push_str(&format!("  {}: {}\n", finding.place.file, finding.message));
+            }
+        }
+    }
+    match rows.is_empty() {
+        true => out.push_str("  no verdict is recorded yet\n"),
+        false => out.push_str(&table(&rows)),
+    }
+    out.push_str(&format!("  {}: see `dicast check {}`\n", found(seen), folder.id));
+    let next = Stage::ALL.into_iter().find(|stage| {
+        !standings.iter().any(|s| s.verdict.stage == *stage && s.changed.is_none() && s.verdict.is_advancing())
+    });
+    if let Some(next) = next {
+        out.push_str(&format!("  next: dicast {next} {}\n", folder.id));
+    }
+    out
+}
+
+fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Standing]) -> serde_json::Value {
+    let verdicts: Vec<serde_json::Value> = standings
+        .iter()
+        .map(|standing| {
+            let verdict = &standing.verdict;
+            serde_json::json!({
+                "stage": verdict.stage, "status": verdict.status, "exit": verdict.exit, "hash": verdict.hash,
+                "recorded_at": verdict.recorded_at, "current": standing.changed.is_none(),
+                "changed": standing.changed, "old": standing.is_old,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
+        "title": seen.map(|seen| seen.spec.title.as_str()), "findings": seen.map(|seen| seen.findings.len()),
+        "verdicts": verdicts,
+    })
+}

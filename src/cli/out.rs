@@ -1,0 +1,194 @@
+//! What a command leaves on stdout and stderr, and how it gets there: whole, clean, and without a panic when nobody
+//! reads.
+//!
+//! It must not know any command.
+
+use std::io::{ErrorKind, Write};
+
+use crate::app::event::{Event, What};
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::safe::Safe;
+
+use super::plain;
+
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Done {
+    /// The result, for stdout.
+    pub text: Text,
+    /// What should be said besides, for stderr.
+    pub notes: Vec<String>,
+    /// The exit code.
+    pub exit: u8,
+}
+
+/// A result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// For people.
+    Lines(String),
+    /// For programs: JSON, one value or one a line.
+    Json(String),
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text::Lines(String::new())
+    }
+}
+
+impl Done {
+    /// A result for people, exit 0.
+    pub fn lines(text: impl Into<String>) -> Self {
+        Self { text: Text::Lines(text.into()), ..Self::default() }
+    }
+
+    /// A result for programs, exit 0.
+    pub fn json(text: impl Into<String>) -> Self {
+        Self { text: Text::Json(text.into()), ..Self::default() }
+    }
+
+    /// One JSON value on a line of its own, exit 0.
+    pub fn value(value: &serde_json::Value) -> Self {
+        Self::json(format!("{value}\n"))
+    }
+
+    /// A command that has nothing to print.
+    pub fn exit(exit: u8) -> Self {
+        Self { exit, ..Self::default() }
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn with_exit(mut self, exit: u8) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+impl Text {
+    /// Returns the text as it may be written to a terminal.
+    pub fn clean(&self) -> String {
+        match self {
+            Text::Lines(text) => Safe::block(text).to_string(),
+            Text::Json(text) => escaped(text),
+        }
+    }
+}
+
+/// Writes the characters that [`Safe`] would replace as JSON escapes, so that the value stays the same. In JSON such
+/// characters stand in strings only.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        let mut buffer = [0; 4];
+        let text = c.encode_utf8(&mut buffer);
+        if c == '\n' || Safe::block(text).as_str() == text {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+/// Writes what a command came to; returns its exit code.
+pub fn finish(done: &Done) -> u8 {
+    for note in &done.notes {
+        say(&format!("{note}\n"));
+    }
+    put(&done.text.clean());
+    done.exit
+}
+
+/// Says on stderr why a command failed and what to do, and with `json` on stdout as well; returns the exit code.
+pub fn fail(failure: &Failure, aim: &str, json: bool, at: Moment) -> u8 {
+    let exit = failure.exit();
+    match failure {
+        Failure::Cancelled => say(&format!("stopped\n  next: {}\n", failure.hint())),
+        failure => say(&format!("error: could not {aim}: {failure}\n  next: {}\n", failure.hint())),
+    }
+    if json {
+        put(&ended(exit, &failure.to_string(), &failure.hint(), at));
+    }
+    exit
+}
+
+/// Writes the event that ends every JSON output, for an error before there was a run.
+pub fn ended(exit: u8, failure: &str, hint: &str, at: Moment) -> String {
+    let failure = Some((failure.to_owned(), hint.to_owned()));
+    let what = What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), failure };
+    escaped(&plain::json(&Event { at, run: None, what }, 1)) + "\n"
+}
+
+/// Writes to stdout. A reader that is gone (`| head`) has read what it wanted.
+pub fn put(text: &str) {
+    write(std::io::stdout().lock(), text);
+}
+
+/// Writes foreign and own words to stderr.
+pub fn say(text: &str) {
+    write(std::io::stderr().lock(), Safe::block(text).as_str());
+}
+
+fn write(mut stream: impl Write, text: &str) {
+    if let Err(error) = stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // A closed or full stdout cannot be told to anybody but the log; the exit code still tells the outcome.
+        tracing::warn!(%error, "could not write the result");
+    }
+}
+
+/// Aligns rows of columns: two spaces between columns, nothing behind the last, wide characters counted as wide.
+pub fn table(rows: &[Vec<String>]) -> String {
+    use unicode_width::UnicodeWidthStr as _;
+    let clean: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| Safe::line(cell).to_string()).collect()).collect();
+    let columns = clean.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| clean.iter().filter_map(|row| row.get(i)).map(|cell| cell.width()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in &clean {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_stays_the_same_value_without_raw_controls() {
+        let value = serde_json::json!({"a": "x\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}é日"});
+        let text = Text::Json(format!("{value}\n")).clean();
+        assert!(text.chars().all(|c| c == '\n' || Safe::block(&c.to_string()).as_str() == c.to_string()), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert!(text.contains("é日"));
+    }
+
+    #[test]
+    fn the_last_line_of_a_failed_command_says_so() {
+        let line = ended(64, "SPEC: no spec is called \"x\"", "write one", Moment(0));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&value["type"], &value["run"], &value["exit"]), (&"run.finished".into(), &().into(), &64.into()));
+        assert!(line.ends_with('\n') && line.lines().count() == 1);
+    }
+
+    #[test]
+    fn columns_are_aligned_by_width_and_rows_end_without_spaces() {
+        let rows = [vec!["a".into(), "b".into()], vec!["日本".into(), "c\u{1b}".into()], vec!["x".into()]];
+        assert_eq!(table(&rows), "a     b\n日本  c␛\nx\n");
+    }
+}

@@ -1,0 +1,26 @@
+//! The command line from the outside: the real binary, temporary homes and repositories, exit codes and bytes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails; it makes files and starts the program as a user does"
+)]
+
+#[path = "cli/world.rs"]
+mod world;
+
+#[path = "cli/first_steps.rs"]
+mod first_steps;
+
+#[path = "cli/records.rs"]
+mod records;
+
+#[path = "cli/config.rs"]
+mod config;
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+
+#[path = "cli/children.rs"]
+mod children;

@@ -1,0 +1,156 @@
+//! What was recorded: verdicts, panels, evidence, and whether they still hold.
+
+use std::fs;
+
+use dicast::domain::stage::Stage;
+
+use crate::world::{SPEC, World, inputs, panel};
+
+#[test]
+fn decide_prints_the_verdict_and_exits_with_its_code() {
+    let world = World::new().file("panel.json", panel(Stage::Plan, "{}"));
+    let said = world.dicast(&["decide", "panel.json"]).exits(0);
+    let verdict: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&verdict["schema"], &verdict["exit"]), (&"dicast.verdict/1".into(), &0.into()));
+    world.dicast(&["decide", "panel.json", "--explain", "covers FR-001"]).exits(0).says("claude");
+    world.dicast(&["decide", "panel.json", "--explain", "nope"]).exits(64);
+    let alone = panel(Stage::Plan, "{}").replace("\"ok\"", "\"timeout\"");
+    world.write("alone.json", alone);
+    world.dicast(&["decide", "alone.json"]).exits(4);
+    assert!(!world.home().join(".local").exists(), "nothing is written besides");
+}
+
+#[test]
+fn a_malformed_panel_exits_3_with_empty_stdout_and_names_agent_and_field() {
+    let world = World::new().file("panel.json", panel(Stage::Plan, "{}").replacen("\"E2\"", "\"E9\"", 1));
+    for words in [&["decide", "panel.json"][..], &["decide", "panel.json", "--json"]] {
+        let said = world.dicast(words).exits(3).complains("agent claude").complains("claims[0].tier");
+        assert_eq!(said.out, "");
+    }
+    world.dicast(&["decide", "nope.json"]).exits(64).complains("there is no such file");
+    world.dicast(&["decide", "."]).exits(64).complains("not a regular file");
+}
+
+#[test]
+fn a_recorded_verdict_exits_with_its_code_until_what_it_is_about_changes() {
+    let world = World::with_spec();
+    world.dicast(&["verdict", "003", "plan"]).exits(10).complains("next: run `dicast plan 003-rate-limiter`");
+    let verdict = world.record(&panel(Stage::Plan, &inputs()));
+    world.dicast(&["verdict", "003", "plan"]).exits(i32::from(verdict.exit)).says(verdict.hash.as_str());
+    // The branch names the spec.
+    world.dicast(&["verdict", "plan"]).exits(0).says("003-rate-limiter");
+    world.dicast(&["verdict", "003", "plan", "--require", "agree"]).exits(1);
+    world.dicast(&["verdict", "003", "plan", "--require", "agree,agree_with_dissent"]).exits(0);
+    world.dicast(&["verdict", "003", "plan", "--require", "perfect"]).exits(64).complains("agree_with_dissent");
+    world.dicast(&["verdict", "003", "lunch"]).exits(64).complains("no stage is called");
+    world.dicast(&["verdict", "003"]).exits(64).complains("a stage is missing");
+    let json = world.dicast(&["verdict", "003", "plan", "--json"]).exits(0).json();
+    assert_eq!((&json[0]["hash"], &json[0]["current"]), (&verdict.hash.as_str().into(), &true.into()));
+    world.write("specs/003-rate-limiter/spec.md", format!("{SPEC}\nMore.\n"));
+    world.dicast(&["verdict", "003", "plan"]).exits(7).says("STALE").says("spec.md changed");
+    world.dicast(&["verdict", "003", "plan", "--require", "agree_with_dissent"]).exits(7);
+    world.dicast(&["status", "003"]).exits(0).says("STALE");
+}
+
+#[test]
+fn a_verdict_whose_document_changed_is_stale() {
+    let world = World::with_spec().file("specs/003-rate-limiter/plan.md", "# Plan\n");
+    let sha = dicast::domain::hash::Sha::of("# Plan\n");
+    let about = inputs().replace('}', &format!(r#","documents":{{"specs/003-rate-limiter/plan.md":"{sha}"}}}}"#));
+    world.record(&panel(Stage::Tasks, &about));
+    world.dicast(&["verdict", "tasks"]).exits(0);
+    fs::remove_file(world.path("specs/003-rate-limiter/plan.md")).unwrap();
+    world.dicast(&["verdict", "tasks"]).exits(7).says("plan.md changed");
+}
+
+#[test]
+fn from_implement_on_a_verdict_is_about_the_tree() {
+    let world = World::with_spec().file("src/lib.rs", "pub fn a() {}\n");
+    let commit = |message: &str| {
+        world.git(&["add", "-A"]);
+        world.git(&["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", message]);
+    };
+    commit("one");
+    let tree = world.command("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap().trim().to_owned();
+    let about = inputs().replace('}', &format!(r#","tree":"{tree}"}}"#));
+    let outcome = r#"{"kind":"decision","subject":"stage","predicate":"outcome","value":"GO","polarity":1,"severity":"major","tier":"E2"},"#;
+    let panel = panel(Stage::Audit, &about).replace("\"claims\":[", &format!("\"claims\":[{outcome}"));
+    let verdict = world.record(&panel);
+    assert_eq!(verdict.exit, 0, "{verdict:?}");
+    world.dicast(&["verdict", "audit"]).exits(0);
+    world.write("src/lib.rs", "pub fn b() {}\n");
+    world.dicast(&["verdict", "audit"]).exits(7).says("the code changed");
+    world.dicast(&["verdict", "audit", "--at", "HEAD"]).exits(0);
+    commit("two");
+    world.dicast(&["verdict", "audit", "--at", "HEAD"]).exits(7);
+    world.dicast(&["verdict", "audit", "--at", "HEAD~1"]).exits(0);
+    let said = world.dicast(&["verdict", "audit", "--at", "nope"]);
+    assert!(matches!(said.code, 3 | 10 | 64), "{said:?}");
+}
+
+#[test]
+fn a_verdict_that_was_changed_by_hand_is_refused() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    let path = world.path("specs/003-rate-limiter/verdicts/plan.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"agree_with_dissent\"", "\"agree\"")).unwrap();
+    world.dicast(&["verdict", "plan"]).exits(3).complains("its hash does not match");
+    fs::write(&path, "{").unwrap();
+    world.dicast(&["verdict", "plan"]).exits(3).complains("it is no verdict");
+    fs::write(&path, text.replace("003-rate-limiter", "004-other")).unwrap();
+    world.dicast(&["verdict", "plan"]).exits(3).complains("of 004-other");
+}
+
+#[test]
+fn explain_and_consensus_work_on_the_recorded_panel() {
+    let world = World::with_spec();
+    world.dicast(&["explain", "003", "plan", "FR-001"]).exits(10).complains("no run has decided plan");
+    let verdict = world.record(&panel(Stage::Plan, &inputs()));
+    world.dicast(&["explain", "003", "plan", "covers FR-001"]).exits(0).says("codex");
+    world.dicast(&["explain", "plan", "covers FR-001"]).exits(0).says("codex");
+    world.dicast(&["explain", "003", "plan", "nothing"]).exits(64).complains("nothing");
+    let json = world.dicast(&["explain", "003", "plan", "FR-001", "--json"]).exits(0).json();
+    assert_eq!(json[0]["claim"]["subject"], "FR-001");
+    world.dicast(&["consensus", "003", "plan"]).exits(i32::from(verdict.exit)).says(verdict.hash.as_str()).says("same");
+    // Another verdict in the folder than the one that was decided.
+    let other = dicast::domain::consensus::parse_panel(&panel(Stage::Plan, "{}")).unwrap();
+    let other = dicast::domain::consensus::decide(&other);
+    world.write("specs/003-rate-limiter/verdicts/plan.json", serde_json::to_string(&other).unwrap());
+    let json = world.dicast(&["consensus", "003", "plan", "--json"]).exits(3).json();
+    assert_eq!((&json[0]["same"], &json[0]["exit"]), (&false.into(), &3.into()));
+}
+
+#[test]
+fn dissent_is_listed_with_its_key_and_a_decision_needs_a_name_and_a_reason() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    world.dicast(&["dissent", "003"]).exits(0).says("gemini said 20").says("--waive");
+    let json = world.dicast(&["dissent", "003", "--json"]).exits(0).json();
+    let key = json[0]["key"].as_str().unwrap();
+    assert_eq!(json[0]["dissent"][0]["agent"], "gemini");
+    world.dicast(&["dissent", "003", "--waive", key]).exits(64).complains("--by");
+    let decide = |key: &str, by: &str| world.dicast(&["dissent", "003", "--waive", key, "--by", by, "--reason", "why"]);
+    decide("zz", "me").exits(64).complains("no key");
+    decide("ffffffffffff", "me").exits(64).complains("no recorded claim");
+    decide(key, "  ").exits(64).complains("--by: it is empty");
+}
+
+#[test]
+fn evidence_is_verified_and_listed() {
+    let world = World::with_spec();
+    world.dicast(&["evidence", "list"]).exits(0).says("no runs yet");
+    world.record(&panel(Stage::Plan, &inputs()));
+    world.dicast(&["evidence", "list", "003"]).exits(0).says("plan agree_with_dissent");
+    let runs = world.dicast(&["evidence", "list", "--json"]).exits(0).json();
+    let run = runs[0]["runs"][0]["run"].as_str().unwrap().to_owned();
+    let json = world.dicast(&["evidence", "verify", "--json"]).exits(0).json();
+    assert_eq!((&json[0]["ok"], &json[0]["runs"]), (&true.into(), &1.into()));
+    world.dicast(&["evidence", "verify", "--run", &run]).exits(0).says("ok: 1 run");
+    world.dicast(&["evidence", "verify", "--run", "x"]).exits(64).complains("ULID");
+    let path = world.path(&format!(".dicast/evidence/consensus/003-rate-limiter/{run}/panels/1.json"));
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("yes", "no")).unwrap();
+    world.dicast(&["evidence", "verify"]).exits(3).says("altered").says("panels/1.json");
+    world.dicast(&["explain", "003", "plan", "FR-001"]).exits(3).complains("sha256");
+}
