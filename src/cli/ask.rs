@@ -36,11 +36,8 @@ impl Desk {
             next: "raise the limit of processes (ulimit -u), or free some".into(),
             exit: 3,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .map_err(broken)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(broken)?;
         let scope = Scope::new(runtime.handle().clone(), Waker::of(std::thread::current()));
         stop_on_signal(&scope);
         Ok(Self { scope, runtime: Some(runtime) })
@@ -49,6 +46,12 @@ impl Desk {
     /// Returns a token that ends with the command.
     pub fn token(&self) -> CancellationToken {
         self.scope.cancel.child_token()
+    }
+
+    /// Does something that needs to be inside the runtime without waiting for it, such as starting actors.
+    pub fn inside<T>(&self, start: impl FnOnce() -> T) -> T {
+        let _guard = self.runtime.as_ref().map(tokio::runtime::Runtime::enter);
+        start()
     }
 
     /// Waits for an answer, at most `limit`; `what` names the thing waited for.
@@ -118,8 +121,7 @@ fn stop_on_signal(scope: &Scope) {
     use tokio::signal::unix::{SignalKind, signal};
     let (cancel, waker) = (scope.cancel.clone(), scope.waker().clone());
     scope.spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             // Without a listener the signals keep their own meaning: they end the process.
             return;

@@ -44,7 +44,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
                 out::say(&text);
                 if json {
                     let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    out::put(&out::ended(USAGE, &first, "see `dicast --help`", commands::now()));
+                    let line = out::ended(USAGE, Some((first, "see `dicast --help`".to_owned())), commands::now());
+                    out::put(&out::Text::Json(line).clean());
                 }
                 USAGE
             }

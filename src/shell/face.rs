@@ -13,6 +13,7 @@ use crate::app::model::Model;
 use crate::cli::plain;
 use crate::domain::ids::AgentName;
 use crate::domain::moment::Moment;
+use crate::domain::server::State;
 
 /// What shows the model.
 pub trait Face {
@@ -120,16 +121,21 @@ pub struct Lines {
     style: Style,
     sequence: u64,
     progressed: BTreeMap<AgentName, Moment>,
+    servers: BTreeMap<String, State>,
 }
 
 impl Lines {
     /// Writes lines in a style.
     pub fn new(style: Style) -> Self {
-        Self { style, sequence: 0, progressed: BTreeMap::new() }
+        Self { style, sequence: 0, progressed: BTreeMap::new(), servers: BTreeMap::new() }
     }
 
-    /// Tells whether a progress event comes too soon after the last one of its agent.
-    fn is_too_soon(&mut self, event: &Event) -> bool {
+    /// Tells whether an event says nothing new: progress too soon after the last of its agent, a server whose state
+    /// is the same (it wrote a line, or answered a call).
+    fn is_noise(&mut self, event: &Event) -> bool {
+        if let What::ServerChanged { server } = &event.what {
+            return self.servers.insert(server.name.clone(), server.state.clone()).as_ref() == Some(&server.state);
+        }
         let What::AgentProgress { agent, .. } = &event.what else { return false };
         let gap = if self.style == Style::Json { JSON_PROGRESS } else { PLAIN_PROGRESS };
         if self.progressed.get(agent).is_some_and(|last| event.at.since(*last) < gap) {
@@ -150,7 +156,7 @@ impl Face for Lines {
     }
 
     fn tell(&mut self, event: &Event) {
-        if self.is_too_soon(event) {
+        if self.is_noise(event) {
             return;
         }
         self.sequence += 1;

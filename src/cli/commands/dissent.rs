@@ -29,7 +29,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
     let (stage, key) = named(&folder, &verdicts, key)?;
     let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
     let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
-    run::start(context, vec![Request::Decide(decide)], false)
+    run::requests(context, vec![Request::Decide(decide)])
 }
 
 fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {
@@ -44,7 +44,11 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, S
     let shown: String = given.chars().take(80).collect();
     let next = format!("run `dicast dissent {}` to see the keys", folder.id);
     if verdicts.is_empty() {
-        return Err(Failure::needs_input(folder.dir.as_str(), "no verdict is recorded", format!("run `dicast plan {}`", folder.id)));
+        return Err(Failure::needs_input(
+            folder.dir.as_str(),
+            "no verdict is recorded",
+            format!("run `dicast plan {}`", folder.id),
+        ));
     }
     if given.len() < 4 || !given.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Failure::usage("KEY", format!("{shown:?} is no key, nor the start of one"), next));

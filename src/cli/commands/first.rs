@@ -30,7 +30,8 @@ pub(super) fn text(overview: &Overview, panel: &[String], on_path: &[&str], trus
 fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust) -> Vec<Vec<String>> {
     let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     let on_path: Vec<String> = on_path.iter().map(|name| (*name).to_owned()).collect();
-    let checks: Vec<String> = overview.checks.iter().map(|(name, argv)| format!("{name} ({})", argv.join(" "))).collect();
+    let checks: Vec<String> =
+        overview.checks.iter().map(|(name, argv)| format!("{name} ({})", argv.join(" "))).collect();
     let approved = match (checks.is_empty(), trust.is_granted()) {
         (true, _) | (_, true) => "",
         (false, false) => ", not approved: they do not run",
@@ -42,7 +43,10 @@ fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust)
         vec!["  context".to_owned(), list(&overview.context)],
     ];
     if !overview.hooks.is_empty() {
-        rows.push(vec!["  hooks".to_owned(), format!("{} (of agent programs; dicast starts them without)", list(&overview.hooks))]);
+        rows.push(vec![
+            "  hooks".to_owned(),
+            format!("{} (of agent programs; dicast starts them without)", list(&overview.hooks)),
+        ]);
     }
     rows
 }

@@ -173,6 +173,5 @@ fn given_text(path: &std::path::Path, most: u64) -> Result<String, Failure> {
     if look::kind(path).is_none() {
         return Err(Failure::usage(place, "there is no such file", "check the path"));
     }
-    text::read_text_capped(path, most)?
-        .ok_or_else(|| Failure::usage(place, "there is no such file", "check the path"))
+    text::read_text_capped(path, most)?.ok_or_else(|| Failure::usage(place, "there is no such file", "check the path"))
 }

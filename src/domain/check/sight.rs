@@ -38,8 +38,10 @@ pub struct Sight<'t> {
 /// How a word stands in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
-    /// Defined: after `fn`, `class`, …, before `=` or `:`, or anywhere in a language without such words.
+    /// Defined: after `fn`, `class`, …, or anywhere in a language without such words.
     Defined,
+    /// Given a value or a type: before `=` or `:`.
+    Assigned,
     /// A string of its own: a header, a route, the name of a test.
     Quoted,
     /// Mentioned, not called.
@@ -108,7 +110,7 @@ impl<'t> Sights<'t> {
 
     fn keep(&mut self, word: &'t str, sight: Sight<'t>) {
         let kept = self.words.entry(word).or_default();
-        if kept.len() < SIGHTS_MAX || sight.how == How::Defined {
+        if kept.len() < SIGHTS_MAX || sight.how <= How::Assigned {
             kept.push(sight);
         }
     }
@@ -130,7 +132,7 @@ impl<'t> Sights<'t> {
 
     fn plain(&self, word: &str, named: &[String]) -> Sighting {
         let sights = self.all(word);
-        if let Some(defined) = sights.iter().find(|s| s.how == How::Defined) {
+        if let Some(defined) = sights.iter().find(|s| s.how <= How::Assigned) {
             return Sighting::Seen(defined.place());
         }
         // What our own files import from one another must be defined here.
@@ -164,7 +166,7 @@ impl<'t> Sights<'t> {
         let files = |sights: &[Sight<'t>]| sights.iter().map(|s| s.file).collect::<BTreeSet<_>>();
         let around = files(owners);
         let of_module = |s: &&Sight<'t>| self.stems.get(owner).is_some_and(|files| files.contains(&s.file));
-        let defined = |s: &&Sight<'t>| s.how == How::Defined && (around.contains(s.file) || of_module(s));
+        let defined = |s: &&Sight<'t>| s.how <= How::Assigned && (around.contains(s.file) || of_module(s));
         if let Some(sight) = lasts.iter().find(defined) {
             return Sighting::Seen(sight.place());
         }
@@ -292,7 +294,7 @@ fn how(line: &str, start: usize, end: usize) -> How {
         let assigned = next.starts_with('=') && !next.starts_with("==");
         let typed = (next.starts_with(':') && !next.starts_with("::")) || next.starts_with("?:");
         if assigned || typed {
-            return How::Defined;
+            return How::Assigned;
         }
         let first = before.split_whitespace().next().unwrap_or("");
         let opens = line.trim_end().ends_with(['{', ':']) || line.trim_end().ends_with("=>");
