@@ -216,8 +216,8 @@ fn a_storm_of_sizes_ends_in_the_same_screen_as_a_quiet_start() {
         // As fast as a window is dragged: some sizes are never drawn.
         std::thread::sleep(Duration::from_millis(u64::from(turn % 5) * 5));
     }
-    session.resize(100, 30);
-    let quiet = Session::start(&repo.program(&[]), 100, 30);
+    session.resize(SIZE.0, SIZE.1);
+    let quiet = Session::start(&repo.program(&[]), SIZE.0, SIZE.1);
     quiet.wait_for(FIRST);
     quiet.wait_for("memory ●");
     let wanted = shape(&quiet);
@@ -281,16 +281,15 @@ fn a_terminal_that_stops_reading_cannot_keep_it_from_ending() {
     let session = open_run(&repo);
     wait_flooded(&session);
     session.stop_reading();
-    // Whole repaints fill what the kernel buffers; then the screen's thread, which would draw ten times a second, is
+    // Whole repaints fill what the kernel buffers; then the screen's thread, which else draws ten times a second, is
     // stuck in its write.
-    let mut sizes = [(200, 60), (150, 50)].into_iter().cycle();
-    let mut before = processes::main_thread_switches(session.pid());
     session.until("the screen's thread is stuck", PATIENCE, || {
-        let (columns, rows) = sizes.next()?;
-        session.resize(columns, rows);
-        std::thread::sleep(Duration::from_millis(400));
-        let earlier = std::mem::replace(&mut before, processes::main_thread_switches(session.pid()));
-        (earlier == before).then_some(())
+        session.resize(200, 60);
+        session.resize(150, 50);
+        std::thread::sleep(Duration::from_millis(100));
+        let before = processes::main_thread_switches(session.pid());
+        std::thread::sleep(Duration::from_millis(300));
+        (processes::main_thread_switches(session.pid()) == before).then_some(())
     });
     session.signal(Signal::TERM);
     let asked = Instant::now();
