@@ -51,22 +51,26 @@ pub struct Screen {
     terminal: Terminal,
     /// Tells the task that reads keys whether the terminal is ours.
     lent: watch::Sender<bool>,
+    /// It could not be written: nobody looks any more.
+    gone: bool,
 }
 
 impl Screen {
     /// Shows the model on a terminal that was taken.
     pub fn new(terminal: Terminal, lent: watch::Sender<bool>) -> Self {
-        Self { terminal, lent }
+        Self { terminal, lent, gone: false }
     }
 }
 
 impl Face for Screen {
     fn is_drawn(&self) -> bool {
-        !*self.lent.borrow()
+        !self.gone && !*self.lent.borrow()
     }
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
-        self.terminal.draw(|frame| crate::view::draw(model, frame))
+        let drawn = self.terminal.draw(|frame| crate::view::draw(model, frame));
+        self.gone = drawn.is_err();
+        drawn
     }
 
     fn tell(&mut self, _: &Event) {}
@@ -97,6 +101,9 @@ impl Face for Screen {
 
     fn end(self, model: &Model) -> io::Result<()> {
         drop(self.terminal);
+        if self.gone {
+            return Ok(());
+        }
         io::stdout().write_all(plain::farewell(model).as_bytes())
     }
 }

@@ -50,6 +50,12 @@ pub(crate) fn send(pid: u32, signal: rustix::process::Signal) {
     }
 }
 
+/// Counts how often the main thread of a process was put on a core or taken off it.
+pub(crate) fn main_thread_switches(pid: u32) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{pid}/status")).unwrap_or_default();
+    status.lines().filter(|line| line.contains("ctxt_switches")).map(str::to_owned).collect()
+}
+
 /// What a process and its threads have used so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
