@@ -14,6 +14,8 @@ pub struct Tree {
     pub files: BTreeMap<String, FileText>,
     /// Files that tasks name and that are there, although they are not in `files`: ignored, or over a cap.
     pub besides: BTreeSet<String>,
+    /// Paths that tasks name, that are not there, and that git ignores: what a build makes, so nobody can tell.
+    pub ignored: BTreeSet<String>,
     /// What git knows; `None` outside a repository.
     pub history: Option<History>,
 }
