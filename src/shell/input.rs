@@ -134,7 +134,7 @@ fn sequence(rest: &str) -> Option<Key> {
         '[' => {
             let body = chars.as_str();
             let end = body.chars().last()?;
-            let number = body.split([';', '~']).next().unwrap_or("");
+            let number = body.trim_end_matches(end).split(';').next().unwrap_or("");
             match (end, number) {
                 ('A', _) => Some(Key::Up),
                 ('B', _) => Some(Key::Down),

@@ -238,6 +238,7 @@ const ASCII: &[(&str, &str)] = &[
     ("↓", "v"),
     ("×", "x"),
     ("≥", ">"),
+    ("▏", "|"),
     ("⠋", "|"),
     ("⠙", "/"),
     ("⠹", "-"),
@@ -249,3 +250,53 @@ const ASCII: &[(&str, &str)] = &[
     ("⠇", "|"),
     ("⠏", "/"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+
+    const INKS: [Ink; 12] = [
+        Ink::Plain,
+        Ink::Strong,
+        Ink::Dim,
+        Ink::Frame,
+        Ink::Accent,
+        Ink::Good,
+        Ink::Warn,
+        Ink::Bad,
+        Ink::BadgeGood,
+        Ink::BadgeWarn,
+        Ink::BadgeBad,
+        Ink::BadgeNote,
+    ];
+
+    #[test]
+    fn without_colours_there_is_none_and_bad_news_still_stand_out() {
+        let theme = Theme::new(Look { colours: Colours::None, ..Look::default() });
+        for style in INKS.map(|ink| theme.style(ink)) {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+        assert_ne!(theme.style(Ink::Bad), theme.style(Ink::Plain));
+        assert_ne!(theme.chosen(), Style::new());
+    }
+
+    #[test]
+    fn sixteen_colours_are_those_of_the_users_own_theme() {
+        for ground in [Ground::Dark, Ground::Light] {
+            let theme = Theme::new(Look { colours: Colours::Sixteen, ground, is_ascii: false });
+            let is_named = |ink| !matches!(theme.style(ink).fg, Some(Color::Rgb(..) | Color::Indexed(_)));
+            assert!(INKS.into_iter().all(is_named));
+        }
+    }
+
+    #[test]
+    fn symbols_become_ascii_and_foreign_letters_stay() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+        buffer.set_string(0, 0, "┌─▸✔…é日", Style::new());
+        Theme::new(Look { is_ascii: true, ..Look::default() }).finish(&mut buffer);
+        let text: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+        assert!(text.starts_with("+->v~é日"), "{text}");
+        assert!(ASCII.iter().all(|(symbol, plain)| plain.is_ascii() && !symbol.is_ascii()));
+    }
+}

@@ -4,8 +4,8 @@
 //! redis   claude  src/store.rs:88                    seen
 //!                 "2 nodes must share counters"
 //! local   codex   src/limiter.rs                     seen
-//! votes   2 for local, 1 for redis, 0 silent: 3·2 ≥ 2·3 holds
 //! so      the losing side is major and was seen: it is not outvoted → conflict
+//! votes   2 for local, 1 for redis, 0 silent: 3·2 ≥ 2·3 holds
 //! ```
 
 use ratatui::layout::Rect;
@@ -73,6 +73,12 @@ pub(super) fn reasons<'j>(
     }
     struck(judgement, claim, &grounds, label_width, width, &mut out);
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
+    let room = usize::from(width.all).saturating_sub(label_width);
+    let (_, ink) = symbol(claim.label);
+    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
+        let name = head(if at == 0 { "so" } else { "" });
+        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
+    }
     if !claim.votes.is_empty() {
         let votes: Vec<String> = sides
             .iter()
@@ -91,12 +97,6 @@ pub(super) fn reasons<'j>(
         for (at, line) in text::wrap(&text, room, 2).into_iter().enumerate() {
             out.push(Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())]));
         }
-    }
-    let room = usize::from(width.all).saturating_sub(label_width);
-    let (_, ink) = symbol(claim.label);
-    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
-        let name = head(if at == 0 { "so" } else { "" });
-        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
     }
     if !claim.merged_from.is_empty() {
         let subjects: Vec<String> = claim.merged_from.iter().map(|m| Safe::line(&m.subject).to_string()).collect();
@@ -215,7 +215,7 @@ fn struck<'j>(
     }
 }
 
-/// The rule behind the label, from the numbers that are shown above it.
+/// The rule behind the label, from the numbers that are shown with it.
 fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String {
     let answered = claim.votes.len();
     let top = sides.first().map_or(0, |side| side.votes);

@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn status_is_read_with_renames_and_odd_names() {
-        let text = "# branch.oid abc\0# branch.head main\01 .M N... 1 2 3 a b sub/a b.rs\0\
+        let text = "# branch.oid abc\0# branch.head main\x001 .M N... 1 2 3 a b sub/a b.rs\x00\
                     2 R. N... 1 2 3 a b R100 sub/new.rs\0sub/old.rs\0? sub/x\ny\0? else\0";
         let found = state(text, "sub/");
         assert_eq!((found.head.as_deref(), found.branch.as_deref()), (Some("abc"), Some("main")));

@@ -102,10 +102,14 @@ fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
 }
 
 fn seen(tree: &Tree, place: &Place) -> Found {
+    seen_as(tree, place, Sha::of(tree.text(&place.file).unwrap_or_default()))
+}
+
+fn seen_as(tree: &Tree, place: &Place, sha: Sha) -> Found {
     let text = tree.text(&place.file).unwrap_or_default();
     let index = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
     Found::Seen {
-        sha256: Some(Sha::of(text)),
+        sha256: Some(sha),
         place: format!("{}:{}", place.file, place.line),
         excerpt: cut(text.lines().nth(index).unwrap_or("")),
     }
@@ -140,10 +144,7 @@ fn requirement(tree: &Tree, spec: &Spec, id: &str) -> Found {
     let id = id.to_ascii_uppercase();
     let story = spec.stories.iter().find(|s| s.id == id || s.scenarios.iter().any(|c| c.id == id));
     match spec.requirement(&id).map(|r| r.line).or(story.map(|s| s.line)) {
-        Some(line) => match seen(tree, &Place { file: spec.file.clone(), line }) {
-            Found::Seen { place, excerpt, .. } => Found::Seen { sha256: Some(spec.sha.clone()), place, excerpt },
-            other => other,
-        },
+        Some(line) => seen_as(tree, &Place { file: spec.file.clone(), line }, spec.sha.clone()),
         None => Found::False { why: format!("the spec has no {id}") },
     }
 }

@@ -167,7 +167,23 @@ pub(super) fn body_of<'l, 'a>(lines: &'l [Line<'a>], at: usize) -> &'l [Line<'a>
     &rest[..end]
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// Returns the text of a heading.
+    pub(super) fn heading(&self) -> Option<&'a str> {
+        match self.kind {
+            Kind::Heading { text, .. } => Some(text),
+            Kind::Item { .. } | Kind::Row(_) | Kind::Text(_) | Kind::Blank => None,
+        }
+    }
+
+    /// Returns the text of a list item or a plain line.
+    pub(super) fn sentence(&self) -> Option<&'a str> {
+        match self.kind {
+            Kind::Item { text, .. } | Kind::Text(text) => Some(text),
+            Kind::Heading { .. } | Kind::Row(_) | Kind::Blank => None,
+        }
+    }
+
     /// Returns the words of the line without its marks; cells are joined with ` | `.
     pub(super) fn words(&self) -> String {
         match &self.kind {

@@ -128,10 +128,7 @@ pub(super) fn plain(text: &str) -> String {
 
 /// Returns the document's first heading, without the words that templates put before the name.
 pub(super) fn title(lines: &[Line<'_>]) -> Option<String> {
-    let text = lines.iter().find_map(|l| match l.kind {
-        Kind::Heading { text, .. } => Some(text),
-        _ => None,
-    })?;
+    let text = lines.iter().find_map(Line::heading)?;
     let name = ["Feature Specification:", "Feature Spec:", "Specification:", "Spec:", "PRD:", "Feature:"]
         .iter()
         .find_map(|p| text.strip_prefix(p))
@@ -159,10 +156,8 @@ pub(super) fn stories(lines: &[Line<'_>]) -> Vec<Story> {
         out.push(Story { id, title: plain(text), line: line.number, scenarios });
     }
     if out.is_empty() {
-        let sentences = lines.iter().filter_map(|l| match l.kind {
-            Kind::Item { text, .. } | Kind::Text(text) => Some((l.number, plain(text))).filter(|(_, t)| is_story(t)),
-            _ => None,
-        });
+        let sentences =
+            lines.iter().filter_map(|l| Some((l.number, plain(l.sentence()?)))).filter(|(_, text)| is_story(text));
         out = (1..)
             .zip(sentences)
             .map(|(n, (line, title))| Story { id: format!("US{n}"), title, line, scenarios: Vec::new() })
@@ -184,10 +179,7 @@ fn story_number(heading: &str) -> Option<u32> {
 }
 
 fn scenarios(lines: &[Line<'_>], prefix: &str) -> Vec<Scenario> {
-    let given = lines.iter().filter_map(|l| match l.kind {
-        Kind::Item { text, .. } | Kind::Text(text) => Some((l.number, plain(text))),
-        _ => None,
-    });
+    let given = lines.iter().filter_map(|l| Some((l.number, plain(l.sentence()?))));
     (1..)
         .zip(given.filter(|(_, t)| is_scenario(t)))
         .map(|(n, (line, text))| Scenario { id: format!("{prefix}AS{n}"), text, line })
