@@ -10,7 +10,10 @@ fn fake_agent() -> PathBuf {
     // target/debug/deps/cli-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
     let exe = std::env::current_exe().unwrap();
     let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
-    assert!(agent.exists(), "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first");
+    assert!(
+        agent.exists(),
+        "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first"
+    );
     agent
 }
 
@@ -19,8 +22,10 @@ fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
     let mut text = String::new();
     for (name, flags) in agents {
         let program = fake_agent();
-        let argv: Vec<String> =
-            std::iter::once(program.to_str().unwrap()).chain(flags.iter().copied()).map(|word| format!("{word:?}")).collect();
+        let argv: Vec<String> = std::iter::once(program.to_str().unwrap())
+            .chain(flags.iter().copied())
+            .map(|word| format!("{word:?}"))
+            .collect();
         text.push_str(&format!(
             "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\ncommand = [{}]\nretry = {{ max = 0 }}\n\n",
             argv.join(", ")
@@ -64,7 +69,8 @@ fn a_stage_is_asked_decided_recorded_and_shown_again() {
 #[test]
 fn text_keeps_results_on_stdout_and_progress_on_stderr() {
     let world = approved(&[("ann", &[]), ("bob", &[])]);
-    let said = world.dicast(&["plan"]).says("verdict  specs/003-rate-limiter/verdicts/plan.json").complains("ann: answered");
+    let said =
+        world.dicast(&["plan"]).says("verdict  specs/003-rate-limiter/verdicts/plan.json").complains("ann: answered");
     assert!(!said.out.contains("answered in") && said.err.contains("finished with exit"), "{said:?}");
 }
 
