@@ -146,7 +146,11 @@ impl<F: Face> Shell<F> {
                         self.dispatch.edit(&path, line, &mut self.inbox);
                     }
                     Effect::Copy(text) => self.face.copy(&text),
-                    effect => self.dispatch.perform(effect, &self.model, &mut self.inbox),
+                    effect @ (Effect::Survey
+                    | Effect::Run(..)
+                    | Effect::ReadPage(_)
+                    | Effect::RestartServer(_)
+                    | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }
         }
