@@ -115,7 +115,33 @@ fn one_that_crashed_can_be_asked_again_alone() {
     world.dicast(&["plan", "--allow-degraded"]).exits(0);
     let again = world.dicast(&["plan", "--rerun-missing", "--json"]).exits(6);
     let started: Vec<_> = again.json().into_iter().filter(|line| line["type"] == "agent.started").collect();
-    assert!(started.iter().all(|line| line["agent"] == "cat"), "{started:?}");
+    assert!(!started.is_empty() && started.iter().all(|line| line["agent"] == "cat"), "{started:?}");
+    let fresh = world.dicast(&["plan", "--fresh", "--json"]).exits(6).json();
+    assert_eq!(fresh.iter().filter(|line| line["type"] == "agent.started").count(), 3);
+}
+
+#[test]
+fn what_agents_write_reaches_nobody_raw() {
+    let evil = "\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}evil";
+    let escaped: String =
+        evil.chars().flat_map(|c| format!("\\u{:04x}", u32::from(c)).chars().collect::<Vec<_>>()).collect();
+    let world = World::with_spec();
+    let agent = |name: &str, flags: &str| {
+        format!(
+            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\ncommand = [{:?}, {flags}]\n",
+            fake_agent().to_str().unwrap()
+        )
+    };
+    let crash = format!("\"--stderr\", \"{escaped}\", \"--crash\", \"3\"");
+    let style = format!("\"--family-style\", \"{escaped}\", \"--quantity\", \"{escaped}\"");
+    world.write(".dicast/config.toml", agent("ann", &crash) + &agent("bob", &style) + &agent("cat", "\"--garbage\""));
+    world.dicast(&["trust", "approve"]).exits(0);
+    // `dicast` asserts that what comes out is clean.
+    world.dicast(&["plan"]).complains("ann: crashed").complains("evil");
+    world.dicast(&["plan", "--fresh", "--json"]).json();
+    for words in [&["verdict", "plan"][..], &["dissent"], &["status", "003"]] {
+        world.dicast(words);
+    }
 }
 
 #[test]
