@@ -24,6 +24,7 @@ use dicast::domain::fact::Fact;
 use dicast::domain::failure::{AgentError, Deadline};
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
+use dicast::domain::redact::Redactor;
 use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Transport, Turn, TurnEnded, TurnKind};
 use dicast::domain::stage::Stage;
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
@@ -46,7 +47,7 @@ impl Bench {
         let (lanes, ends) = lanes(Waker::nobody());
         let folder = tempfile::tempdir().unwrap();
         let children = Children::new(&scope);
-        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned());
+        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned(), Redactor::new(["hunter2-is-a-secret".to_owned()]));
         Self { scope, children, handle, ends, folder }
     }
 
