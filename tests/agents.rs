@@ -138,6 +138,20 @@ fn late(ended: &TurnEnded) -> Option<Deadline> {
 }
 
 #[test]
+fn a_secret_that_an_agent_prints_is_kept_nowhere() {
+    live(|| async {
+        let mut bench = Bench::new();
+        let asked = turn(&["--quantity", "hunter2-is-a-secret", "--stderr", "token hunter2-is-a-secret"]);
+        let seat = asked.seat.clone();
+        let ended = bench.take(asked).await;
+        let kept = serde_json::to_string(&ended).unwrap();
+        assert!(kept.contains("[redacted]") && !kept.contains("hunter2"), "{kept}");
+        let transcript = std::fs::read_to_string(bench.folder.path().join(path_of(&seat))).unwrap();
+        assert!(transcript.contains("[redacted]") && !transcript.contains("hunter2"), "{transcript}");
+    });
+}
+
+#[test]
 fn a_plain_answer_is_an_artifact_a_transcript_and_a_fact() {
     live(|| async {
         let mut bench = Bench::new();

@@ -40,9 +40,9 @@ pub(super) fn report(context: &Context, spec: Option<&str>, range: Option<&str>)
 ///
 /// # Errors
 /// When git does not know the commit.
-pub(super) fn tree(context: &Context, spec: &SpecId, at: Option<&str>) -> Result<String, Failure> {
+pub(super) fn tree(context: &Context, at: Option<&str>) -> Result<String, Failure> {
     let desk = Desk::open()?;
-    let reply = actor(&desk).tree_id(context.repo.clone(), spec.clone(), at.map(str::to_owned), desk.token());
+    let reply = actor(&desk).tree_id(context.repo.clone(), at.map(str::to_owned), desk.token());
     desk.ask(LOOKING, "reading the repository", reply)
 }
 
