@@ -28,6 +28,7 @@ pub fn folder() -> Option<PathBuf> {
 /// a home, or where the file cannot be made, nothing is logged.
 pub fn start(level: &str) -> Option<WorkerGuard> {
     let folder = folder()?;
+    disk::Store::real(&folder).make_base().ok()?;
     let file = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("dicast")

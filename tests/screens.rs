@@ -1,5 +1,7 @@
 //! The screen as text: one snapshot for each phase and view at three sizes, and what holds at every size.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where a fixture cannot be made")]
+
 use dicast::app::model::Model;
 use dicast::view::draw;
 use ratatui::Terminal;
@@ -8,6 +10,8 @@ use ratatui::buffer::Buffer;
 
 #[path = "screens/fixtures.rs"]
 mod fixtures;
+#[path = "screens/parts.rs"]
+mod parts;
 
 /// The sizes that are looked at: the smallest, the usual, the comfortable.
 const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 36)];

@@ -2,11 +2,13 @@
 //!
 //! It must not know what is asked.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Reply, Scope, Waker, promise};
+use crate::app::msg::Signal;
 use crate::domain::failure::Failure;
 
 /// Threads for the work of one command.
@@ -14,6 +16,14 @@ const THREADS: usize = 2;
 
 /// How long leaving may take: what still runs then only reads.
 const LEAVING: Duration = Duration::from_millis(200);
+
+/// The signal that stopped this process, 0 while none did. Signals are the process's, and so is this.
+static SIGNALLED: AtomicU8 = AtomicU8::new(0);
+
+/// Returns the signal that asked this process to stop, if one did.
+pub fn signalled() -> Option<Signal> {
+    [Signal::Interrupt, Signal::Terminate].into_iter().find(|signal| signal.exit() == SIGNALLED.load(Ordering::Acquire))
+}
 
 /// A runtime for the length of one command, and the only thread that waits on it.
 #[derive(Debug)]
@@ -36,11 +46,8 @@ impl Desk {
             next: "raise the limit of processes (ulimit -u), or free some".into(),
             exit: 3,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .map_err(broken)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(broken)?;
         let scope = Scope::new(runtime.handle().clone(), Waker::of(std::thread::current()));
         stop_on_signal(&scope);
         Ok(Self { scope, runtime: Some(runtime) })
@@ -49,6 +56,12 @@ impl Desk {
     /// Returns a token that ends with the command.
     pub fn token(&self) -> CancellationToken {
         self.scope.cancel.child_token()
+    }
+
+    /// Does something that needs to be inside the runtime without waiting for it, such as starting actors.
+    pub fn inside<T>(&self, start: impl FnOnce() -> T) -> T {
+        let _guard = self.runtime.as_ref().map(tokio::runtime::Runtime::enter);
+        start()
     }
 
     /// Waits for an answer, at most `limit`; `what` names the thing waited for.
@@ -60,6 +73,9 @@ impl Desk {
         loop {
             if let Some(outcome) = reply.poll_now() {
                 return outcome;
+            }
+            if signalled().is_some() {
+                return Err(Failure::Cancelled);
             }
             let left = limit.saturating_sub(began.elapsed());
             if left.is_zero() {
@@ -118,17 +134,17 @@ fn stop_on_signal(scope: &Scope) {
     use tokio::signal::unix::{SignalKind, signal};
     let (cancel, waker) = (scope.cancel.clone(), scope.waker().clone());
     scope.spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             // Without a listener the signals keep their own meaning: they end the process.
             return;
         };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = cancel.cancelled() => {}
-        }
+        let signal = tokio::select! {
+            _ = interrupt.recv() => Signal::Interrupt,
+            _ = terminate.recv() => Signal::Terminate,
+            () = cancel.cancelled() => return,
+        };
+        SIGNALLED.store(signal.exit(), Ordering::Release);
         cancel.cancel();
         waker.wake();
     });

@@ -23,3 +23,30 @@ pub fn decide_text(input: &str, name: Option<&str>) -> Result<String, PanelError
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::Failure;
+
+    const PANEL: &str = r#"{"schema":"dicast.panel/1","spec_id":"001-x","stage":"plan","agents":[
+        {"name":"a","family":"a","status":"ok","claims":[
+            {"kind":"risk","subject":"s","predicate":"open","value":"yes","polarity":1}]}]}"#;
+
+    #[test]
+    fn the_verdict_is_json_that_ends_with_a_line_feed() {
+        let text = decide_text(PANEL, None).unwrap();
+        let verdict: crate::domain::consensus::Verdict = serde_json::from_str(&text).unwrap();
+        assert!(text.ends_with("}\n") && verdict.exit == 4);
+    }
+
+    #[test]
+    fn a_bad_panel_exits_3_and_an_unknown_claim_64() {
+        let exit = |e: PanelError| Failure::from(e).exit();
+        let bad = decide_text(&PANEL.replace("\"open\"", "7"), None).unwrap_err();
+        assert!(bad.to_string().starts_with("agent a: claims[0].predicate"), "{bad}");
+        assert_eq!(exit(bad), 3);
+        assert_eq!(exit(decide_text(PANEL, Some("nothing")).unwrap_err()), 64);
+        assert!(decide_text(PANEL, Some("risk s")).unwrap().contains("→ single"));
+    }
+}

@@ -149,7 +149,7 @@ mod tests {
     fn runs_are_listed_with_their_verdicts() {
         let run = RunSummary {
             spec: SpecId::new("001-x").unwrap(),
-            run: RunId::mint(Moment(0), 0, 0),
+            run: RunId::try_from("0".repeat(26)).unwrap(),
             opened: Some(Moment(0)),
             updated: Some(Moment(1_000)),
             stages: vec![Stage::Plan],

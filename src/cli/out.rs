@@ -105,24 +105,24 @@ pub fn finish(done: &Done) -> u8 {
     done.exit
 }
 
-/// Says on stderr why a command failed and what to do, and with `json` on stdout as well; returns the exit code.
-pub fn fail(failure: &Failure, aim: &str, json: bool, at: Moment) -> u8 {
-    let exit = failure.exit();
-    match failure {
-        Failure::Cancelled => say(&format!("stopped\n  next: {}\n", failure.hint())),
-        failure => say(&format!("error: could not {aim}: {failure}\n  next: {}\n", failure.hint())),
+/// Says on stderr why a command failed and what to do, and with `json` on stdout as well.
+pub fn fail(failure: &Failure, aim: &str, exit: u8, json: bool, at: Moment) {
+    let next = failure.hint();
+    if *failure == Failure::Cancelled {
+        say(&format!("stopped\n  next: {next}\n"));
+    } else {
+        say(&format!("error: could not {aim}: {failure}\n  next: {next}\n"));
     }
     if json {
-        put(&ended(exit, &failure.to_string(), &failure.hint(), at));
+        put(&Text::Json(ended(exit, Some((failure.to_string(), next)), at)).clean());
     }
-    exit
 }
 
-/// Writes the event that ends every JSON output, for an error before there was a run.
-pub fn ended(exit: u8, failure: &str, hint: &str, at: Moment) -> String {
-    let failure = Some((failure.to_owned(), hint.to_owned()));
+/// Returns the event that ends every JSON output, where there was no run: with what failed and the next step, if
+/// something did.
+pub fn ended(exit: u8, failure: Option<(String, String)>, at: Moment) -> String {
     let what = What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), failure };
-    escaped(&plain::json(&Event { at, run: None, what }, 1)) + "\n"
+    plain::json(&Event { at, run: None, what }, 1) + "\n"
 }
 
 /// Writes to stdout. A reader that is gone (`| head`) has read what it wanted.
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_last_line_of_a_failed_command_says_so() {
-        let line = ended(64, "SPEC: no spec is called \"x\"", "write one", Moment(0));
+        let line = ended(64, Some(("SPEC: no spec is called \"x\"".into(), "write one".into())), Moment(0));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&value["type"], &value["run"], &value["exit"]), (&"run.finished".into(), &().into(), &64.into()));
         assert!(line.ends_with('\n') && line.lines().count() == 1);

@@ -108,12 +108,23 @@ pub fn farewell(model: &Model) -> String {
             run.answered(),
             run.survivors
         ),
-        (phase, _) => format!("{} {}: {}", run.stage, run.spec, if phase.is_live() { "abandoned" } else { "ended" }),
+        (
+            phase @ (Phase::Opening
+            | Phase::Preparing
+            | Phase::Asking
+            | Phase::Judging
+            | Phase::Recording
+            | Phase::Publishing
+            | Phase::Stopping
+            | Phase::Decided),
+            _,
+        ) => format!("{} {}: {}", run.stage, run.spec, if phase.is_live() { "abandoned" } else { "ended" }),
     };
     let took = clock(run.elapsed_ms(model.now));
-    let next = match run.phase {
-        Phase::Decided => format!("dicast explain {} {} CLAIM", run.spec, run.stage),
-        _ => format!("dicast {} {}", run.stage, run.spec),
+    let next = if run.phase == Phase::Decided {
+        format!("dicast explain {} {} CLAIM", run.spec, run.stage)
+    } else {
+        format!("dicast {} {}", run.stage, run.spec)
     };
     Safe::block(&format!(
         "{outcome}\ntook {took}, evidence in {}/consensus/{}/{}\ngo on with: {next}\n",

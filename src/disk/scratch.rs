@@ -58,12 +58,15 @@ pub fn clear(folder: &Path) -> Result<(), Failure> {
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull => DiskError::Full,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DiskError::Denied,
-        io::ErrorKind::NotFound => DiskError::Missing,
-        // std's error kinds are not ours to list.
-        _ => DiskError::Other,
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+        DiskError::Full
+    } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
+        DiskError::Denied
+    } else if is(&[io::ErrorKind::NotFound]) {
+        DiskError::Missing
+    } else {
+        DiskError::Other
     };
     Failure::Disk { what: what.to_owned(), kind, why: error.to_string() }
 }

@@ -112,8 +112,10 @@ impl RunId {
     /// Makes the id of a run from the moment it starts (48 bits of milliseconds), the seed that the shell drew once,
     /// and a counter.
     pub fn mint(at: Moment, seed: u64, counter: u64) -> Self {
-        let random = u128::from(seed.wrapping_add(counter.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        let value = (u128::from(at.0 & 0xFFFF_FFFF_FFFF) << 80) | (random << 16) | u128::from(counter & 0xFFFF);
+        let high = mixed(seed ^ at.0.rotate_left(32), counter.wrapping_mul(2));
+        let low = mixed(high, counter.wrapping_mul(2).wrapping_add(1));
+        let random = (u128::from(high & 0xFFFF) << 64) | u128::from(low);
+        let value = (u128::from(at.0 & 0xFFFF_FFFF_FFFF) << 80) | random;
         let text = (0..26)
             .rev()
             .map(|i| {
@@ -133,6 +135,14 @@ impl RunId {
     pub fn short(&self) -> &str {
         &self.0[self.0.len().saturating_sub(4)..]
     }
+}
+
+/// Mixes a state and a counter into 64 bits that look random (SplitMix64, Steele, Lea and Flood, OOPSLA 2014).
+fn mixed(state: u64, counter: u64) -> u64 {
+    let mut z = state.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 impl TryFrom<String> for RunId {
@@ -180,6 +190,7 @@ mod tests {
         let b = RunId::mint(Moment(1_000), 7, 1);
         let c = RunId::mint(Moment(2_000), 3, 0);
         assert_ne!(a, b);
+        assert_ne!(a.short(), b.short());
         assert!(a < c && b < c);
         assert_eq!(RunId::try_from(a.to_string()).unwrap(), a);
         assert!(RunId::try_from("x".to_owned()).is_err());

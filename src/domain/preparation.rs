@@ -43,6 +43,28 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
 }
 
+/// Longest question that stands for a topic's id in a sentence, in characters.
+const ASK_MAX: usize = 60;
+
+impl Preparation {
+    /// Writes what topics ask instead of their ids: agents and people know questions, not `D-008`.
+    pub fn in_words(&self, text: &str) -> String {
+        let words = |id: &str| {
+            let topic = self.agenda.iter().find(|topic| topic.id == id)?;
+            let about = topic.about.as_ref().or(topic.requirement.as_ref());
+            let ask: String = topic.ask.chars().take(ASK_MAX).collect();
+            let more = if ask.len() < topic.ask.len() { "…" } else { "" };
+            Some(format!("{}“{ask}{more}”", about.map(|id| format!("{id} ")).unwrap_or_default()))
+        };
+        let parts = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+        let spoken = parts.map(|part| {
+            let id = part.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            words(id).map_or_else(|| part.to_owned(), |words| format!("{words}{}", &part[id.len()..]))
+        });
+        spoken.collect()
+    }
+}
+
 /// What to prepare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
@@ -125,7 +147,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         prompts: rendered.into_iter().map(|(agent, rendered)| (agent, rendered.text.into())).collect(),
         inputs: Inputs {
             spec_sha256: Some(spec.sha.clone()),
-            tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree, spec)),
+            tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree, &spec.dir)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
             context: hashes(&context),
@@ -222,8 +244,8 @@ fn is_ours(path: &str) -> bool {
 
 /// Names the state of a working copy: the hash of every file's path and content, without what we publish ourselves.
 /// (git's own tree id would not see changes that are not committed.)
-pub fn tree_id(tree: &Tree, spec: &Spec) -> String {
-    let published = [format!("{}/verdicts/", spec.dir), format!("{}/review/", spec.dir)];
+pub fn tree_id(tree: &Tree, spec_dir: &str) -> String {
+    let published = [format!("{spec_dir}/verdicts/"), format!("{spec_dir}/review/")];
     let files: BTreeMap<&str, String> = tree
         .files
         .iter()
@@ -231,8 +253,8 @@ pub fn tree_id(tree: &Tree, spec: &Spec) -> String {
         .map(|(path, file)| {
             let id = match &file.content {
                 Content::Text(text) => Sha::of(text).0,
-                // Not read: size and time stand for the content.
-                Content::Binary(_) | Content::TooLarge | Content::Link => format!("{}@{}", file.size, file.modified.0),
+                // Not read: the size stands for the content. Not the time: a clone in CI has another one.
+                Content::Binary(_) | Content::TooLarge | Content::Link => format!("{} bytes", file.size),
             };
             (path.as_str(), id)
         })
@@ -255,7 +277,7 @@ fn prior(tree: &Tree, spec: &Spec, verdicts: &BTreeMap<Stage, Verdict>) -> Prior
             }
         }
     }
-    let now = tree_id(tree, spec);
+    let now = tree_id(tree, &spec.dir);
     let passed = |stage: Stage| {
         verdicts.get(&stage).is_some_and(|verdict| {
             verdict.outcome == Decision::Pass

@@ -13,6 +13,7 @@ use crate::app::model::Model;
 use crate::cli::plain;
 use crate::domain::ids::AgentName;
 use crate::domain::moment::Moment;
+use crate::domain::server::State;
 
 /// What shows the model.
 pub trait Face {
@@ -50,22 +51,26 @@ pub struct Screen {
     terminal: Terminal,
     /// Tells the task that reads keys whether the terminal is ours.
     lent: watch::Sender<bool>,
+    /// It could not be written: nobody looks any more.
+    gone: bool,
 }
 
 impl Screen {
     /// Shows the model on a terminal that was taken.
     pub fn new(terminal: Terminal, lent: watch::Sender<bool>) -> Self {
-        Self { terminal, lent }
+        Self { terminal, lent, gone: false }
     }
 }
 
 impl Face for Screen {
     fn is_drawn(&self) -> bool {
-        !*self.lent.borrow()
+        !self.gone && !*self.lent.borrow()
     }
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
-        self.terminal.draw(|frame| crate::view::draw(model, frame))
+        let drawn = self.terminal.draw(|frame| crate::view::draw(model, frame));
+        self.gone = drawn.is_err();
+        drawn
     }
 
     fn tell(&mut self, _: &Event) {}
@@ -96,6 +101,9 @@ impl Face for Screen {
 
     fn end(self, model: &Model) -> io::Result<()> {
         drop(self.terminal);
+        if self.gone {
+            return Ok(());
+        }
         io::stdout().write_all(plain::farewell(model).as_bytes())
     }
 }
@@ -120,16 +128,21 @@ pub struct Lines {
     style: Style,
     sequence: u64,
     progressed: BTreeMap<AgentName, Moment>,
+    servers: BTreeMap<String, State>,
 }
 
 impl Lines {
     /// Writes lines in a style.
     pub fn new(style: Style) -> Self {
-        Self { style, sequence: 0, progressed: BTreeMap::new() }
+        Self { style, sequence: 0, progressed: BTreeMap::new(), servers: BTreeMap::new() }
     }
 
-    /// Tells whether a progress event comes too soon after the last one of its agent.
-    fn is_too_soon(&mut self, event: &Event) -> bool {
+    /// Tells whether an event says nothing new: progress too soon after the last of its agent, a server whose state
+    /// is the same (it wrote a line, or answered a call).
+    fn is_noise(&mut self, event: &Event) -> bool {
+        if let What::ServerChanged { server } = &event.what {
+            return self.servers.insert(server.name.clone(), server.state.clone()).as_ref() == Some(&server.state);
+        }
         let What::AgentProgress { agent, .. } = &event.what else { return false };
         let gap = if self.style == Style::Json { JSON_PROGRESS } else { PLAIN_PROGRESS };
         if self.progressed.get(agent).is_some_and(|last| event.at.since(*last) < gap) {
@@ -150,7 +163,7 @@ impl Face for Lines {
     }
 
     fn tell(&mut self, event: &Event) {
-        if self.is_too_soon(event) {
+        if self.is_noise(event) {
             return;
         }
         self.sequence += 1;

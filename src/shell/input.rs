@@ -85,6 +85,11 @@ impl Assembler {
                 rest.push(c);
                 self.complete()
             }
+            // With Alt held the terminal sends ESC before any key, here in two pieces: the key counts, no ESC was typed.
+            (Held::Sequence(rest), key) if rest.is_empty() && key != Key::Esc => {
+                self.held = Held::Nothing;
+                vec![Input::Key(key)]
+            }
             // Another ESC, or a whole key: what was held ends here.
             (Held::Sequence(_) | Held::Paste(_), key) => {
                 let mut out = self.expire();
@@ -134,7 +139,7 @@ fn sequence(rest: &str) -> Option<Key> {
         '[' => {
             let body = chars.as_str();
             let end = body.chars().last()?;
-            let number = body.split([';', '~']).next().unwrap_or("");
+            let number = body.trim_end_matches(end).split(';').next().unwrap_or("");
             match (end, number) {
                 ('A', _) => Some(Key::Up),
                 ('B', _) => Some(Key::Down),
@@ -254,6 +259,14 @@ mod tests {
         assert_eq!(keys.expire(), []);
         keys.feed(press(KeyCode::Esc));
         assert_eq!(chars(&mut keys, &format!("[{}", "1".repeat(60))).len(), 28, "digits after the cap are keys again");
+    }
+
+    #[test]
+    fn alt_before_a_key_that_is_no_letter_is_not_esc() {
+        let mut keys = Assembler::default();
+        keys.feed(press(KeyCode::Esc));
+        assert_eq!(keys.feed(press(KeyCode::Backspace)), [Input::Key(Key::Backspace)]);
+        assert!(!keys.is_waiting());
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod face;
 pub mod hands;
 pub mod inbox;
 pub mod input;
+pub mod look;
 pub mod recorder;
 pub mod shutdown;
 pub mod start;
@@ -25,7 +26,7 @@ use self::shutdown::Pulse;
 use crate::actors::Waker;
 use crate::app::effect::Effect;
 use crate::app::model::Model;
-use crate::app::msg::{Msg, Request};
+use crate::app::msg::{Msg, Request, Signal};
 use crate::app::update::update;
 use crate::domain::moment::Moment;
 
@@ -110,7 +111,12 @@ impl<F: Face> Shell<F> {
             dirty |= self.model.is_animated() && now.0 / ANIMATION != drawn.frame;
             let worked = began.elapsed();
             if self.face.is_drawn() && dirty && (drained.has_key || drawn.at.elapsed() >= FRAME) {
-                self.face.draw(&self.model)?;
+                if let Err(error) = self.face.draw(&self.model) {
+                    // What is running is stopped in order, as for a signal: nothing may be left behind.
+                    tracing::warn!(%error, "the terminal is gone");
+                    first.push(Msg::Signalled(Signal::HangUp));
+                    continue;
+                }
                 drawn = Drawn { at: Instant::now(), frame: now.0 / ANIMATION };
                 dirty = false;
                 if drained.has_key {
@@ -146,7 +152,11 @@ impl<F: Face> Shell<F> {
                         self.dispatch.edit(&path, line, &mut self.inbox);
                     }
                     Effect::Copy(text) => self.face.copy(&text),
-                    effect => self.dispatch.perform(effect, &self.model, &mut self.inbox),
+                    effect @ (Effect::Survey
+                    | Effect::Run(..)
+                    | Effect::ReadPage(_)
+                    | Effect::RestartServer(_)
+                    | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! It must not know what is drawn.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
@@ -22,7 +23,9 @@ type Backend = CrosstermBackend<BufWriter<Stdout>>;
 /// The terminal while it is ours; restored on drop.
 #[derive(Debug)]
 pub struct Terminal {
-    inner: ratatui::Terminal<Backend>,
+    /// Never dropped: ratatui's drop shows the cursor and, where that fails, prints to stderr. On a terminal that was
+    /// closed that is a panic, and every child would be left. [`restore`] does what is needed.
+    inner: ManuallyDrop<ratatui::Terminal<Backend>>,
 }
 
 impl Terminal {
@@ -38,7 +41,7 @@ impl Terminal {
             return Err(error);
         }
         match ratatui::Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(BUFFER, out))) {
-            Ok(inner) => Ok(Self { inner }),
+            Ok(inner) => Ok(Self { inner: ManuallyDrop::new(inner) }),
             Err(error) => {
                 restore();
                 Err(error)

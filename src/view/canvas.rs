@@ -143,6 +143,18 @@ impl<'b> Canvas<'b> {
         places
     }
 
+    /// Draws a frame without a lower line: what is in it goes on. Returns where its rows are, from side to side.
+    pub(super) fn open_frame(&mut self, area: Rect, title: &[Piece<'_>], note: &[Piece<'_>]) -> Rect {
+        let inner = padded(Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area });
+        self.edge(Rect { height: 1, ..area }, ("┌", "┐"));
+        self.titles(Rect { y: area.y, height: 1, ..inner }, title, note);
+        for y in inner.top()..inner.bottom() {
+            self.put(area.x, y, 1, "│", Ink::Frame);
+            self.put(area.right() - 1, y, 1, "│", Ink::Frame);
+        }
+        inner
+    }
+
     /// Writes as many groups of pieces as fit, each one whole.
     pub(super) fn groups(&mut self, row: Rect, groups: &[Vec<Piece<'_>>], gap: u16) {
         let mut x = row.x;

@@ -258,7 +258,7 @@ pub(super) fn without_modal(text: &str) -> &str {
 pub(super) fn bar(done: usize, all: usize) -> Vec<Piece<'static>> {
     const WIDEST: usize = 10;
     let shown = all.min(WIDEST);
-    let filled = if all == 0 { 0 } else { done.min(all) * shown / all };
+    let filled = (done.min(all) * shown).checked_div(all).unwrap_or(0);
     let ink = if done >= all { Ink::Good } else { Ink::Warn };
     vec![piece("▮".repeat(filled), ink), dim("▯".repeat(shown - filled))]
 }

@@ -81,7 +81,8 @@ fn head(
         None => " Decided ".to_owned(),
     };
     let left = [piece(nth_of, Ink::BadgeWarn), strong(format!("  {}", claims::title(case.run, claim)))];
-    let mut right = vec![dim(format!("{} › {}", case.conflict.stage, case.run.spec))];
+    let place = if area.width < 60 { String::new() } else { format!("{} › {}", case.conflict.stage, case.run.spec) };
+    let mut right = vec![dim(place)];
     if area.width >= 116 {
         right.push(dim(" · nothing is final until the verdict is recorded"));
     }
@@ -254,7 +255,7 @@ fn settled_by(case: &Case<'_>) -> Vec<Piece<'static>> {
                 dim("   not run yet"),
             ]
         }
-        None => vec![dim("nobody cited a test that could be run: it is your call")],
+        None => vec![dim("no test that was cited can be run here: it is your call")],
     }
 }
 

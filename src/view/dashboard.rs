@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         return;
     };
     let mut body = head(model, run, area, canvas);
-    let lines = outcome(model, run);
+    let lines = outcome(run, area.width);
     for (line, place) in lines.iter().zip(0..) {
         canvas.pieces(padded(nth(body, place)), line);
     }
@@ -56,22 +56,24 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 
 fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let mut right = header::phase(model, run, area.width);
-    let left = if area.width >= 100 {
-        header::trail(model, [strong(run.spec.to_string())])
-    } else {
-        let (symbol, ink) = header::mark(run, run.stage);
-        let step = run.stages.iter().position(|stage| *stage == run.stage).map_or(1, |i| i + 1);
-        let of = format!(" {step}/{}", run.stages.len());
-        let spec = run.spec.to_string();
-        let spec = if area.width < 60 { text::fit(&spec, 8).into_owned() } else { spec };
-        vec![strong(spec), dim(" · "), plain(format!("{} ", run.stage)), piece(symbol, ink), dim(of)]
-    };
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
     if run.phase.is_live() && run.stop.is_none() && area.width >= 60 {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
+    let left = if area.width >= 100 {
+        header::trail(model, [strong(run.spec.to_string())])
+    } else {
+        let (symbol, ink) = header::mark(run, run.stage);
+        let step = run.stages.iter().position(|stage| *stage == run.stage).map_or(1, |i| i + 1);
+        let of = format!(" {step}/{}", run.stages.len());
+        let rest = vec![dim(" · "), plain(format!("{} ", run.stage)), piece(symbol, ink), dim(of)];
+        let room = usize::from(area.width).saturating_sub(4 + text::width_of(&right) + text::width_of(&rest));
+        let mut left = vec![strong(text::fit(run.spec.as_str(), room.max(6)).into_owned())];
+        left.extend(rest);
+        left
+    };
     header::line(nth(area, 0), &left, &right, canvas);
     if area.height < TALL {
         return below(area, 1);
@@ -84,14 +86,17 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
 }
 
 fn answered(run: &Run) -> String {
+    if run.seats.is_empty() {
+        return String::new();
+    }
     format!("{} of {} answered", run.answered(), run.seats.len())
 }
 
 /// Says how a run ended, what of it is kept, and what can be done.
-fn outcome(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
+fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
-        Phase::Failed(failure) => lines.extend(failed(failure)),
+        Phase::Failed(failure) => lines.extend(failed(failure, width)),
         Phase::Stopped => lines.push(stopped(run)),
         Phase::Decided => lines.extend(run.judgement.as_ref().map(|judgement| decided(judgement))),
         Phase::Opening
@@ -100,10 +105,7 @@ fn outcome(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
-        | Phase::Stopping => {
-            let waits = model.now.since(run.opened) > 2_000 && run.phase == Phase::Opening;
-            lines.extend(waits.then(|| vec![piece("waits for the lock of this spec · Esc stops waiting", Ink::Warn)]));
-        }
+        | Phase::Stopping => {}
     }
     if run.survivors > 0 {
         let text = format!(
@@ -116,11 +118,21 @@ fn outcome(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
 }
 
 /// Says what failed and what to do about it.
-pub(super) fn failed(failure: &Failure) -> Vec<Vec<Piece<'static>>> {
-    vec![
-        vec![piece(" FAILED ", Ink::BadgeBad), strong(format!("  {}", Safe::line(&failure.to_string())))],
-        vec![piece(" Next ", Ink::Accent), plain(format!("    {}", Safe::line(&failure.hint())))],
-    ]
+pub(super) fn failed(failure: &Failure, width: u16) -> Vec<Vec<Piece<'static>>> {
+    const HEAD: usize = 10;
+    let room = usize::from(width).saturating_sub(HEAD + 2);
+    let mut lines = Vec::new();
+    let what = Safe::line(&failure.to_string()).to_string();
+    for (at, words) in text::wrap(&what, room, 2).into_iter().enumerate() {
+        let head = if at == 0 { piece(" FAILED ", Ink::BadgeBad) } else { plain("        ") };
+        lines.push(vec![head, strong(format!("  {words}"))]);
+    }
+    let hint = Safe::line(&failure.hint()).to_string();
+    for (at, words) in text::wrap(&hint, room, 2).into_iter().enumerate() {
+        let head = if at == 0 { piece(" Next   ", Ink::Accent) } else { plain("        ") };
+        lines.push(vec![head, plain(format!("  {words}"))]);
+    }
+    lines
 }
 
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
@@ -158,7 +170,9 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     };
     let (title, note) = forming_titles(run);
     let live_note = match run.seats.get(at.cursor).map(|seat| &seat.state) {
-        Some(SeatState::Asking(_)) if area.width >= 60 => vec![dim("following · Enter opens the transcript")],
+        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_live() => {
+            vec![dim("following · Enter opens the transcript")]
+        }
         Some(_) | None => Vec::new(),
     };
     let stack = [
@@ -191,12 +205,17 @@ fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
 /// Draws the claims in the order in which they want to be looked at.
 fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(judgement) = &run.judgement else {
-        let words = if run.answered() > 0 {
+        let words = if !run.phase.is_live() {
+            "nothing was decided"
+        } else if run.answered() > 0 {
             "the first answers are being compared"
         } else {
             "forms as answers arrive: what they agree on, where they differ, what is true of the code"
         };
-        canvas.pieces(padded(nth(area, 0)), &[dim(words)]);
+        let inner = padded(area);
+        for (at, line) in text::wrap(words, usize::from(inner.width), usize::from(inner.height)).iter().enumerate() {
+            canvas.pieces(nth(inner, at), &[dim(&**line)]);
+        }
         return;
     };
     let keys = rows(run, false);

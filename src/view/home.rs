@@ -40,10 +40,10 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
             canvas.pieces(padded(nth(body, 1)), &[piece(spinner::frame(model), Ink::Accent), plain(text)]);
         }
         Load::Failed(failure) => {
-            for (at, line) in dashboard::failed(failure).iter().enumerate() {
+            for (at, line) in dashboard::failed(failure, area.width).iter().enumerate() {
                 canvas.pieces(padded(nth(body, 1 + at)), line);
             }
-            canvas.pieces(padded(nth(body, 4)), &[piece("c", Ink::Accent), plain(" read and check again")]);
+            canvas.pieces(padded(nth(body, 6)), &[piece("c", Ink::Accent), plain(" read and check again")]);
         }
         Load::Ready(overview) => found(model, overview, cursor, body, canvas),
     }
@@ -111,7 +111,9 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
     } else {
         specs_list(overview, cursor, *list, canvas);
     }
-    asks(model, &steps, cursor.checked_sub(specs), *ask, canvas);
+    let near = overview.specs.get(cursor).map(|found| &found.spec.id);
+    let near = near.and_then(|id| steps.iter().position(|(_, spec)| *spec == id));
+    asks(model, &steps, (cursor.checked_sub(specs), near), *ask, canvas);
 }
 
 fn nothing(area: Rect, canvas: &mut Canvas<'_>) {
@@ -142,7 +144,7 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
     lines.push(("checks", line));
     if !overview.hooks.is_empty() {
         let hooks: Vec<String> = overview.hooks.iter().map(|hook| Safe::line(hook).to_string()).collect();
-        let text = format!("it brings {} for agents: they obey it, we do not", hooks.join(", "));
+        let text = format!("agents obey {}; we do not", hooks.join(", "));
         lines.push(("", vec![piece(text::fit(&text, room).into_owned(), Ink::Warn)]));
     }
     let context: Vec<String> = overview.context.iter().map(|file| Safe::line(file).to_string()).collect();
@@ -159,12 +161,13 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     let agents = &model.settings.agents;
     if agents.is_empty() {
         let machine: Vec<String> = model.boot.found_agents.iter().map(|name| Safe::line(name).to_string()).collect();
-        let next = if machine.is_empty() {
-            "`dicast init` writes a config; `dicast demo` plays scripted ones".to_owned()
+        let here = if machine.is_empty() {
+            " · and none that we know is on this machine".to_owned()
         } else {
-            format!("{} on this machine: name them under [[agents]] (`dicast init`)", machine.join(", "))
+            format!(" · on this machine: {}", machine.join(", "))
         };
-        return vec![("agents", vec![piece("none configured", Ink::Warn), plain(format!(" · {next}"))])];
+        let next = "`dicast init` writes a config to name them in; `dicast demo` plays scripted ones";
+        return vec![("agents", vec![piece("none configured", Ink::Warn), plain(here)]), ("", vec![dim(next)])];
     }
     let names: Vec<String> = agents.iter().map(|agent| format!("{} ({})", agent.name, agent.family)).collect();
     let families: BTreeSet<&str> = agents.iter().map(|agent| agent.family.as_str()).collect();
@@ -280,7 +283,14 @@ fn terms(model: &Model) -> String {
     }
 }
 
-fn asks(model: &Model, steps: &[(Stage, &SpecId)], cursor: Option<usize>, area: Rect, canvas: &mut Canvas<'_>) {
+/// Draws what could be asked: the selected step is in sight, else the next one of the selected spec.
+fn asks(
+    model: &Model,
+    steps: &[(Stage, &SpecId)],
+    (cursor, near): (Option<usize>, Option<usize>),
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) {
     if area.height == 0 {
         return;
     }
@@ -290,7 +300,7 @@ fn asks(model: &Model, steps: &[(Stage, &SpecId)], cursor: Option<usize>, area: 
     }
     let room = usize::from(area.height);
     let shown = if steps.len() > room { room.saturating_sub(1).max(1) } else { steps.len() };
-    let first = first_shown(cursor.unwrap_or(0), shown, steps.len());
+    let first = first_shown(cursor.or(near).unwrap_or(0), shown, steps.len());
     for (at, (stage, spec)) in steps.iter().enumerate().skip(first).take(shown) {
         let row = nth(area, at - first);
         let is_chosen = cursor == Some(at);

@@ -65,9 +65,9 @@ pub(super) fn typed(row: Rect, line: &Line, canvas: &mut Canvas<'_>) {
 }
 
 fn refused(area: Rect, error: &Safe, canvas: &mut Canvas<'_>) {
-    let room = usize::from(area.width.saturating_sub(6));
+    let room = usize::from(area.width.saturating_sub(4));
     let lines = text::wrap(error.as_str(), room, 3);
-    let place = rise(area, lines.len(), area.width.saturating_sub(2), canvas);
+    let place = rise(area, lines.len(), canvas);
     let pane = Pane { title: vec![piece("not understood", Ink::Bad)], rows: columns(lines.len()), ..Pane::default() };
     let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
     for (at, line) in lines.iter().enumerate() {
@@ -83,7 +83,7 @@ fn endings(area: Rect, completions: &[Completion], chosen: Option<usize>, canvas
     let first = first_shown(chosen.unwrap_or(0), shown, completions.len());
     let visible = completions.get(first..first + shown).unwrap_or_default();
     let wide = visible.iter().map(|c| text::width(&c.line)).max().unwrap_or(0).min(40);
-    let place = rise(area, shown, area.width.saturating_sub(2).min(78), canvas);
+    let place = rise(area, shown, canvas);
     let hidden = completions.len() - shown;
     let note = if hidden > 0 { vec![dim(format!("… {hidden} more"))] } else { Vec::new() };
     let pane = Pane { note, rows: columns(shown), ..Pane::default() };
@@ -105,9 +105,9 @@ fn endings(area: Rect, completions: &[Completion], chosen: Option<usize>, canvas
 }
 
 /// Empties the place of a box of so many rows that stands on the last row of an area.
-fn rise(area: Rect, rows: usize, width: u16, canvas: &mut Canvas<'_>) -> Rect {
+fn rise(area: Rect, rows: usize, canvas: &mut Canvas<'_>) -> Rect {
     let height = columns(rows + 2).min(area.height.saturating_sub(1));
-    let place = Rect { x: area.x + 1, y: area.bottom() - 1 - height, width, height };
+    let place = Rect { y: area.bottom() - 1 - height, height, ..area };
     canvas.clear(place);
     place
 }
@@ -129,11 +129,11 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     let limit = clock(model.settings.run.deadline_ms);
     lines.push(vec![
         dim("time    "),
-        plain(format!("at most {} each, {limit} in all · typical time not known yet", clock(longest))),
+        plain(format!("at most {} each, {limit} in all; typical time not known yet", clock(longest))),
     ]);
     lines.push(vec![dim("price   "), plain("unpriced: no price is configured, so none is counted")]);
     lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
-    let place = rise(area, lines.len(), area.width.saturating_sub(2), canvas);
+    let place = rise(area, lines.len(), canvas);
     let title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
     let note = vec![dim(text::count(agents.len(), "agent"))];
     let pane = Pane { title, note, rows: place.height.saturating_sub(2) };
@@ -152,7 +152,7 @@ fn asked(agent: &Agent) -> Vec<Piece<'_>> {
     let access = match &agent.kind {
         AgentKind::Command(launch) => {
             let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
-            format!(" · runs {program} here, with the access that its command line gives it")
+            format!(" · runs {program}, which has the access it gives itself")
         }
         AgentKind::Replay { .. } => " · SCRIPTED, sends nothing anywhere".to_owned(),
         AgentKind::Memory => " · external, answers through memory".to_owned(),

@@ -34,8 +34,7 @@ pub(super) fn rows(run: &Run) -> usize {
 /// Draws the agents.
 pub(super) fn draw(model: &Model, run: &Run, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     if run.seats.is_empty() {
-        let text = format!("{} looking who sits at {} · {}", spinner::frame(model), run.stage, waiting(model, run));
-        canvas.put(area.x + 1, area.y, area.width.saturating_sub(2), &text, Ink::Dim);
+        canvas.put(area.x + 1, area.y, area.width.saturating_sub(2), &waiting(model, run), Ink::Plain);
         return;
     }
     let room = usize::from(area.height);
@@ -58,8 +57,8 @@ pub(super) fn draw(model: &Model, run: &Run, cursor: usize, area: Rect, canvas: 
 fn waiting(model: &Model, run: &Run) -> String {
     let since = clock(run.elapsed_ms(model.now));
     match &run.phase {
-        Phase::Opening => format!("looking for a run to go on with, taking the lock {since} · Esc stop"),
-        Phase::Preparing => format!("reading the spec and rendering prompts {since} · Esc stop"),
+        Phase::Opening => format!("{} taking the lock of this spec {since} · Esc stops", spinner::frame(model)),
+        Phase::Preparing => format!("{} reading the spec, writing prompts {since} · Esc stops", spinner::frame(model)),
         Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,
         Phase::Stopped | Phase::Decided | Phase::Failed(_) => format!("ended after {since}"),
     }
@@ -105,6 +104,15 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
     let elapsed = seat.took_ms.or(since).map(clock).unwrap_or_default();
     let of_limit = limit.map_or(elapsed.clone(), |ms| format!("{elapsed} of {}", clock(ms)));
     let (symbol, ink, doing, time) = match &seat.state {
+        SeatState::Queued(_)
+        | SeatState::Launching(_)
+        | SeatState::Asking(_)
+        | SeatState::Keeping
+        | SeatState::Waiting { .. }
+            if !run.phase.is_live() =>
+        {
+            ("·", Ink::Dim, "ended with the run, before it answered".to_owned(), elapsed)
+        }
         // What moves in a run that is being stopped is being stopped.
         SeatState::Queued(_) | SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Waiting { .. }
             if seat.stopped || run.stop.is_some() =>
@@ -171,7 +179,9 @@ fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
 
 fn looked_up(run: &Run) -> String {
     let Some(judgement) = &run.judgement else {
-        return if run.judging > 0 {
+        return if !run.phase.is_live() {
+            "nothing was looked up".to_owned()
+        } else if run.judging > 0 {
             "looking up what the answers cite".to_owned()
         } else {
             "looks up what the answers cite, once there are some".to_owned()
@@ -189,7 +199,7 @@ fn looked_up(run: &Run) -> String {
     let parts = [(seen, "seen"), (ran, "ran"), (wrong, "false"), (absent, "not there yet")];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let all = judgement.lookups.len();
-    let still = if run.judging > 0 { ", more being looked up" } else { "" };
+    let still = if run.judging > 0 && run.phase.is_live() { ", more being looked up" } else { "" };
     if all == 0 {
         return format!("no citation to look up{still}");
     }

@@ -42,10 +42,11 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
 }
 
 /// Columns of a row: name, state, since, calls, median and slowest, restarts.
-const COLUMNS: [(&str, u16); 5] = [("state", 22), ("since", 9), ("calls", 7), ("p50 / p99", 19), ("restarts", 9)];
+const COLUMNS: [(&str, u16); 5] = [("state", 25), ("since", 7), ("calls", 7), ("p50 / p99", 17), ("starts", 7)];
 
 fn table(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
-    let names = 16;
+    // Wide enough for the names that people give; a longer one is cut, and stands whole above its details.
+    let names = 12;
     let mut x = area.x + 3;
     canvas.put(x, area.y, names, "name", Ink::Dim);
     x += names;
@@ -69,7 +70,7 @@ fn table(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
             None => "–".to_owned(),
         };
         let since = clock(model.now.since(status.since));
-        let cells = [state, since, status.calls.to_string(), latency, status.restarts.to_string()];
+        let cells = [state, since, status.calls.to_string(), latency, (status.restarts + 1).to_string()];
         let mut x = row.x + 3 + names;
         for ((_, width), (cell, n)) in COLUMNS.iter().zip(cells.iter().zip(0..)) {
             let room = row.right().saturating_sub(x).min(width - 1);

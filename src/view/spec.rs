@@ -139,7 +139,7 @@ fn demanded(found: &SpecOverview, area: Rect, canvas: &mut Canvas<'_>) {
             Level::Should => dim("SHOULD "),
             Level::May => dim("MAY    "),
         };
-        let words = Safe::line(claims::without_modal(&requirement.text)).to_string();
+        let words = Safe::line(claims::without_modal(&requirement.text).trim_end_matches('.')).to_string();
         let left = [strong(format!("{id}{gap}")), level, plain(words)];
         canvas.row(padded(nth(area, at)), &left, &traced(found, &requirement.id));
     }

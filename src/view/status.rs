@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, padded};
-use super::text::{Piece, dim, millis, piece, plain};
+use super::canvas::{Canvas, columns, padded};
+use super::text::{self, Piece, dim, millis, piece};
 use super::theme::Ink;
 use crate::app::model::{MemoryState, Model, Run};
 use crate::domain::moment::{Moment, clock};
@@ -22,25 +22,26 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
             .pieces(row, &[piece(symbol, ink), piece(notice.text.as_str(), if notice.bad { ink } else { Ink::Plain })]);
         return;
     }
-    let mut left: Vec<Piece<'_>> = Vec::new();
     // Those with a trouble first: they must not be what does not fit.
     let mut servers: Vec<&Status> = model.servers.values().collect();
     servers.sort_by_key(|status| matches!(status.state, State::Ready));
     let is_tight = row.width < 100 && servers.iter().filter(|s| !matches!(s.state, State::Ready)).count() > 1;
-    for status in servers {
-        if !left.is_empty() {
-            left.push(plain("   "));
-        }
-        left.extend(server(model.now, status, is_tight));
-    }
-    if let Some(text) = model.focused_run().and_then(kept) {
-        left.extend([plain(if left.is_empty() { "" } else { "   " }), text]);
-    }
-    let right: Vec<Piece<'_>> = match model.key_us {
+    let mut parts: Vec<Vec<Piece<'_>>> = servers.into_iter().map(|s| server(model.now, s, is_tight)).collect();
+    parts.extend(model.focused_run().and_then(kept).map(|text| vec![text]));
+    let right = match model.key_us {
         Some(us) => vec![dim(format!("{} {}", if row.width < 100 { "key" } else { "key → screen" }, millis(us)))],
         None => Vec::new(),
     };
-    canvas.row(row, &left, &right);
+    let wide = columns(text::width_of(&right));
+    let rest = Rect { width: row.width.saturating_sub(wide + 2), ..row };
+    canvas.pieces(Rect { x: row.right().saturating_sub(wide), width: wide, ..row }, &right);
+    match parts.first() {
+        // One that does not fit is cut rather than left out: it would be missed.
+        Some(first) if text::width_of(first) > usize::from(rest.width) => {
+            canvas.pieces(rest, first);
+        }
+        Some(_) | None => canvas.groups(rest, &parts, 3),
+    }
 }
 
 /// Returns one server in a few words, fewer where it is tight.

@@ -5,40 +5,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
+pub use crate::app::look::{Colours, Ground, Look};
 use crate::app::model::Model;
-
-/// How the terminal wants things to look: plain data, found out once at start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
-    /// How many colours there are.
-    pub colours: Colours,
-    /// Whether the background is dark or light.
-    pub ground: Ground,
-    /// Whether symbols beyond ASCII are replaced.
-    pub is_ascii: bool,
-}
-
-/// How many colours a terminal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colours {
-    /// None (`NO_COLOR`): weight and underlines stand in for them.
-    None,
-    /// The sixteen that the user's own theme defines.
-    #[default]
-    Sixteen,
-    /// 24 bits.
-    Full,
-}
-
-/// The background of a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ground {
-    /// Dark.
-    #[default]
-    Dark,
-    /// Light.
-    Light,
-}
 
 /// What a text is drawn as. Meanings, not colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,8 +103,8 @@ impl Theme {
     }
 
     /// Returns the theme that a model's screen is drawn with.
-    pub fn of(_model: &Model) -> Self {
-        Self::new(Look::default())
+    pub fn of(model: &Model) -> Self {
+        Self::new(model.boot.look)
     }
 
     /// Returns the style of an ink.
@@ -238,6 +206,7 @@ const ASCII: &[(&str, &str)] = &[
     ("↓", "v"),
     ("×", "x"),
     ("≥", ">"),
+    ("▏", "|"),
     ("⠋", "|"),
     ("⠙", "/"),
     ("⠹", "-"),
@@ -249,3 +218,53 @@ const ASCII: &[(&str, &str)] = &[
     ("⠇", "|"),
     ("⠏", "/"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+
+    const INKS: [Ink; 12] = [
+        Ink::Plain,
+        Ink::Strong,
+        Ink::Dim,
+        Ink::Frame,
+        Ink::Accent,
+        Ink::Good,
+        Ink::Warn,
+        Ink::Bad,
+        Ink::BadgeGood,
+        Ink::BadgeWarn,
+        Ink::BadgeBad,
+        Ink::BadgeNote,
+    ];
+
+    #[test]
+    fn without_colours_there_is_none_and_bad_news_still_stand_out() {
+        let theme = Theme::new(Look { colours: Colours::None, ..Look::default() });
+        for style in INKS.map(|ink| theme.style(ink)) {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+        assert_ne!(theme.style(Ink::Bad), theme.style(Ink::Plain));
+        assert_ne!(theme.chosen(), Style::new());
+    }
+
+    #[test]
+    fn sixteen_colours_are_those_of_the_users_own_theme() {
+        for ground in [Ground::Dark, Ground::Light] {
+            let theme = Theme::new(Look { colours: Colours::Sixteen, ground, is_ascii: false });
+            let is_named = |ink| !matches!(theme.style(ink).fg, Some(Color::Rgb(..) | Color::Indexed(_)));
+            assert!(INKS.into_iter().all(is_named));
+        }
+    }
+
+    #[test]
+    fn symbols_become_ascii_and_foreign_letters_stay() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+        buffer.set_string(0, 0, "┌─▸✔…é日", Style::new());
+        Theme::new(Look { is_ascii: true, ..Look::default() }).finish(&mut buffer);
+        let text: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+        assert!(text.starts_with("+->v~é日"), "{text}");
+        assert!(ASCII.iter().all(|(symbol, plain)| plain.is_ascii() && !symbol.is_ascii()));
+    }
+}

@@ -4,7 +4,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Pane, below, columns, nth, padded};
+use super::canvas::{Canvas, below, columns, nth};
 use super::text::{Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, spinner};
@@ -26,11 +26,7 @@ pub(super) fn draw(model: &Model, transcript: &Transcript, area: Rect, canvas: &
         header::line(nth(area, 0), &left, &right, canvas);
     }
     let title = vec![strong(format!("{} › transcript", seat.agent)), dim(format!(" · try {}", seat.attempt))];
-    let body = below(area, 1);
-    // The frame has no line below: one more row of text.
-    let pane = Pane { title, note: note(transcript), rows: body.height };
-    canvas.stack(Rect { height: body.height + 2, ..body }, &[pane]);
-    let rows = Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..padded(body) };
+    let rows = canvas.open_frame(below(area, 1), &title, &note(transcript));
     match &transcript.page {
         Load::Loading(since) => {
             let waits = clock(model.now.since(*since));

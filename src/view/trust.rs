@@ -4,7 +4,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Pane, below, columns, nth, padded};
+use super::canvas::{Canvas, Pane, below, nth, padded};
 use super::header;
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
@@ -38,37 +38,39 @@ pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas
     let note = format!(
         "sha256 {} · {}",
         proposal.hash.as_str().get(..12).unwrap_or_default(),
-        text::count(entries.len(), "entry").replace("entrys", "entries")
+        text::count(entries.len(), "thing")
     );
     let title = vec![strong("The repository wants to run")];
     let pane = Pane { title, note: vec![dim(note)], rows: body.height.saturating_sub(2) };
     let Some(inner) = canvas.stack(body, &[pane]).first().copied() else { return };
     let inner = padded(inner);
-    let mut at = 0;
-    let mut shown = 0;
+    // The last row is kept for what follows below.
+    let height = usize::from(inner.height).saturating_sub(1);
+    let (mut at, mut whole) = (0, 0);
     for entry in entries.iter().skip(scroll) {
         let lines = wrapped(entry, room);
-        // The last row is kept for what follows below.
-        if at + lines.len() > usize::from(inner.height).saturating_sub(1) && at > 0 {
-            break;
-        }
-        for line in lines {
+        let fits = lines.len() <= height.saturating_sub(at);
+        for line in lines.into_iter().take(height.saturating_sub(at)) {
             canvas.pieces(nth(inner, at), &[line]);
             at += 1;
         }
-        shown += 1;
+        if !fits {
+            break;
+        }
+        whole += 1;
     }
-    let hidden = entries.len().saturating_sub(scroll + shown);
+    let hidden = entries.len().saturating_sub(scroll + whole);
     if hidden > 0 {
-        let row = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
-        canvas.pieces(row, &[piece(format!("… {hidden} more below · j"), Ink::Warn)]);
+        // An entry that is taller than the screen cannot be approved from it in good faith.
+        let how = if whole == 0 { "whole: make the terminal taller" } else { "below · j" };
+        canvas.pieces(nth(inner, height), &[piece(format!("… {hidden} more {how}"), Ink::Warn)]);
     }
 }
 
 /// One thing to look at: its text, and its ink.
 struct Entry {
     head: String,
-    body: String,
+    body: Vec<String>,
     ink: Ink,
 }
 
@@ -79,8 +81,8 @@ fn entries(trust: &Trust, proposal: &Proposal) -> Vec<Entry> {
         Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) => &[],
     };
     let changes = diff.iter().map(|line| match line {
-        DiffLine::Removed(text) => Entry { head: String::new(), body: format!("- {text}"), ink: Ink::Bad },
-        DiffLine::Added(text) => Entry { head: String::new(), body: format!("+ {text}"), ink: Ink::Good },
+        DiffLine::Removed(text) => Entry { head: String::new(), body: vec![format!("- {text}")], ink: Ink::Bad },
+        DiffLine::Added(text) => Entry { head: String::new(), body: vec![format!("+ {text}")], ink: Ink::Good },
     });
     changes.chain(proposal.items.iter().map(item)).collect()
 }
@@ -91,13 +93,11 @@ fn item(item: &TrustItem) -> Entry {
         TrustSource::Detected => "found in its build files",
     };
     let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
-    let mut body = argv.join(" ");
-    for (name, value) in &item.env {
-        body.push_str(&format!("  {name}={value}"));
-    }
+    let mut body = vec![argv.join(" ")];
+    body.extend(item.env.iter().map(|(name, value)| format!("with {name}={value}")));
     if !item.env_pass.is_empty() {
         let passed: Vec<&str> = item.env_pass.iter().map(|name| name.as_str()).collect();
-        body.push_str(&format!("  (sees {})", passed.join(", ")));
+        body.push(format!("sees {}", passed.join(", ")));
     }
     Entry { head: format!("{} · {from}", item.what), body, ink: Ink::Plain }
 }
@@ -107,10 +107,9 @@ fn wrapped(entry: &Entry, width: usize) -> Vec<Piece<'_>> {
     if !entry.head.is_empty() {
         lines.push(strong(entry.head.as_str()));
     }
-    for line in text::wrap(&entry.body, width.saturating_sub(2), ROWS_MAX) {
-        let indent = if entry.head.is_empty() { "" } else { "  " };
+    let indent = if entry.head.is_empty() { "" } else { "  " };
+    for line in entry.body.iter().flat_map(|part| text::wrap(part, width.saturating_sub(2), ROWS_MAX)) {
         lines.push(piece(format!("{indent}{line}"), entry.ink));
     }
-    debug_assert!(columns(lines.len()) > 0);
     lines
 }

@@ -62,8 +62,8 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let reasons_rows = if is_wide { 0 } else { 4 };
     let record_rows = if is_wide { record.len() } else { 0 };
     let wants = [
-        Want { least: 4, best: listed.max(5).min(usize::from(body.height)).max(4) },
-        Want { least: reasons_rows, best: 8.min(usize::from(body.height) / 3 + 1) },
+        Want { least: 4, best: listed.min(if is_wide { usize::MAX } else { usize::from(body.height / 2) }).max(4) },
+        Want { least: reasons_rows, best: 8 },
         Want { least: record_rows, best: record_rows },
     ];
     let heights = spare(body.height, &wants, is_wide);
@@ -90,7 +90,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     table(run, judgement, &keys, cursor, list, canvas);
     if let Some(claim) = chosen.filter(|_| beside.height > 0) {
         let inner = padded(beside);
-        let mut reasons = why::reasons(model, judgement, claim, inner.width);
+        let mut reasons = why::reasons(model, judgement, claim, inner.width, is_wide);
         if is_wide {
             let title = format!("{} · {} · {}", claims::title(run, claim), claim.predicate, claim.severity);
             let title = vec![strong(Safe::line(&title).to_string())];

@@ -4,9 +4,8 @@
 //! redis   claude  src/store.rs:88                    seen
 //!                 "2 nodes must share counters"
 //! local   codex   src/limiter.rs                     seen
-//! votes   2 for local, 1 for redis, 0 silent
-//! count   3·2 ≥ 2·3 holds
-//! so      the losing side is major and was seen: evidence is not outvoted
+//! so      the losing side is major and was seen: it is not outvoted → conflict
+//! votes   2 for local, 1 for redis, 0 silent: 3·2 ≥ 2·3 holds
 //! ```
 
 use ratatui::layout::Rect;
@@ -23,6 +22,13 @@ use crate::domain::consensus::{Judged, Label};
 use crate::domain::ids::AgentName;
 use crate::domain::judgement::{Ground, Judgement};
 use crate::domain::safe::Safe;
+
+/// How much room there is, and for what.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    all: u16,
+    with_words: bool,
+}
 
 /// One row: its text, and the host's word at its end.
 #[derive(Debug, Default)]
@@ -49,9 +55,16 @@ pub(super) fn draw(reasons: &[Reason<'_>], area: Rect, canvas: &mut Canvas<'_>) 
     }
 }
 
-/// Returns the reasons behind a claim's label, for so many columns.
-pub(super) fn reasons<'j>(model: &Model, judgement: &'j Judgement, claim: &'j Judged, width: u16) -> Vec<Reason<'j>> {
+/// Returns the reasons behind a claim's label, for so many columns; the agents' own words only if they are wanted.
+pub(super) fn reasons<'j>(
+    model: &Model,
+    judgement: &'j Judgement,
+    claim: &'j Judged,
+    width: u16,
+    with_words: bool,
+) -> Vec<Reason<'j>> {
     let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
+    let width = Widths { all: width, with_words };
     let mut out = Vec::new();
     let sides = sides(claim);
     let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(6, 12) + 1;
@@ -60,6 +73,12 @@ pub(super) fn reasons<'j>(model: &Model, judgement: &'j Judgement, claim: &'j Ju
     }
     struck(judgement, claim, &grounds, label_width, width, &mut out);
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
+    let room = usize::from(width.all).saturating_sub(label_width);
+    let (_, ink) = symbol(claim.label);
+    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
+        let name = head(if at == 0 { "so" } else { "" });
+        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
+    }
     if !claim.votes.is_empty() {
         let votes: Vec<String> = sides
             .iter()
@@ -67,21 +86,17 @@ pub(super) fn reasons<'j>(model: &Model, judgement: &'j Judgement, claim: &'j Ju
             .map(|s| format!("{} for {}", s.votes, said(s.value, s.polarity)))
             .collect();
         let silent = judgement.verdict.families.ok.saturating_sub(claim.votes.len());
-        let text = format!("{}, {silent} silent", votes.join(", "));
-        out.push(Reason::of(vec![head("votes"), plain(text)]));
-    }
-    if claim.votes.len() > 1 {
-        let (agree, top) = (judgement.panel.policy.agree, sides.first().map_or(0, |side| side.votes));
-        let answered = claim.votes.len();
-        let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
-        let text = format!("{}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p());
-        out.push(Reason::of(vec![head("count"), plain(text)]));
-    }
-    let room = usize::from(width).saturating_sub(label_width);
-    let (_, ink) = symbol(claim.label);
-    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
-        let name = head(if at == 0 { "so" } else { "" });
-        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
+        let mut text = format!("{}, {silent} silent", votes.join(", "));
+        if claim.votes.len() > 1 {
+            let (agree, top) = (judgement.panel.policy.agree, sides.first().map_or(0, |side| side.votes));
+            let answered = claim.votes.len();
+            let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
+            text.push_str(&format!(": {}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p()));
+        }
+        let room = usize::from(width.all).saturating_sub(label_width);
+        for (at, line) in text::wrap(&text, room, 2).into_iter().enumerate() {
+            out.push(Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())]));
+        }
     }
     if !claim.merged_from.is_empty() {
         let subjects: Vec<String> = claim.merged_from.iter().map(|m| Safe::line(&m.subject).to_string()).collect();
@@ -125,7 +140,7 @@ fn sides(claim: &Judged) -> Vec<Side<'_>> {
     sides
 }
 
-fn said_by<'j>(side: &Side<'j>, grounds: &[&'j Ground], label: usize, width: u16, out: &mut Vec<Reason<'j>>) {
+fn said_by<'j>(side: &Side<'j>, grounds: &[&'j Ground], label: usize, width: Widths, out: &mut Vec<Reason<'j>>) {
     let value = said(side.value, side.polarity);
     for (at, agent) in side.agents.iter().enumerate() {
         let name = if at == 0 { value.as_str() } else { "" };
@@ -139,7 +154,7 @@ fn by<'j>(
     agent: &'j AgentName,
     grounds: &[&'j Ground],
     label: usize,
-    width: u16,
+    width: Widths,
     bare: Tier,
     out: &mut Vec<Reason<'j>>,
 ) {
@@ -168,7 +183,10 @@ fn by<'j>(
             out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), piece(Safe::line(why).to_string(), Ink::Bad)]));
         }
     }
-    let room = usize::from(width).saturating_sub(label + NAMES + 2);
+    if !width.with_words {
+        return;
+    }
+    let room = usize::from(width.all).saturating_sub(label + NAMES + 2);
     for because in mine.iter().map(|ground| &ground.because).filter(|because| !because.as_str().trim().is_empty()) {
         let quote = text::fit(because.as_str().trim(), room.max(8)).into_owned();
         out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), dim(format!("\"{quote}\""))]));
@@ -181,7 +199,7 @@ fn struck<'j>(
     claim: &Judged,
     grounds: &[&'j Ground],
     label: usize,
-    width: u16,
+    width: Widths,
     out: &mut Vec<Reason<'j>>,
 ) {
     if claim.label != Label::Refuted {
@@ -197,7 +215,7 @@ fn struck<'j>(
     }
 }
 
-/// The rule behind the label, from the numbers that are shown above it.
+/// The rule behind the label, from the numbers that are shown with it.
 fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String {
     let answered = claim.votes.len();
     let top = sides.first().map_or(0, |side| side.votes);
@@ -223,7 +241,7 @@ fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String
             let strongest = claim.dissent.iter().filter(|d| d.severity >= Severity::Major).max_by_key(|d| d.tier);
             match strongest {
                 Some(dissent) => format!(
-                    "but the losing side is {} and was {}: evidence is not outvoted → conflict",
+                    "the losing side is {} and was {}: it is not outvoted → conflict",
                     dissent.severity,
                     dissent.tier.word()
                 ),

@@ -18,7 +18,13 @@ fn control_characters_of_specs_and_file_names_reach_nobody_raw() {
         .file(&format!("src/{EVIL}.rs"), "pub fn a() {}\n")
         .file(&format!("specs/{EVIL}/spec.md"), SPEC)
         .file(".claude/settings.json", "{}")
-        .file(".dicast/config.toml", format!("[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"m\"\ncommand = [\"./{}\"]\n", "\\u001b]52;c;x\\u0007"));
+        .file(
+            ".dicast/config.toml",
+            format!(
+                "[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"m\"\ncommand = [\"./{}\"]\n",
+                "\\u001b]52;c;x\\u0007"
+            ),
+        );
     // `dicast` asserts that what comes out is clean.
     for words in [&["check"][..], &[], &["status"], &["status", "003"], &["doctor"], &["trust", "list"], &["agents"]] {
         world.dicast(words);
@@ -37,7 +43,8 @@ fn control_characters_of_agents_reach_nobody_raw() {
     let world = World::with_spec();
     let evil = serde_json::to_string(EVIL).unwrap();
     world.record(&panel(Stage::Plan, &inputs()).replace("\"20\"", &evil));
-    for words in [&["dissent", "003"][..], &["verdict", "plan"], &["consensus", "plan"], &["explain", "plan", "D-001"]] {
+    for words in [&["dissent", "003"][..], &["verdict", "plan"], &["consensus", "plan"], &["explain", "plan", "D-001"]]
+    {
         world.dicast(words);
         let mut json = words.to_vec();
         json.push("--json");

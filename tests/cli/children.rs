@@ -18,7 +18,7 @@ fn the_memory_server_speaks_mcp_and_ends_with_its_input() {
     assert_eq!(answer["id"], 1);
     assert!(answer["result"]["serverInfo"].is_object(), "{answer}");
     assert!(world.path("memory.db").exists());
-    world.dicast_with(&["memory", "serve", "--db", "no/such/folder/m.db"], "").exits(3);
+    world.dicast_with(&["memory", "serve", "--db", "README.md/m.db"], "").exits(3);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::world::World;
 
-const AGENT: &str = "[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"mine\"\ncommand = [\"./my-agent\", \"a b\"]\n";
+const AGENT: &str =
+    "[[agents]]\nname = \"mine\"\nkind = \"command\"\nfamily = \"mine\"\ncommand = [\"./my-agent\", \"a b\"]\n";
 
 #[test]
 fn init_writes_a_config_once_and_approves_it() {
@@ -97,10 +98,10 @@ fn servers_are_started_named_and_ended() {
     world.dicast(&["servers"]).exits(0).says("memory").says("ready");
     let bad = "[mcp_servers.gone]\ncommand = \"no-such-program-anywhere\"\n";
     world.write(".dicast/config.toml", bad);
-    world.dicast(&["servers"]).exits(11).says("gone").says("not approved");
+    world.dicast(&["servers"]).exits(11).complains("not approved");
     world.dicast(&["trust", "approve"]).exits(0);
     world.dicast(&["servers"]).exits(0).says("gone").says("no-such-program-anywhere");
     let json = world.dicast(&["servers", "--json"]).exits(0).json();
     let of = |name: &str| json.iter().find(|line| line["name"] == name).unwrap()["state"].clone();
-    assert_eq!((of("memory"), of("gone")), ("ready".into(), "dead".into()));
+    assert_eq!((of("memory"), of("gone")), ("ready".into(), "lost".into()));
 }

@@ -30,7 +30,8 @@ fn what_cannot_be_read_exits_64_and_programs_are_told() {
 fn without_a_terminal_the_first_screen_is_lines_and_nobody_waits_for_stdin() {
     let world = World::with_spec();
     // An open pipe that nobody writes to: whoever reads it hangs.
-    let mut child = world.program().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        world.program().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _open = child.stdin.take();
     let done = child.wait_with_output().unwrap();
     let out = String::from_utf8(done.stdout).unwrap();
@@ -51,7 +52,9 @@ fn doctor_names_what_is_missing_and_what_to_do() {
     let state = |name: &str| items.iter().find(|item| item["name"] == name).map(|item| item["state"].clone());
     assert_eq!(state("git"), Some("ok".into()));
     assert_eq!(state("agents"), Some("missing".into()));
-    assert!(value["values"].as_array().unwrap().iter().any(|v| v["key"] == "evidence.root" && v["origin"] == "default"));
+    assert!(
+        value["values"].as_array().unwrap().iter().any(|v| v["key"] == "evidence.root" && v["origin"] == "default")
+    );
 }
 
 #[test]
@@ -86,7 +89,8 @@ fn check_writes_reports_where_it_is_told() {
 
 #[test]
 fn check_of_a_range_finds_changes_that_no_task_asked_for() {
-    let world = World::with_spec().file("specs/003-rate-limiter/tasks.md", "- [ ] T001 Write src/limiter.rs (FR-001)\n");
+    let world =
+        World::with_spec().file("specs/003-rate-limiter/tasks.md", "- [ ] T001 Write src/limiter.rs (FR-001)\n");
     let commit = |message: &str| {
         world.git(&["add", "-A"]);
         world.git(&["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", message]);

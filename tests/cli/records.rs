@@ -71,10 +71,9 @@ fn from_implement_on_a_verdict_is_about_the_tree() {
         world.git(&["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", message]);
     };
     commit("one");
-    let tree = world.command("git").args(["rev-parse", "HEAD^{tree}"]).output().unwrap();
-    let tree = String::from_utf8(tree.stdout).unwrap().trim().to_owned();
+    let tree = world.tree_id();
     let about = inputs().replace('}', &format!(r#","tree":"{tree}"}}"#));
-    let outcome = r#"{"kind":"decision","subject":"stage","predicate":"outcome","value":"GO","severity":"major","tier":"E2"},"#;
+    let outcome = r#"{"kind":"decision","subject":"stage","predicate":"outcome","value":"GO","polarity":1,"severity":"major","tier":"E2"},"#;
     let panel = panel(Stage::Audit, &about).replace("\"claims\":[", &format!("\"claims\":[{outcome}"));
     let verdict = world.record(&panel);
     assert_eq!(verdict.exit, 0, "{verdict:?}");
@@ -85,8 +84,10 @@ fn from_implement_on_a_verdict_is_about_the_tree() {
     commit("two");
     world.dicast(&["verdict", "audit", "--at", "HEAD"]).exits(7);
     world.dicast(&["verdict", "audit", "--at", "HEAD~1"]).exits(0);
-    let said = world.dicast(&["verdict", "audit", "--at", "nope"]);
-    assert!(matches!(said.code, 3 | 10 | 64), "{said:?}");
+    for bad in ["nope", "--all", "HEAD; touch pwned", ""] {
+        world.dicast(&["verdict", "audit", &format!("--at={bad}")]).exits(64).complains("git knows no commit");
+    }
+    assert!(!world.path("pwned").exists());
 }
 
 #[test]
@@ -151,6 +152,6 @@ fn evidence_is_verified_and_listed() {
     world.dicast(&["evidence", "verify", "--run", "x"]).exits(64).complains("ULID");
     let path = world.path(&format!(".dicast/evidence/consensus/003-rate-limiter/{run}/panels/1.json"));
     fs::write(&path, fs::read_to_string(&path).unwrap().replace("yes", "no")).unwrap();
-    world.dicast(&["evidence", "verify"]).exits(3).says("altered").says("panels/1.json");
+    world.dicast(&["evidence", "verify"]).exits(3).says("panels/1.json").says("not ok: 1 problem");
     world.dicast(&["explain", "003", "plan", "FR-001"]).exits(3).complains("sha256");
 }

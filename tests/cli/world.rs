@@ -9,11 +9,14 @@ use std::time::Duration;
 use dicast::actors::evidence::{self, Commit, NewFile, Settings};
 use dicast::actors::{Scope, Waker};
 use dicast::disk::Store;
+use dicast::disk::walk::{Caps, read_tree};
+use dicast::domain::check::Tree;
 use dicast::domain::consensus::{Panel, Verdict, decide, parse_panel};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::RunId;
 use dicast::domain::journal::{Closed, FileRef, Record};
 use dicast::domain::moment::Moment;
+use dicast::domain::preparation::tree_id;
 use dicast::domain::redact::Redactor;
 use dicast::domain::safe::Safe;
 use dicast::domain::stage::Stage;
@@ -21,39 +24,39 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// A spec with three requirements.
-pub const SPEC: &str = "# Feature Specification: Rate limiter\n\n## Requirements\n\n\
+pub(crate) const SPEC: &str = "# Feature Specification: Rate limiter\n\n## Requirements\n\n\
     - **FR-001**: System MUST refuse more than 10 requests a second with status 429.\n\
     - **FR-002**: System SHOULD tell the client when it may try again, in seconds.\n";
 
 /// What a command left behind.
 #[derive(Debug)]
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
     /// Asserts the exit code.
-    pub fn exits(self, code: i32) -> Self {
+    pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
         self
     }
 
     /// Asserts a part of stdout.
-    pub fn says(self, part: &str) -> Self {
+    pub(crate) fn says(self, part: &str) -> Self {
         assert!(self.out.contains(part), "{part:?} is not in stdout:\n{}\nstderr:\n{}", self.out, self.err);
         self
     }
 
     /// Asserts a part of stderr.
-    pub fn complains(self, part: &str) -> Self {
+    pub(crate) fn complains(self, part: &str) -> Self {
         assert!(self.err.contains(part), "{part:?} is not in stderr:\n{}\nstdout:\n{}", self.err, self.out);
         self
     }
 
     /// Returns the lines of stdout as JSON; each has a schema.
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let parse = |line: &str| {
             let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
             assert!(value["schema"].as_str().is_some_and(|schema| schema.starts_with("dicast.")), "{line}");
@@ -63,7 +66,7 @@ impl Said {
     }
 
     /// Asserts that nothing a terminal obeys was written, and that nobody panicked.
-    pub fn is_clean(&self) {
+    pub(crate) fn is_clean(&self) {
         for text in [&self.out, &self.err] {
             assert_eq!(Safe::block(text).as_str(), text.as_str());
         }
@@ -72,73 +75,82 @@ impl Said {
 }
 
 /// A home, a repository, and nothing else.
-pub struct World {
+pub(crate) struct World {
     folder: TempDir,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir_all(world.home()).unwrap();
         world.file("README.md", "x\n")
     }
 
     /// A git repository with one spec, on the branch that names it.
-    pub fn with_spec() -> Self {
+    pub(crate) fn with_spec() -> Self {
         let world = Self::new().file("specs/003-rate-limiter/spec.md", SPEC);
         world.git(&["init", "-q", "-b", "003-rate-limiter"]);
         world
     }
 
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.folder.path().join("repo")
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.repo().join(path)
     }
 
     /// Writes a file of the repository.
-    pub fn file(self, path: &str, text: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn file(self, path: &str, text: impl AsRef<[u8]>) -> Self {
         self.write(path, text);
         self
     }
 
-    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub fn git(&self, words: &[&str]) {
+    /// The state of the working copy, as a verdict about the first spec is bound to it.
+    pub(crate) fn tree_id(&self) -> String {
+        let files = read_tree(&self.repo(), Caps::default(), &|| false).unwrap().files;
+        tree_id(&Tree { files, ..Tree::default() }, "specs/003-rate-limiter")
+    }
+
+    pub(crate) fn git(&self, words: &[&str]) {
         let done = self.command("git").args(words).output().unwrap();
         assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// A command in the repository that sees nothing of this machine's user.
-    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.repo()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+        command
+            .env("TMPDIR", self.folder.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null");
         command
     }
 
-    pub fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_dicast"))
     }
 
     /// Runs the program; whatever it says is clean.
-    pub fn dicast(&self, words: &[&str]) -> Said {
+    pub(crate) fn dicast(&self, words: &[&str]) -> Said {
         said(self.program().args(words))
     }
 
     /// Runs the program with a text on stdin.
-    pub fn dicast_with(&self, words: &[&str], stdin: &str) -> Said {
+    pub(crate) fn dicast_with(&self, words: &[&str], stdin: &str) -> Said {
         let mut command = self.program();
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -148,7 +160,7 @@ impl World {
     }
 
     /// Records a decided run of a panel, as the program does: in the evidence and in the spec's folder.
-    pub fn record(&self, panel: &str) -> Verdict {
+    pub(crate) fn record(&self, panel: &str) -> Verdict {
         let panel: Panel = parse_panel(panel).unwrap();
         let mut verdict = decide(&panel);
         verdict.recorded_at = Some("2026-01-01T00:00:00.000Z".into());
@@ -202,7 +214,7 @@ impl World {
 }
 
 /// Runs a command to its end; whatever it says is clean.
-pub fn said(command: &mut Command) -> Said {
+pub(crate) fn said(command: &mut Command) -> Said {
     read(command.output().unwrap())
 }
 
@@ -217,14 +229,16 @@ fn read(output: std::process::Output) -> Said {
 }
 
 /// A panel of two families that agree on one requirement and not on the other.
-pub fn panel(stage: Stage, inputs: &str) -> String {
+pub(crate) fn panel(stage: Stage, inputs: &str) -> String {
     let claim = |subject: &str, value: &str, severity: &str| {
         format!(
             r#"{{"kind":"covers","subject":"{subject}","predicate":"covered","value":"{value}","polarity":1,"severity":"{severity}","tier":"E2"}}"#
         )
     };
     let decision = |value: &str| {
-        format!(r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","severity":"minor","tier":"E1"}}"#)
+        format!(
+            r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","polarity":1,"severity":"minor","tier":"E1"}}"#
+        )
     };
     let agent = |name: &str, value: &str| {
         format!(
@@ -244,6 +258,6 @@ pub fn panel(stage: Stage, inputs: &str) -> String {
 }
 
 /// The inputs of a verdict about [`SPEC`].
-pub fn inputs() -> String {
+pub(crate) fn inputs() -> String {
     format!(r#"{{"spec_sha256":"{}"}}"#, Sha::of(SPEC))
 }

@@ -180,6 +180,48 @@ impl Git {
         Ok(asked.iter().zip(blobs(&output)).filter_map(|((id, _, _), text)| Some((id.clone(), text?))).collect())
     }
 
+    /// Returns what a commit has otherwise than the working copy: the text of each file that differs, `None` for one
+    /// that the commit does not have.
+    ///
+    /// # Errors
+    /// Usage (exit 64) if git does not know the commit; [`Failure::Cancelled`].
+    pub(super) async fn otherwise_at(&self, rev: &str) -> Result<BTreeMap<String, Option<String>>, Failure> {
+        let refuse = || {
+            let shown: String = rev.chars().take(80).collect();
+            Failure::usage("--at", format!("git knows no commit {shown:?}"), "give a branch, a tag or a commit")
+        };
+        if rev.starts_with('-') || rev.is_empty() || rev.contains(char::is_whitespace) {
+            return Err(refuse());
+        }
+        let commit = format!("{rev}^{{commit}}");
+        let found = self.run(&["rev-parse", "--verify", "--quiet", &commit], "").await?.ok_or_else(refuse)?;
+        let commit = found.trim();
+        let diff_args = [
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            "--relative",
+            "--ignore-submodules=all",
+            commit,
+            "--",
+        ];
+        let untracked_args = ["ls-files", "--others", "--exclude-standard", "-z"];
+        let (changed, untracked) = tokio::join!(self.run(&diff_args, ""), self.run(&untracked_args, ""));
+        let (changed, untracked) = (changed?.ok_or_else(refuse)?, untracked?.ok_or_else(refuse)?);
+        let paths = |list: &str| list.split('\0').filter(|p| !p.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let changed = paths(&changed);
+        // A name with a line break would be two questions: it counts as missing, which at worst says "changed".
+        let asked: Vec<&String> = changed.iter().filter(|path| !path.contains('\n')).collect();
+        let input: String = asked.iter().map(|path| format!("{commit}:./{path}\n")).collect();
+        let output = self.run(&["cat-file", "--batch"], &input).await?.ok_or_else(refuse)?;
+        let texts: BTreeMap<String, Option<String>> = asked.into_iter().cloned().zip(blobs(&output)).collect();
+        let absent = changed.iter().chain(&paths(&untracked)).map(|path| (path.clone(), None)).collect::<BTreeMap<_, _>>();
+        Ok(absent.into_iter().chain(texts).collect())
+    }
+
     /// Returns the changes of a range (`A..B`) as a diff without context.
     ///
     /// # Errors

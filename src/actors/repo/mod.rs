@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
-use crate::domain::check::{self, Report};
+use crate::domain::check::{self, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
-use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::preparation::{Ask, Preparation, tree_id};
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
 
@@ -74,6 +74,18 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
     }
 
+    /// Names the state of the code that a verdict about `spec` is bound to: of the working copy, or of the commit `at`
+    /// (exit 64 if git knows none of that name).
+    pub fn tree_id(
+        &self,
+        root: PathBuf,
+        spec: SpecId,
+        at: Option<String>,
+        token: CancellationToken,
+    ) -> Reply<String> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, spec, at, token, promise })
+    }
+
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
     /// share the copy.
     pub fn run_check(
@@ -90,6 +102,13 @@ impl Handle {
 /// What the actor is asked.
 #[derive(Debug)]
 enum Command {
+    TreeId {
+        root: PathBuf,
+        spec: SpecId,
+        at: Option<String>,
+        token: CancellationToken,
+        promise: Promise<String>,
+    },
     Prepare {
         root: PathBuf,
         ask: Box<Ask>,
@@ -137,6 +156,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone() };
         match command {
+            Command::TreeId { root, spec, at, token, promise } => {
+                scope.answer(token.clone(), promise, reader.tree_id(root, spec, at, token));
+            }
             Command::Prepare { root, ask, token, promise } => {
                 let cut = token.clone();
                 scope.answer(token, promise, async move {
@@ -201,6 +223,36 @@ impl Reader {
         };
         self.blocking(move || Ok(Arc::new(check::check(&shot.reading, &shot.tree, only.as_ref(), hunks.as_deref()))))
             .await
+    }
+
+    async fn tree_id(
+        self,
+        root: PathBuf,
+        spec: SpecId,
+        at: Option<String>,
+        token: CancellationToken,
+    ) -> Result<String, Failure> {
+        let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let mut tree = shot.tree;
+        let dir = shot.reading.specs.iter().find(|found| found.id == spec).map(|found| found.dir.clone());
+        let known: Vec<SpecId> = shot.reading.specs.iter().map(|found| found.id.clone()).collect();
+        let Some(dir) = dir else {
+            spec::resolve(&known, spec.as_str())?;
+            return Err(Failure::needs_input("spec", "it cannot be read", "run `dicast check` to see why"));
+        };
+        if let Some(rev) = at {
+            let Some(git) = shot.git else {
+                let next = "run it inside a git repository, or leave --at out";
+                return Err(Failure::usage("--at", "there is no git repository here", next));
+            };
+            for (path, text) in git.otherwise_at(&rev).await? {
+                match text {
+                    Some(text) => drop(tree.files.insert(path, FileText::text(text))),
+                    None => drop(tree.files.remove(&path)),
+                }
+            }
+        }
+        self.blocking(move || Ok(tree_id(&tree, &dir))).await
     }
 
     async fn run_check(

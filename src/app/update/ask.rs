@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use super::{complain, notice, run as runs, typed};
+use super::{complain, navigation, notice, run as runs, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, Model, Overlay};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
-use crate::domain::overview::Overview;
+use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
@@ -68,23 +68,38 @@ pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
     propose(model, spec, Stage::ALL.into_iter().filter(|stage| *stage >= first).collect())
 }
 
-/// Returns the first stage of a spec without a recorded verdict that lets it pass.
+/// Returns the first stage of a spec that is not behind it: no verdict lets it pass, and nobody did it elsewhere.
 pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
-    let survey = super::surveyed(model)?;
-    let found = survey.specs.iter().find(|found| &found.spec.id == spec)?;
+    let found = super::surveyed(model)?.spec(spec)?;
     let passed = |stage: Stage| {
         let here = model.runs.values().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
-        here.map(|judgement| judgement.verdict.exit == 0)
+        let verdict = here.map(|judgement| judgement.verdict.exit == 0);
+        verdict
             .or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
-            .unwrap_or(false)
+            .unwrap_or_else(|| elsewhere(found, stage))
     };
     Stage::ALL.into_iter().find(|stage| !passed(*stage))
+}
+
+/// Tells whether a stage without a verdict was done by somebody else: there are tasks, and some are ticked.
+fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
+    match stage {
+        Stage::Plan | Stage::Tasks => found.survey.tasks.is_some(),
+        Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
+        Stage::Validate | Stage::Audit | Stage::Unlock => false,
+    }
 }
 
 /// The repository was read and checked.
 pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>) -> Vec<Effect> {
     match survey {
-        Ok(survey) => model.survey = Load::Ready(survey),
+        Ok(survey) => {
+            let is_first = model.survey.ready().is_none();
+            model.survey = Load::Ready(survey);
+            if is_first && model.boot.demo {
+                navigation::select_plan(model);
+            }
+        }
         Err(failure) => {
             complain(model, &failure);
             // What was read before stays: old findings with a complaint beat an empty screen.

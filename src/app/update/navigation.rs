@@ -253,9 +253,17 @@ pub fn home_rows(model: &Model) -> Vec<HomeRow> {
     let specs = survey.specs.iter().map(|found| HomeRow::Spec(found.spec.id.clone()));
     let steps = survey.specs.iter().filter_map(|found| {
         let stage = ask::next_stage(model, &found.spec.id)?;
-        (stage == Stage::Plan || found.spec.tasks.is_none()).then(|| HomeRow::Step(stage, found.spec.id.clone()))
+        Some(HomeRow::Step(stage, found.spec.id.clone()))
     });
     specs.chain(steps).collect()
+}
+
+/// Selects the first spec that wants a plan: the demonstration begins there.
+pub(super) fn select_plan(model: &mut Model) {
+    let at = home_rows(model).iter().position(|row| matches!(row, HomeRow::Step(Stage::Plan, _)));
+    if let (Some(at), Some(View::Home { cursor })) = (at, model.views.last_mut()) {
+        *cursor = at;
+    }
 }
 
 /// The spec that the selection is on.

@@ -239,7 +239,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
         exit: verdict.exit,
         hash: verdict.hash.clone(),
         path,
-        why: verdict.why(),
+        why: run.preparation.as_ref().map_or_else(|| verdict.why(), |p| p.in_words(&verdict.why())),
     };
     let mut effects = labels(model, id, None, &judgement, false);
     for warning in &judgement.warnings {
@@ -279,6 +279,8 @@ pub(super) fn published(
 /// The documents' record is durable: copy to memory, and go on or end.
 pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let mut effects = mirror(model, id);
+    // The spec's folder changed: what the first screen says of it is read again.
+    effects.push(Effect::Survey);
     let Some(run) = model.runs.get_mut(id) else { return effects };
     let next = next_of(run);
     match next {

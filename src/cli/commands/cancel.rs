@@ -60,9 +60,9 @@ fn spec_of(context: &Context, desk: &Desk, evidence: &evidence::Handle, named: &
     };
     let runs = desk.ask(READING, "reading the runs", evidence.runs(None, desk.token()))?;
     let found = runs.into_iter().find(|summary| summary.run == run);
-    found.map(|summary| summary.spec).ok_or_else(|| {
-        Failure::usage("RUN", format!("there is no run {run} here"), super::evidences::LIST_HINT)
-    })
+    found
+        .map(|summary| summary.spec)
+        .ok_or_else(|| Failure::usage("RUN", format!("there is no run {run} here"), super::evidences::LIST_HINT))
 }
 
 fn stop(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::check::{jsonl, junit, sarif, text};
 use super::super::out::{Done, Text};
-use super::{Context, place, survey};
+use super::{Context, survey};
 use crate::disk::text::write_atomic_text;
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
@@ -15,8 +15,7 @@ use crate::domain::failure::Failure;
 /// When the repository cannot be read, there is no such spec or range, or a report cannot be written.
 pub(super) fn check(context: &Context, spec: Option<&str>, range: Option<&str>) -> Result<Done, Failure> {
     let formats = formats(&context.global.output)?;
-    let only = spec.map(|spec| place::spec(context, Some(spec))).transpose()?.map(|folder| folder.id);
-    let report = survey::report(context, only, range)?;
+    let report = survey::report(context, spec, range)?;
     let mut done = match context.global.json {
         true => Done::json(jsonl(&report, context.now)),
         false => Done::lines(text(&report)),

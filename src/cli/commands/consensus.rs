@@ -26,13 +26,23 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
         });
         return Ok(Done::value(&value).with_exit(exit));
     }
-    let mut text = format!("{stage} of {}: {} (exit {})\n  why  {}\n", folder.id, again.status.name(), again.exit, again.why());
+    let mut text =
+        format!("{stage} of {}: {} (exit {})\n  why  {}\n", folder.id, again.status.name(), again.exit, again.why());
     if same {
-        text.push_str(&format!("same   {} in {}, in run {} and computed now\n", again.hash, record::verdict_path(&folder, stage), of_run.run));
+        text.push_str(&format!(
+            "same   {} in {}, in run {} and computed now\n",
+            again.hash,
+            record::verdict_path(&folder, stage),
+            of_run.run
+        ));
     } else {
         text.push_str(&format!(
             "NOT THE SAME\n  recorded  {}  {}\n  evidence  {}  run {}\n  computed  {}\n",
-            recorded.hash, record::verdict_path(&folder, stage), of_run.hash, of_run.run, again.hash
+            recorded.hash,
+            record::verdict_path(&folder, stage),
+            of_run.hash,
+            of_run.run,
+            again.hash
         ));
     }
     Ok(Done::lines(text).with_exit(exit))

@@ -86,7 +86,11 @@ fn repository(context: &Context) -> Item {
     match (is_git, place::branch(&context.repo)) {
         (true, Some(branch)) => fine("repository", format!("{shown}, branch {branch}")),
         (true, None) => fine("repository", format!("{shown}, no branch checked out")),
-        (false, _) => missing("repository", format!("{shown} is not a git repository"), "run `git init`: verdicts are bound to a tree"),
+        (false, _) => missing(
+            "repository",
+            format!("{shown} is not a git repository"),
+            "run `git init`: verdicts are bound to a tree",
+        ),
     }
 }
 
@@ -144,17 +148,29 @@ fn panel(sources: &Sources, loaded: &Loaded) -> Item {
     };
     let all = &loaded.settings.agents;
     if all.is_empty() {
-        return missing("agents", format!("none configured; {seen}"), "run `dicast init` and describe one under [[agents]]; `dicast check` needs none");
+        return missing(
+            "agents",
+            format!("none configured; {seen}"),
+            "run `dicast init` and describe one under [[agents]]; `dicast check` needs none",
+        );
     }
     let absent: Vec<&str> =
         all.iter().filter(|agent| !agents::is_there(agent, sources)).map(|agent| agent.name.as_str()).collect();
     let families: std::collections::BTreeSet<_> = all.iter().map(|agent| &agent.family).collect();
     let count = format!("{} configured, {} families; {seen}", all.len(), families.len());
     if !absent.is_empty() {
-        return missing("agents", format!("{count}; NOT FOUND: {}", absent.join(", ")), "install them, or correct `command`");
+        return missing(
+            "agents",
+            format!("{count}; NOT FOUND: {}", absent.join(", ")),
+            "install them, or correct `command`",
+        );
     }
     match families.len() {
-        1 => missing("agents", count, "one family can not differ from itself: add a second, or set consensus.quorum = \"solo\""),
+        1 => missing(
+            "agents",
+            count,
+            "one family can not differ from itself: add a second, or set consensus.quorum = \"solo\"",
+        ),
         _ => fine("agents", count),
     }
 }
@@ -193,7 +209,11 @@ fn memory(sources: &Sources, loaded: &Loaded) -> Item {
             let command = loaded.settings.servers.get(name).map(|server| server.command.as_str()).unwrap_or_default();
             match agents::is_program(command, sources) {
                 true => fine("memory", format!("MCP server {name} ({command})")),
-                false => missing("memory", format!("MCP server {name}: {command} was not found"), "install it, or leave [memory] out"),
+                false => missing(
+                    "memory",
+                    format!("MCP server {name}: {command} was not found"),
+                    "install it, or leave [memory] out",
+                ),
             }
         }
     }

@@ -30,7 +30,8 @@ pub(super) fn text(overview: &Overview, panel: &[String], on_path: &[&str], trus
 fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust) -> Vec<Vec<String>> {
     let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     let on_path: Vec<String> = on_path.iter().map(|name| (*name).to_owned()).collect();
-    let checks: Vec<String> = overview.checks.iter().map(|(name, argv)| format!("{name} ({})", argv.join(" "))).collect();
+    let checks: Vec<String> =
+        overview.checks.iter().map(|(name, argv)| format!("{name} ({})", argv.join(" "))).collect();
     let approved = match (checks.is_empty(), trust.is_granted()) {
         (true, _) | (_, true) => "",
         (false, false) => ", not approved: they do not run",
@@ -42,7 +43,10 @@ fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust)
         vec!["  context".to_owned(), list(&overview.context)],
     ];
     if !overview.hooks.is_empty() {
-        rows.push(vec!["  hooks".to_owned(), format!("{} (of agent programs; dicast starts them without)", list(&overview.hooks))]);
+        rows.push(vec![
+            "  hooks".to_owned(),
+            format!("{} (of agent programs; dicast starts them without)", list(&overview.hooks)),
+        ]);
     }
     rows
 }
@@ -61,7 +65,8 @@ fn checked(spec: &SpecOverview, out: &mut String) {
 fn next(overview: &Overview, panel: &[String]) -> Vec<Vec<String>> {
     let row = |command: String, what: &str| vec![format!("  {command}"), what.to_owned()];
     let mut rows = Vec::new();
-    let spec = overview.branch_spec().or_else(|| overview.specs.first().map(|spec| &spec.spec.id));
+    let troubled = || overview.specs.iter().find(|spec| !spec.findings.is_empty()).or(overview.specs.first());
+    let spec = overview.branch_spec().or_else(|| troubled().map(|spec| &spec.spec.id));
     if let Some(spec) = spec {
         rows.push(row(format!("dicast check {spec}"), "every finding, with what would clear it"));
         match panel.is_empty() {

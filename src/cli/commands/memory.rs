@@ -8,6 +8,7 @@ use super::super::out::Done;
 use super::super::play::{Ending, play as perform};
 use super::{Context, given_text};
 use crate::disk::Store;
+use crate::disk::store::parent;
 use crate::domain::failure::Failure;
 use crate::server::memory::serve_memory;
 
@@ -19,13 +20,10 @@ const SCRIPT_MAX: u64 = 16 << 20;
 /// # Errors
 /// When the file cannot be opened, or is no memory.
 pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64) -> Result<Done, Failure> {
-    let db = match db {
-        Some(db) => db,
-        None => {
-            Store::real(&context.repo).make_dirs(".dicast")?;
-            context.repo.join(".dicast/memory.db")
-        }
-    };
+    let db = db.unwrap_or_else(|| context.repo.join(".dicast/memory.db"));
+    let db = std::path::absolute(&db).unwrap_or(db);
+    // A first start finds no folder.
+    Store::real(parent(&db)).make_base()?;
     let desk = Desk::open()?;
     let delay = Duration::from_millis(start_delay_ms);
     desk.serve(async move {

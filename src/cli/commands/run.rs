@@ -1,26 +1,84 @@
 //! The commands that run the whole program: the stages, the demonstration, the screen.
 
+use std::io::IsTerminal as _;
+
 use super::super::args::{Global, Stage as Asked};
-use super::super::out::Done;
-use super::{Context, agents, first, place, survey};
-use crate::app::msg::Request;
+use super::super::out::{self, Done};
+use super::{Context, agents, first, place, record, status, survey};
+use crate::app::msg::{Request, Start as StartRun};
 use crate::domain::failure::Failure;
+use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
+use crate::shell::demo as demonstration;
+use crate::shell::start::{Flags, Start, headless, interactive};
 
-/// Runs one stage of a spec, or the remaining ones.
-pub(super) fn stages(context: &Context, asked: &Asked, _stage: Option<Stage>) -> Result<Done, Failure> {
-    let _folder = place::spec(context, asked.spec.as_deref())?;
-    Err(Failure::ActorGone { actor: "shell".into() })
+/// Runs one stage of a spec, or those that it has not passed.
+///
+/// # Errors
+/// Usage for an unknown spec; what keeps the run from starting.
+pub(super) fn stages(context: &Context, asked: &Asked, stage: Option<Stage>) -> Result<Done, Failure> {
+    let folder = place::spec(context, asked.spec.as_deref())?;
+    let stages = match stage {
+        Some(stage) => vec![stage],
+        None => remaining(context, &folder)?,
+    };
+    if stages.is_empty() {
+        let done = format!("{} has passed every stage", folder.id);
+        return Ok(match context.global.json {
+            true => Done::json(out::ended(0, None, context.now)),
+            false => Done::lines(format!("{done}\n")),
+        });
+    }
+    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
+    requests(context, vec![Request::Start(StartRun { spec: folder.id, stages, fresh, rerun_missing })])
 }
 
-/// Runs the demonstration.
-pub(super) fn demo(_global: &Global, _speed: u32) -> Result<Done, Failure> {
-    Err(Failure::ActorGone { actor: "shell".into() })
+/// Returns the stages from the first one on that has no current verdict that lets the spec pass.
+fn remaining(context: &Context, folder: &Folder) -> Result<Vec<Stage>, Failure> {
+    let store = context.store();
+    for first in Stage::ALL {
+        let has_passed = match record::verdict(&store, folder, first)? {
+            Some(verdict) => verdict.exit == 0 && status::changed(context, folder, &verdict, None)?.is_none(),
+            None => false,
+        };
+        if !has_passed {
+            return Ok(Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
-/// Opens the screen, or prints the first-run screen as lines where there is no terminal.
+/// Runs without a screen until the requests are done. The shell prints as it goes.
+///
+/// # Errors
+/// What keeps it from starting.
+pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done, Failure> {
+    let exit = headless(Start { sources: context.sources()?, flags: flags(&context.global), requests })?;
+    Ok(Done::exit(exit))
+}
+
+/// Runs the demonstration: on the screen where there is a terminal, else in lines to the end.
+///
+/// # Errors
+/// When the sample cannot be copied, or does not end as it shows.
+pub(super) fn demo(global: &Global, speed: u32) -> Result<Done, Failure> {
+    let flags = Flags { speed: Some(speed.to_string()), ..flags(global) };
+    demonstration::run(flags, has_screen(global)).map(Done::exit)
+}
+
+/// Opens the screen, or prints the first one as lines where there is no terminal.
+///
+/// # Errors
+/// What keeps it from starting.
 pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
+    if has_screen(&context.global) {
+        let start = Start { sources, flags: flags(&context.global), requests: Vec::new() };
+        return interactive(start).map(Done::exit);
+    }
+    if context.global.json {
+        return status::status(context, None, None);
+    }
     let loaded = crate::config::load(&sources)?;
     let overview = survey::overview(context)?;
     let panel: Vec<String> = loaded.settings.agents.iter().map(|agent| agent.name.to_string()).collect();
@@ -28,7 +86,17 @@ pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
     Ok(Done::lines(first::text(&overview, &panel, &on_path, &loaded.trust)))
 }
 
-/// Starts the shell with requests.
-pub(super) fn start(_context: &Context, _requests: Vec<Request>, _on_screen: bool) -> Result<Done, Failure> {
-    Err(Failure::ActorGone { actor: "shell".into() })
+/// Tells whether there is a terminal to draw on and to read keys from, and nobody asked for lines.
+fn has_screen(global: &Global) -> bool {
+    !global.plain && !global.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+fn flags(global: &Global) -> Flags {
+    Flags {
+        json: global.json,
+        allow_degraded: global.allow_degraded,
+        allow_hollow: global.allow_hollow,
+        fail_on_dissent: global.fail_on_dissent,
+        ..Flags::default()
+    }
 }

@@ -47,7 +47,9 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
     Ok(Done::lines(match lines.as_slice() {
         [] => "no specs here: write one as specs/001-name/spec.md\n".to_owned(),
         [(folder, seen, standings)] if given.is_some() => at_length(&overview, folder, *seen, standings),
-        lines => in_short(&lines.iter().map(|(folder, seen, standings)| (*folder, *seen, standings.as_slice())).collect::<Vec<_>>()),
+        lines => in_short(
+            &lines.iter().map(|(folder, seen, standings)| (*folder, *seen, standings.as_slice())).collect::<Vec<_>>(),
+        ),
     }))
 }
 
@@ -57,7 +59,8 @@ fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Re
         .into_iter()
         .map(|verdict| {
             let changed = changed(context, folder, &verdict, None)?;
-            let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
+            let limit =
+                stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
             // RFC 3339 in UTC with milliseconds sorts as text.
             let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
             Ok(Standing { verdict, changed, is_old })
@@ -94,8 +97,8 @@ pub(super) fn changed(
     }
     match &verdict.inputs.tree {
         Some(judged) if verdict.stage >= Stage::Implement => {
-            let now = survey::tree(context, at)?;
-            Ok((now.as_deref() != Some(judged)).then(|| match at {
+            let now = survey::tree(context, &folder.id, at)?;
+            Ok((now != *judged).then(|| match at {
                 Some(at) => format!("the code at {at} is not what was judged"),
                 None => "the code changed".to_owned(),
             }))

@@ -1,33 +1,51 @@
 //! Looking at the repository: through the repo actor, which reads files and asks git.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::super::ask::Desk;
 use super::Context;
+use crate::actors::agents::process::Children;
+use crate::actors::repo;
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 
+/// How long looking may take: a large repository on a slow disk, and git beside it.
+const LOOKING: Duration = Duration::from_secs(120);
+
 /// Reads and checks the repository.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn overview(_context: &Context) -> Result<Arc<Overview>, Failure> {
-    Err(Failure::ActorGone { actor: "repo".into() })
+pub(super) fn overview(context: &Context) -> Result<Arc<Overview>, Failure> {
+    let desk = Desk::open()?;
+    let reply = actor(&desk).survey(context.repo.clone(), desk.token());
+    desk.ask(LOOKING, "reading the repository", reply)
 }
 
 /// Checks every spec or one, with the changes of a range if one is given.
 ///
 /// # Errors
-/// When it cannot be read, or git does not know the range.
-pub(super) fn report(context: &Context, _only: Option<SpecId>, _range: Option<&str>) -> Result<Arc<Report>, Failure> {
-    overview(context).map(|overview| Arc::clone(&overview.report))
+/// When it cannot be read, there is no such spec, or git does not know the range.
+pub(super) fn report(context: &Context, spec: Option<&str>, range: Option<&str>) -> Result<Arc<Report>, Failure> {
+    let desk = Desk::open()?;
+    let (spec, range) = (spec.map(str::to_owned), range.map(str::to_owned));
+    let reply = actor(&desk).check(context.repo.clone(), spec, range, desk.token());
+    desk.ask(LOOKING, "checking the repository", reply)
 }
 
-/// Returns the tree of the working copy or of a commit; `None` outside git.
+/// Names the state of the code that a verdict about a spec is bound to, in the working copy or at a commit.
 ///
 /// # Errors
 /// When git does not know the commit.
-pub(super) fn tree(_context: &Context, _at: Option<&str>) -> Result<Option<String>, Failure> {
-    Err(Failure::ActorGone { actor: "repo".into() })
+pub(super) fn tree(context: &Context, spec: &SpecId, at: Option<&str>) -> Result<String, Failure> {
+    let desk = Desk::open()?;
+    let reply = actor(&desk).tree_id(context.repo.clone(), spec.clone(), at.map(str::to_owned), desk.token());
+    desk.ask(LOOKING, "reading the repository", reply)
+}
+
+fn actor(desk: &Desk) -> repo::Handle {
+    repo::spawn(&desk.scope, Children::new(&desk.scope))
 }

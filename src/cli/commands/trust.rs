@@ -90,7 +90,8 @@ fn revoke(context: &Context) -> Result<Done, Failure> {
 
 fn store(sources: &Sources) -> Result<Store, Failure> {
     let path: Option<PathBuf> = sources.trust_store.clone();
-    let homeless = || Failure::usage("trust", "there is no home folder to keep approvals in", "set HOME, or use --yes-trust");
+    let homeless =
+        || Failure::usage("trust", "there is no home folder to keep approvals in", "set HOME, or use --yes-trust");
     Store::open(path.ok_or_else(homeless)?)
 }
 
@@ -143,7 +144,9 @@ fn json(trust: &Trust, approved: &[Approved]) -> serde_json::Value {
         Trust::Changed { .. } => "changed",
     };
     let diff: Vec<String> = match trust {
-        Trust::Changed { diff, .. } => diff.iter().map(|line| changed(line).trim_end().trim_start().to_owned()).collect(),
+        Trust::Changed { diff, .. } => {
+            diff.iter().map(|line| changed(line).trim_end().trim_start().to_owned()).collect()
+        }
         Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) => Vec::new(),
     };
     let list: Vec<serde_json::Value> = approved

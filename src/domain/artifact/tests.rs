@@ -1,3 +1,5 @@
+//! What counts as an answer.
+
 use super::body::*;
 use super::*;
 use crate::domain::claim::{Kind, Polarity, Severity};

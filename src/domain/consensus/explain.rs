@@ -139,8 +139,8 @@ fn sides(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Vec<Side> {
         Side {
             value: side.value.clone(),
             polarity: side.polarity,
-            votes: tally.ballots.iter().filter(|b| b.side == *side).count(),
-            is_winner: tally.winner.as_ref() == Some(side),
+            votes: tally.ballots.iter().filter(|b| *b.side == *side).count(),
+            is_winner: tally.winner.as_deref() == Some(side),
             speakers: said.into_iter().map(speaker).collect(),
         }
     };

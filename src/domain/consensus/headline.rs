@@ -69,11 +69,10 @@ impl Verdict {
     pub fn why(&self) -> String {
         let Some(reason) = self.reasons.first().filter(|r| r.code.status().is_some()) else {
             let covered = format!("{} of {} must-requirements covered", self.coverage.covered, self.coverage.must);
-            return match self.status {
-                Status::Agree => {
-                    format!("{} of {} families agree, {covered}", self.families.ok, self.families.expected)
-                }
-                other => other.words().to_owned(),
+            return if self.status == Status::Agree {
+                format!("{} of {} families agree, {covered}", self.families.ok, self.families.expected)
+            } else {
+                self.status.words().to_owned()
             };
         };
         let who = listed(reason.agents.iter().map(AgentName::as_str));

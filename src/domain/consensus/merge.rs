@@ -55,8 +55,8 @@ pub(super) fn merge(keys: &[Mergeable<'_>], threshold: Ratio) -> Merging {
 
 /// Clusters the keys of one block: same kind and predicate, same numbers, negations and quoted names.
 fn merge_block(keys: &[Mergeable<'_>], members: &[usize], threshold: Ratio, merging: &mut Merging) {
-    let sets = gram_sets(members.iter().map(|&i| keys[i].subject));
-    let mut index: HashMap<u32, Vec<usize>> = HashMap::new();
+    let (sets, grams) = gram_sets(members.iter().map(|&i| keys[i].subject));
+    let mut index: Index = vec![Vec::new(); grams];
     let mut clusters: Vec<Vec<usize>> = Vec::new();
     let mut cluster_of: Vec<usize> = Vec::with_capacity(members.len());
     for (place, set) in sets.iter().enumerate() {
@@ -78,17 +78,29 @@ fn merge_block(keys: &[Mergeable<'_>], members: &[usize], threshold: Ratio, merg
         cluster_of.push(cluster);
         merging.leader[members[place]] = members[clusters[cluster][0]];
         merging.possible_conflicts.extend(opposed.into_iter().map(|other| (members[other], members[place])));
-        for gram in &set[..prefix(set.len(), threshold)] {
-            index.entry(*gram).or_default().push(place);
+        for (at, gram) in set[..prefix(set.len(), threshold)].iter().enumerate() {
+            index[*gram as usize].push((place, at));
         }
     }
 }
 
+/// For each gram, the places whose set has it among its rarest, and where in that set it stands.
+type Index = Vec<Vec<(usize, usize)>>;
+
 /// Returns the earlier places whose set is near, ascending.
-fn near_before(place: usize, sets: &[Vec<u32>], index: &HashMap<u32, Vec<usize>>, threshold: Ratio) -> Vec<usize> {
+fn near_before(place: usize, sets: &[Vec<u32>], index: &[Vec<(usize, usize)>], threshold: Ratio) -> Vec<usize> {
     let set = &sets[place];
-    let mut found: Vec<usize> =
-        set[..prefix(set.len(), threshold)].iter().filter_map(|gram| index.get(gram)).flatten().copied().collect();
+    let mut found = Vec::new();
+    for (at, gram) in set[..prefix(set.len(), threshold)].iter().enumerate() {
+        for &(other, other_at) in &index[*gram as usize] {
+            // If this is the first gram that both have, then no more than what stands behind it can be shared.
+            let len = sets[other].len();
+            let shared = (set.len() - at).min(len - other_at);
+            if threshold.is_reached(shared, set.len() + len - shared) {
+                found.push(other);
+            }
+        }
+    }
     found.sort_unstable();
     found.dedup();
     found.retain(|&other| is_near(set, &sets[other], threshold));
@@ -104,57 +116,63 @@ fn prefix(len: usize, threshold: Ratio) -> usize {
     len - usize::try_from(needed).unwrap_or(len) + 1
 }
 
+/// Tells whether two ascending sets are near: q·|A∩B| ≥ p·|A∪B|.
 fn is_near(a: &[u32], b: &[u32], threshold: Ratio) -> bool {
-    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
-    // Even if one held the other, they could not be near.
-    if !threshold.is_reached(short, long) {
-        return false;
-    }
-    let (mut i, mut j, mut both) = (0, 0, 0);
+    let (p, q, all) = (threshold.p(), threshold.q(), (a.len() + b.len()) as u64);
+    // With |A∪B| = |A| + |B| − |A∩B| the rule reads (p + q)·|A∩B| ≥ p·(|A| + |B|); what is not shared is the rest.
+    let shared = (p * all).div_ceil(p + q);
+    let Some(mut alone) = all.checked_sub(2 * shared) else { return false };
+    let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
-        match a[i].cmp(&b[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => (i, j, both) = (i + 1, j + 1, both + 1),
+        if a[i] == b[j] {
+            (i, j) = (i + 1, j + 1);
+            continue;
         }
+        if alone == 0 {
+            return false;
+        }
+        alone -= 1;
+        if a[i] < b[j] { i += 1 } else { j += 1 }
     }
-    threshold.is_reached(both, a.len() + b.len() - both)
+    (a.len() - i + b.len() - j) as u64 <= alone
 }
 
-/// Returns each subject's set of grams, numbered so that rarer ones come first, ascending. A subject without a word
-/// has an empty set and is near nothing.
-fn gram_sets<'a>(subjects: impl Iterator<Item = &'a str>) -> Vec<Vec<u32>> {
+/// Returns each subject's set of grams, numbered so that rarer ones come first, ascending, and how many grams there
+/// are. A subject without a word has an empty set and is near nothing.
+fn gram_sets<'a>(subjects: impl Iterator<Item = &'a str>) -> (Vec<Vec<u32>>, usize) {
     let mut dictionary: HashMap<&str, u32> = HashMap::new();
-    let mut counts: HashMap<Gram, u32> = HashMap::new();
-    let mut sets: Vec<Vec<Gram>> = Vec::new();
+    let mut numbers: HashMap<Gram, u32> = HashMap::new();
+    let mut counts: Vec<u32> = Vec::new();
+    let mut sets: Vec<Vec<u32>> = Vec::new();
     for subject in subjects {
         let mut padded = vec![BEFORE, BEFORE];
         for word in words(subject) {
             let next = dictionary.len() as u32 + AFTER + 1;
             padded.push(*dictionary.entry(word).or_insert(next));
         }
-        let mut grams: Vec<Gram> = Vec::new();
+        let mut set: Vec<u32> = Vec::new();
         if padded.len() > 2 {
             padded.extend([AFTER, AFTER]);
-            grams.extend(padded.windows(3).map(|w| [w[0], w[1], w[2]]));
-            grams.sort_unstable();
-            grams.dedup();
-        }
-        for gram in &grams {
-            *counts.entry(*gram).or_default() += 1;
-        }
-        sets.push(grams);
-    }
-    let mut by_rarity: Vec<(u32, Gram)> = counts.into_iter().map(|(gram, count)| (count, gram)).collect();
-    by_rarity.sort_unstable();
-    let numbers: HashMap<Gram, u32> = by_rarity.into_iter().zip(0..).map(|((_, gram), n)| (gram, n)).collect();
-    sets.into_iter()
-        .map(|grams| {
-            let mut set: Vec<u32> = grams.iter().map(|gram| numbers[gram]).collect();
+            for gram in padded.windows(3).map(|w| [w[0], w[1], w[2]]) {
+                let fresh = numbers.len() as u32;
+                set.push(*numbers.entry(gram).or_insert(fresh));
+            }
             set.sort_unstable();
-            set
-        })
-        .collect()
+            set.dedup();
+        }
+        counts.resize(numbers.len(), 0);
+        set.iter().for_each(|&gram| counts[gram as usize] += 1);
+        sets.push(set);
+    }
+    let mut by_rarity: Vec<u32> = (0..counts.len() as u32).collect();
+    by_rarity.sort_by_key(|&gram| counts[gram as usize]);
+    let mut rank = vec![0; counts.len()];
+    by_rarity.iter().zip(0..).for_each(|(&gram, n)| rank[gram as usize] = n);
+    for set in &mut sets {
+        set.iter_mut().for_each(|gram| *gram = rank[*gram as usize]);
+        set.sort_unstable();
+    }
+    (sets, counts.len())
 }
 
 /// Returns the maximal runs of letters and digits.
@@ -255,6 +273,9 @@ fn numerals(subject: &str) -> Vec<String> {
 /// Returns what stands between quotation marks.
 fn quoted(subject: &str) -> Vec<String> {
     let mut found = Vec::new();
+    if !subject.contains(|c| QUOTES.iter().any(|(open, ..)| *open == c)) {
+        return found;
+    }
     let mut rest = subject;
     let mut before = ' ';
     while let Some(c) = rest.chars().next() {
@@ -276,4 +297,91 @@ fn quoted(subject: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rule as it is written, comparing all with all.
+    fn merge_slowly(keys: &[Mergeable<'_>], threshold: Ratio) -> Merging {
+        let grams = |subject: &str| -> BTreeSet<[String; 3]> {
+            let words: Vec<String> = words(subject).map(str::to_owned).collect();
+            if words.is_empty() {
+                return BTreeSet::new();
+            }
+            let pad = |c: &str| vec![c.to_owned(), c.to_owned()];
+            let all = [pad("^"), words, pad("$")].concat();
+            all.windows(3).map(|w| [w[0].clone(), w[1].clone(), w[2].clone()]).collect()
+        };
+        let alike = |a: &Mergeable<'_>, b: &Mergeable<'_>| {
+            let (x, y) = (grams(a.subject), grams(b.subject));
+            let near = threshold.is_reached(x.intersection(&y).count(), x.union(&y).count());
+            let marks = Marks::of(a.subject) == Marks::of(b.subject);
+            !x.is_empty() && near && marks && (a.kind, a.predicate) == (b.kind, b.predicate)
+        };
+        let mut clusters: Vec<Vec<usize>> = Vec::new();
+        let mut merging = Merging { leader: Vec::new(), possible_conflicts: Vec::new() };
+        for (i, key) in keys.iter().enumerate() {
+            let agrees =
+                |other: &usize| alike(key, &keys[*other]) && !key.polarities.is_disjoint(&keys[*other].polarities);
+            let opposed = (0..i).filter(|o| alike(key, &keys[*o]) && key.polarities.is_disjoint(&keys[*o].polarities));
+            merging.possible_conflicts.extend(opposed.map(|o| (o, i)));
+            match clusters.iter_mut().find(|cluster| cluster.iter().all(agrees)) {
+                Some(cluster) => cluster.push(i),
+                None => clusters.push(vec![i]),
+            }
+            let own = clusters.iter().find(|c| c.contains(&i)).map_or(i, |c| c[0]);
+            merging.leader.push(own);
+        }
+        merging.possible_conflicts.sort_unstable();
+        merging
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, cases: 500, ..Default::default() })]
+        #[test]
+        fn the_index_finds_exactly_what_comparing_all_with_all_finds(
+            subjects in proptest::collection::vec("(a|b|c|not|7|x)( (a|b|c|d|x)){2,9}", 0..24),
+            signs in proptest::collection::vec(0usize..6, 24),
+            p in 1u32..=10,
+        ) {
+            let polarities = |sign: usize| match sign {
+                0 => BTreeSet::from([Polarity::No]),
+                1 => BTreeSet::from([Polarity::No, Polarity::Yes]),
+                _ => BTreeSet::from([Polarity::Yes]),
+            };
+            let keys: Vec<Mergeable<'_>> = subjects
+                .iter()
+                .zip(&signs)
+                .map(|(subject, sign)| Mergeable {
+                    kind: if *sign == 5 { Kind::Finding } else { Kind::Risk },
+                    predicate: "open",
+                    subject,
+                    polarities: polarities(*sign),
+                })
+                .collect();
+            let threshold: Ratio = format!("{p}/10").parse().unwrap();
+            proptest::prop_assert_eq!(merge(&keys, threshold), merge_slowly(&keys, threshold));
+        }
+    }
+
+    #[test]
+    fn nearness_is_exact_at_the_threshold() {
+        // Ten words with the last one changed: 12 runs each, 9 shared, 15 in all: 9/15 = 6/10.
+        let base = "a b c d e f g h i";
+        let subjects = [format!("{base} j"), format!("{base} k")];
+        let (sets, _) = gram_sets(subjects.iter().map(String::as_str));
+        assert!(is_near(&sets[0], &sets[1], Ratio::SIX_TENTHS));
+        assert!(!is_near(&sets[0], &sets[1], "601/1000".parse().unwrap()));
+    }
+
+    #[test]
+    fn marks_are_numbers_negations_and_quoted_names() {
+        let marks = Marks::of("don't keep `a b` for 1.50 s, -3 or three; it isn't 'its' node's \"x\"");
+        assert_eq!(marks.numbers, ["1.5", "-3", "3"]);
+        assert_eq!(marks.negations, ["not", "not"]);
+        assert_eq!(marks.quoted, ["a b", "its", "x"]);
+        assert_eq!(Marks::of("3-4").numbers, ["3", "4"]);
+    }
 }

@@ -14,11 +14,14 @@ mod headline;
 mod label;
 mod merge;
 mod panel;
+mod parse;
 pub mod policy;
 mod reason;
 mod ruling;
+mod seal;
 mod tally;
 mod verdict;
+mod waive;
 
 pub use crate::domain::spec::Level;
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
@@ -27,9 +30,9 @@ pub use explain::{Explanation, Side, Speaker, explain, find};
 pub use headline::Call;
 pub use label::{Label, Status};
 pub use panel::{
-    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, PanelError, Participant, Requirement, Waiver,
-    parse_panel,
+    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Participant, Requirement, Waiver,
 };
+pub use parse::{PanelError, parse_panel};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};

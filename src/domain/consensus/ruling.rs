@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::canon::key;
-use super::digest::{digest_of, empty_digest};
 use super::label::Label;
-use super::panel::{Choice, Outcome, Participant, Waiver};
+use super::panel::Participant;
+use super::parse::Outcome;
 use super::policy::{Quorum, Ratio};
 use super::reason::ReasonCode;
 use super::tally::{Bench, Claim, Claims, Said, Tally};
@@ -38,11 +38,11 @@ pub(super) struct Case<'p> {
     /// Ids of the must-requirements, canonical.
     pub(super) musts: BTreeSet<String>,
     /// Claims with a waiver that holds.
-    waived: BTreeSet<usize>,
+    pub(super) waived: BTreeSet<usize>,
     /// Conflicts among them of which a human chose a side.
-    chosen: BTreeSet<usize>,
+    pub(super) chosen: BTreeSet<usize>,
     /// Keys of uncovered must-requirements that are waived though nobody made a claim about them.
-    waived_gaps: BTreeSet<Sha>,
+    pub(super) waived_gaps: BTreeSet<Sha>,
     findings: Findings,
 }
 
@@ -86,7 +86,7 @@ impl<'p> Case<'p> {
         (self, findings)
     }
 
-    fn note(
+    pub(super) fn note(
         &mut self,
         code: ReasonCode,
         agents: impl IntoIterator<Item = usize>,
@@ -108,77 +108,6 @@ impl<'p> Case<'p> {
         for (agents, key) in picked {
             self.note(code, agents, [key]);
         }
-    }
-
-    // Waivers
-
-    fn resolve_waivers(&mut self) {
-        let mut choices: BTreeMap<usize, BTreeSet<Choice>> = BTreeMap::new();
-        let gaps: BTreeSet<Sha> = self.musts.iter().flat_map(|id| must_keys(id)).collect();
-        for waiver in &self.bench.panel.waivers {
-            let Some(&i) = self.claims.of_key.get(&waiver.claim) else {
-                if gaps.contains(&waiver.claim) && waiver.digest == empty_digest() {
-                    self.waived_gaps.insert(waiver.claim.clone());
-                } else {
-                    self.note(ReasonCode::WaiverStale, [], [waiver.claim.clone()]);
-                }
-                continue;
-            };
-            let claim = &self.claims.list[i];
-            if waiver.digest != digest_of(&self.bench, claim) {
-                self.note(ReasonCode::WaiverStale, [], [waiver.claim.clone()]);
-            } else if self.tallies[i].label() == Label::Refuted {
-                self.note(ReasonCode::WaiverRefused, [], [waiver.claim.clone()]);
-            } else {
-                let chosen = waiver.choice.as_ref().map(|choice| self.canonical_choice(claim, choice));
-                choices.entry(i).or_default().extend(chosen);
-                self.waived.insert(i);
-            }
-        }
-        for (i, sides) in choices {
-            self.take_choice(i, sides);
-        }
-    }
-
-    fn canonical_choice(&self, claim: &Claim, choice: &Choice) -> Choice {
-        let value = if claim.is_outcome() {
-            choice.value.clone()
-        } else {
-            self.bench.canon.value(&claim.predicate, &choice.value)
-        };
-        Choice { value, polarity: choice.polarity }
-    }
-
-    /// Gives a conflict the side that was chosen. Two waivers that choose differently, and a side that holds only
-    /// assertions found false, are refused.
-    fn take_choice(&mut self, i: usize, sides: BTreeSet<Choice>) {
-        let (claim, tally) = (&self.claims.list[i], &mut self.tallies[i]);
-        let Some(side) = sides.first().filter(|_| tally.label() == Label::Conflict) else { return };
-        let only_struck = claim.said.iter().any(|s| s.side == *side) && !claim.left().any(|s| s.side == *side);
-        if sides.len() > 1 || only_struck {
-            let key = claim.key().clone();
-            self.waived.remove(&i);
-            self.note(ReasonCode::WaiverRefused, [], [key]);
-        } else {
-            tally.winner = Some(side.clone());
-            self.chosen.insert(i);
-        }
-    }
-
-    /// Returns the winning side of a claim that is decided, or that a human settled.
-    pub(super) fn settled(&self, i: usize) -> Option<&Choice> {
-        let tally = &self.tallies[i];
-        let is_settled = tally.label().is_decided() || self.chosen.contains(&i);
-        if is_settled { tally.winner.as_ref() } else { None }
-    }
-
-    /// Returns the waiver that holds for a claim.
-    pub(super) fn waiver(&self, i: usize) -> Option<&'p Waiver> {
-        let members = &self.claims.list[i].members;
-        let waivers = self.bench.panel.waivers.iter();
-        waivers
-            .filter(|w| self.waived.contains(&i) && members.iter().any(|m| m.key == w.claim))
-            .min_by_key(|w| (&w.by, &w.reason))
     }
 
     // Blocked
@@ -259,10 +188,10 @@ impl<'p> Case<'p> {
         let musts = self.musts.clone();
         self.note_claims(ReasonCode::MustTestFailed, |_, claim, tally| {
             let passes = claim.kind == Kind::Test && claim.predicate == "passes";
-            let failed = |tier, polarity| match (tier, polarity) {
-                (Tier::E3False, Polarity::Yes) => true,
-                (Tier::E3True, Polarity::No) => tally.severity >= Severity::Minor,
-                _ => false,
+            let failed = |tier, polarity| {
+                let weighs = tally.severity >= Severity::Minor;
+                (tier, polarity) == (Tier::E3False, Polarity::Yes)
+                    || (weighs && (tier, polarity) == (Tier::E3True, Polarity::No))
             };
             let names_must = |r: &Option<String>| r.as_ref().is_some_and(|r| musts.contains(r));
             let seen: Vec<usize> = claim
@@ -427,7 +356,7 @@ impl<'p> Case<'p> {
         let Some(&i) = self.claims.of_key.get(key) else { return false };
         let tally = &self.tallies[i];
         let side = match tally.label() {
-            Label::Single | Label::Hollow => tally.winner.as_ref(),
+            Label::Single | Label::Hollow => tally.winner.as_deref(),
             Label::Proven | Label::Agreed | Label::AgreedOver | Label::Conflict => self.settled(i),
             Label::Refuted => None,
         };
@@ -518,7 +447,7 @@ pub(super) const COVERED: &str = "covered";
 const SATISFIED: &str = "satisfied";
 
 /// Returns the two keys whose claims can cover a must-requirement.
-fn must_keys(id: &str) -> [Sha; 2] {
+pub(super) fn must_keys(id: &str) -> [Sha; 2] {
     [key(Kind::Covers, id, COVERED), key(Kind::Finding, id, SATISFIED)]
 }
 

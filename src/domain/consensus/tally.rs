@@ -3,11 +3,13 @@
 //! It must not know what a label means for the stage's status: that is [`super::ruling`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::canon::{CHECKED_BY, Canon, Form, key};
 use super::label::Label;
 use super::merge::{Mergeable, merge};
-use super::panel::{Choice, Panel, Participant, is_outcome};
+use super::panel::{Choice, Panel, Participant};
+use super::parse::is_outcome;
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::hash::Sha;
 use crate::domain::stage::Stage;
@@ -46,7 +48,8 @@ pub(super) struct Said {
     pub(super) agent: usize,
     /// Which of the claim's members it was said of.
     pub(super) member: usize,
-    pub(super) side: Choice,
+    /// Shared by all who say the same.
+    pub(super) side: Rc<Choice>,
     pub(super) severity: Severity,
     pub(super) tier: Tier,
     pub(super) requirement: Option<String>,
@@ -142,6 +145,7 @@ fn on_keys(bench: &Bench<'_>) -> Vec<Claim> {
     let mut places: HashMap<(Kind, &str, &str), usize> = HashMap::new();
     let mut canonical: HashMap<Sha, usize> = HashMap::new();
     let mut claims: Vec<Claim> = Vec::new();
+    let mut sides = Sides::default();
     for (agent, participant) in bench.agents.iter().enumerate().filter(|(_, a)| a.is_ok()) {
         for a in &participant.claims {
             let place = *places.entry((a.kind, &a.subject, &a.predicate)).or_insert_with(|| {
@@ -154,27 +158,40 @@ fn on_keys(bench: &Bench<'_>) -> Vec<Claim> {
                     claims.len() - 1
                 })
             });
-            let said = said(bench, agent, &claims[place], a);
-            claims[place].said.push(said);
+            let claim = &mut claims[place];
+            let said = Said {
+                agent,
+                member: 0,
+                side: sides.of(bench, claim, a),
+                severity: a.severity,
+                tier: a.tier,
+                requirement: a.requirement.as_deref().map(|r| bench.canon.requirement(r)),
+            };
+            claim.said.push(said);
         }
     }
     claims.sort_by(|a, b| a.key().cmp(b.key()));
     claims
 }
 
-fn said(bench: &Bench<'_>, agent: usize, claim: &Claim, a: &Assertion) -> Said {
-    // What an outcome may be is checked with the panel; its values are names, not words.
-    let value = match a.value.as_text() {
-        Some(name) if claim.is_outcome() => Value::Text(name.trim().to_owned()),
-        _ => bench.canon.value(&claim.predicate, &a.value),
-    };
-    Said {
-        agent,
-        member: 0,
-        side: Choice { value, polarity: a.polarity },
-        severity: a.severity,
-        tier: a.tier,
-        requirement: a.requirement.as_deref().map(|r| bench.canon.requirement(r)),
+/// The sides met so far: most assertions say what another has said, and need no second copy.
+#[derive(Default)]
+struct Sides<'p> {
+    known: HashMap<(&'p Value, Polarity, bool, bool), Rc<Choice>>,
+}
+
+impl<'p> Sides<'p> {
+    fn of(&mut self, bench: &Bench<'_>, claim: &Claim, a: &'p Assertion) -> Rc<Choice> {
+        let (is_outcome, is_set) = (claim.is_outcome(), claim.predicate == CHECKED_BY);
+        let side = self.known.entry((&a.value, a.polarity, is_outcome, is_set)).or_insert_with(|| {
+            // What an outcome may be is checked with the panel; its values are names, not words.
+            let value = match a.value.as_text() {
+                Some(name) if is_outcome => Value::Text(name.trim().to_owned()),
+                _ => bench.canon.value(&claim.predicate, &a.value),
+            };
+            Rc::new(Choice { value, polarity: a.polarity })
+        });
+        Rc::clone(side)
     }
 }
 
@@ -263,7 +280,7 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ballot<'p> {
     pub(super) family: &'p str,
-    pub(super) side: Choice,
+    pub(super) side: Rc<Choice>,
     pub(super) agents: Vec<usize>,
 }
 
@@ -272,7 +289,7 @@ pub(super) struct Ballot<'p> {
 pub(super) struct Tally<'p> {
     pub(super) rule: Rule,
     /// The winning side, if there is one.
-    pub(super) winner: Option<Choice>,
+    pub(super) winner: Option<Rc<Choice>>,
     pub(super) severity: Severity,
     /// By family.
     pub(super) ballots: Vec<Ballot<'p>>,
@@ -304,12 +321,11 @@ pub(super) fn tally<'p>(bench: &Bench<'p>, claim: &Claim) -> Tally<'p> {
     let standing = standing(claim);
     let votes = votes(&standing);
     let ballots = ballots(bench, &votes);
-    let (top, leaders) = strongest(ballots.iter().map(|b| &b.side));
-    let voted = sole(leaders);
+    let (top, voted) = strongest(ballots.iter().map(|b| &b.side));
     let host_only = !standing.iter().any(|s| bench.agents[s.agent].voter);
-    let hosts = if host_only { sole(strongest(votes.iter().map(|(_, side)| *side)).1) } else { None };
-    let ran: BTreeSet<&Choice> = standing.iter().filter(|s| s.tier == Tier::E3True).map(|s| &s.side).collect();
-    let ran = (ran.len(), ran.first().map(|side| (*side).clone()));
+    let hosts = if host_only { strongest(votes.iter().map(|(_, side)| *side)).1 } else { None };
+    let ran: BTreeSet<&Rc<Choice>> = standing.iter().filter(|s| s.tier == Tier::E3True).map(|s| &s.side).collect();
+    let ran = (ran.len(), ran.first().map(|side| Rc::clone(side)));
     let severity = standing.iter().map(|s| s.severity).max().unwrap_or(Severity::Info);
     let is_silent = standing.is_empty();
     let mut tally = Tally { rule: Rule::NothingLeft, winner: None, severity, ballots, top, standing };
@@ -360,7 +376,8 @@ fn standing(claim: &Claim) -> Vec<Said> {
     let mut united: BTreeMap<(usize, Polarity), Said> = BTreeMap::new();
     for said in claim.left() {
         let entry = united.entry((said.agent, said.side.polarity)).or_insert_with(|| said.clone());
-        entry.side.value = Value::set(set(&entry.side.value).chain(set(&said.side.value)));
+        let value = Value::set(set(&entry.side.value).chain(set(&said.side.value)));
+        entry.side = Rc::new(Choice { value, polarity: said.side.polarity });
         entry.severity = entry.severity.max(said.severity);
         entry.tier = entry.tier.max(said.tier);
     }
@@ -375,7 +392,7 @@ fn set(value: &Value) -> impl Iterator<Item = &String> {
 }
 
 /// Returns each agent's vote: the one side it holds. One that holds two abstains.
-fn votes(standing: &[Said]) -> Vec<(usize, &Choice)> {
+fn votes(standing: &[Said]) -> Vec<(usize, &Rc<Choice>)> {
     debug_assert!(standing.is_sorted_by_key(|s| s.agent), "assertions come by agent");
     standing
         .chunk_by(|a, b| a.agent == b.agent)
@@ -385,34 +402,33 @@ fn votes(standing: &[Said]) -> Vec<(usize, &Choice)> {
 }
 
 /// Returns each family's vote: the side that most of its agents hold; a tie abstains.
-fn ballots<'p>(bench: &Bench<'p>, votes: &[(usize, &Choice)]) -> Vec<Ballot<'p>> {
-    let mut families: BTreeMap<&'p str, Vec<(usize, &Choice)>> = BTreeMap::new();
-    for &(agent, side) in votes.iter().filter(|(agent, _)| bench.agents[*agent].voter) {
-        families.entry(bench.agents[agent].family.as_str()).or_default().push((agent, side));
-    }
-    families
-        .into_iter()
-        .filter_map(|(family, votes)| {
-            let side = sole(strongest(votes.iter().map(|(_, side)| *side)).1)?;
-            let agents = votes.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent).collect();
-            Some(Ballot { family, side, agents })
+fn ballots<'p>(bench: &Bench<'p>, votes: &[(usize, &Rc<Choice>)]) -> Vec<Ballot<'p>> {
+    let family = |agent: usize| bench.agents[agent].family.as_str();
+    let mut voters: Vec<_> = votes.iter().filter(|(agent, _)| bench.agents[*agent].voter).collect();
+    voters.sort_by_key(|(agent, _)| (family(*agent), *agent));
+    voters
+        .chunk_by(|a, b| family(a.0) == family(b.0))
+        .filter_map(|own| {
+            let (_, side) = strongest(own.iter().map(|(_, side)| *side));
+            let side = side?;
+            let agents = own.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent).collect();
+            Some(Ballot { family: family(own[0].0), side, agents })
         })
         .collect()
 }
 
-/// Returns how many votes the strongest side has, and every side that has so many.
-fn strongest<'s>(votes: impl Iterator<Item = &'s Choice>) -> (usize, Vec<&'s Choice>) {
-    let mut counts: BTreeMap<&Choice, usize> = BTreeMap::new();
+/// Returns how many votes the strongest side has, and that side if no other has as many.
+fn strongest<'s>(votes: impl Iterator<Item = &'s Rc<Choice>>) -> (usize, Option<Rc<Choice>>) {
+    // Sides are few, so a list beats a map.
+    let mut counts: Vec<(&Rc<Choice>, usize)> = Vec::new();
     for side in votes {
-        *counts.entry(side).or_default() += 1;
+        match counts.iter_mut().find(|(known, _)| *known == side) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((side, 1)),
+        }
     }
-    let top = counts.values().copied().max().unwrap_or(0);
-    (top, counts.into_iter().filter(|(_, n)| *n == top).map(|(side, _)| side).collect())
-}
-
-fn sole(sides: Vec<&Choice>) -> Option<Choice> {
-    match sides.as_slice() {
-        [side] => Some((*side).clone()),
-        _ => None,
-    }
+    let top = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
+    let mut leaders = counts.into_iter().filter(|(_, n)| *n == top);
+    let first = leaders.next().map(|(side, _)| Rc::clone(side));
+    (top, first.filter(|_| leaders.next().is_none()))
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::label::{Label, Status};
 use super::panel::Inputs;
 use super::reason::Reason;
+use super::seal;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
-use crate::domain::hash::{Sha, canonical};
+use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, Family, SpecId};
 use crate::domain::stage::Stage;
 
@@ -181,19 +182,6 @@ pub struct Verdict {
 impl Verdict {
     /// Computes the hash of what is in the verdict.
     pub fn computed_hash(&self) -> Sha {
-        let text = serde_json::to_value(self).map_err(|e| e.to_string()).and_then(|mut value| {
-            if let Some(fields) = value.as_object_mut() {
-                fields.remove("hash");
-                fields.remove("recorded_at");
-            }
-            for artifact in value.get_mut("artifacts").and_then(|a| a.as_array_mut()).into_iter().flatten() {
-                if let Some(fields) = artifact.as_object_mut() {
-                    fields.remove("path");
-                }
-            }
-            canonical(&value).map_err(|e| e.to_string())
-        });
-        // A verdict holds texts, integers and booleans only, so it always has a canonical writing.
-        text.map_or_else(Sha::of, Sha::of)
+        Sha::of(seal::sealed(self))
     }
 }

@@ -1,3 +1,5 @@
+//! What agents are asked.
+
 use super::*;
 use crate::domain::agenda::agenda;
 use crate::domain::artifact::{Expect, UnusableKind, extract};

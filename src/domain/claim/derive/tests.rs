@@ -1,3 +1,5 @@
+//! What answers become, row by row of the table.
+
 use super::*;
 use crate::domain::artifact::parse as parse_artifact;
 use crate::domain::claim::lookup::Found;

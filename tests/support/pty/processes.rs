@@ -1,0 +1,95 @@
+//! The process table, as far as tests look at it.
+
+use std::fs;
+use std::time::Duration;
+
+/// Variable by which children of the program, and theirs, are found: `<pid>:<start>` of their owner.
+const OWNER: &str = "DICAST_OWNER=";
+
+/// Names every living process that a program with this id owns: id and command line.
+pub(crate) fn owned_by(pid: u32) -> Vec<String> {
+    let tag = format!("{OWNER}{pid}:");
+    found(|variable| variable.starts_with(&tag))
+}
+
+/// Names every living process that carries this variable (`NAME=value`) in its environment.
+pub(crate) fn with_variable(variable: &str) -> Vec<String> {
+    found(|found| found == variable)
+}
+
+fn found(is_it: impl Fn(&str) -> bool) -> Vec<String> {
+    pids()
+        .filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|piece| std::str::from_utf8(piece).is_ok_and(&is_it))
+        })
+        .filter(|pid| !has_ended(*pid))
+        .map(|pid| format!("{pid} {}", command_line(pid)))
+        .collect()
+}
+
+/// Finds the one living child of a process.
+pub(crate) fn child_of(parent: u32) -> Option<u32> {
+    pids().find(|pid| stat(*pid).is_some_and(|fields| fields[1] == parent.to_string()) && !has_ended(*pid))
+}
+
+/// Tells whether a process is gone or only waits to be noticed.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    stat(pid).is_none_or(|fields| matches!(fields[0].as_str(), "Z" | "X" | "x"))
+}
+
+/// Ends one process by its id, at once.
+pub(crate) fn kill(pid: u32) {
+    send(pid, rustix::process::Signal::KILL);
+}
+
+/// Sends a signal to one process by its id; one that is gone needs none.
+pub(crate) fn send(pid: u32, signal: rustix::process::Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Counts how often the main thread of a process was put on a core or taken off it.
+pub(crate) fn main_thread_switches(pid: u32) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{pid}/status")).unwrap_or_default();
+    status.lines().filter(|line| line.contains("ctxt_switches")).map(str::to_owned).collect()
+}
+
+/// What a process and its threads have used so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Voluntary context switches: how often a thread waited, so how often one woke.
+    pub(crate) wakeups: u64,
+    /// Time on a core.
+    pub(crate) cpu: Duration,
+}
+
+/// Reads what a process has used; its children are not counted.
+pub(crate) fn usage(pid: u32) -> Usage {
+    let mut usage = Usage { wakeups: 0, cpu: Duration::ZERO };
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let read = |file: &str| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        let switches = read("status").lines().find_map(|line| {
+            line.strip_prefix("voluntary_ctxt_switches:").and_then(|count| count.trim().parse::<u64>().ok())
+        });
+        usage.wakeups += switches.unwrap_or(0);
+        let spent = read("schedstat").split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+        usage.cpu += Duration::from_nanos(spent);
+    }
+    usage
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The fields of `/proc/PID/stat` after the name, which may hold spaces itself: state, parent, group, session, ….
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
+fn command_line(pid: u32) -> String {
+    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).replace('\0', " ")
+}

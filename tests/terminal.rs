@@ -1,0 +1,313 @@
+//! The real binary in a pseudo-terminal: what its user sees, and what is left when it is gone. What takes longer is in
+//! `terminal_slow.rs`; how fast it has to be, and how that is measured, in `docs/responsiveness.md`.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test stands outside: it starts programs, makes their files, reads the process table and types at a person's pace"
+)]
+
+#[path = "support/pty/mod.rs"]
+mod pty;
+
+use std::time::{Duration, Instant};
+
+use pty::repo::{FIRST, QUIET_PANEL, Repo};
+use pty::{PATIENCE, Session, processes};
+use rustix::process::Signal;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
+
+/// The usual size.
+const SIZE: (u16, u16) = (120, 36);
+
+fn open(repo: &Repo) -> Session {
+    let session = Session::start(&repo.program(&[]), SIZE.0, SIZE.1);
+    session.wait_for("Ask the panel");
+    session.wait_for(FIRST);
+    session
+}
+
+/// Opens the program and starts a plan of the first spec; returns on its dashboard.
+fn open_run(repo: &Repo) -> Session {
+    let mut session = open(repo);
+    session.send("p");
+    session.wait_for("Enter starts");
+    session.send("\r");
+    session.wait_for("1 Agents");
+    session
+}
+
+#[test]
+fn it_starts_shows_the_specs_and_quits_by_key_without_a_trace() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let session = open(&repo);
+    let modes = session.modes();
+    assert!(modes.alternate_screen && modes.hidden_cursor && modes.bracketed_paste && modes.line && !modes.mouse);
+    assert!(session.first_byte().is_some());
+    let pid = session.pid();
+    session.quit();
+    assert!(processes::has_ended(pid));
+}
+
+/// A panel of agents that never answer.
+const HANGING: &[pty::repo::FakeAgent<'static>] = &[("ann", &["--hang"]), ("bob", &["--hang"]), ("cyd", &["--hang"])];
+
+/// Waits until nobody is being started any more: every agent was asked.
+fn wait_asked(session: &Session, agents: usize) {
+    session.wait("every agent was asked", PATIENCE, |screen| {
+        screen.contents().matches("asked, nothing written yet").count() == agents
+    });
+}
+
+#[test]
+fn esc_stops_a_run_in_the_next_frame_and_leaves_no_process() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &[]), ("bob", &["--hang"]), ("cyd", &["--ignore-term", "--hang"])]);
+    let mut session = open_run(&repo);
+    session.wait_for("ann          answered");
+    wait_asked(&session, 2);
+    session.record_frames();
+    let typed = session.send("\x1b");
+    session.wait_for("0 processes left · kept ann");
+    let frames = session.frames_after(typed);
+    let first = frames.iter().find(|frame| frame.screen.contains("stopping"));
+    let first = first.unwrap_or_else(|| panic!("no frame says that it is stopping"));
+    let earlier: Vec<_> = frames.iter().filter(|frame| frame.at < first.at).collect();
+    // An animation frame may come while a lone ESC byte may still be the start of a key; no more than that.
+    assert!(earlier.len() <= 1, "{} frames before the one that says it", earlier.len());
+    let run = |process: &String| !process.contains("memory");
+    assert_eq!(processes::owned_by(session.pid()).into_iter().filter(run).collect::<Vec<_>>(), Vec::<String>::new());
+    // The first q leaves the run, the second the program.
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.quit();
+    assert!(repo.run(&["evidence", "verify"]).status.success());
+}
+
+/// Everything that a terminal may send for one key or event, and what it is.
+const SEQUENCES: [(&str, &str); 33] = [
+    ("up", "\x1b[A"), ("down", "\x1b[B"), ("right", "\x1b[C"), ("left", "\x1b[D"),
+    ("up, application mode", "\x1bOA"), ("down, application mode", "\x1bOB"),
+    ("control right", "\x1b[1;5C"), ("shift left", "\x1b[1;2D"),
+    ("home", "\x1b[H"), ("end", "\x1b[F"), ("home, vt", "\x1b[1~"), ("end, vt", "\x1b[4~"),
+    ("page up", "\x1b[5~"), ("page down", "\x1b[6~"), ("insert", "\x1b[2~"), ("delete", "\x1b[3~"),
+    ("back tab", "\x1b[Z"),
+    ("F1", "\x1bOP"), ("F4", "\x1bOS"), ("F5", "\x1b[15~"), ("F8", "\x1b[19~"), ("F11", "\x1b[23~"),
+    ("alt x", "\x1bx"), ("alt X", "\x1bX"), ("alt q", "\x1bq"), ("alt backspace", "\x1b\x7f"),
+    ("mouse press", "\x1b[<0;10;5M"), ("mouse release", "\x1b[<0;10;5m"), ("wheel", "\x1b[<65;80;24M"),
+    ("focus gained", "\x1b[I"), ("focus lost", "\x1b[O"),
+    ("paste", "\x1b[200~qXx\x1b[201~"),
+    ("a reply that nobody asked for", "\x1b[?62;22c"),
+];
+
+/// The longest gap that counts as a slow line: more may be a person.
+const GAP_MAX: Duration = Duration::from_millis(20);
+
+/// Sends every sequence split at every byte and byte by byte. Returns the longest gap that there really was: on a
+/// loaded machine a gap may become so long that the program is right to take ESC for a key of its own.
+fn send_all_split(session: &mut Session, after_each: impl Fn(&mut Session, &str)) -> Duration {
+    let mut longest = Duration::ZERO;
+    for (index, (name, sequence)) in SEQUENCES.iter().enumerate() {
+        let bytes = sequence.as_bytes();
+        let splits = (1..bytes.len()).map(|at| vec![&bytes[..at], &bytes[at..]]);
+        let single = std::iter::once(bytes.chunks(1).collect::<Vec<_>>());
+        for (turn, pieces) in splits.chain(single).enumerate() {
+            let gap = Duration::from_millis(5 + ((index + turn) as u64 * 7) % 11);
+            let mut sent: Option<Instant> = None;
+            for piece in pieces {
+                if let Some(sent) = sent {
+                    // The gap is what is tested, not a wait for something.
+                    std::thread::sleep(gap);
+                    longest = longest.max(sent.elapsed());
+                }
+                session.send(piece);
+                sent = Some(Instant::now());
+            }
+            after_each(session, name);
+        }
+    }
+    longest
+}
+
+/// Runs a scenario until no gap in it was too long to count.
+fn on_a_slow_line(mut scenario: impl FnMut() -> (Duration, Result<(), String>)) {
+    for _ in 0..4 {
+        let (longest, outcome) = scenario();
+        match outcome {
+            Ok(()) => return,
+            Err(why) => assert!(longest > GAP_MAX, "longest gap {longest:?}: {why}"),
+        }
+    }
+    panic!("this machine is too busy: every try had a gap over {GAP_MAX:?}");
+}
+
+#[test]
+fn a_sequence_split_at_any_byte_never_stops_a_run() {
+    on_a_slow_line(|| {
+        let repo = Repo::with_panel(BINARY, HANGING);
+        let mut session = open_run(&repo);
+        wait_asked(&session, 3);
+        session.record_frames();
+        let began = Instant::now();
+        // A split ESC alone would count after 25 ms: the next sequence must not come to its help.
+        let longest = send_all_split(&mut session, |_, _| std::thread::sleep(Duration::from_millis(30)));
+        // A key that shows: everything typed before it was handled.
+        session.send("?");
+        session.wait_for("all keys");
+        let frames = session.frames_after(began);
+        let bad = frames.iter().find(|frame| frame.screen.contains("stopping") || !frame.screen.contains("1 Agents"));
+        let left_early = bad.filter(|frame| !frame.screen.contains("all keys")).map(|frame| frame.screen.clone());
+        (longest, left_early.map_or(Ok(()), Err))
+    });
+}
+
+#[test]
+fn a_sequence_split_at_any_byte_types_no_garbage() {
+    on_a_slow_line(|| {
+        let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+        let mut session = open(&repo);
+        // No command begins so: nothing is offered that a key could choose.
+        session.send(":_");
+        session.wait("a line", PATIENCE, |screen| pty::stopwatch::has_row(screen, ":_"));
+        let seen = std::cell::RefCell::new(Ok(()));
+        let longest = send_all_split(&mut session, |session, name| {
+            if seen.borrow().is_err() {
+                return;
+            }
+            let expected = match name {
+                "paste" => ":_qXx_",
+                "alt backspace" => ":_",
+                _ => ":__",
+            };
+            // To the end of the line, and one letter more: everything before it was handled once it is seen.
+            session.send("\x05_");
+            let is_shown = |session: &Session| session.contents().lines().any(|row| row.trim() == expected);
+            let deadline = Instant::now() + Duration::from_secs(2);
+            while !is_shown(session) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if !is_shown(session) {
+                *seen.borrow_mut() = Err(format!("{name}, not {expected:?}: {}", session.contents()));
+                return;
+            }
+            session.send("\x15_");
+            session.wait("a fresh line", PATIENCE, |screen| pty::stopwatch::has_row(screen, ":_"));
+        });
+        (longest, seen.into_inner())
+    });
+}
+
+/// What a screen shows apart from numbers, which change from start to start.
+fn shape(session: &Session) -> String {
+    let digits = |c: char| if c.is_ascii_digit() { '#' } else { c };
+    let text: String = session.contents().chars().map(digits).collect();
+    // How long the last key took is only there after one.
+    text.lines().map(|row| row.split("key → screen").next().unwrap_or_default().trim_end()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_storm_of_sizes_ends_in_the_same_screen_as_a_quiet_start() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let session = open(&repo);
+    session.wait_for("memory ●");
+    for turn in 0..60_u16 {
+        let (columns, rows) = [(40, 12), (200, 60), (10, 3), (120, 36), (1, 1), (80, 24)][usize::from(turn % 6)];
+        session.resize(columns, rows);
+        // As fast as a window is dragged: some sizes are never drawn.
+        std::thread::sleep(Duration::from_millis(u64::from(turn % 5) * 5));
+    }
+    session.resize(SIZE.0, SIZE.1);
+    let quiet = Session::start(&repo.program(&[]), SIZE.0, SIZE.1);
+    quiet.wait_for(FIRST);
+    quiet.wait_for("memory ●");
+    let wanted = shape(&quiet);
+    session.until("the same screen as after a quiet start", PATIENCE, || (shape(&session) == wanted).then_some(()));
+    session.quit();
+    quiet.quit();
+}
+
+#[test]
+fn a_terminal_of_ten_columns_and_three_rows_is_enough_to_quit() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let session = Session::start(&repo.program(&[]), 10, 3);
+    session.until("a frame", PATIENCE, || (session.frame_count() > 0).then_some(()));
+    assert!(!session.contents().trim().is_empty(), "the screen says something");
+    session.quit();
+}
+
+#[test]
+fn term_and_hup_end_a_live_run_and_restore_the_terminal() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let repo = Repo::with_panel(BINARY, HANGING);
+        let session = open_run(&repo);
+        wait_asked(&session, 3);
+        session.signal(signal);
+        assert_eq!(session.exit(), code);
+        session.assert_clean();
+        // The stand-in shell names the signal that a program died of; this one ended by itself.
+        assert!(!session.contents().contains("Terminated") && !session.contents().contains("Hangup"));
+        assert!(repo.run(&["evidence", "verify"]).status.success());
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_leaves_no_process() {
+    let repo = Repo::with_panel(BINARY, HANGING);
+    let mut session = open_run(&repo);
+    wait_asked(&session, 3);
+    let pid = session.pid();
+    session.hang_up();
+    assert_eq!(session.exit(), 129);
+    assert_eq!(processes::owned_by(pid), Vec::<String>::new());
+    assert!(repo.run(&["evidence", "verify"]).status.success());
+}
+
+/// Agents that write without end, as many as it takes to keep this machine busy.
+const FLOODING: &[pty::repo::FakeAgent<'static>] = &[
+    ("a1", &["--flood-stdout", "forever"]), ("a2", &["--flood-stdout", "forever"]),
+    ("a3", &["--flood-stdout", "forever"]), ("a4", &["--flood-stdout", "forever"]),
+    ("a5", &["--flood-stderr", "forever"]), ("a6", &["--flood-stderr", "forever"]),
+    ("a7", &["--flood-stderr", "forever"]), ("a8", &["--flood-stdout", "forever"]),
+];
+
+/// Waits until all eight agents write.
+fn wait_flooded(session: &Session) {
+    session.wait("eight agents write", PATIENCE, |screen| screen.contents().matches(" MB ").count() == FLOODING.len());
+}
+
+#[test]
+fn a_terminal_that_stops_reading_cannot_keep_it_from_ending() {
+    let repo = Repo::with_panel(BINARY, FLOODING);
+    let session = open_run(&repo);
+    wait_flooded(&session);
+    session.stop_reading();
+    // Whole repaints fill what the kernel buffers; then the screen's thread, which else draws ten times a second, is
+    // stuck in its write.
+    session.until("the screen's thread is stuck", PATIENCE, || {
+        session.resize(200, 60);
+        session.resize(150, 50);
+        std::thread::sleep(Duration::from_millis(100));
+        let before = processes::main_thread_switches(session.pid());
+        std::thread::sleep(Duration::from_millis(300));
+        (processes::main_thread_switches(session.pid()) == before).then_some(())
+    });
+    session.signal(Signal::TERM);
+    let asked = Instant::now();
+    assert_eq!(session.exit_within(Duration::from_secs(2)), 143, "after {:?}", asked.elapsed());
+    assert_eq!(processes::owned_by(session.pid()), Vec::<String>::new());
+    session.read_again();
+}
+
+#[test]
+fn two_hundred_keys_have_their_effect_while_eight_agents_flood() {
+    let repo = Repo::with_panel(BINARY, FLOODING);
+    let mut session = open_run(&repo);
+    wait_flooded(&session);
+    let mut floor = pty::stopwatch::floor(&repo);
+    session.send(":");
+    session.wait("the command line", PATIENCE, |screen| pty::stopwatch::has_row(screen, ":"));
+    let measured = pty::stopwatch::type_keys(&mut session, &mut floor, 200);
+    for percent in [50, 95, 99] {
+        println!("p{percent}: {:?}, floor {:?}", measured.program.percentile(percent), measured.floor.percentile(percent));
+    }
+}
