@@ -116,8 +116,8 @@ impl Tree {
 }
 
 /// Where a constitution may lie.
-pub const CONSTITUTIONS: [&str; 3] =
-    [".specify/memory/constitution.md", "docs/constitution.md", "memory/constitution.md"];
+pub const CONSTITUTIONS: [&str; 4] =
+    [".specify/memory/constitution.md", "docs/constitution.md", "memory/constitution.md", "constitution.md"];
 
 /// Finds what a written path means: people leave out the package's folder, or write it from the root of a disk.
 #[derive(Debug)]

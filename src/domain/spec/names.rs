@@ -446,9 +446,10 @@ fn is_test_name(name: &str) -> bool {
         || last.strip_prefix("test").is_some_and(|r| r.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
-/// Tells whether a name could be a test's: a sentence in snake case, or a path.
+/// Tells whether a name beside the word "test" is the test's own: a sentence in snake case, or a path. `Test
+/// user_id validation` names what is tested.
 fn is_long_name(name: &str) -> bool {
-    name.contains('_') || name.contains("::")
+    name.matches('_').count() >= 3 || name.contains("::")
 }
 
 /// Tells whether the word at `at` is a type that the sentence says to make: `Implement RateLimiter in src/limiter.rs`.

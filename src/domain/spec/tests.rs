@@ -74,6 +74,12 @@ fn tasks_are_read_with_what_they_name() {
     let prose = parse_tasks("- [ ] T1 Add TodoService.add() and wait_for() beside stdin.is_tty() in src/ and tests/\n");
     assert_eq!(prose[0].symbols, ["TodoService.add", "wait_for"]);
     assert!(prose[0].files.is_empty());
+    let tested = parse_tasks("- [ ] T1 Test: `module_id` is kept, in src/__init__.py; test `a_key_is_never_lost`\n");
+    assert_eq!(
+        (tested[0].symbols.as_slice(), tested[0].tests.as_slice()),
+        (&["module_id".to_owned()][..], &["a_key_is_never_lost".to_owned()][..])
+    );
+    assert_eq!(tested[0].files, ["src/__init__.py"]);
     let removal = parse_tasks("- [ ] T1 [US1] Remove `OldThing` and src/old.rs. Put and delete through `NewThing`\n");
     assert_eq!((removal[0].symbols.as_slice(), removal[0].files.len()), (&["NewThing".to_owned()][..], 0));
 }
