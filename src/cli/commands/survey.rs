@@ -9,7 +9,6 @@ use crate::actors::agents::process::Children;
 use crate::actors::repo;
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
-use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 
 /// How long looking may take: a large repository on a slow disk, and git beside it.
