@@ -24,6 +24,7 @@ use dicast::domain::fact::Fact;
 use dicast::domain::failure::{AgentError, Deadline};
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
+use dicast::domain::redact::Redactor;
 use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Transport, Turn, TurnEnded, TurnKind};
 use dicast::domain::stage::Stage;
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
@@ -46,7 +47,7 @@ impl Bench {
         let (lanes, ends) = lanes(Waker::nobody());
         let folder = tempfile::tempdir().unwrap();
         let children = Children::new(&scope);
-        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned());
+        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned(), Redactor::new(["hunter2-is-a-secret".to_owned()]));
         Self { scope, children, handle, ends, folder }
     }
 
@@ -134,6 +135,20 @@ fn error(ended: &TurnEnded) -> &AgentError {
 
 fn late(ended: &TurnEnded) -> Option<Deadline> {
     if let AgentError::Timeout { which, .. } = error(ended) { Some(*which) } else { None }
+}
+
+#[test]
+fn a_secret_that_an_agent_prints_is_kept_nowhere() {
+    live(|| async {
+        let mut bench = Bench::new();
+        let asked = turn(&["--quantity", "hunter2-is-a-secret", "--stderr", "token hunter2-is-a-secret"]);
+        let seat = asked.seat.clone();
+        let ended = bench.take(asked).await;
+        let kept = serde_json::to_string(&ended).unwrap();
+        assert!(kept.contains("[redacted]") && !kept.contains("hunter2"), "{kept}");
+        let transcript = std::fs::read_to_string(bench.folder.path().join(path_of(&seat))).unwrap();
+        assert!(transcript.contains("[redacted]") && !transcript.contains("hunter2"), "{transcript}");
+    });
 }
 
 #[test]

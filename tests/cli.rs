@@ -22,5 +22,8 @@ mod config;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 
+#[path = "cli/runs.rs"]
+mod runs;
+
 #[path = "cli/children.rs"]
 mod children;

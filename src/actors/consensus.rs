@@ -242,7 +242,8 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
         case.heard.iter().map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs))).collect();
     let panel = panel(&case, &derived);
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
-    let verdict = consensus::decide(&panel);
+    let mut verdict = consensus::decide(&panel);
+    verdict.recorded_at = Some(case.question.at.rfc3339());
     let canon = panel.canon();
     let grounds = derived.iter().flat_map(|(agent, derived)| grounds(agent, derived, &canon, &case.lookups));
     let grounds = grounds.collect();

@@ -9,6 +9,7 @@ pub mod event;
 pub mod key;
 pub mod keymap;
 pub mod line;
+pub mod look;
 pub mod model;
 pub mod msg;
 pub mod update;

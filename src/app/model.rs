@@ -97,6 +97,8 @@ pub struct Boot {
     pub user: String,
     /// Whether things may move on screen.
     pub animate: bool,
+    /// How the terminal wants things to look.
+    pub look: super::look::Look,
 }
 
 /// Something that is read in the background.

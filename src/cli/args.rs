@@ -1,4 +1,4 @@
-//! What can stand on the command line: the names are a contract (`docs/cli.md`).
+//! What can stand on the command line: names that scripts rely on (`docs/cli.md`).
 //!
 //! It must not know what a command does.
 

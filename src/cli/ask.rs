@@ -2,11 +2,13 @@
 //!
 //! It must not know what is asked.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Reply, Scope, Waker, promise};
+use crate::app::msg::Signal;
 use crate::domain::failure::Failure;
 
 /// Threads for the work of one command.
@@ -14,6 +16,14 @@ const THREADS: usize = 2;
 
 /// How long leaving may take: what still runs then only reads.
 const LEAVING: Duration = Duration::from_millis(200);
+
+/// The signal that stopped this process, 0 while none did. Signals are the process's, and so is this.
+static SIGNALLED: AtomicU8 = AtomicU8::new(0);
+
+/// Returns the signal that asked this process to stop, if one did.
+pub fn signalled() -> Option<Signal> {
+    [Signal::Interrupt, Signal::Terminate].into_iter().find(|signal| signal.exit() == SIGNALLED.load(Ordering::Acquire))
+}
 
 /// A runtime for the length of one command, and the only thread that waits on it.
 #[derive(Debug)]
@@ -63,6 +73,9 @@ impl Desk {
         loop {
             if let Some(outcome) = reply.poll_now() {
                 return outcome;
+            }
+            if signalled().is_some() {
+                return Err(Failure::Cancelled);
             }
             let left = limit.saturating_sub(began.elapsed());
             if left.is_zero() {
@@ -126,11 +139,12 @@ fn stop_on_signal(scope: &Scope) {
             // Without a listener the signals keep their own meaning: they end the process.
             return;
         };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = cancel.cancelled() => {}
-        }
+        let signal = tokio::select! {
+            _ = interrupt.recv() => Signal::Interrupt,
+            _ = terminate.recv() => Signal::Terminate,
+            () = cancel.cancelled() => return,
+        };
+        SIGNALLED.store(signal.exit(), Ordering::Release);
         cancel.cancel();
         waker.wake();
     });

@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use crate::domain::failure::Failure;
 use args::{Args, Command, Memory};
 
 /// The exit code of a command line that cannot be read (`EX_USAGE` of sysexits(3)).
@@ -35,21 +36,17 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     let json = words.iter().any(|word| word == "--json");
     Args::try_parse_from(words).map_err(|error| {
         let text = error.render().to_string();
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                out::put(&text);
-                0
-            }
-            _ => {
-                out::say(&text);
-                if json {
-                    let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    let line = out::ended(USAGE, Some((first, "see `dicast --help`".to_owned())), commands::now());
-                    out::put(&out::Text::Json(line).clean());
-                }
-                USAGE
-            }
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            out::put(&text);
+            return 0;
         }
+        out::say(&text);
+        if json {
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let line = out::ended(USAGE, Some((first, "see `dicast --help`".to_owned())), commands::now());
+            out::put(&out::Text::Json(line).clean());
+        }
+        USAGE
     })
 }
 
@@ -66,7 +63,12 @@ pub fn run(args: Args) -> u8 {
         Ok(done) => out::finish(&done),
         Err(failure) => {
             tracing::warn!(?failure, "could not {aim}");
-            out::fail(&failure, aim, json, commands::now())
+            let exit = match (&failure, ask::signalled()) {
+                (Failure::Cancelled, Some(signal)) => signal.exit(),
+                (failure, _) => failure.exit(),
+            };
+            out::fail(&failure, aim, exit, json, commands::now());
+            exit
         }
     }
 }

@@ -105,17 +105,17 @@ pub fn finish(done: &Done) -> u8 {
     done.exit
 }
 
-/// Says on stderr why a command failed and what to do, and with `json` on stdout as well; returns the exit code.
-pub fn fail(failure: &Failure, aim: &str, json: bool, at: Moment) -> u8 {
-    let exit = failure.exit();
-    match failure {
-        Failure::Cancelled => say(&format!("stopped\n  next: {}\n", failure.hint())),
-        failure => say(&format!("error: could not {aim}: {failure}\n  next: {}\n", failure.hint())),
+/// Says on stderr why a command failed and what to do, and with `json` on stdout as well.
+pub fn fail(failure: &Failure, aim: &str, exit: u8, json: bool, at: Moment) {
+    let next = failure.hint();
+    if *failure == Failure::Cancelled {
+        say(&format!("stopped\n  next: {next}\n"));
+    } else {
+        say(&format!("error: could not {aim}: {failure}\n  next: {next}\n"));
     }
     if json {
-        put(&Text::Json(ended(exit, Some((failure.to_string(), failure.hint())), at)).clean());
+        put(&Text::Json(ended(exit, Some((failure.to_string(), next)), at)).clean());
     }
-    exit
 }
 
 /// Returns the event that ends every JSON output, where there was no run: with what failed and the next step, if

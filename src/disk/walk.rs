@@ -10,6 +10,7 @@ use std::path::{Component, Path};
 use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
+use ignore::gitignore::Gitignore;
 
 use crate::domain::check::{Content, FileText};
 use crate::domain::failure::Failure;
@@ -149,6 +150,18 @@ pub fn is_there(root: &Path, path: &str) -> bool {
     is_inside && fs::symlink_metadata(root.join(path)).is_ok()
 }
 
+/// Tells which paths the repository's own `.gitignore` at the root leaves out: what a build makes is not in a fresh
+/// clone.
+pub fn ignored<'p>(root: &Path, paths: impl IntoIterator<Item = &'p str>) -> Vec<&'p str> {
+    // A line that cannot be read is skipped; the others still hold.
+    let (rules, _) = Gitignore::new(root.join(".gitignore"));
+    let is_ignored = |path: &&str| {
+        let is_inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        is_inside && rules.matched_path_or_any_parents(path.trim_end_matches('/'), path.ends_with('/')).is_ignore()
+    };
+    paths.into_iter().filter(is_ignored).collect()
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests make the files that are read")]
 mod tests {
@@ -204,6 +217,15 @@ mod tests {
         assert_eq!(walked.files["latin.md"].content, Content::Binary(3));
         assert_eq!(walked.files["link.md"].content, Content::Link);
         assert_eq!(walked.files["large.txt"].content, Content::TooLarge);
+    }
+
+    #[test]
+    fn what_a_build_makes_is_known_by_the_ignore_file() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), ".gitignore", b"/target\n*.env\nout/\n");
+        let paths = ["target/gen/a.rs", "src/a.rs", "prod.env", "out/", "../x.env", "/etc/prod.env"];
+        assert_eq!(ignored(dir.path(), paths), ["target/gen/a.rs", "prod.env", "out/"]);
+        assert!(ignored(&dir.path().join("none"), ["prod.env"]).is_empty());
     }
 
     #[test]

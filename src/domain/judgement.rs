@@ -12,6 +12,7 @@ use super::consensus::{self, Panel, Policy, Verdict, Waiver};
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
+use super::moment::Moment;
 use super::preparation::Preparation;
 use super::safe::Safe;
 
@@ -29,6 +30,8 @@ pub struct Answer {
 pub struct Question {
     /// For which run.
     pub run: RunId,
+    /// When it is asked; a verdict names it as when it was recorded.
+    pub at: Moment,
     /// What the stage started from.
     pub preparation: Arc<Preparation>,
     /// Who sits.

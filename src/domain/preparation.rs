@@ -19,7 +19,7 @@ use super::hash::{Sha, canonical};
 use super::ids::{AgentName, SpecId};
 use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
 use super::safe::Safe;
-use super::spec::Spec;
+use super::spec::{self, Spec};
 use super::stage::Stage;
 
 /// Everything a stage starts from.
@@ -147,7 +147,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         prompts: rendered.into_iter().map(|(agent, rendered)| (agent, rendered.text.into())).collect(),
         inputs: Inputs {
             spec_sha256: Some(spec.sha.clone()),
-            tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree, &spec.dir)),
+            tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
             context: hashes(&context),
@@ -244,8 +244,11 @@ fn is_ours(path: &str) -> bool {
 
 /// Names the state of a working copy: the hash of every file's path and content, without what we publish ourselves.
 /// (git's own tree id would not see changes that are not committed.)
-pub fn tree_id(tree: &Tree, spec_dir: &str) -> String {
-    let published = [format!("{spec_dir}/verdicts/"), format!("{spec_dir}/review/")];
+pub fn tree_id(tree: &Tree) -> String {
+    // Of every spec: what is published for one must not make another's verdict stale.
+    let folders = spec::find(tree.files.keys().map(String::as_str));
+    let published: Vec<String> =
+        folders.iter().flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.dir))).collect();
     let files: BTreeMap<&str, String> = tree
         .files
         .iter()
@@ -277,7 +280,7 @@ fn prior(tree: &Tree, spec: &Spec, verdicts: &BTreeMap<Stage, Verdict>) -> Prior
             }
         }
     }
-    let now = tree_id(tree, &spec.dir);
+    let now = tree_id(tree);
     let passed = |stage: Stage| {
         verdicts.get(&stage).is_some_and(|verdict| {
             verdict.outcome == Decision::Pass

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use super::start::{Flags, Start, headless, interactive};
 use crate::app::msg::{Request, Start as StartRun};
-use crate::cli::sample;
+use crate::cli::{out, sample};
 use crate::config::{self, Sources};
 use crate::disk::Store;
 use crate::domain::failure::Failure;
@@ -57,7 +57,9 @@ pub fn run(flags: Flags, on_terminal: bool) -> Result<u8, Failure> {
     sources.given_config = Some(folder.join(".dicast/config.toml"));
     let flags = Flags { demo: true, ..flags };
     if on_terminal {
-        return interactive(Start { sources, flags, requests: Vec::new() });
+        let exit = interactive(Start { sources, flags, requests: Vec::new() })?;
+        out::say(&format!("the demonstration's copy stays in {}\n", folder.display()));
+        return Ok(exit);
     }
     let spec = SpecId::new(SPEC).map_err(|bad| Failure::usage("demo", bad.to_string(), "this is a bug"))?;
     let plan = StartRun { spec: spec.clone(), stages: vec![Stage::Plan], fresh: false, rerun_missing: false };

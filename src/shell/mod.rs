@@ -10,6 +10,7 @@ pub mod face;
 pub mod hands;
 pub mod inbox;
 pub mod input;
+pub mod look;
 pub mod recorder;
 pub mod shutdown;
 pub mod start;

@@ -169,6 +169,7 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
+        look: super::look::find_out(|name| std::env::var(name).ok()),
     }
 }
 

@@ -5,40 +5,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
+pub use crate::app::look::{Colours, Ground, Look};
 use crate::app::model::Model;
-
-/// How the terminal wants things to look: plain data, found out once at start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
-    /// How many colours there are.
-    pub colours: Colours,
-    /// Whether the background is dark or light.
-    pub ground: Ground,
-    /// Whether symbols beyond ASCII are replaced.
-    pub is_ascii: bool,
-}
-
-/// How many colours a terminal has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colours {
-    /// None (`NO_COLOR`): weight and underlines stand in for them.
-    None,
-    /// The sixteen that the user's own theme defines.
-    #[default]
-    Sixteen,
-    /// 24 bits.
-    Full,
-}
-
-/// The background of a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ground {
-    /// Dark.
-    #[default]
-    Dark,
-    /// Light.
-    Light,
-}
 
 /// What a text is drawn as. Meanings, not colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,8 +103,8 @@ impl Theme {
     }
 
     /// Returns the theme that a model's screen is drawn with.
-    pub fn of(_model: &Model) -> Self {
-        Self::new(Look::default())
+    pub fn of(model: &Model) -> Self {
+        Self::new(model.boot.look)
     }
 
     /// Returns the style of an ink.

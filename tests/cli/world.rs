@@ -120,7 +120,7 @@ impl World {
     /// The state of the working copy, as a verdict about the first spec is bound to it.
     pub(crate) fn tree_id(&self) -> String {
         let files = read_tree(&self.repo(), Caps::default(), &|| false).unwrap().files;
-        tree_id(&Tree { files, ..Tree::default() }, "specs/003-rate-limiter")
+        tree_id(&Tree { files, ..Tree::default() })
     }
 
     pub(crate) fn git(&self, words: &[&str]) {
@@ -133,7 +133,10 @@ impl World {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.repo()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+        command
+            .env("TMPDIR", self.folder.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null");
         command
     }
 
@@ -233,7 +236,9 @@ pub(crate) fn panel(stage: Stage, inputs: &str) -> String {
         )
     };
     let decision = |value: &str| {
-        format!(r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","polarity":1,"severity":"minor","tier":"E1"}}"#)
+        format!(
+            r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","polarity":1,"severity":"minor","tier":"E1"}}"#
+        )
     };
     let agent = |name: &str, value: &str| {
         format!(

@@ -15,6 +15,7 @@ use crate::domain::artifact::{Expect, Unusable, UnusableKind, extract};
 use crate::domain::classify::{Exit, classify, named, repair_text};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Failure};
+use crate::domain::redact::Redactor;
 use crate::domain::run::{Transport, Turn, TurnEnded, TurnFailed, TurnKind};
 use crate::domain::safe::Safe;
 
@@ -25,6 +26,7 @@ pub(super) struct Tools {
     pub(super) lanes: Lanes,
     pub(super) children: Children,
     pub(super) transcripts: PathBuf,
+    pub(super) redactor: Arc<Redactor>,
 }
 
 impl Tools {
@@ -44,7 +46,7 @@ impl Tools {
             Err(refusal) => return Ok(not_taken(turn, not_started(refusal))),
         };
         let started = Fact::AgentStarted { seat: turn.seat.clone(), kind: turn.kind, pid: child.pid() };
-        let mut live = Live::new(&self.scope, self.lanes.clone(), &self.transcripts, turn.seat.clone(), turn.kind);
+        let mut live = Live::new(self, turn.seat.clone(), turn.kind);
         let any_stop = self.scope.cancel.child_token();
         let told_and_heard = async {
             self.lanes.tell(started, &any_stop).await;
@@ -61,14 +63,18 @@ impl Tools {
     /// Finds out what the words were worth.
     async fn judge(&self, turn: Turn, spoken: Spoken) -> Result<TurnEnded, Failure> {
         let Spoken { stdout, stderr, cut, ended, took } = spoken;
-        let stderr = stderr.text();
+        let redactor = Arc::clone(&self.redactor);
+        let stderr = redactor.clean(&stderr.text()).into_owned();
         let expect = turn.expect;
         // Up to tens of megabytes are searched and hashed: not on a thread that serves others.
         let (outcome, raw, stderr) = self
             .scope
             .spawn_blocking(move || {
-                let outcome = judge_answer(&expect, &stdout, cut, ended.exit, &stderr);
-                (outcome, stdout.captured(), stderr)
+                // What is judged is what is kept: a secret in it would make the two differ.
+                let outcome = judge_answer(&expect, &redactor.clean(&stdout.text()), cut, ended.exit, &stderr);
+                let mut raw = stdout.captured();
+                raw.text = redactor.clean(&raw.text).into();
+                (outcome, raw, stderr)
             })
             .await
             .map_err(|_| Failure::ActorGone { actor: "agents".into() })?;
@@ -112,7 +118,7 @@ fn program(turn: &Turn) -> Program {
 /// The artifact counts only when nothing cut the turn short and the program itself ended well.
 fn judge_answer(
     expect: &Expect,
-    stdout: &Capture,
+    stdout: &str,
     cut: Option<Cut>,
     exit: Option<Exit>,
     stderr: &str,
@@ -122,9 +128,9 @@ fn judge_answer(
         (Some(Cut::Stopped), _) => failed(AgentError::Cancelled),
         (Some(Cut::Late { which, after_ms }), _) => failed(AgentError::Timeout { which, after_ms }),
         (None, Some(Exit::Code(0))) => {
-            extract(expect, &stdout.text()).or_else(|unusable| unusable_answer(&unusable, stderr))
+            extract(expect, stdout).or_else(|unusable| unusable_answer(&unusable, stderr))
         }
-        (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, &stdout.text())),
+        (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, stdout)),
     }
 }
 

@@ -5,18 +5,21 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::command::Tools;
 use super::process::{Listener, Stream};
 use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
 use crate::disk::lines::Appender;
 use crate::domain::failure::Failure;
 use crate::domain::run::{Progress, SeatKey, TAIL_LINES, TurnKind};
+use crate::domain::redact::Redactor;
 use crate::domain::safe::Safe;
 use crate::domain::transcript::path_of;
 
@@ -41,6 +44,7 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// Listens to one agent for one turn.
 pub(super) struct Live {
     lanes: Lanes,
+    redactor: Arc<Redactor>,
     seat: SeatKey,
     out: Lines,
     err: Lines,
@@ -55,12 +59,13 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Starts to listen; the transcript is appended to `folder`'s file for the seat.
-    pub(super) fn new(scope: &Scope, lanes: Lanes, folder: &std::path::Path, seat: SeatKey, kind: TurnKind) -> Self {
-        let scribe = Scribe::new(scope.clone(), folder.join(path_of(&seat)));
+    /// Starts to listen; the transcript is appended to the seat's file.
+    pub(super) fn new(tools: &Tools, seat: SeatKey, kind: TurnKind) -> Self {
+        let scribe = Scribe::new(tools.scope.clone(), tools.transcripts.join(path_of(&seat)));
         let now = Instant::now();
         let mut live = Self {
-            lanes,
+            lanes: tools.lanes.clone(),
+            redactor: Arc::clone(&tools.redactor),
             seat,
             out: Lines::default(),
             err: Lines::default(),
@@ -100,6 +105,8 @@ impl Live {
 
     fn line(&mut self, stream: Stream, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
+        // Before anything is kept or shown: a secret that an agent prints goes no further.
+        let text = self.redactor.clean(&text).into_owned();
         self.lines += 1;
         match stream {
             Stream::Out => {

@@ -12,6 +12,7 @@ mod live;
 pub mod process;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use self::process::Children;
 use super::lanes::Lanes;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::failure::Failure;
+use crate::domain::redact::Redactor;
 use crate::domain::run::{Turn, TurnEnded};
 
 /// Asks for turns; cheap to clone.
@@ -45,10 +47,11 @@ enum Command {
     TakeTurn { turn: Box<Turn>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
 }
 
-/// Starts the actor. Children are started through `children`; transcripts go below the folder `transcripts`.
-pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathBuf) -> Handle {
+/// Starts the actor. Children are started through `children`; transcripts go below the folder `transcripts`, without
+/// what `redactor` knows to be secret.
+pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathBuf, redactor: Redactor) -> Handle {
     let (mailbox, commands) = mpsc::channel(MAILBOX);
-    let tools = Tools { scope: scope.clone(), lanes, children, transcripts };
+    let tools = Tools { scope: scope.clone(), lanes, children, transcripts, redactor: Arc::new(redactor) };
     scope.spawn(run(tools, commands));
     Handle { mailbox, waker: scope.waker().clone() }
 }

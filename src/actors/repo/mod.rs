@@ -74,16 +74,10 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
     }
 
-    /// Names the state of the code that a verdict about `spec` is bound to: of the working copy, or of the commit `at`
+    /// Names the state of the code that a verdict is bound to: of the working copy, or of the commit `at`
     /// (exit 64 if git knows none of that name).
-    pub fn tree_id(
-        &self,
-        root: PathBuf,
-        spec: SpecId,
-        at: Option<String>,
-        token: CancellationToken,
-    ) -> Reply<String> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, spec, at, token, promise })
+    pub fn tree_id(&self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Reply<String> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, at, token, promise })
     }
 
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
@@ -104,7 +98,6 @@ impl Handle {
 enum Command {
     TreeId {
         root: PathBuf,
-        spec: SpecId,
         at: Option<String>,
         token: CancellationToken,
         promise: Promise<String>,
@@ -156,8 +149,8 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone() };
         match command {
-            Command::TreeId { root, spec, at, token, promise } => {
-                scope.answer(token.clone(), promise, reader.tree_id(root, spec, at, token));
+            Command::TreeId { root, at, token, promise } => {
+                scope.answer(token.clone(), promise, reader.tree_id(root, at, token));
             }
             Command::Prepare { root, ask, token, promise } => {
                 let cut = token.clone();
@@ -228,18 +221,11 @@ impl Reader {
     async fn tree_id(
         self,
         root: PathBuf,
-        spec: SpecId,
         at: Option<String>,
         token: CancellationToken,
     ) -> Result<String, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
         let mut tree = shot.tree;
-        let dir = shot.reading.specs.iter().find(|found| found.id == spec).map(|found| found.dir.clone());
-        let known: Vec<SpecId> = shot.reading.specs.iter().map(|found| found.id.clone()).collect();
-        let Some(dir) = dir else {
-            spec::resolve(&known, spec.as_str())?;
-            return Err(Failure::needs_input("spec", "it cannot be read", "run `dicast check` to see why"));
-        };
         if let Some(rev) = at {
             let Some(git) = shot.git else {
                 let next = "run it inside a git repository, or leave --at out";
@@ -252,7 +238,7 @@ impl Reader {
                 }
             }
         }
-        self.blocking(move || Ok(tree_id(&tree, &dir))).await
+        self.blocking(move || Ok(tree_id(&tree))).await
     }
 
     async fn run_check(

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::git::{Git, Whereabouts};
 use crate::actors::Scope;
 use crate::actors::agents::process::Children;
-use crate::disk::walk::{Caps, is_there, read_tree};
+use crate::disk::walk::{Caps, ignored, is_there, read_tree};
 use crate::domain::check::{HOOKS, Paths, Reading, Tree, read};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
@@ -55,19 +55,23 @@ pub(super) async fn files(scope: &Scope, root: &Path, token: &CancellationToken)
         }
         let mut tree = Tree { files: walked.files, ..Tree::default() };
         let reading = read(&tree);
-        tree.besides = besides(&root, &tree, &reading);
+        (tree.besides, tree.ignored) = unlisted(&root, &tree, &reading);
         Ok((tree, reading))
     });
     job.await.map_err(|_| Failure::ActorGone { actor: super::ACTOR.into() })?
 }
 
-/// Returns the paths that tasks name, or where hooks lie, that are on the disk although git would not list them.
-fn besides(root: &Path, tree: &Tree, reading: &Reading) -> BTreeSet<String> {
+/// Returns the paths that tasks name, or where hooks lie, that git would not list: those that are on the disk, and those
+/// that are not and are ignored.
+fn unlisted(root: &Path, tree: &Tree, reading: &Reading) -> (BTreeSet<String>, BTreeSet<String>) {
     let paths = Paths::of(tree);
     let named = reading.specs.iter().flat_map(|s| s.tasks.iter().flatten().map(move |t| (s, t)));
     let missing = named.flat_map(|(s, t)| t.files.iter().filter(|f| paths.resolve(&s.dir, f).is_none()));
     let asked: BTreeSet<&str> = missing.map(String::as_str).chain(HOOKS).collect();
-    asked.into_iter().filter(|p| is_there(root, p.trim_end_matches('/'))).map(str::to_owned).collect()
+    let (there, gone): (Vec<&str>, Vec<&str>) =
+        asked.into_iter().partition(|p| is_there(root, p.trim_end_matches('/')));
+    let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
+    (owned(there), owned(ignored(root, gone)))
 }
 
 /// Returns, for each spec that git saw change after its plan, the commit of the plan and the spec's path.

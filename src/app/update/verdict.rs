@@ -76,6 +76,7 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         .collect();
     Some(Question {
         run: id.clone(),
+        at: model.now,
         preparation: run.preparation.clone()?,
         seats: run.seats.iter().map(|seat| seat.who.clone()).collect(),
         answers,

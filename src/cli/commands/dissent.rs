@@ -4,7 +4,7 @@ use super::super::args::Dissent as Asked;
 use super::super::out::{Done, table};
 use super::{Context, place, record, run};
 use crate::app::msg::{Choice, Decide, Request};
-use crate::domain::claim::{Polarity, Value};
+use crate::domain::claim::{Polarity, Severity, Value};
 use crate::domain::consensus::{Judged, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -79,43 +79,57 @@ fn side(value: &Value, polarity: Option<Polarity>) -> String {
 }
 
 fn list(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
-    let open = |claim: &&Judged| !claim.dissent.is_empty();
-    if context.global.json {
-        let lines = verdicts.iter().flat_map(|verdict| {
-            verdict.claims.iter().filter(open).map(|claim| {
-                serde_json::json!({
-                    "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": verdict.stage, "key": claim.key,
-                    "claim": claim.title(), "label": claim.label, "value": claim.value, "polarity": claim.polarity,
-                    "dissent": claim.dissent,
-                })
-                .to_string()
-                    + "\n"
-            })
-        });
-        return Done::json(lines.collect::<String>());
+    let open: Vec<(Stage, &Judged)> = verdicts
+        .iter()
+        .flat_map(|verdict| verdict.claims.iter().map(|claim| (verdict.stage, claim)))
+        .filter(|(_, claim)| !claim.dissent.is_empty())
+        .collect();
+    match context.global.json {
+        true => Done::json(open.iter().map(|(stage, claim)| json(folder, *stage, claim)).collect::<String>()),
+        false if verdicts.is_empty() => Done::lines(format!("no verdict of {} is recorded yet\n", folder.id)),
+        false if open.is_empty() => Done::lines(format!("no dissent in the recorded verdicts of {}\n", folder.id)),
+        false => Done::lines(text(folder, &open)),
     }
+}
+
+fn json(folder: &Folder, stage: Stage, claim: &Judged) -> String {
+    let value = serde_json::json!({
+        "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": stage, "key": claim.key, "claim": claim.title(),
+        "label": claim.label, "severity": claim.severity, "value": claim.value, "polarity": claim.polarity,
+        "dissent": claim.dissent,
+    });
+    format!("{value}\n")
+}
+
+fn text(folder: &Folder, open: &[(Stage, &Judged)]) -> String {
+    // Claims of severity info never move a status: there is nothing to decide about them.
+    let (info, weighty): (Vec<_>, Vec<_>) = open.iter().partition(|(_, claim)| claim.severity == Severity::Info);
     let mut rows = Vec::new();
-    for verdict in verdicts {
-        for claim in verdict.claims.iter().filter(open) {
-            let short: String = claim.key.as_str().chars().take(SHORT).collect();
-            let won = claim.value.as_ref().map(|value| format!(" {}", side(value, claim.polarity)));
-            let decided = format!("{}{}", claim.label.name(), won.unwrap_or_default());
-            rows.push(vec![short, verdict.stage.to_string(), claim.title(), decided]);
-            for dissent in &claim.dissent {
-                let value = side(&dissent.value, Some(dissent.polarity));
-                let weight = format!("{}, {}", dissent.severity.name(), dissent.tier.word());
-                let said = format!("{} said {value} ({weight})", dissent.agent);
-                rows.push(vec![String::new(), String::new(), String::new(), said]);
-            }
+    for (stage, claim) in &weighty {
+        let short: String = claim.key.as_str().chars().take(SHORT).collect();
+        let won = claim.value.as_ref().map(|value| format!(" {}", side(value, claim.polarity)));
+        let decided = format!("{}{}", claim.label.name(), won.unwrap_or_default());
+        rows.push(vec![short, stage.to_string(), claim.title(), decided]);
+        for dissent in &claim.dissent {
+            let value = side(&dissent.value, Some(dissent.polarity));
+            let weight = format!("{}, {}", dissent.severity.name(), dissent.tier.word());
+            let said = format!("{} said {value} ({weight})", dissent.agent);
+            rows.push(vec![String::new(), String::new(), String::new(), said]);
         }
     }
-    match (rows.is_empty(), verdicts.is_empty()) {
-        (true, true) => Done::lines(format!("no verdict of {} is recorded yet\n", folder.id)),
-        (true, false) => Done::lines(format!("no dissent in the recorded verdicts of {}\n", folder.id)),
-        (false, _) => Done::lines(format!(
-            "{}\ndecide one with: dicast dissent {} --waive|--reject|--accept KEY --by WHO --reason WHY\n",
-            table(&rows),
-            folder.id
-        )),
+    let mut out = table(&rows);
+    if !info.is_empty() {
+        let several = if info.len() == 1 { "claim" } else { "claims" };
+        out.push_str(&format!(
+            "{} {several} of severity info besides, which decide nothing (--json lists them)\n",
+            info.len()
+        ));
     }
+    if !weighty.is_empty() {
+        let spec = &folder.id;
+        out.push_str(&format!(
+            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T\n"
+        ));
+    }
+    out
 }

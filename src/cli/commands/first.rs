@@ -65,7 +65,8 @@ fn checked(spec: &SpecOverview, out: &mut String) {
 fn next(overview: &Overview, panel: &[String]) -> Vec<Vec<String>> {
     let row = |command: String, what: &str| vec![format!("  {command}"), what.to_owned()];
     let mut rows = Vec::new();
-    let spec = overview.branch_spec().or_else(|| overview.specs.first().map(|spec| &spec.spec.id));
+    let troubled = || overview.specs.iter().find(|spec| !spec.findings.is_empty()).or(overview.specs.first());
+    let spec = overview.branch_spec().or_else(|| troubled().map(|spec| &spec.spec.id));
     if let Some(spec) = spec {
         rows.push(row(format!("dicast check {spec}"), "every finding, with what would clear it"));
         match panel.is_empty() {

@@ -63,59 +63,51 @@ pub fn now() -> Moment {
 /// # Errors
 /// Whatever stopped it, with a next step.
 pub fn perform(args: Args) -> Result<Done, Failure> {
-    match args.command {
-        // These two know no repository.
-        Some(Command::Decide { panel, explain }) => decide::decide(&panel, explain.as_deref()),
-        Some(Command::Play { script, agent, speed }) => memory::play(&script, agent.as_deref(), speed),
-        Some(Command::Demo { speed }) => run::demo(&args.global, speed),
-        command => {
-            let repo = place::repository(args.global.repo.as_deref())?;
-            let context = Context { global: args.global, repo, now: now() };
-            in_repository(&context, command)
-        }
-    }
-}
-
-fn in_repository(context: &Context, command: Option<Command>) -> Result<Done, Failure> {
-    if !matches!(command, Some(Command::Check { .. })) && !context.global.output.is_empty() {
+    let Args { global, command } = args;
+    if !matches!(command, Some(Command::Check { .. })) && !global.output.is_empty() {
         let why = "only `check` writes reports in this version";
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
-    let stage = |stage: Stage, asked: Asked| run::stages(context, &asked, Some(stage));
+    let here = || Context::of(global.clone());
+    let stage = |stage: Option<Stage>, asked: Asked| run::stages(&here()?, &asked, stage);
+    let Some(command) = command else { return run::screen(&here()?) };
     match command {
-        None => run::screen(context),
-        Some(command) => match command {
-            Command::Check { spec, range } => check::check(context, spec.as_deref(), range.as_deref()),
-            Command::Plan(asked) => stage(Stage::Plan, asked),
-            Command::Tasks(asked) => stage(Stage::Tasks, asked),
-            Command::Implement(asked) => stage(Stage::Implement, asked),
-            Command::Validate(asked) => stage(Stage::Validate, asked),
-            Command::Audit(asked) => stage(Stage::Audit, asked),
-            Command::Unlock(asked) => stage(Stage::Unlock, asked),
-            Command::Auto(asked) => run::stages(context, &asked, None),
-            Command::Status { spec, stale_hours } => status::status(context, spec.as_deref(), stale_hours),
-            Command::Verdict { about, at, require } => verdict::verdict(context, &about, at.as_deref(), &require),
-            Command::Explain { spec, stage, claim } => explain::explain(context, &spec, &stage, claim.as_deref()),
-            Command::Dissent(dissent) => dissent::dissent(context, &dissent),
-            Command::Consensus(about) => consensus::consensus(context, &about),
-            Command::Evidence(Evidence::Verify { spec }) => evidences::verify(context, spec.as_deref()),
-            Command::Evidence(Evidence::List { spec }) => evidences::list(context, spec.as_deref()),
-            Command::Agents => agents::agents(context),
-            Command::Servers => servers::servers(context),
-            Command::Doctor => doctor::doctor(context),
-            Command::Init => init::init(context),
-            Command::Trust(what) => trust::trust(context, &what),
-            Command::Cancel { what } => cancel::cancel(context, what.as_deref()),
-            Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(context, db, start_delay_ms),
-            // Handled before a repository was looked for.
-            Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref()),
-            Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
-            Command::Demo { speed } => run::demo(&context.global, speed),
-        },
+        Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
+        Command::Plan(asked) => stage(Some(Stage::Plan), asked),
+        Command::Tasks(asked) => stage(Some(Stage::Tasks), asked),
+        Command::Implement(asked) => stage(Some(Stage::Implement), asked),
+        Command::Validate(asked) => stage(Some(Stage::Validate), asked),
+        Command::Audit(asked) => stage(Some(Stage::Audit), asked),
+        Command::Unlock(asked) => stage(Some(Stage::Unlock), asked),
+        Command::Auto(asked) => stage(None, asked),
+        Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
+        Command::Verdict { about, at, require } => verdict::verdict(&here()?, &about, at.as_deref(), &require),
+        Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),
+        Command::Dissent(dissent) => dissent::dissent(&here()?, &dissent),
+        Command::Consensus(about) => consensus::consensus(&here()?, &about),
+        Command::Evidence(Evidence::Verify { spec }) => evidences::verify(&here()?, spec.as_deref()),
+        Command::Evidence(Evidence::List { spec }) => evidences::list(&here()?, spec.as_deref()),
+        Command::Agents => agents::agents(&here()?),
+        Command::Servers => servers::servers(&here()?),
+        Command::Doctor => doctor::doctor(&here()?),
+        Command::Init => init::init(&here()?),
+        Command::Trust(what) => trust::trust(&here()?, &what),
+        Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
+        Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
+        // These know no repository.
+        Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref()),
+        Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
+        Command::Demo { speed } => run::demo(&global, speed),
     }
 }
 
 impl Context {
+    /// Finds the repository.
+    fn of(global: Global) -> Result<Self, Failure> {
+        let repo = place::repository(global.repo.as_deref())?;
+        Ok(Self { global, repo, now: now() })
+    }
+
     /// Returns what config is read from.
     ///
     /// # Errors

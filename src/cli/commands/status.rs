@@ -97,7 +97,7 @@ pub(super) fn changed(
     }
     match &verdict.inputs.tree {
         Some(judged) if verdict.stage >= Stage::Implement => {
-            let now = survey::tree(context, &folder.id, at)?;
+            let now = survey::tree(context, at)?;
             Ok((now != *judged).then(|| match at {
                 Some(at) => format!("the code at {at} is not what was judged"),
                 None => "the code changed".to_owned(),

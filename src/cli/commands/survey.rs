@@ -9,7 +9,6 @@ use crate::actors::agents::process::Children;
 use crate::actors::repo;
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
-use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 
 /// How long looking may take: a large repository on a slow disk, and git beside it.
@@ -40,9 +39,9 @@ pub(super) fn report(context: &Context, spec: Option<&str>, range: Option<&str>)
 ///
 /// # Errors
 /// When git does not know the commit.
-pub(super) fn tree(context: &Context, spec: &SpecId, at: Option<&str>) -> Result<String, Failure> {
+pub(super) fn tree(context: &Context, at: Option<&str>) -> Result<String, Failure> {
     let desk = Desk::open()?;
-    let reply = actor(&desk).tree_id(context.repo.clone(), spec.clone(), at.map(str::to_owned), desk.token());
+    let reply = actor(&desk).tree_id(context.repo.clone(), at.map(str::to_owned), desk.token());
     desk.ask(LOOKING, "reading the repository", reply)
 }
 

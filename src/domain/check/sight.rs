@@ -13,7 +13,7 @@ use crate::domain::spec::is_test_path;
 #[derive(Debug, Default)]
 pub struct Sights<'t> {
     /// Every sighting of each wanted word, files in order of path.
-    words: HashMap<&'t str, Vec<Sight<'t>>>,
+    words: HashMap<String, Vec<Sight<'t>>>,
     /// Where requirement ids stand in code, by [`id_key`].
     ids: BTreeMap<String, Vec<Sight<'t>>>,
     /// Stems of code files: `limiter` for `src/limiter.rs`, and of folders that hold a `mod.rs` or `__init__.py`.
@@ -67,7 +67,7 @@ impl<'t> Sights<'t> {
     pub fn of(tree: &'t Tree, wanted: &BTreeSet<String>, apart: &[String]) -> Self {
         let mut sights = Self::default();
         let segments: HashSet<&str> = wanted.iter().flat_map(|name| segments(name)).collect();
-        let odd: Vec<&str> = segments.iter().copied().filter(|s| s.contains('-')).collect();
+        let odd: Vec<[String; 3]> = segments.iter().filter(|s| s.contains('-')).map(|s| header_spellings(s)).collect();
         for (path, file) in &tree.files {
             let Some(text) = file.as_text() else { continue };
             if !is_code(path) || apart.iter().any(|dir| is_under(path, dir)) {
@@ -79,7 +79,7 @@ impl<'t> Sights<'t> {
         sights
     }
 
-    fn read(&mut self, path: &'t str, text: &'t str, wanted: &HashSet<&str>, odd: &[&str]) {
+    fn read(&mut self, path: &'t str, text: &'t str, wanted: &HashSet<&str>, odd: &[[String; 3]]) {
         let has_words = defines_by_words(path);
         let mut in_test = is_test_path(path);
         for (number, line) in (1u32..).zip(text.lines()) {
@@ -99,17 +99,16 @@ impl<'t> Sights<'t> {
                     self.ids.entry(key).or_default().push(sight);
                 }
             }
-            for name in odd.iter().filter(|_| !is_comment) {
-                if let Some(start) = line.find(name) {
-                    let word = &line[start..start + name.len()];
-                    self.keep(word, Sight { file: path, line: number, how: How::Defined, text: line, in_test });
+            for [name, others @ ..] in odd.iter().filter(|_| !is_comment) {
+                if line.contains(name.as_str()) || others.iter().any(|o| line.contains(o.as_str())) {
+                    self.keep(name, Sight { file: path, line: number, how: How::Defined, text: line, in_test });
                 }
             }
         }
     }
 
-    fn keep(&mut self, word: &'t str, sight: Sight<'t>) {
-        let kept = self.words.entry(word).or_default();
+    fn keep(&mut self, word: &str, sight: Sight<'t>) {
+        let kept = self.words.entry(word.to_owned()).or_default();
         if kept.len() < SIGHTS_MAX || sight.how <= How::Assigned {
             kept.push(sight);
         }
@@ -126,7 +125,7 @@ impl<'t> Sights<'t> {
         let Some((last, owners)) = segments.split_last() else { return Sighting::Absent(None) };
         match owners.last() {
             None => self.plain(last, named),
-            Some(owner) => self.owned(owner, last),
+            Some(owner) => self.owned(name, owner, last),
         }
     }
 
@@ -161,7 +160,7 @@ impl<'t> Sights<'t> {
         by_mark.iter().any(|mark| line.contains(mark)) || words.any(|w| w != name && self.stems.contains_key(w))
     }
 
-    fn owned(&self, owner: &str, last: &str) -> Sighting {
+    fn owned(&self, name: &str, owner: &str, last: &str) -> Sighting {
         let (owners, lasts) = (self.all(owner), self.all(last));
         let files = |sights: &[Sight<'t>]| sights.iter().map(|s| s.file).collect::<BTreeSet<_>>();
         let around = files(owners);
@@ -171,6 +170,11 @@ impl<'t> Sights<'t> {
             return Sighting::Seen(sight.place());
         }
         let homes: BTreeSet<&str> = owners.iter().filter(|s| s.how == How::Defined).map(|s| s.file).collect();
+        // `process.env.HOME` as it stands, of an owner that no line here defines.
+        let whole = lasts.iter().find(|s| homes.is_empty() && s.how == How::Mentioned && s.text.contains(name));
+        if let Some(sight) = whole {
+            return Sighting::Seen(sight.place());
+        }
         if homes.is_empty() && !self.stems.contains_key(owner) {
             // Not ours: a library's. Both words in one file are all there can be.
             if let Some(sight) = lasts.iter().find(|s| around.contains(s.file)) {
@@ -219,6 +223,11 @@ impl Sight<'_> {
     pub fn place(&self) -> Place {
         Place { file: self.file.to_owned(), line: self.line }
     }
+}
+
+/// Returns how code writes a header: `Retry-After`, `retry-after`, `RETRY_AFTER`.
+fn header_spellings(name: &str) -> [String; 3] {
+    [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase().replace('-', "_")]
 }
 
 /// What Rust derives: a type has it without anybody writing it.

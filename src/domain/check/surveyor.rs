@@ -80,6 +80,7 @@ fn look_at(seen: &Seen<'_>, spec: &Spec, task: &Task) -> Look {
                 look.there.push(written.clone());
                 look.files.push(path);
             }
+            None if seen.tree.ignored.contains(written) => {}
             None => look_for_gone(seen, written, &mut look),
         }
     }

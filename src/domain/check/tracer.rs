@@ -101,20 +101,22 @@ fn without_test(spec: &Spec, tasks: &[Task], traces: &[Trace], out: &mut Finding
         let planned = tasks.iter().any(|task| !task.done && names(task, r) && plans_test(task));
         r.level == Level::Must && !t.tasks.is_empty() && t.tests.is_empty() && !planned
     };
-    for (requirement, trace) in spec.requirements.iter().zip(traces).filter(|(r, t)| lacks(r, t)) {
-        // Work that is open may still bring its test.
-        let all_done = tasks.iter().filter(|t| names(t, requirement)).all(|t| t.done);
-        let severity = if all_done { Severity::Warning } else { Severity::Info };
-        let message = format!("{} (MUST) has no test; tasks: {}", requirement.id, trace.tasks.join(", "));
-        let clear = format!("name {0} in its test, or name the test in a task of {0}", requirement.id);
-        out.add_as(
-            Rule::RequirementWithoutTest,
-            severity,
-            &requirement.id,
-            out.in_spec(requirement.line),
-            &message,
-            &clear,
-        );
+    let pairs = spec.requirements.iter().zip(traces);
+    let lacking: Vec<(&Requirement, &Trace)> = pairs.filter(|(r, t)| lacks(r, t)).collect();
+    // Work that is open may still bring its test: that is one remark for all of it.
+    let (done, open): (Vec<_>, Vec<_>) =
+        lacking.into_iter().partition(|(r, _)| tasks.iter().filter(|t| names(t, r)).all(|t| t.done));
+    for (requirement, trace) in done {
+        let id = &requirement.id;
+        let message = format!("{id} (MUST) has no test; tasks: {}", trace.tasks.join(", "));
+        let clear = format!("name {id} in its test, or name the test in a task of {id}");
+        out.add(Rule::RequirementWithoutTest, id, out.in_spec(requirement.line), &message, &clear);
+    }
+    if !open.is_empty() {
+        let ids: Vec<&str> = open.iter().map(|(r, _)| r.id.as_str()).collect();
+        let message = format!("no test is planned yet for {}", ids.join(", "));
+        let clear = "name each id in its test, or name the test in a task";
+        out.add_as(Rule::RequirementWithoutTest, Severity::Info, "", out.in_tasks(1), &message, clear);
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Tree {
     pub files: BTreeMap<String, FileText>,
     /// Files that tasks name and that are there, although they are not in `files`: ignored, or over a cap.
     pub besides: BTreeSet<String>,
+    /// Paths that tasks name, that are not there, and that git ignores: what a build makes, so nobody can tell.
+    pub ignored: BTreeSet<String>,
     /// What git knows; `None` outside a repository.
     pub history: Option<History>,
 }
@@ -114,8 +116,8 @@ impl Tree {
 }
 
 /// Where a constitution may lie.
-pub const CONSTITUTIONS: [&str; 3] =
-    [".specify/memory/constitution.md", "docs/constitution.md", "memory/constitution.md"];
+pub const CONSTITUTIONS: [&str; 4] =
+    [".specify/memory/constitution.md", "docs/constitution.md", "memory/constitution.md", "constitution.md"];
 
 /// Finds what a written path means: people leave out the package's folder, or write it from the root of a disk.
 #[derive(Debug)]

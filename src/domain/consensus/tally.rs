@@ -321,10 +321,9 @@ pub(super) fn tally<'p>(bench: &Bench<'p>, claim: &Claim) -> Tally<'p> {
     let standing = standing(claim);
     let votes = votes(&standing);
     let ballots = ballots(bench, &votes);
-    let (top, leaders) = strongest(ballots.iter().map(|b| &b.side));
-    let voted = sole(leaders);
+    let (top, voted) = strongest(ballots.iter().map(|b| &b.side));
     let host_only = !standing.iter().any(|s| bench.agents[s.agent].voter);
-    let hosts = if host_only { sole(strongest(votes.iter().map(|(_, side)| *side)).1) } else { None };
+    let hosts = if host_only { strongest(votes.iter().map(|(_, side)| *side)).1 } else { None };
     let ran: BTreeSet<&Rc<Choice>> = standing.iter().filter(|s| s.tier == Tier::E3True).map(|s| &s.side).collect();
     let ran = (ran.len(), ran.first().map(|side| Rc::clone(side)));
     let severity = standing.iter().map(|s| s.severity).max().unwrap_or(Severity::Info);
@@ -404,33 +403,32 @@ fn votes(standing: &[Said]) -> Vec<(usize, &Rc<Choice>)> {
 
 /// Returns each family's vote: the side that most of its agents hold; a tie abstains.
 fn ballots<'p>(bench: &Bench<'p>, votes: &[(usize, &Rc<Choice>)]) -> Vec<Ballot<'p>> {
-    let mut families: BTreeMap<&'p str, Vec<(usize, &Rc<Choice>)>> = BTreeMap::new();
-    for &(agent, side) in votes.iter().filter(|(agent, _)| bench.agents[*agent].voter) {
-        families.entry(bench.agents[agent].family.as_str()).or_default().push((agent, side));
-    }
-    families
-        .into_iter()
-        .filter_map(|(family, votes)| {
-            let side = sole(strongest(votes.iter().map(|(_, side)| *side)).1)?;
-            let agents = votes.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent).collect();
-            Some(Ballot { family, side, agents })
+    let family = |agent: usize| bench.agents[agent].family.as_str();
+    let mut voters: Vec<_> = votes.iter().filter(|(agent, _)| bench.agents[*agent].voter).collect();
+    voters.sort_by_key(|(agent, _)| (family(*agent), *agent));
+    voters
+        .chunk_by(|a, b| family(a.0) == family(b.0))
+        .filter_map(|own| {
+            let (_, side) = strongest(own.iter().map(|(_, side)| *side));
+            let side = side?;
+            let agents = own.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent).collect();
+            Some(Ballot { family: family(own[0].0), side, agents })
         })
         .collect()
 }
 
-/// Returns how many votes the strongest side has, and every side that has so many.
-fn strongest<'s>(votes: impl Iterator<Item = &'s Rc<Choice>>) -> (usize, Vec<&'s Rc<Choice>>) {
-    let mut counts: BTreeMap<&Rc<Choice>, usize> = BTreeMap::new();
+/// Returns how many votes the strongest side has, and that side if no other has as many.
+fn strongest<'s>(votes: impl Iterator<Item = &'s Rc<Choice>>) -> (usize, Option<Rc<Choice>>) {
+    // Sides are few, so a list beats a map.
+    let mut counts: Vec<(&Rc<Choice>, usize)> = Vec::new();
     for side in votes {
-        *counts.entry(side).or_default() += 1;
+        match counts.iter_mut().find(|(known, _)| *known == side) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((side, 1)),
+        }
     }
-    let top = counts.values().copied().max().unwrap_or(0);
-    (top, counts.into_iter().filter(|(_, n)| *n == top).map(|(side, _)| side).collect())
-}
-
-fn sole(sides: Vec<&Rc<Choice>>) -> Option<Rc<Choice>> {
-    match sides.as_slice() {
-        [side] => Some(Rc::clone(side)),
-        _ => None,
-    }
+    let top = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
+    let mut leaders = counts.into_iter().filter(|(_, n)| *n == top);
+    let first = leaders.next().map(|(side, _)| Rc::clone(side));
+    (top, first.filter(|_| leaders.next().is_none()))
 }

@@ -379,7 +379,9 @@ fn symbol_of(word: &Word<'_>, before: Option<&Word<'_>>, after: Option<&Word<'_>
     let snake = segments.len() == 1 && name.trim_matches('_').contains('_');
     if !word.quoted {
         let is_snake_case = snake && !name.contains(|c: char| c.is_ascii_uppercase());
-        return (is_path || is_snake_case || (called && segments.len() == 1)).then_some(name);
+        // `TodoService.add()` is a method; `stdin.is_tty()` is how a library may be called.
+        let is_method = called && segments.len() == 2 && name.starts_with(|c: char| c.is_ascii_uppercase());
+        return (is_path || is_snake_case || is_method || (called && segments.len() == 1)).then_some(name);
     }
     let is_kind = |w: Option<&Word<'_>>| w.is_some_and(|w| KINDS.contains(&w.folded().as_str()));
     let typed = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.contains(|c: char| c.is_ascii_lowercase());
@@ -444,9 +446,10 @@ fn is_test_name(name: &str) -> bool {
         || last.strip_prefix("test").is_some_and(|r| r.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
-/// Tells whether a name could be a test's: a sentence in snake case, or a path.
+/// Tells whether a name beside the word "test" is the test's own: a sentence in snake case, or a path. `Test
+/// user_id validation` names what is tested.
 fn is_long_name(name: &str) -> bool {
-    name.contains('_') || name.contains("::")
+    name.matches('_').count() >= 3 || name.contains("::")
 }
 
 /// Tells whether the word at `at` is a type that the sentence says to make: `Implement RateLimiter in src/limiter.rs`.
@@ -557,7 +560,7 @@ fn id_at(text: &str) -> Option<(String, &str)> {
 fn is_range(after: &str) -> bool {
     let next = after.trim_start_matches(['*', '`', ' ']);
     let next =
-        ["to ", "through ", "thru ", "..=", "...", "..", "–", "—", "-"].iter().find_map(|p| next.strip_prefix(p));
+        ["to ", "through ", "thru ", "..=", "...", "..", "–", "—", "--", "-"].iter().find_map(|p| next.strip_prefix(p));
     next.is_some_and(|n| id_at(n.trim_start_matches(['*', '`', ' '])).is_some())
 }
 

@@ -121,7 +121,7 @@ fn leading_criterion(words: &str) -> Option<String> {
 
 /// Removes emphasis marks and doubled spaces.
 pub(super) fn plain(text: &str) -> String {
-    let text = text.replace("**", "").replace("__", "");
+    let text = text.replace("**", "");
     let cut: String = text.chars().take(TEXT_MAX).collect();
     cut.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -71,6 +71,17 @@ fn tasks_are_read_with_what_they_name() {
     assert_eq!(tasks[1].requirements, ["FR-002", "FR-003", "FR-004"]);
     assert_eq!(tasks[2].symbols, ["RateLimit-Reset", "Response::header"]);
     assert_eq!(tasks[2].files, ["src/http.rs"]);
+    let prose = parse_tasks("- [ ] T1 Add TodoService.add() and wait_for() beside stdin.is_tty() in src/ and tests/\n");
+    assert_eq!(prose[0].symbols, ["TodoService.add", "wait_for"]);
+    assert!(prose[0].files.is_empty());
+    let tested = parse_tasks("- [ ] T1 Test: `module_id` is kept, in src/__init__.py; test `a_key_is_never_lost`\n");
+    assert_eq!(
+        (tested[0].symbols.as_slice(), tested[0].tests.as_slice()),
+        (&["module_id".to_owned()][..], &["a_key_is_never_lost".to_owned()][..])
+    );
+    assert_eq!(tested[0].files, ["src/__init__.py"]);
+    let removal = parse_tasks("- [ ] T1 [US1] Remove `OldThing` and src/old.rs. Put and delete through `NewThing`\n");
+    assert_eq!((removal[0].symbols.as_slice(), removal[0].files.len()), (&["NewThing".to_owned()][..], 0));
 }
 
 #[test]
@@ -101,7 +112,7 @@ fn names_are_not_seen_where_there_are_none() {
 #[test]
 fn ranges_name_each_id_and_stories_have_one_spelling() {
     assert_eq!(
-        requirement_ids("FR-001–FR-003, (NFR-2) xFR-9 FR-004-FR-006"),
+        requirement_ids("FR-001–FR-003, (NFR-2) xFR-9 FR-004--FR-006"),
         ["FR-001", "FR-002", "FR-003", "NFR-2", "FR-004", "FR-005", "FR-006"]
     );
     assert_eq!(

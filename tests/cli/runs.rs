@@ -1,0 +1,232 @@
+//! The commands that ask a panel, with agents that are programs on this machine.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use crate::world::World;
+
+fn fake_agent() -> PathBuf {
+    // target/debug/deps/cli-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
+    let exe = std::env::current_exe().unwrap();
+    let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
+    assert!(
+        agent.exists(),
+        "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first"
+    );
+    agent
+}
+
+/// A panel: each agent is a family of its own, and behaves as its flags say.
+fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
+    let mut text = String::new();
+    for (name, flags) in agents {
+        let program = fake_agent();
+        let argv: Vec<String> = std::iter::once(program.to_str().unwrap())
+            .chain(flags.iter().copied())
+            .map(|word| format!("{word:?}"))
+            .collect();
+        text.push_str(&format!(
+            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\ncommand = [{}]\nretry = {{ max = 0 }}\n\n",
+            argv.join(", ")
+        ));
+    }
+    world.write(".dicast/config.toml", text);
+}
+
+fn approved(agents: &[(&str, &[&str])]) -> World {
+    let world = World::with_spec();
+    panel_of(&world, agents);
+    world.dicast(&["trust", "approve"]).exits(0);
+    world
+}
+
+#[test]
+fn a_stage_is_asked_decided_recorded_and_shown_again() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let said = world.dicast(&["plan", "003", "--json"]);
+    let lines = said.json();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((of("run.started"), of("agent.finished"), of("stage.verdict")), (1, 2, 1), "{}", said.out);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["exit"]), (&"run.finished".into(), &said.code.into()));
+    let verdict = lines.iter().find(|line| line["type"] == "stage.verdict").unwrap();
+    let hash = verdict["hash"].as_str().unwrap();
+    assert_eq!(verdict["exit"], said.code);
+
+    world.dicast(&["verdict", "plan"]).exits(said.code).says(hash);
+    world.dicast(&["consensus", "plan"]).exits(said.code).says("same");
+    world.dicast(&["explain", "plan", "covers FR-001"]).exits(0).says("ann");
+    world.dicast(&["evidence", "verify"]).exits(0).says("ok: 1 run");
+    world.dicast(&["status", "003"]).exits(0).says("plan");
+    world.dicast(&["cancel"]).exits(0).says("nothing is running");
+    // What is recorded survives a commit: only the config and the spec's folder are for everybody.
+    let listed = world.command("git").args(["status", "--porcelain", "--untracked-files=all"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(!listed.contains(".dicast/evidence") && !listed.contains("memory.db"), "{listed}");
+}
+
+#[test]
+fn text_keeps_results_on_stdout_and_progress_on_stderr() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let said =
+        world.dicast(&["plan"]).says("verdict  specs/003-rate-limiter/verdicts/plan.json").complains("ann: answered");
+    assert!(!said.out.contains("answered in") && said.err.contains("finished with exit"), "{said:?}");
+}
+
+#[test]
+fn nothing_of_the_project_is_started_before_it_is_approved() {
+    let world = World::with_spec();
+    panel_of(&world, &[("ann", &[]), ("bob", &[])]);
+    let said = world.dicast(&["plan", "--json"]).exits(11).complains("dicast trust approve");
+    assert_eq!(said.json().last().unwrap()["exit"], 11);
+    assert!(!world.path(".dicast/evidence").exists());
+    let hash = said.err.split("--yes-trust ").nth(1).unwrap().trim();
+    let code = world.dicast(&["plan", "--yes-trust", hash]).code;
+    assert!(code != 11, "{code}");
+}
+
+#[test]
+fn what_is_missing_exits_10_and_says_what_to_do() {
+    let world = World::with_spec();
+    world.dicast(&["plan"]).exits(10).complains("no agent is configured").complains("dicast init");
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let said = world.dicast(&["tasks", "--json"]).exits(10);
+    assert_eq!(said.json().last().unwrap()["exit"], 10);
+    world.dicast(&["implement"]).exits(10).complains("writes code");
+    world.write("specs/003-rate-limiter/spec.md", "# Nothing is asked here\n");
+    world.dicast(&["plan"]).exits(10).complains("spec.md");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    let world = World::with_spec().file(
+        ".dicast/config.toml",
+        "[[agents]]\nname = \"ann\"\nkind = \"command\"\nfamily = \"ann\"\ncommand = [\"no-such-program\"]\nretry = { max = 0 }\n",
+    );
+    world.dicast(&["trust", "approve"]).exits(0);
+    world.dicast(&["plan"]).exits(4).complains("no-such-program");
+}
+
+#[test]
+fn one_that_crashed_can_be_asked_again_alone() {
+    let world = approved(&[("ann", &[]), ("bob", &[]), ("cat", &["--crash", "3"])]);
+    world.dicast(&["plan"]).exits(6).complains("cat: crashed");
+    world.dicast(&["plan", "--allow-degraded"]).exits(0);
+    let again = world.dicast(&["plan", "--rerun-missing", "--json"]).exits(6);
+    let started: Vec<_> = again.json().into_iter().filter(|line| line["type"] == "agent.started").collect();
+    assert!(!started.is_empty() && started.iter().all(|line| line["agent"] == "cat"), "{started:?}");
+    let fresh = world.dicast(&["plan", "--fresh", "--json"]).exits(6).json();
+    assert_eq!(fresh.iter().filter(|line| line["type"] == "agent.started").count(), 3);
+}
+
+#[test]
+fn what_agents_write_reaches_nobody_raw() {
+    let evil = "\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}evil";
+    let escaped: String =
+        evil.chars().flat_map(|c| format!("\\u{:04x}", u32::from(c)).chars().collect::<Vec<_>>()).collect();
+    let world = World::with_spec();
+    let agent = |name: &str, flags: &str| {
+        format!(
+            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\ncommand = [{:?}, {flags}]\n",
+            fake_agent().to_str().unwrap()
+        )
+    };
+    let crash = format!("\"--stderr\", \"{escaped}\", \"--crash\", \"3\"");
+    let style = format!("\"--family-style\", \"{escaped}\", \"--quantity\", \"{escaped}\"");
+    world.write(".dicast/config.toml", agent("ann", &crash) + &agent("bob", &style) + &agent("cat", "\"--garbage\""));
+    world.dicast(&["trust", "approve"]).exits(0);
+    // `dicast` asserts that what comes out is clean.
+    world.dicast(&["plan"]).complains("ann: crashed").complains("evil");
+    world.dicast(&["plan", "--fresh", "--json"]).json();
+    for words in [&["verdict", "plan"][..], &["dissent"], &["status", "003"]] {
+        world.dicast(words);
+    }
+}
+
+#[test]
+fn dissent_can_be_waived_from_the_command_line() {
+    let spec = "# Rate limiter\n\n- **FR-001**: System MUST refuse bursts; the burst size is not given.\n";
+    let world = approved(&[("ann", &["--quantity", "10"]), ("bob", &["--quantity", "20"])]);
+    world.write("specs/003-rate-limiter/spec.md", spec);
+    let before = world.dicast(&["plan"]);
+    let listed = world.dicast(&["dissent", "--json"]).exits(0).json();
+    let Some(open) = listed.first() else { panic!("nobody differs: {before:?}") };
+    let key = open["key"].as_str().unwrap();
+    let waive = ["dissent", "003", "--waive", &key[..12], "--by", "Ada", "--reason", "both will do"];
+    let said = world.dicast(&waive);
+    assert_eq!(said.code, world.dicast(&["verdict", "plan"]).code, "{said:?}");
+    world.dicast(&["evidence", "verify"]).exits(0);
+    let journal = world.command("grep").args(["-rl", "both will do", ".dicast/evidence"]).output().unwrap();
+    assert!(journal.status.success(), "the reason is in the record");
+}
+
+#[test]
+fn auto_goes_as_far_as_it_can_and_exits_with_where_it_stopped() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let said = world.dicast(&["auto", "--json"]);
+    let lines = said.json();
+    assert_eq!(lines.last().unwrap()["exit"], said.code, "{said:?}");
+    let stages: Vec<_> = lines.iter().filter(|l| l["type"] == "stage.verdict").map(|l| l["stage"].clone()).collect();
+    assert_eq!(stages.first(), Some(&"plan".into()), "{said:?}");
+    assert_ne!(said.code, 0, "nobody writes code here");
+}
+
+/// Starts a plan whose agents never answer, and waits until both were asked.
+fn hanging(world: &World) -> Child {
+    let mut command = world.program();
+    let mut child = command.args(["plan", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let started = lines.by_ref().map(Result::unwrap).filter(|line| line.contains("agent.started")).take(2).count();
+    assert_eq!(started, 2);
+    // Read on, or the program would find its stdout closed.
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+#[test]
+fn a_second_dicast_names_the_owner_and_cancel_stops_it() {
+    let world = approved(&[("ann", &["--hang"]), ("bob", &["--hang"])]);
+    let mut owner = hanging(&world);
+    let second = world.dicast(&["plan", "--json"]).exits(3);
+    let last = second.json().pop().unwrap();
+    assert!(last.to_string().contains(&format!("pid {}", owner.id())), "{last}");
+    world.dicast(&["cancel", "003"]).exits(0).says("stopped 003-rate-limiter");
+    assert_eq!(owner.wait().unwrap().code(), Some(130));
+    world.dicast(&["cancel"]).exits(0).says("nothing is running");
+    let left = world.command("pgrep").args(["-f", world.repo().to_str().unwrap()]).output().unwrap();
+    assert!(left.stdout.is_empty(), "processes are left: {}", String::from_utf8_lossy(&left.stdout));
+    // The stopped run is not closed: the next command goes on with it.
+    let list = world.dicast(&["evidence", "list"]).exits(0).says("open");
+    assert_eq!(list.out.lines().count(), 1, "{}", list.out);
+}
+
+#[test]
+fn sigterm_ends_a_run_with_its_last_line() {
+    let world = approved(&[("ann", &["--hang"]), ("bob", &["--hang"])]);
+    let mut owner = hanging(&world);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(owner.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(owner.wait().unwrap().code(), Some(143));
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn an_evidence_root_that_cannot_be_written_stops_a_run_before_it_starts() {
+    let world = World::with_spec();
+    panel_of(&world, &[("ann", &[]), ("bob", &[])]);
+    let config = std::fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    world.write(".dicast/config.toml", format!("{config}[evidence]\nroot = \"README.md/evidence\"\n"));
+    world.dicast(&["trust", "approve"]).exits(0);
+    let said = world.dicast(&["plan", "--json"]).exits(3);
+    let lines = said.json();
+    assert_eq!(lines.last().unwrap()["exit"], 3);
+    assert!(!lines.iter().any(|line| line["type"] == "agent.started"), "{}", said.out);
+}
+
+#[test]
+fn the_demonstration_does_what_it_shows_without_a_terminal() {
+    let world = World::new();
+    let said = world.dicast(&["demo", "--speed", "0"]).exits(0).says("plan: conflict").says("plan: degraded");
+    assert!(said.err.contains("SCRIPTED"), "{}", said.err);
+}
