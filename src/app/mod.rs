@@ -12,3 +12,6 @@ pub mod line;
 pub mod model;
 pub mod msg;
 pub mod update;
+
+#[cfg(test)]
+mod tests;

@@ -224,7 +224,9 @@ pub(crate) fn panel(stage: Stage, inputs: &str) -> String {
         )
     };
     let decision = |value: &str| {
-        format!(r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","polarity":1,"severity":"minor","tier":"E1"}}"#)
+        format!(
+            r#"{{"kind":"decision","subject":"D-001","predicate":"answer","value":"{value}","polarity":1,"severity":"minor","tier":"E1"}}"#
+        )
     };
     let agent = |name: &str, value: &str| {
         format!(
