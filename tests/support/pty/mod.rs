@@ -204,7 +204,12 @@ impl Session {
     ///
     /// # Panics
     /// With the screen, when it does not become so in time.
-    pub(crate) fn wait(&self, what: &str, patience: Duration, mut is_so: impl FnMut(&vt100::Screen) -> bool) -> Instant {
+    pub(crate) fn wait(
+        &self,
+        what: &str,
+        patience: Duration,
+        mut is_so: impl FnMut(&vt100::Screen) -> bool,
+    ) -> Instant {
         let deadline = Instant::now() + patience;
         let mut state = self.screen.lock();
         loop {
@@ -367,7 +372,9 @@ impl Session {
     /// Asserts that the terminal is as the shell had it.
     pub(crate) fn assert_restored(&self) {
         // The last bytes may still be on their way from the kernel to us.
-        self.wait("the terminal is restored", PATIENCE, |screen| !screen.alternate_screen() && !screen.bracketed_paste());
+        self.wait("the terminal is restored", PATIENCE, |screen| {
+            !screen.alternate_screen() && !screen.bracketed_paste()
+        });
         assert_eq!(self.modes(), Modes::RESTORED);
     }
 
