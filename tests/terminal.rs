@@ -296,6 +296,7 @@ fn a_terminal_that_stops_reading_cannot_keep_it_from_ending() {
     assert_eq!(session.exit_within(Duration::from_secs(2)), 143, "after {:?}", asked.elapsed());
     assert_eq!(processes::owned_by(session.pid()), Vec::<String>::new());
     session.read_again();
+    session.assert_restored();
 }
 
 #[test]

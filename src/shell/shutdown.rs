@@ -78,18 +78,7 @@ fn leave(children: &Children, signal: Signal, has_terminal: bool) -> ! {
     tracing::error!("the loop does not answer: leaving without it");
     children.kill_all();
     if has_terminal {
-        unblock();
-        super::terminal::restore();
+        super::terminal::restore_past_a_stuck_write();
     }
     std::process::exit(i32::from(signal.exit()));
-}
-
-/// Makes writes to a terminal that does not read fail instead of wait.
-fn unblock() {
-    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-    let out = rustix::stdio::stdout();
-    if let Ok(flags) = fcntl_getfl(out) {
-        // If this fails too, the restore below may hang; the children are gone already.
-        let _ = fcntl_setfl(out, flags | OFlags::NONBLOCK);
-    }
 }

@@ -14,9 +14,15 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{QueueSelector, tcflush};
 
 /// Bytes gathered before they are written: a full repaint of a large screen in one write.
 const BUFFER: usize = 1 << 16;
+
+/// How often a terminal that does not read is tried to be given back: a stuck write may take the room once or twice.
+const STUCK_TRIES: usize = 1_000;
 
 type Backend = CrosstermBackend<BufWriter<Stdout>>;
 
@@ -95,5 +101,30 @@ pub fn restore() {
     // Nothing can be done about a terminal that is gone, and nobody is left to read about it.
     let _ = execute!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+/// Gives the terminal back while another thread may be stuck in a write to it, and so hold the lock of standard output:
+/// as much as the terminal takes at once, past that lock.
+pub fn restore_past_a_stuck_write() {
+    let out = rustix::stdio::stdout();
+    let mut bytes = Vec::new();
+    let _ = execute!(bytes, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    // Should any of this fail, nothing is left to be done.
+    if let Ok(flags) = fcntl_getfl(out) {
+        let _ = fcntl_setfl(out, flags | OFlags::NONBLOCK);
+        for _ in 0..STUCK_TRIES {
+            // The stuck write holds the kernel's lock of this terminal too. A signal that we handle wakes it, and as the
+            // terminal does not wait any more, it fails. What was not read by now will not be missed, and makes room.
+            let _ = kill_process(getpid(), Signal::WINCH);
+            let _ = tcflush(out, QueueSelector::OFlush);
+            if rustix::io::write(out, &bytes).is_ok_and(|written| written == bytes.len()) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        // The shell has the same open file: it must not find it changed.
+        let _ = fcntl_setfl(out, flags);
+    }
     let _ = disable_raw_mode();
 }

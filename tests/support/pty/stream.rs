@@ -39,6 +39,11 @@ impl Cutter {
     pub(crate) fn feed(&mut self, byte: u8) -> Token {
         match std::mem::take(&mut self.state) {
             State::Ground => self.ground(byte),
+            // ESC begins anew whatever was cut off, except in a string, where it may be its end.
+            State::Utf8(..) | State::Escape | State::Intermediate(_) | State::Csi(_) if byte == 0x1b => {
+                self.state = State::Escape;
+                Token::Text
+            }
             State::Utf8(missing, bits) => self.continued(byte, missing, bits),
             State::Escape => self.escape(byte),
             State::Intermediate(first) => Token::Sequence(format!("ESC {}{}", first as char, byte as char)),
