@@ -76,13 +76,7 @@ impl Handle {
 
     /// Names the state of the code that a verdict about `spec` is bound to: of the working copy, or of the commit `at`
     /// (exit 64 if git knows none of that name).
-    pub fn tree_id(
-        &self,
-        root: PathBuf,
-        spec: SpecId,
-        at: Option<String>,
-        token: CancellationToken,
-    ) -> Reply<String> {
+    pub fn tree_id(&self, root: PathBuf, spec: SpecId, at: Option<String>, token: CancellationToken) -> Reply<String> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, spec, at, token, promise })
     }
 
