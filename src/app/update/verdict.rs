@@ -277,7 +277,9 @@ pub(super) fn published(
     stage: Stage,
     outcome: Result<PublishReport, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // Of a run that has failed meanwhile, the intent is on record: that is enough to know the documents as ours.
+    let is_wanted = |run: &&mut Run| run.phase == Phase::Publishing && run.stage == stage;
+    let Some(run) = model.runs.get_mut(id).filter(is_wanted) else { return Vec::new() };
     let report = match outcome {
         Ok(report) => report,
         Err(failure) => return runs::fail(model, id, failure),
