@@ -204,3 +204,17 @@ fn esc_closes_what_is_open_before_it_stops_anything() {
     script.key(Key::Esc);
     assert!(script.run().stop.is_some());
 }
+
+#[test]
+fn a_stop_while_a_failure_is_written_leaves_nobody_waiting_for_another_try() {
+    for key in [Key::Esc, Key::Char('x')] {
+        let mut script = Script::new();
+        let limited = Play::Fails(AgentError::RateLimit { retry_after_ms: Some(1_000) });
+        script.plays("claude", [limited]).plays("codex", [Play::Hangs]).hold(Kind::Turn).start(&[Stage::Plan]).settle();
+        script.answer_one(Kind::Turn);
+        script.key(key).answer_one(Kind::Commit);
+        assert_eq!(script.seat("claude"), &SeatState::Failed(AgentError::Cancelled), "{key:?}");
+        script.tick(1_000);
+        assert!(script.model.next_alarm().is_none_or(|alarm| alarm > script.model.now));
+    }
+}

@@ -109,8 +109,8 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
     let again = std::mem::replace(&mut seat.stopped, true);
     match seat.state {
-        // Its launch is on its way to disk, and is not followed by a start any more.
-        SeatState::Launching(_) => Vec::new(),
+        // Its launch, or its failure, is on its way to disk, and is not followed by a start any more.
+        SeatState::Launching(_) | SeatState::Keeping => Vec::new(),
         SeatState::Asking(_) => {
             let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
             vec![Effect::Run(id.clone(), effect)]
@@ -119,7 +119,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
             seat.state = SeatState::Failed(AgentError::Cancelled);
             super::verdict::judge_if_due(model, id)
         }
-        SeatState::Keeping | SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
+        SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
             seat.stopped = again;
             Vec::new()
         }
