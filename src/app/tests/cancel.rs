@@ -218,3 +218,15 @@ fn a_stop_while_a_failure_is_written_leaves_nobody_waiting_for_another_try() {
         assert!(script.model.next_alarm().is_none_or(|alarm| alarm > script.model.now));
     }
 }
+
+#[test]
+fn a_provisional_judgement_that_comes_after_the_last_one_does_not_stop_the_verdict_that_is_written() {
+    let mut script = waiting_for(Kind::Judge, &Phase::Judging);
+    script.hold(Kind::Commit);
+    let last = script.pending.len() - 1;
+    script.answer(last);
+    script.expect_phase(Phase::Recording).key(Key::Esc);
+    assert_eq!(names(&script.answer_one(Kind::Judge)), Vec::<String>::new());
+    script.unhold().settle().expect_phase(Phase::Decided);
+    assert!(!script.journal().contains(&"run_stopped".to_owned()));
+}

@@ -72,7 +72,9 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let Some(stop) = run.stop.clone().filter(|_| run.phase.is_live()) else { return Vec::new() };
     let is_recording = model.after.values().any(|after| &after.run == id && after.then == Then::Stopped);
-    if !seats::is_quiet(run) || run.judging > 0 || is_recording {
+    // A verdict that beat the stop goes its way to the end.
+    let is_late = matches!(run.phase, Phase::Recording | Phase::Publishing);
+    if !seats::is_quiet(run) || run.judging > 0 || is_recording || is_late {
         return Vec::new();
     }
     run.phase = Phase::Stopping;

@@ -308,7 +308,10 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     match next {
         Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
         // The verdict beat the stop, the stages after it did not.
-        Some(_) => effects.extend(cancel::try_finish(model, id)),
+        Some(_) => {
+            run.phase = Phase::Stopping;
+            effects.extend(cancel::try_finish(model, id));
+        }
         None => {
             run.phase = Phase::Decided;
             run.ended = Some(model.now);
