@@ -204,3 +204,29 @@ fn esc_closes_what_is_open_before_it_stops_anything() {
     script.key(Key::Esc);
     assert!(script.run().stop.is_some());
 }
+
+#[test]
+fn a_stop_while_a_failure_is_written_leaves_nobody_waiting_for_another_try() {
+    for key in [Key::Esc, Key::Char('x')] {
+        let mut script = Script::new();
+        let limited = Play::Fails(AgentError::RateLimit { retry_after_ms: Some(1_000) });
+        script.plays("claude", [limited]).plays("codex", [Play::Hangs]).hold(Kind::Turn).start(&[Stage::Plan]).settle();
+        script.answer_one(Kind::Turn);
+        script.key(key).answer_one(Kind::Commit);
+        assert_eq!(script.seat("claude"), &SeatState::Failed(AgentError::Cancelled), "{key:?}");
+        script.tick(1_000);
+        assert!(script.model.next_alarm().is_none_or(|alarm| alarm > script.model.now));
+    }
+}
+
+#[test]
+fn a_provisional_judgement_that_comes_after_the_last_one_does_not_stop_the_verdict_that_is_written() {
+    let mut script = waiting_for(Kind::Judge, &Phase::Judging);
+    script.hold(Kind::Commit);
+    let last = script.pending.len() - 1;
+    script.answer(last);
+    script.expect_phase(Phase::Recording).key(Key::Esc);
+    assert_eq!(names(&script.answer_one(Kind::Judge)), Vec::<String>::new());
+    script.unhold().settle().expect_phase(Phase::Decided);
+    assert!(!script.journal().contains(&"run_stopped".to_owned()));
+}

@@ -106,3 +106,14 @@ fn a_check_that_ends_after_the_stop_reopens_nothing() {
     script.unhold().settle().expect_phase(Phase::Stopped);
     assert_eq!((script.finished(), script.quits()), (vec![130], vec![130]));
 }
+
+#[test]
+fn nothing_is_decided_about_a_spec_while_another_run_of_it_is_live() {
+    let mut script = with_test();
+    let plan = script.id();
+    script.tick(1_000);
+    script.hold(Kind::Turn).start(&[Stage::Tasks]).settle().expect_phase(Phase::Asking);
+    script.send(super::decisions::decide(crate::app::msg::Choice::Waive));
+    assert_eq!(script.model.runs[&plan].phase, Phase::Decided);
+    assert!(script.model.notice.as_ref().unwrap().text.as_str().contains("is live already"));
+}

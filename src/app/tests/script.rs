@@ -177,7 +177,7 @@ impl Script {
                 kind(effect).is_some_and(|kind| !self.held.contains(&kind)) && !self.is_hanging(effect)
             });
             let Some(at) = next else {
-                assert_eq!(self.world.refused, Vec::<String>::new());
+                assert_eq!(self.world.refused, Vec::<String>::new(), "{}", self.story());
                 return self;
             };
             self.answer(at);
@@ -187,6 +187,11 @@ impl Script {
 
     fn is_hanging(&self, effect: &Effect) -> bool {
         self.world.clone().answer(self.model.now, effect).is_none()
+    }
+
+    /// Everything that happened, in short: printed by hand when a walk fails.
+    pub(super) fn story(&self) -> String {
+        names(&self.effects).join(", ")
     }
 
     /// Answers the nth waiting effect, with a tick before as the shell does it.

@@ -72,7 +72,9 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let Some(stop) = run.stop.clone().filter(|_| run.phase.is_live()) else { return Vec::new() };
     let is_recording = model.after.values().any(|after| &after.run == id && after.then == Then::Stopped);
-    if !seats::is_quiet(run) || run.judging > 0 || is_recording {
+    // A verdict that beat the stop goes its way to the end.
+    let is_late = matches!(run.phase, Phase::Recording | Phase::Publishing);
+    if !seats::is_quiet(run) || run.judging > 0 || is_recording || is_late {
         return Vec::new();
     }
     run.phase = Phase::Stopping;
@@ -109,8 +111,8 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
     let again = std::mem::replace(&mut seat.stopped, true);
     match seat.state {
-        // Its launch is on its way to disk, and is not followed by a start any more.
-        SeatState::Launching(_) => Vec::new(),
+        // Its launch, or its failure, is on its way to disk, and is not followed by a start any more.
+        SeatState::Launching(_) | SeatState::Keeping => Vec::new(),
         SeatState::Asking(_) => {
             let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
             vec![Effect::Run(id.clone(), effect)]
@@ -119,7 +121,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
             seat.state = SeatState::Failed(AgentError::Cancelled);
             super::verdict::judge_if_due(model, id)
         }
-        SeatState::Keeping | SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
+        SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
             seat.stopped = again;
             Vec::new()
         }

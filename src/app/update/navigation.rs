@@ -128,18 +128,18 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
         Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
-            matches!(view, View::Conflict(_)) && run.is_some_and(settle::is_decidable)
+            matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
-        Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(run)),
+        Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => match view {
             View::Home { .. } => !home_rows(model).is_empty(),
             View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
             View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
             View::Verdict { .. } => {
-                run.is_some_and(|run| settle::is_decidable(run) && !verdict::open_claims(run).is_empty())
+                run.is_some_and(|run| settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty())
             }
-            View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(settle::is_decidable),
+            View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
             View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
                 true
             }

@@ -402,11 +402,14 @@ pub(super) fn kept(
 pub(super) fn failure_kept(model: &mut Model, id: &RunId, agent: &AgentName, next: SeatState) -> Vec<Effect> {
     let now = model.now;
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let is_stopping = run.stop.is_some();
     if let Some(seat) = run.seat_mut(agent) {
-        if matches!(next, SeatState::Failed(_)) {
+        // Somebody stopped it while its failure was written: it is not tried again.
+        let is_over = matches!(next, SeatState::Failed(_));
+        seat.state = if !is_over && (is_stopping || seat.stopped) { SeatState::Failed(AgentError::Cancelled) } else { next };
+        if matches!(seat.state, SeatState::Failed(_)) {
             seat.took_ms = seat.since.map(|since| now.since(since));
         }
-        seat.state = next;
     }
     settle(model, id)
 }

@@ -71,7 +71,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
 /// Returns the test that would settle the claim on screen, if one was cited and has not been run.
 pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
     let (id, key) = subject(model)?;
-    let run = model.runs.get(&id).filter(|run| is_decidable(run))?;
+    let run = model.runs.get(&id).filter(|run| is_decidable(model, run))?;
     settling_test(run.judgement.as_ref()?, &key).map(|citation| (id, citation))
 }
 
@@ -153,12 +153,12 @@ pub(super) fn check_ran(
     Arc::make_mut(&mut run.known).insert(citation, found);
     // Judged again at once if a judgement is out; what is reopened anyway takes it along.
     run.judge_again |= run.judging > 0;
-    let is_over = is_decidable(run);
     notice(model, text);
     if is_awaited {
         return verdict::judge_anew(model, id);
     }
-    if is_over && !model.leaving { reopen(model, id, Vec::new(), "a check was run") } else { Vec::new() }
+    let is_over = !model.leaving && model.runs.get(id).is_some_and(|run| is_decidable(model, run));
+    if is_over { reopen(model, id, Vec::new(), "a check was run") } else { Vec::new() }
 }
 
 /// Opens a recorded stage again. What is to be recorded waits until the journal is ours.
@@ -225,7 +225,7 @@ pub(super) fn decision_of(record: Record) -> Option<Decision> {
 /// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
 pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
     let here =
-        model.runs.values().rev().find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(run));
+        model.runs.values().rev().find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
     let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
@@ -416,7 +416,7 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
     }
     let (id, claim, stage) = (conflict.run.clone(), conflict.claim.clone(), conflict.stage);
     let Some(run) = model.runs.get(&id) else { return Vec::new() };
-    if !is_decidable(run) {
+    if !is_decidable(model, run) {
         notice(model, "the stage has no recorded verdict now: decide when it has");
         return Vec::new();
     }
@@ -426,9 +426,11 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
     apply(model, &id, &judgement, decide)
 }
 
-/// Tells whether a human can decide about the stage at hand: its verdict is recorded, and nothing is under way.
-pub(super) fn is_decidable(run: &Run) -> bool {
-    !run.phase.is_live() && !run.held && run.verdicts.contains_key(&run.stage)
+/// Tells whether a human can decide about the stage at hand: its verdict is recorded, and nothing of the spec is under
+/// way.
+pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
+    let is_quiet = |other: &Run| other.spec != run.spec || !(other.phase.is_live() || other.held);
+    run.verdicts.contains_key(&run.stage) && model.runs.values().all(is_quiet)
 }
 
 /// Takes the last decision back.

@@ -278,7 +278,9 @@ pub(super) fn published(
     stage: Stage,
     outcome: Result<PublishReport, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // Of a run that has failed meanwhile, the intent is on record: that is enough to know the documents as ours.
+    let is_wanted = |run: &&mut Run| run.phase == Phase::Publishing && run.stage == stage;
+    let Some(run) = model.runs.get_mut(id).filter(is_wanted) else { return Vec::new() };
     let report = match outcome {
         Ok(report) => report,
         Err(failure) => return runs::fail(model, id, failure),
@@ -307,7 +309,10 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     match next {
         Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
         // The verdict beat the stop, the stages after it did not.
-        Some(_) => effects.extend(cancel::try_finish(model, id)),
+        Some(_) => {
+            run.phase = Phase::Stopping;
+            effects.extend(cancel::try_finish(model, id));
+        }
         None => {
             run.phase = Phase::Decided;
             run.ended = Some(model.now);
