@@ -157,7 +157,7 @@ fn a_second_value_for_one_id_is_a_contradiction_and_so_is_its_opposite() {
 #[test]
 fn a_vague_requirement_is_cleared_by_a_number() {
     let (new, gone) = change(|t| edit(t, SPEC_3, "decide quickly, even", "decide quickly, within 1 ms, even"));
-    assert_eq!((new, gone), (vec![], vec!["003 vague-requirement FR-005".to_owned()]));
+    assert_eq!((new, gone), (vec![], vec!["003 vague FR-005".to_owned()]));
     let (new, _) = change(|t| edit(t, SPEC_3, "with status 429 and", "[NEEDS CLARIFICATION: which status?] and"));
     assert_eq!(new, ["003 open-marker FR-002"]);
 }

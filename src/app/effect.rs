@@ -56,24 +56,21 @@ pub enum Effect {
 /// Something to do for a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum RunEffect {
-    /// Look for a run of the spec that was not closed (or, with `closed`, the last one at all).
+    /// Look for a run of the spec that was not closed (or, with `closed`, the last one that opened the stage).
     Find {
         /// The spec.
         spec: SpecId,
         /// Whether a closed run will do.
         closed: bool,
+        /// The stage that is asked for.
+        stage: Stage,
     },
     /// Take the run's lock and folder.
     Open {
         /// The spec.
         spec: SpecId,
-    },
-    /// Close another run of the spec that will not be continued.
-    Abandon {
-        /// The spec.
-        spec: SpecId,
-        /// Which run.
-        other: RunId,
+        /// Another run of the spec that will not be continued: it is closed before, under the same lock.
+        abandon: Option<RunId>,
     },
     /// Read inputs and render prompts.
     Prepare {

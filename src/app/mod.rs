@@ -13,3 +13,6 @@ pub mod look;
 pub mod model;
 pub mod msg;
 pub mod update;
+
+#[cfg(test)]
+mod tests;

@@ -597,12 +597,13 @@ impl Model {
         });
         match shown {
             Some(run) => self.runs.get(run),
-            None => self.live_runs().next(),
+            // Of several nobody can say which one is meant.
+            None => Some(self.live_runs()).filter(|live| live.clone().count() == 1).and_then(|mut live| live.next()),
         }
     }
 
     /// Returns the runs that are live.
-    pub fn live_runs(&self) -> impl Iterator<Item = &Run> {
+    pub fn live_runs(&self) -> impl Iterator<Item = &Run> + Clone {
         self.runs.values().filter(|run| run.phase.is_live())
     }
 

@@ -19,7 +19,7 @@ use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{Closed, FileRef, Record};
+use crate::domain::journal::{self, Closed, FileRef, Record};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Ask;
 use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind};
@@ -89,19 +89,16 @@ impl Dispatch {
         let stop = self.tokens(id).stop.clone();
         let id = id.clone();
         match effect {
-            RunEffect::Find { spec, closed } => {
+            RunEffect::Find { spec, closed, stage } => {
                 // A run that is continued gets fresh tokens.
                 self.runs.remove(&id);
-                let reply = self.find(spec, closed, root);
+                let reply = self.find(spec, closed, stage, root);
                 inbox.expect(Pending::Found(id, reply));
             }
-            RunEffect::Open { spec } => {
+            RunEffect::Open { spec, abandon } => {
                 self.runs.remove(&id);
-                let reply = self.open(spec, id.clone(), now);
+                let reply = self.open(spec, id.clone(), abandon, now);
                 inbox.expect(Pending::Opened(id, reply));
-            }
-            RunEffect::Abandon { spec, other } => {
-                inbox.expect(Pending::Quiet("close an abandoned run", self.abandon(spec, other, now)));
             }
             RunEffect::Prepare { spec, stage, roster } => {
                 let context = model.settings.context.files.clone();
@@ -179,21 +176,27 @@ impl Dispatch {
     }
 
     /// Finds a run to go on with, and reads the answers that it kept.
-    fn find(&self, spec: SpecId, closed: bool, token: CancellationToken) -> Reply<Found> {
+    fn find(&self, spec: SpecId, closed: bool, stage: Stage, token: CancellationToken) -> Reply<Found> {
         let evidence = self.hands.evidence.clone();
         self.job(async move {
             let mut found = Found::default();
             for summary in evidence.runs(Some(spec.clone()), token.clone()).await? {
                 let records = evidence.records(spec.clone(), summary.run.clone(), token.clone()).await?;
                 for (_, record) in &records {
-                    if let Record::Published { documents, .. } = record {
+                    // What was about to be written when we were killed is ours, too.
+                    if let Record::Published { documents, .. } | Record::PublishIntended { documents, .. } = record {
                         for document in documents {
                             found.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
                         }
                     }
                 }
-                let is_closed = records.iter().any(|(_, record)| matches!(record, Record::RunClosed { .. }));
-                if found.run.is_none() && !records.is_empty() && (closed || !is_closed) {
+                let only = || records.iter().map(|(_, record)| record);
+                let is_wanted = if closed {
+                    only().any(|record| matches!(record, Record::StageOpened { stage: opened, .. } if *opened == stage))
+                } else {
+                    !records.is_empty() && journal::closed(only()).is_none()
+                };
+                if found.run.is_none() && is_wanted {
                     let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
                     found.run = Some(FoundRun { run: summary.run, records, answers });
                 }
@@ -202,10 +205,18 @@ impl Dispatch {
         })
     }
 
-    fn open(&self, spec: SpecId, run: RunId, now: Moment) -> Reply<()> {
-        let opened = self.hands.evidence.open_run(spec, run, now, self.hands.scope.cancel.clone());
+    /// Takes a run's lock and folder; a run that it replaces is closed first, or the two would meet at the lock.
+    fn open(&self, spec: SpecId, run: RunId, abandon: Option<RunId>, at: Moment) -> Reply<()> {
+        let (evidence, token) = (self.hands.evidence.clone(), self.hands.scope.cancel.clone());
         self.job(async move {
-            let opened = opened.await?;
+            if let Some(run) = abandon {
+                evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
+                let records = vec![Record::RunClosed { why: Closed::Abandoned }];
+                let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
+                evidence.commit(commit, token.clone()).await?;
+                evidence.close_run(spec.clone(), run).await?;
+            }
+            let opened = evidence.open_run(spec, run, at, token).await?;
             if opened.cut_bytes > 0 || !opened.set_aside.is_empty() {
                 tracing::warn!(
                     cut = opened.cut_bytes,
@@ -214,17 +225,6 @@ impl Dispatch {
                 );
             }
             Ok(())
-        })
-    }
-
-    fn abandon(&self, spec: SpecId, run: RunId, at: Moment) -> Reply<()> {
-        let (evidence, token) = (self.hands.evidence.clone(), self.hands.scope.cancel.clone());
-        self.job(async move {
-            evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
-            let records = vec![Record::RunClosed { why: Closed::Abandoned }];
-            let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
-            evidence.commit(commit, token).await?;
-            evidence.close_run(spec, run).await
         })
     }
 

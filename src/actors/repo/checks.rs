@@ -17,6 +17,7 @@ use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
 use crate::domain::run::Limits;
+use crate::domain::safe::Safe;
 use crate::domain::settings::CheckTemplate;
 
 /// Where an id goes in a template.
@@ -95,21 +96,20 @@ pub(super) async fn run_check(
         return Err(Failure::Timeout { what: format!("the check of {id}"), after_ms: LIMITS.total_ms });
     }
     let (out, err) = (spoken.stdout.captured(), spoken.stderr.text());
-    let executed = executed(&out.text, id);
     let code = match spoken.ended.exit {
         Some(Exit::Code(code)) => Some(code),
         Some(Exit::Signal(_) | Exit::Unknown) | None => None,
     };
-    if executed == 0 {
-        tracing::info!(%id, ?code, %err, "a check executed no test of the id");
-    }
-    Ok(Found::Ran {
-        passed: code == Some(0) && executed > 0,
-        executed,
-        exit: code,
-        output_sha256: out.sha256,
-        place: None,
-    })
+    let executed = match read_results(&out.text, id) {
+        Results::Named(executed) => executed,
+        Results::NoneRan if code == Some(0) => 0,
+        // What cannot be told is not false: the citation stays as it was.
+        Results::NoneRan | Results::Unnamed => {
+            let last = err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it named no test").trim().to_owned();
+            return Err(Failure::BadReply { from: format!("the check of {id}"), why: Safe::line(&last).to_string() });
+        }
+    };
+    Ok(Found::Ran { passed: code == Some(0) && executed > 0, executed, exit: code, output_sha256: out.sha256, place: None })
 }
 
 fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -> Result<&'c CheckTemplate, Failure> {
@@ -126,15 +126,30 @@ fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -
     })
 }
 
-/// Counts the tests of an id that were executed, by the lines `test NAME ... ok|FAILED` of Rust's test runner.
-fn executed(output: &str, id: &str) -> u32 {
+/// What the output of a test runner says about one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Results {
+    /// It names tests, and this many of the id were executed.
+    Named(u32),
+    /// It ran, and executed nothing at all.
+    NoneRan,
+    /// It does not name what it executed (a quiet runner, another language, a build that failed).
+    Unnamed,
+}
+
+/// Reads the lines `test NAME ... ok|FAILED` and `test result: …` of Rust's test runner.
+fn read_results(output: &str, id: &str) -> Results {
     let is_of_id = |name: &str| name == id || name.strip_suffix(id).is_some_and(|head| head.ends_with("::"));
-    let count = output
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("test ")?.split_once(" ... "))
-        .filter(|(name, outcome)| is_of_id(name.trim()) && (outcome.starts_with("ok") || outcome.starts_with("FAILED")))
-        .count();
-    u32::try_from(count).unwrap_or(u32::MAX)
+    let tests: Vec<(&str, &str)> =
+        output.lines().filter_map(|line| line.trim().strip_prefix("test ")?.split_once(" ... ")).collect();
+    if !tests.is_empty() {
+        let executed = |outcome: &str| outcome.starts_with("ok") || outcome.starts_with("FAILED");
+        let of_id = tests.iter().filter(|(name, outcome)| is_of_id(name.trim()) && executed(outcome)).count();
+        return Results::Named(u32::try_from(of_id).unwrap_or(u32::MAX));
+    }
+    let mut sums = output.lines().filter(|line| line.starts_with("test result:")).peekable();
+    let is_empty = |line: &str| line.contains(" 0 passed; 0 failed;");
+    if sums.peek().is_some() && sums.all(is_empty) { Results::NoneRan } else { Results::Unnamed }
 }
 
 #[cfg(test)]
@@ -152,10 +167,18 @@ mod tests {
     #[test]
     fn only_executed_tests_of_the_id_count() {
         let output = "running 3 tests\ntest limiter::burst ... ok\ntest burst_more ... ok\ntest a::burst ... ignored\n";
-        assert_eq!(executed(output, "burst"), 1);
-        assert_eq!(executed(output, "limiter::burst"), 1);
-        assert_eq!(executed(output, "nope"), 0);
-        assert_eq!(executed("test burst ... FAILED\n", "burst"), 1);
+        assert_eq!(read_results(output, "burst"), Results::Named(1));
+        assert_eq!(read_results(output, "limiter::burst"), Results::Named(1));
+        assert_eq!(read_results(output, "nope"), Results::Named(0));
+        assert_eq!(read_results("test burst ... FAILED\n", "burst"), Results::Named(1));
+    }
+
+    #[test]
+    fn a_runner_that_names_nothing_shows_nothing() {
+        assert_eq!(read_results("running 1 test\n.\ntest result: ok. 1 passed; 0 failed; 0 ignored\n", "burst"), Results::Unnamed);
+        assert_eq!(read_results("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n", "burst"), Results::NoneRan);
+        assert_eq!(read_results("error: could not compile\n", "burst"), Results::Unnamed);
+        assert_eq!(read_results("", "burst"), Results::Unnamed);
     }
 
     #[test]

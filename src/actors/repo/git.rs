@@ -218,7 +218,8 @@ impl Git {
         let input: String = asked.iter().map(|path| format!("{commit}:./{path}\n")).collect();
         let output = self.run(&["cat-file", "--batch"], &input).await?.ok_or_else(refuse)?;
         let texts: BTreeMap<String, Option<String>> = asked.into_iter().cloned().zip(blobs(&output)).collect();
-        let absent = changed.iter().chain(&paths(&untracked)).map(|path| (path.clone(), None)).collect::<BTreeMap<_, _>>();
+        let absent =
+            changed.iter().chain(&paths(&untracked)).map(|path| (path.clone(), None)).collect::<BTreeMap<_, _>>();
         Ok(absent.into_iter().chain(texts).collect())
     }
 

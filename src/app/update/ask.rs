@@ -72,7 +72,7 @@ pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
 pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
     let found = super::surveyed(model)?.spec(spec)?;
     let passed = |stage: Stage| {
-        let here = model.runs.values().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
+        let here = model.runs.values().rev().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
         let verdict = here.map(|judgement| judgement.verdict.exit == 0);
         verdict
             .or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))

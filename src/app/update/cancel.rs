@@ -71,7 +71,10 @@ pub(super) fn prepared(model: &mut Model, id: &RunId) -> Vec<Effect> {
 pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let Some(stop) = run.stop.clone().filter(|_| run.phase.is_live()) else { return Vec::new() };
-    if !seats::is_quiet(run) || run.judging > 0 {
+    let is_recording = model.after.values().any(|after| &after.run == id && after.then == Then::Stopped);
+    // A verdict that beat the stop goes its way to the end.
+    let is_late = matches!(run.phase, Phase::Recording | Phase::Publishing);
+    if !seats::is_quiet(run) || run.judging > 0 || is_recording || is_late {
         return Vec::new();
     }
     run.phase = Phase::Stopping;
@@ -108,7 +111,9 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
     let again = std::mem::replace(&mut seat.stopped, true);
     match seat.state {
-        SeatState::Launching(_) | SeatState::Asking(_) => {
+        // Its launch, or its failure, is on its way to disk, and is not followed by a start any more.
+        SeatState::Launching(_) | SeatState::Keeping => Vec::new(),
+        SeatState::Asking(_) => {
             let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
             vec![Effect::Run(id.clone(), effect)]
         }
@@ -116,7 +121,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
             seat.state = SeatState::Failed(AgentError::Cancelled);
             super::verdict::judge_if_due(model, id)
         }
-        SeatState::Keeping | SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
+        SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
             seat.stopped = again;
             Vec::new()
         }
@@ -138,17 +143,13 @@ pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
 
 /// Ends the program: at once without a live run, else after its runs were stopped.
 pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
-    let again = std::mem::replace(&mut model.leaving, true);
+    model.leaving = true;
     model.quitting = Some(model.quitting.unwrap_or(exit));
     let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
     if live.is_empty() {
         return leave_if_done(model);
     }
-    let mut effects: Vec<Effect> = live.iter().flat_map(|id| stop(model, id, by, exit)).collect();
-    if again {
-        effects.extend(live.into_iter().map(|id| Effect::Run(id, RunEffect::Kill)));
-    }
-    effects
+    live.iter().flat_map(|id| stop(model, id, by, exit)).collect()
 }
 
 /// Quits when that was asked for and no run holds anything any more.

@@ -41,31 +41,17 @@ pub(super) fn committed(
     let Some(after) = model.after.remove(&id) else { return Vec::new() };
     match outcome {
         Ok(files) => {
-            let mut effects = show(model, run, after.then, &files);
-            // What was to follow is not started any more once the run is being stopped.
-            if model.runs.get(run).is_some_and(|run| run.stop.is_none()) {
-                effects.splice(0..0, after.effects);
-            } else {
-                effects.splice(0..0, after.effects.into_iter().filter(is_harmless));
+            let launched = if let Then::Launched(agent) = &after.then { Some(agent.clone()) } else { None };
+            let shown = show(model, run, after.then, &files);
+            let mut effects = after.effects;
+            // Somebody stopped the run, or this agent, meanwhile: it is not started any more.
+            if launched.is_some_and(|agent| !seats::is_asked(model, run, &agent)) {
+                effects.clear();
             }
+            effects.extend(shown);
             effects
         }
         Err(failure) => failed(model, run, failure),
-    }
-}
-
-/// Telling and giving back is right also while a run is being stopped; starting something new is not.
-fn is_harmless(effect: &Effect) -> bool {
-    match effect {
-        Effect::Emit(_) | Effect::Quit(_) => true,
-        Effect::Run(_, effect) => matches!(effect, RunEffect::Release { .. } | RunEffect::KeepLate { .. }),
-        Effect::Survey
-        | Effect::ReadPage(_)
-        | Effect::RestartServer(_)
-        | Effect::OpenEditor { .. }
-        | Effect::Copy(_)
-        | Effect::Approve
-        | Effect::DumpRecording => false,
     }
 }
 
@@ -89,9 +75,12 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
 fn failed(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
     model.after.retain(|_, after| &after.run != id);
     complain(model, &failure);
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // A run that has ended already stays as it ended.
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.held) else { return Vec::new() };
     let was_live = run.phase.is_live();
     run.ended = Some(model.now);
+    run.unrecorded.clear();
+    seats::abandon(run);
     run.phase = Phase::Failed(failure);
     let mut effects = Vec::new();
     if was_live {

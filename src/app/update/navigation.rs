@@ -6,7 +6,7 @@ use super::{ask, cancel, notice, run as runs, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
-use crate::app::model::{Load, Model, Overlay, Phase, Run, View};
+use crate::app::model::{Load, Model, Overlay, Phase, Run, Transcript, View};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
@@ -37,6 +37,9 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
 /// The terminal has another size: pages have to be read again, as lines break elsewhere.
 pub(super) fn resized(model: &mut Model, size: (u16, u16)) -> Vec<Effect> {
     model.size = size;
+    if let Some(View::Transcript(transcript)) = model.views.last_mut() {
+        transcript.reading = false;
+    }
     read_page(model)
 }
 
@@ -125,14 +128,21 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
         Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
-            matches!(view, View::Conflict(_)) && !is_live
+            matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
-        Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && !run.phase.is_live()),
+        Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => match view {
-            View::Verdict { .. } => run.is_some_and(|run| !verdict::open_claims(run).is_empty() && !is_live),
-            View::Conflict(conflict) => conflict.side.is_some() && !is_live,
-            _ => true,
+            View::Home { .. } => !home_rows(model).is_empty(),
+            View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
+            View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
+            View::Verdict { .. } => {
+                run.is_some_and(|run| settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty())
+            }
+            View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
+            View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
+                true
+            }
         },
         Action::NextPane | Action::PreviousPane | Action::Pane(_) => matches!(view, View::Dashboard { .. }),
         Action::Back => model.views.len() > 1 || is_live,
@@ -323,14 +333,30 @@ fn back(model: &mut Model) -> Vec<Effect> {
             None => Vec::new(),
         };
     }
-    model.views.pop();
-    Vec::new()
+    pop(model)
 }
 
+/// Closes the visible view. A transcript that comes to light is read again: it has not followed meanwhile.
+fn pop(model: &mut Model) -> Vec<Effect> {
+    model.views.pop();
+    read_page(model)
+}
+
+/// `q` closes the visible view; on the first screen, and on a run that is live, it leaves.
 fn quit(model: &mut Model) -> Vec<Effect> {
-    if model.views.len() > 1 && model.live_runs().next().is_none() && !model.leaving {
-        model.views.pop();
-        return Vec::new();
+    let is_at_live_run = match model.view() {
+        View::Dashboard { run, .. } => model.runs.get(run).is_some_and(|run| run.phase.is_live()),
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Transcript(_)
+        | View::Verdict { .. }
+        | View::Conflict(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => false,
+    };
+    if model.views.len() > 1 && !is_at_live_run && !model.leaving {
+        return pop(model);
     }
     cancel::leave(model, 0, "key q")
 }
@@ -418,7 +444,7 @@ fn show_run(model: &mut Model) -> Vec<Effect> {
 fn open_transcript(model: &mut Model, run: &RunId, cursor: usize) -> Vec<Effect> {
     let Some(run) = model.runs.get(run) else { return Vec::new() };
     let Some(seat) = run.seats.get(cursor) else { return Vec::new() };
-    let transcript = crate::app::model::Transcript {
+    let transcript = Transcript {
         seat: run.key(seat),
         page: Load::Loading(model.now),
         follow: true,
@@ -452,7 +478,11 @@ fn read_page(model: &mut Model) -> Vec<Effect> {
 
 /// A page of the transcript arrived.
 pub(super) fn page_read(model: &mut Model, page: Result<Arc<Page>, Failure>) -> Vec<Effect> {
-    let Some(View::Transcript(transcript)) = model.views.last_mut() else { return Vec::new() };
+    // Under the help, too, a page that was asked for has to arrive; that of a transcript closed meanwhile has not.
+    let open =
+        model.views.iter_mut().rev().find_map(|view| if let View::Transcript(t) = view { Some(t) } else { None });
+    let is_its = |t: &&mut Transcript| page.as_ref().map_or(true, |page| page.seat == t.seat);
+    let Some(transcript) = open.filter(is_its) else { return Vec::new() };
     transcript.reading = false;
     match page {
         Ok(page) => {

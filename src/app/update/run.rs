@@ -8,7 +8,7 @@ use super::durable::{Batch, commit};
 use super::{ask, complain, notice, seats, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
-use crate::app::model::{Decision, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
+use crate::app::model::{MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
@@ -19,11 +19,24 @@ use crate::domain::run::TurnKind;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
 
+/// Exit code for a verdict that is not about the present text any more.
+const STALE: u8 = 7;
+
 /// Begins a run, or goes on with one that was stopped.
 pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     if let Some(live) = model.live_run_of(&start.spec) {
         let text = format!("run {} of {} is live already", live.id.short(), live.spec);
         notice(model, text);
+        return Vec::new();
+    }
+    // The lock of a run that has ended is still ours until its copies are made.
+    if let Some(ending) = model.runs.values().find(|run| run.held && run.spec == start.spec) {
+        let text = format!("run {} of {} is being put away, try again in a moment", ending.id.short(), ending.spec);
+        notice(model, text);
+        return Vec::new();
+    }
+    if model.leaving {
+        notice(model, "leaving: nothing new is started");
         return Vec::new();
     }
     let Some(&stage) = start.stages.first() else { return Vec::new() };
@@ -40,7 +53,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     if let Err(failure) = ask::may_run(model, stage) {
         return fail(model, &id, failure);
     }
-    vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing })]
+    vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing, stage })]
 }
 
 fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
@@ -99,30 +112,41 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
                 Failure::needs_input(spec.to_string(), why, format!("run `dicast {} {spec}` first", run.stage));
             fail(model, id, failure)
         }
-        Ok(None) => vec![Effect::Run(id.clone(), RunEffect::Open { spec })],
-        Ok(Some(found)) if run.options.fresh || !covers(&found, run) => vec![
-            Effect::Run(id.clone(), RunEffect::Abandon { spec: spec.clone(), other: found.run }),
-            Effect::Run(id.clone(), RunEffect::Open { spec }),
-        ],
+        Ok(None) => vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })],
+        Ok(Some(found)) if run.options.fresh || !covers(&found, run) => {
+            vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: Some(found.run) })]
+        }
         Ok(Some(found)) => {
             let old = adopt(model, id, found);
-            vec![Effect::Run(old, RunEffect::Open { spec })]
+            vec![Effect::Run(old, RunEffect::Open { spec, abandon: None })]
         }
     }
 }
 
-/// A stopped run is continued by whichever command asks for a stage that it had not decided.
+/// A run that was not closed is continued by whichever command asks for a stage that it had not decided, had opened
+/// again, or was about to end with: then only its last steps are missing.
 fn covers(found: &FoundRun, run: &Run) -> bool {
-    let decided = |stage: Stage| {
-        found.records.iter().any(|(_, record)| matches!(record, Record::StageDecided { stage: s, .. } if *s == stage))
-    };
-    run.options.reopened || !decided(run.stage)
+    let (mut is_decided, mut last) = (false, None);
+    for (_, record) in &found.records {
+        if let Record::StageOpened { stage, .. } = record {
+            last = Some(*stage);
+        }
+        if let Record::StageDecided { stage, .. } | Record::RunReopened { stage, .. } = record
+            && *stage == run.stage
+        {
+            is_decided = matches!(record, Record::StageDecided { .. });
+        }
+    }
+    run.options.reopened || !is_decided || last == Some(run.stage)
 }
 
 /// Takes over what an earlier process left: its id, the answers it kept, how often each agent was tried.
 fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     let Some(mut run) = model.runs.remove(id) else { return id.clone() };
     run.id = found.run.clone();
+    if let Some(before) = model.runs.get(&found.run) {
+        run.verdicts.clone_from(&before.verdicts);
+    }
     run.options.resumed = true;
     for (_, record) in &found.records {
         match record {
@@ -135,9 +159,8 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 run.opened_with.insert(*stage, inputs.sha256.clone());
             }
             Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
-            Record::HumanDecided { stage, decision, .. } if *stage == run.stage => {
-                // A record that this version cannot read decides nothing; the verdict that it led to stays recorded.
-                if let Ok(decision) = serde_json::from_value::<Decision>(decision.clone()) {
+            Record::HumanDecided { stage, .. } if *stage == run.stage => {
+                if let Some(decision) = settle::decision_of(record.clone()) {
                     settle::remember(&mut run.decisions, decision);
                 }
             }
@@ -175,14 +198,17 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
 pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
     let (version, pid) = (model.boot.version.clone(), model.boot.pid);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    if let Err(failure) = outcome {
-        return fail(model, id, failure);
+    let is_decided_here = run.options.reopened && run.preparation.is_some();
+    match outcome {
+        Ok(()) => run.held = true,
+        Err(failure) if is_decided_here => return settle::not_reopened(model, id, &failure),
+        Err(failure) => return fail(model, id, failure),
     }
-    run.held = true;
     if run.stop.is_some() {
-        return super::cancel::try_finish(model, id);
+        // Nothing was recorded yet: there is no stop to record either.
+        return super::cancel::recorded(model, id);
     }
-    if run.options.reopened && run.preparation.is_some() {
+    if is_decided_here {
         return settle::reopened(model, id);
     }
     let record = if run.options.reopened {
@@ -276,8 +302,19 @@ pub(super) fn prepared(
     commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, vec![event])
 }
 
-/// What the run is about changed while it was stopped: it is closed, and a fresh one follows.
+/// What the run is about changed while it was stopped: it is closed, and a fresh one follows. What was asked of a
+/// recorded stage cannot be done to another text: asking everybody anew is for the user to decide.
 fn stale(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    if let Some(run) = model.runs.get(id).filter(|run| run.options.reopened) {
+        let (spec, stage) = (run.spec.clone(), run.stage);
+        let failure = Failure::BadInput {
+            place: format!("{stage} of {spec}"),
+            why: "the spec or its context changed since it was decided".into(),
+            next: format!("run `dicast {stage} {spec}` again"),
+            exit: STALE,
+        };
+        return fail(model, id, failure);
+    }
     notice(model, "the spec or its context changed since the run was stopped: it starts over");
     if let Some(run) = model.runs.get_mut(id) {
         run.options.restart = true;
@@ -296,7 +333,7 @@ pub(super) fn reopen_recorded(model: &mut Model, start: Start, pending: Option<R
         {
             run.options.reopened = true;
             run.pending = pending;
-            let find = RunEffect::Find { spec: run.spec.clone(), closed: true };
+            let find = RunEffect::Find { spec: run.spec.clone(), closed: true, stage: run.stage };
             return vec![Effect::Run(id.clone(), find)];
         }
     }
@@ -361,6 +398,7 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     run.human = Human::default();
     run.decisions.clear();
     run.known = Arc::default();
+    run.judge_again = false;
     prepare(model, id).into_iter().collect()
 }
 
@@ -373,12 +411,12 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
     close(model, id, Closed::Failed)
 }
 
-/// Records that the run is over, and gives its lock back.
-pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
-    if model.runs.get(id).is_some_and(|run| run.held) {
-        commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new())
-    } else {
-        finish(model, id)
+/// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
+fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
+    match model.runs.get(id) {
+        Some(run) if run.held && run.mirroring > 0 => Vec::new(),
+        Some(run) if run.held => commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new()),
+        Some(_) | None => finish(model, id),
     }
 }
 
@@ -390,13 +428,12 @@ pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Gives the lock back, tells that the run is finished, and leaves if that was waited for.
 pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let mut effects = Vec::new();
-    if std::mem::take(&mut run.held) {
-        effects.push(Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() }));
-    } else {
-        effects.extend(released(model, id, Ok(())));
+    // Copies that are still being made are not recorded any more.
+    run.mirroring = 0;
+    if run.held {
+        return vec![Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() })];
     }
-    effects
+    released(model, id, Ok(()))
 }
 
 /// The lock was given back: this is the last that is heard of the run.
@@ -404,8 +441,11 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if let Err(failure) = &outcome {
         complain(model, failure);
     }
+    if let Some(run) = model.runs.get_mut(id) {
+        run.held = false;
+    }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
-    if run.options.restart {
+    if run.options.restart && !model.leaving {
         let start = Start { spec: run.spec.clone(), stages: run.stages.clone(), fresh: true, rerun_missing: false };
         model.runs.remove(id);
         return self::start(model, start);
@@ -413,7 +453,7 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     let what = What::RunFinished {
         exit: verdict::exit(model, run),
         verdicts: run.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
-        evidence: matches!(run.phase, Phase::Stopped | Phase::Decided)
+        evidence: (!run.openings.is_empty())
             .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),
         memory: match &run.memory {
             MemoryState::None => "none".into(),
@@ -434,12 +474,11 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
-    let exit = verdict::exit(model, run);
     let mut effects = vec![emit(model, Some(id), what)];
-    if model.boot.headless {
+    if model.boot.headless && !model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.held) {
         // Without a screen there is nothing left to do.
         model.leaving = true;
-        model.quitting = Some(model.quitting.unwrap_or(exit));
+        model.quitting = Some(verdict::worst(model.runs.values().map(|run| verdict::exit(model, run))));
     }
     effects.extend(super::cancel::leave_if_done(model));
     effects

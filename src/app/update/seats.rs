@@ -31,7 +31,7 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
     let mut effects = Vec::new();
     for id in live {
         let deadline = model.settings.run.deadline_ms;
-        let late = model.runs.get(&id).is_some_and(|run| run.stop.is_none() && run.elapsed_ms(now) > deadline);
+        let late = model.runs.get(&id).is_some_and(|run| run.stop.is_none() && run.elapsed_ms(now) >= deadline);
         if late {
             effects.extend(cancel::deadline(model, &id, deadline));
         }
@@ -42,15 +42,23 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
 
 /// Starts every agent that may start now: asked for, due, and with a place beside others of its family.
 pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
-    let Some(run) = model.runs.get(id).filter(|run| run.stop.is_none() && run.phase == Phase::Asking) else {
+    let now = model.now;
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.stop.is_none() && run.phase == Phase::Asking) else {
         return Vec::new();
     };
+    // Whose wait is over stands in the queue: with a moment in the past it would ring the alarm for ever.
+    for seat in &mut run.seats {
+        if matches!(seat.state, SeatState::Waiting { until, .. } if until <= now) {
+            seat.attempt += 1;
+            seat.state = SeatState::Queued(TurnKind::Draft);
+        }
+    }
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
     let mut busy = busy_families(model);
     let mut due = Vec::new();
     for seat in &run.seats {
         let kind = match seat.state {
             SeatState::Queued(kind) => kind,
-            SeatState::Waiting { until, .. } if until <= model.now => TurnKind::Draft,
             SeatState::Waiting { .. }
             | SeatState::Launching(_)
             | SeatState::Asking(_)
@@ -92,14 +100,14 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let Some(preparation) = run.preparation.clone() else { return Vec::new() };
     let stage = run.stage;
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
-    if matches!(seat.state, SeatState::Waiting { .. }) {
-        seat.attempt += 1;
-    }
+    let Some(rendered) = preparation.prompts.get(agent) else {
+        seat.state = SeatState::Failed(AgentError::Protocol { why: "there is no prompt for it".into() });
+        return verdict::judge_if_due(model, id);
+    };
     seat.state = SeatState::Launching(kind);
     seat.since.get_or_insert(now);
     seat.progress = None;
     let attempt = seat.attempt;
-    let Some(rendered) = preparation.prompts.get(agent) else { return Vec::new() };
     let base = prompt::for_attempt(rendered, attempt);
     let told: Arc<str> = match (kind, &seat.repair) {
         (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why).into(),
@@ -117,14 +125,29 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
 /// The launch is recorded; the request to start the agent goes out with this.
 pub(super) fn launched(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let stopping = run.stop.is_some();
-    if let Some(seat) = run.seat_mut(agent)
-        && let SeatState::Launching(kind) = seat.state
-    {
+    let is_stopping = run.stop.is_some();
+    let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
+    let SeatState::Launching(kind) = seat.state else { return Vec::new() };
+    if is_stopping || seat.stopped {
         // A stop that came first: the turn is never asked for.
-        seat.state = if stopping { SeatState::Failed(AgentError::Cancelled) } else { SeatState::Asking(kind) };
+        seat.state = SeatState::Failed(AgentError::Cancelled);
+        return settle(model, id);
     }
-    if stopping { cancel::try_finish(model, id) } else { Vec::new() }
+    seat.state = SeatState::Asking(kind);
+    Vec::new()
+}
+
+/// Tells whether an agent is at work.
+pub(super) fn is_asked(model: &Model, id: &RunId, agent: &AgentName) -> bool {
+    let seat = model.runs.get(id).and_then(|run| run.seat(agent));
+    seat.is_some_and(|seat| matches!(seat.state, SeatState::Asking(_)))
+}
+
+/// Gives up on every agent that has not answered: the run has failed.
+pub(super) fn abandon(run: &mut Run) {
+    for seat in run.seats.iter_mut().filter(|seat| !seat.state.is_settled()) {
+        seat.state = SeatState::Failed(AgentError::Cancelled);
+    }
 }
 
 /// The agent's process runs.
@@ -332,6 +355,10 @@ fn what_next(model: &Model, key: &SeatKey, kind: TurnKind, failed: &TurnFailed) 
     }
     let backoff = retry.base_ms.saturating_mul(1 << tried.min(16)).min(retry.cap_ms);
     let until = model.now.plus_ms(asked_wait.unwrap_or(backoff));
+    // The panel does not wait for somebody who comes back after the run's own deadline.
+    if until >= run.opened.plus_ms(model.settings.run.deadline_ms) {
+        return over;
+    }
     SeatState::Waiting { until, why: failed.error.clone() }
 }
 
@@ -375,11 +402,14 @@ pub(super) fn kept(
 pub(super) fn failure_kept(model: &mut Model, id: &RunId, agent: &AgentName, next: SeatState) -> Vec<Effect> {
     let now = model.now;
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let is_stopping = run.stop.is_some();
     if let Some(seat) = run.seat_mut(agent) {
-        if matches!(next, SeatState::Failed(_)) {
+        // Somebody stopped it while its failure was written: it is not tried again.
+        let is_over = matches!(next, SeatState::Failed(_));
+        seat.state = if !is_over && (is_stopping || seat.stopped) { SeatState::Failed(AgentError::Cancelled) } else { next };
+        if matches!(seat.state, SeatState::Failed(_)) {
             seat.took_ms = seat.since.map(|since| now.since(since));
         }
-        seat.state = next;
     }
     settle(model, id)
 }

@@ -71,7 +71,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
 /// Returns the test that would settle the claim on screen, if one was cited and has not been run.
 pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
     let (id, key) = subject(model)?;
-    let run = model.runs.get(&id).filter(|run| !run.phase.is_live())?;
+    let run = model.runs.get(&id).filter(|run| is_decidable(model, run))?;
     settling_test(run.judgement.as_ref()?, &key).map(|citation| (id, citation))
 }
 
@@ -131,17 +131,17 @@ pub(super) fn check_ran(
             conflict.checking = None;
         }
     }
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // A reopened stage that only waits for this check.
+    let is_awaited = run.phase == Phase::Judging && run.judging == 0 && run.unrecorded.is_empty();
     let found = match outcome {
         Ok(found) => found,
-        Err(failure) if model.runs.get(id).is_some_and(|run| run.phase.is_live()) => {
-            return runs::fail(model, id, failure);
-        }
+        Err(failure) if is_awaited => return runs::fail(model, id, failure),
         Err(failure) => {
             complain(model, &failure);
             return Vec::new();
         }
     };
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let text = match &found {
         Found::Ran { passed: true, executed, .. } => format!("the check passed ({executed} run): decided anew"),
         Found::Ran { executed: 0, .. } => "the check ran no test of that name: the citation is struck".to_owned(),
@@ -151,17 +151,24 @@ pub(super) fn check_ran(
         }
     };
     Arc::make_mut(&mut run.known).insert(citation, found);
-    let is_open = run.phase == Phase::Judging;
+    // Judged again at once if a judgement is out; what is reopened anyway takes it along.
+    run.judge_again |= run.judging > 0;
     notice(model, text);
-    if is_open {
+    if is_awaited {
         return verdict::judge_anew(model, id);
     }
-    reopen(model, id, Vec::new(), "a check was run")
+    let is_over = !model.leaving && model.runs.get(id).is_some_and(|run| is_decidable(model, run));
+    if is_over { reopen(model, id, Vec::new(), "a check was run") } else { Vec::new() }
 }
 
 /// Opens a recorded stage again. What is to be recorded waits until the journal is ours.
 fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) -> Vec<Effect> {
+    let now = model.now;
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // It begins anew: an earlier stop and the time that a human took to think are not counted against it.
+    run.stop = None;
+    run.opened = now;
+    run.ended = None;
     run.options = RunOptions { resumed: true, reopened: true, ..run.options };
     records.insert(0, Record::RunReopened { stage: run.stage, why: why.to_owned() });
     run.unrecorded.append(&mut records);
@@ -170,30 +177,55 @@ fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) ->
     }
     run.phase = Phase::Opening;
     let spec = run.spec.clone();
-    vec![Effect::Run(id.clone(), RunEffect::Open { spec })]
+    vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })]
 }
 
 /// The journal is ours: record what waited.
 pub(super) fn reopened(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.phase = Phase::Judging;
-    let records = std::mem::take(&mut run.unrecorded);
+    let records = run.unrecorded.clone();
     commit(model, id, Batch { files: Vec::new(), records }, crate::app::model::Then::Reopened, Vec::new())
 }
 
-/// A decision is durable: decide anew.
+/// The journal is not to be had: the stage stays decided as it was.
+pub(super) fn not_reopened(model: &mut Model, id: &RunId, failure: &Failure) -> Vec<Effect> {
+    complain(model, failure);
+    let now = model.now;
+    if let Some(run) = model.runs.get_mut(id) {
+        run.unrecorded.clear();
+        run.stop = None;
+        run.phase = Phase::Decided;
+        run.ended = Some(now);
+    }
+    super::cancel::leave_if_done(model)
+}
+
+/// A decision is durable: now it holds, and the stage is decided anew.
 pub(super) fn resumed(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    for record in std::mem::take(&mut run.unrecorded) {
+        if let Some(decision) = decision_of(record) {
+            remember(&mut run.decisions, decision);
+        }
+    }
+    run.human = human(&run.decisions);
+    if run.stop.is_some() {
+        return super::cancel::try_finish(model, id);
+    }
     verdict::judge_anew(model, id)
+}
+
+/// The decision in a record. One that this version cannot read decides nothing; the verdict that it led to stays.
+pub(super) fn decision_of(record: Record) -> Option<Decision> {
+    let Record::HumanDecided { decision, .. } = record else { return None };
+    serde_json::from_value(decision).ok()
 }
 
 /// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
 pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
-    let here = model.runs.values().rev().find(|run| {
-        run.spec == decide.spec
-            && run.stage == decide.stage
-            && run.verdicts.contains_key(&decide.stage)
-            && !run.phase.is_live()
-    });
+    let here =
+        model.runs.values().rev().find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
     let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
@@ -216,7 +248,7 @@ pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide
                 if found.is_empty() { "no claim has this key" } else { "it is not the beginning of exactly one key" };
             let next = format!("list them with `dicast dissent {}`", decide.spec);
             let failure = Failure::usage(format!("claim {}", decide.claim), why, next);
-            return runs::fail(model, id, failure);
+            return refuse(model, id, failure);
         }
     };
     let decision = Decision {
@@ -227,17 +259,31 @@ pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide
         by: decide.by,
         reason: decide.reason,
     };
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
     let stage = run.stage;
-    if !remember(&mut run.decisions, decision.clone()) {
-        notice(model, "nothing was decided about this claim");
-        return Vec::new();
+    if !remember(&mut run.decisions.clone(), decision.clone()) {
+        let place = format!("claim {}", decide.claim);
+        let next = "decide it first".to_owned();
+        return refuse(model, id, Failure::usage(place, "nothing was decided about it", next));
     }
-    run.human = human(&run.decisions);
-    let Ok(json) = serde_json::to_value(&decision) else { return Vec::new() };
+    let json = match serde_json::to_value(&decision) {
+        Ok(json) => json,
+        Err(error) => {
+            return refuse(model, id, Failure::BadReply { from: "the decision".into(), why: error.to_string() });
+        }
+    };
     let record =
         Record::HumanDecided { stage, claim: decision.claim, decision: json, by: decision.by, reason: decision.reason };
     reopen(model, id, vec![record], "a human decided")
+}
+
+/// Refuses a decision: a stage that was reopened for it ends with that, one on screen stays as it is.
+fn refuse(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
+    if model.runs.get(id).is_some_and(|run| run.phase.is_live()) {
+        return runs::fail(model, id, failure);
+    }
+    complain(model, &failure);
+    Vec::new()
 }
 
 /// Adds a decision; taking back removes the last one about the same claim. Returns whether anything changed.
@@ -316,7 +362,7 @@ pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
 pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
     match key {
-        Key::Esc => conflict.typing = false,
+        Key::Esc | Key::Ctrl('c') => conflict.typing = false,
         Key::Enter => {
             conflict.typing = false;
             if conflict.side.is_some() {
@@ -370,10 +416,21 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
     }
     let (id, claim, stage) = (conflict.run.clone(), conflict.claim.clone(), conflict.stage);
     let Some(run) = model.runs.get(&id) else { return Vec::new() };
+    if !is_decidable(model, run) {
+        notice(model, "the stage has no recorded verdict now: decide when it has");
+        return Vec::new();
+    }
     let Some(judgement) = run.judgement.clone() else { return Vec::new() };
     let decide = Decide { spec: run.spec.clone(), stage, claim: claim.0, choice, by, reason };
     model.views.pop();
     apply(model, &id, &judgement, decide)
+}
+
+/// Tells whether a human can decide about the stage at hand: its verdict is recorded, and nothing of the spec is under
+/// way.
+pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
+    let is_quiet = |other: &Run| other.spec != run.spec || !(other.phase.is_live() || other.held);
+    run.verdicts.contains_key(&run.stage) && model.runs.values().all(is_quiet)
 }
 
 /// Takes the last decision back.

@@ -10,6 +10,7 @@ use crate::app::event::What;
 use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport, Reopened};
 use crate::domain::claim::Severity;
+use crate::domain::claim::lookup::Found;
 use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
@@ -39,6 +40,7 @@ pub(super) fn judge_if_due(model: &mut Model, id: &RunId) -> Vec<Effect> {
         }
     } else {
         run.phase = Phase::Judging;
+        run.judge_again = false;
     }
     run.judging += 1;
     let question = question(model, id, provisional);
@@ -51,6 +53,7 @@ pub(super) fn judge_anew(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.phase = Phase::Judging;
         run.ended = None;
         run.judging += 1;
+        run.judge_again = false;
     }
     let question = question(model, id, false);
     question.map(|question| Effect::Run(id.clone(), RunEffect::Judge(Box::new(question)))).into_iter().collect()
@@ -132,14 +135,30 @@ pub(super) fn judged(
         (Ok(judgement), true) => provisionally(model, id, judgement),
         // A provisional answer that was cut short is nobody's loss.
         (Err(_), true) => cancel::try_finish(model, id),
-        (Err(Failure::Cancelled), false) => cancel::try_finish(model, id),
+        (Err(Failure::Cancelled), false) if run.stop.is_some() => cancel::try_finish(model, id),
         (Err(failure), false) => runs::fail(model, id, failure),
+        // A check that somebody asked for ended meanwhile: it counts.
+        (Ok(judgement), false) if run.judge_again && run.stop.is_none() => {
+            learn(run, &judgement);
+            judge_anew(model, id)
+        }
         (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
             Some(Reopened::Decide(decide)) => super::settle::apply(model, id, &judgement, decide),
             Some(Reopened::Check) => super::settle::check_open(model, id, judgement),
             // Also when a stop was asked for meanwhile: a verdict that beat the stop is kept.
             None => record(model, id, judgement),
         },
+    }
+}
+
+/// Remembers what was looked up. What was run here meanwhile is not forgotten for it.
+fn learn(run: &mut Run, judgement: &Judgement) {
+    let before = std::mem::replace(&mut run.known, Arc::clone(&judgement.lookups));
+    let has_run = |found: &Found| matches!(found, Found::Ran { .. });
+    for (citation, found) in before.iter().filter(|(_, found)| has_run(found)) {
+        if !judgement.lookups.get(citation).is_some_and(has_run) {
+            Arc::make_mut(&mut run.known).insert(citation.clone(), found.clone());
+        }
     }
 }
 
@@ -151,7 +170,7 @@ fn provisionally(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Ve
     if run.phase != Phase::Asking {
         return Vec::new();
     }
-    run.known.clone_from(&judgement.lookups);
+    learn(run, &judgement);
     let before = run.judgement.replace(Arc::clone(&judgement));
     let mut effects = labels(model, id, before.as_deref(), &judgement, true);
     if model.runs.get_mut(id).is_some_and(|run| std::mem::take(&mut run.judge_again)) {
@@ -187,7 +206,7 @@ fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement
 fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.phase = Phase::Recording;
-    run.known.clone_from(&judgement.lookups);
+    learn(run, &judgement);
     let stage = run.stage;
     let count = run.decided.entry(stage).or_insert(0);
     *count += 1;
@@ -232,7 +251,8 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     run.judgement = Some(Arc::clone(&judgement));
     run.verdicts.insert(stage, Arc::clone(&judgement));
     let ours = run.published.clone();
-    let path = format!("specs/{}/verdicts/{stage}.json", run.spec);
+    let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.dir.clone());
+    let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
     let what = What::StageVerdict {
         stage,
@@ -258,7 +278,9 @@ pub(super) fn published(
     stage: Stage,
     outcome: Result<PublishReport, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // Of a run that has failed meanwhile, the intent is on record: that is enough to know the documents as ours.
+    let is_wanted = |run: &&mut Run| run.phase == Phase::Publishing && run.stage == stage;
+    let Some(run) = model.runs.get_mut(id).filter(is_wanted) else { return Vec::new() };
     let report = match outcome {
         Ok(report) => report,
         Err(failure) => return runs::fail(model, id, failure),
@@ -286,9 +308,15 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let next = next_of(run);
     match next {
         Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
-        Some(_) | None => {
+        // The verdict beat the stop, the stages after it did not.
+        Some(_) => {
+            run.phase = Phase::Stopping;
+            effects.extend(cancel::try_finish(model, id));
+        }
+        None => {
             run.phase = Phase::Decided;
             run.ended = Some(model.now);
+            run.stop = None;
         }
     }
     effects
@@ -328,6 +356,7 @@ pub(super) fn mirrored(
     outcome: Result<MirrorReport, Failure>,
 ) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let is_recorded = run.mirroring > 0;
     run.mirroring = run.mirroring.saturating_sub(1);
     let report = outcome.unwrap_or_else(|failure| MirrorReport { stored: 0, waiting: Some(failure.to_string()) });
     run.memory = match &report.waiting {
@@ -340,15 +369,31 @@ pub(super) fn mirrored(
         run.warnings.push(text.clone());
         effects.push(runs::emit(model, Some(id), What::Warning { text }));
     }
-    let is_over = model.runs.get(id).is_some_and(|run| run.phase == Phase::Decided && run.mirroring == 0);
-    let record = Record::Mirrored { stage, stored: report.stored, waiting: report.waiting };
-    if is_over {
-        let batch = Batch { files: Vec::new(), records: vec![record, Record::RunClosed { why: Closed::Decided }] };
-        effects.extend(commit(model, id, batch, Then::Closed, Vec::new()));
-    } else {
-        effects.extend(commit(model, id, Batch::record(record), Then::Nothing, Vec::new()));
+    let Some(run) = model.runs.get(id).filter(|_| is_recorded) else { return effects };
+    let mut records = vec![Record::Mirrored { stage, stored: report.stored, waiting: report.waiting }];
+    let mut then = Then::Nothing;
+    if let Some(why) = closing(run).filter(|_| run.mirroring == 0) {
+        records.push(Record::RunClosed { why });
+        then = Then::Closed;
     }
+    effects.extend(commit(model, id, Batch { files: Vec::new(), records }, then, Vec::new()));
     effects
+}
+
+/// Why a run that only waits for its copies is closed then.
+fn closing(run: &Run) -> Option<Closed> {
+    match run.phase {
+        Phase::Decided => Some(Closed::Decided),
+        Phase::Failed(_) => Some(Closed::Failed),
+        Phase::Stopped => run.options.restart.then_some(Closed::Stale),
+        Phase::Opening
+        | Phase::Preparing
+        | Phase::Asking
+        | Phase::Judging
+        | Phase::Recording
+        | Phase::Publishing
+        | Phase::Stopping => None,
+    }
 }
 
 /// Returns the exit code of a run: why it ended, else the worst of its stages.
@@ -358,10 +403,16 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
         (Phase::Stopped, Some(stop)) => return stop.exit,
         _ => {}
     }
-    let codes: Vec<u8> = run.verdicts.values().map(|judgement| judgement.verdict.exit).collect();
-    let worst = WORST_FIRST.into_iter().find(|code| codes.contains(code)).unwrap_or(3);
+    let worst = worst(run.verdicts.values().map(|judgement| judgement.verdict.exit));
     let has_dissent = || run.verdicts.values().flat_map(|j| &j.verdict.claims).any(|claim| !claim.dissent.is_empty());
     if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
+}
+
+/// Returns the worst of some exit codes. One without a place in the order says why nothing was decided at all: it
+/// comes before all of them. None at all means that something is broken.
+pub(super) fn worst(codes: impl Iterator<Item = u8>) -> u8 {
+    let rank = |code: &u8| WORST_FIRST.iter().position(|known| known == code).map_or(0, |at| at + 1);
+    codes.min_by_key(rank).unwrap_or(3)
 }
 
 /// Returns the keys of the claims that a human has to decide, in the order of the verdict.

@@ -151,9 +151,7 @@ impl Rule {
             Rule::StalePlan => {
                 ("stale-plan", Tracer, Warning, "What the spec demands changed after its plan was last written.")
             }
-            Rule::Vague => {
-                ("vague-requirement", Critic, Warning, "A requirement uses a word that no test can measure.")
-            }
+            Rule::Vague => ("vague", Critic, Warning, "A requirement uses a word that no test can measure."),
             Rule::OpenQuantity => (
                 "open-quantity",
                 Critic,
@@ -202,5 +200,29 @@ impl Rule {
     /// Returns one sentence about it.
     pub fn help(self) -> &'static str {
         self.row().3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_lists_every_rule_as_it_is() {
+        let manual = include_str!("../../../docs/check.md");
+        for rule in Rule::ALL {
+            let analyst = format!("{:?}", rule.analyst()).to_lowercase();
+            let row = format!("| `{}` | {analyst} | {} | {} |", rule.id(), rule.severity().word(), rule.help());
+            assert!(manual.contains(&row), "docs/check.md lacks: {row}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_and_what_serde_writes() {
+        let ids: std::collections::BTreeSet<&str> = Rule::ALL.iter().map(|r| r.id()).collect();
+        assert_eq!(ids.len(), Rule::ALL.len());
+        for rule in Rule::ALL {
+            assert_eq!(serde_json::to_value(rule).unwrap(), rule.id());
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn survey(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) -> Op
     let tasks = spec.tasks.as_ref()?;
     let mut counts = Counts { all: u32::try_from(tasks.len()).unwrap_or(u32::MAX), ..Counts::default() };
     let mut untouched = Vec::new();
+    let since = Since::written(seen, spec);
     for task in tasks {
         let look = look_at(seen, spec, task);
         if !task.done {
@@ -36,7 +37,8 @@ pub(super) fn survey(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) -> Op
             counts.unnamed += 1;
         } else {
             counts.seen += 1;
-            if is_untouched(seen, spec, &look) {
+            let is_old = |since: &Since<'_>| !look.files.is_empty() && !look.files.iter().any(|f| since.touched(f));
+            if since.as_ref().is_some_and(is_old) {
                 untouched.push(task);
             }
         }
@@ -177,23 +179,25 @@ const LOOKING: [&str; 14] = [
     "measure",
 ];
 
-fn is_untouched(seen: &Seen<'_>, spec: &Spec, look: &Look) -> bool {
-    let Some(history) = &seen.tree.history else { return false };
-    // Without the commit that brought the spec nothing can be said about since when.
-    let Some(born) = history.first_under(&spec.dir) else { return false };
-    let known = history.whole || born + 1 < history.commits.len();
-    let recent: BTreeSet<&str> = history.commits[..=born].iter().flat_map(|c| &c.files).map(String::as_str).collect();
-    let is_touched = |path: &String| {
-        if path.ends_with('/') {
-            return recent
-                .iter()
-                .copied()
-                .chain(history.dirty.iter().map(String::as_str))
-                .any(|f| f.contains(path.as_str()));
-        }
-        recent.contains(path.as_str()) || history.dirty.contains(path) || seen.tree.besides.contains(path)
-    };
-    known && !look.files.is_empty() && !look.files.iter().any(is_touched)
+/// What was worked on since a spec was written.
+struct Since<'t> {
+    paths: BTreeSet<&'t str>,
+}
+
+impl<'t> Since<'t> {
+    /// Returns `None` where nothing can be said: no history, or not back to the commit that brought the spec.
+    fn written(seen: &Seen<'t>, spec: &Spec) -> Option<Self> {
+        let history = seen.tree.history.as_ref()?;
+        let born = history.first_under(&spec.dir)?;
+        let is_known = history.whole || born + 1 < history.commits.len();
+        let committed = history.commits[..=born].iter().flat_map(|c| &c.files);
+        let now = history.dirty.iter().chain(&seen.tree.besides);
+        is_known.then(|| Self { paths: committed.chain(now).map(String::as_str).collect() })
+    }
+
+    fn touched(&self, path: &str) -> bool {
+        if path.ends_with('/') { self.paths.iter().any(|f| f.contains(path)) } else { self.paths.contains(path) }
+    }
 }
 
 fn report_untouched(seen: &Seen<'_>, untouched: &[&Task], counts: Counts, out: &mut Findings<'_>) {

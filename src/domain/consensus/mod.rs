@@ -4,7 +4,7 @@
 //! panel ─canon─▶ keys ─merge─▶ claims ─tally─▶ labels ─ruling─▶ reasons ─▶ verdict
 //! ```
 //!
-//! [`parse_panel`] reads and checks, [`decide`] computes, [`explain`] shows the arithmetic of one claim. It must not
+//! [`parse_panel`] reads and checks, [`decide`] computes, [`explain()`] shows the arithmetic of one claim. It must not
 //! know files, clocks, floats or hash-map order, nor where assertions and tiers come from.
 
 mod canon;

@@ -199,7 +199,7 @@ pub struct Kept {
 pub struct Waiver {
     /// The claim's key.
     pub claim: Sha,
-    /// The digest of its assertions at that time ([`super::digest`]); a new assertion reopens it.
+    /// The digest of its assertions at that time ([`super::digest()`]); a new assertion reopens it.
     pub digest: Sha,
     /// Who signed.
     pub by: String,

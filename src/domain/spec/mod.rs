@@ -11,15 +11,18 @@ use super::hash::Sha;
 use super::ids::SpecId;
 
 mod find;
+mod ids;
 mod markdown;
 mod names;
+mod paths;
 mod requirements;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use find::{Folder, find, from_branch, resolve};
-pub use names::{is_test_path, requirement_ids};
+pub use ids::requirement_ids;
+pub use paths::is_test_path;
 pub use requirements::level_of;
 pub use tasks::parse_tasks;
 

@@ -3,6 +3,9 @@
 //! It must not know whether any of them exists. When in doubt it names nothing: a name that was never meant as one
 //! would become a false alarm.
 
+use super::ids::requirement_ids;
+use super::paths::{is_code_path, path_of};
+
 /// What one text names, each list in the order of the text and without repeats.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Named {
@@ -15,40 +18,6 @@ pub(super) struct Named {
     /// Tests by name.
     pub tests: Vec<String>,
 }
-
-/// Endings of files that tasks name.
-const EXTENSIONS: [&str; 84] = [
-    "rs", "py", "pyi", "ipynb", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte", "astro", "go", "java",
-    "kt", "kts", "scala", "swift", "m", "mm", "c", "h", "cc", "cpp", "hpp", "cs", "fs", "vb", "rb", "erb", "php", "pl",
-    "lua", "ex", "exs", "erl", "hs", "ml", "clj", "dart", "zig", "nim", "jl", "r", "sh", "bash", "zsh", "fish", "ps1",
-    "bat", "sql", "graphql", "proto", "prisma", "html", "htm", "css", "scss", "sass", "less", "xml", "xaml", "svg",
-    "json", "jsonc", "json5", "jsonl", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "md", "mdx", "mdc", "txt",
-    "csv", "lock", "tf", "csproj",
-];
-
-/// Files without an ending that tasks name.
-const BARE_FILES: [&str; 14] = [
-    "Makefile",
-    "Dockerfile",
-    "Containerfile",
-    "Justfile",
-    "justfile",
-    "Procfile",
-    "Gemfile",
-    "Rakefile",
-    "Jenkinsfile",
-    "LICENSE",
-    "CODEOWNERS",
-    "Vagrantfile",
-    "Caddyfile",
-    "Brewfile",
-];
-
-/// Products whose name looks like a file.
-const PRODUCTS: [&str; 22] = [
-    "node", "next", "nuxt", "vue", "react", "express", "three", "d3", "chart", "alpine", "ember", "backbone",
-    "discord", "socket", "p5", "ext", "moment", "fuse", "day", "babylon", "solid", "angular",
-];
 
 /// Products whose name looks like a type.
 const BRANDS: [&str; 40] = [
@@ -264,72 +233,6 @@ fn words(text: &str) -> Vec<Word<'_>> {
     out
 }
 
-/// Returns the path that a word is, relative and without a line number.
-fn path_of(word: &str, quoted: bool) -> Option<String> {
-    let word = word.split_once('#').map_or(word, |(path, _)| path);
-    let word = match word.split_once(':') {
-        Some((path, line)) if line.starts_with(|c: char| c.is_ascii_digit()) => path,
-        _ => word,
-    };
-    let word = word.strip_prefix("./").unwrap_or(word);
-    let odd = |c: char| c.is_whitespace() || "*<>{}$%|=\"'`,;:?!\\…".contains(c) || c.is_control();
-    if word.is_empty() || word.len() > 250 || word.contains(odd) || word.contains("..") || word.starts_with(['~', '@'])
-    {
-        return None;
-    }
-    let inner = word.trim_start_matches('/');
-    if let Some(folder) = inner.strip_suffix('/') {
-        let deep = folder.contains('/') || quoted;
-        let plain = !folder.is_empty() && !word.starts_with('/') && folder.chars().any(|c| c.is_ascii_lowercase());
-        return (deep && plain).then(|| inner.to_owned());
-    }
-    let name = inner.rsplit('/').next().unwrap_or(inner);
-    // `src/models/[entity].py` of a template is a placeholder; `app/[id]/page.tsx` is a route of a framework.
-    if name.contains(['[', ']', '(', ')']) {
-        return None;
-    }
-    if BARE_FILES.contains(&name) && (quoted || inner.contains('/') || name.ends_with("file")) {
-        return Some(inner.to_owned());
-    }
-    let (stem, ending) = name.rsplit_once('.')?;
-    if !EXTENSIONS.contains(&ending) || (stem.is_empty() && ending != "env") {
-        return None;
-    }
-    let is_product = ending.ends_with("js") && !inner.contains('/') && PRODUCTS.contains(&stem.to_lowercase().as_str());
-    let is_one_letter = ending.len() == 1 && !inner.contains('/') && !quoted;
-    (!is_product && !is_one_letter).then(|| inner.to_owned())
-}
-
-/// Tells whether a path is source code rather than prose or settings.
-pub(super) fn is_code_path(path: &str) -> bool {
-    let prose =
-        ["md", "mdx", "mdc", "txt", "json", "jsonc", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "csv", "lock"];
-    path.rsplit_once('.').is_some_and(|(_, e)| EXTENSIONS.contains(&e) && !prose.contains(&e))
-}
-
-/// Tells whether a path is a test by its place or name.
-pub fn is_test_path(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
-    let stem = name.split('.').next().unwrap_or(name);
-    let in_folder = lower.split('/').rev().skip(1).any(|part| {
-        matches!(part, "test" | "tests" | "__tests__" | "spec" | "e2e" | "testing")
-            || part.ends_with("-tests")
-            || part.ends_with("_tests")
-            || part.ends_with(".tests")
-    });
-    let by_name = stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
-        || stem == "tests"
-        || name.contains(".test.")
-        || name.contains(".spec.")
-        || name.contains("-test.")
-        || path.contains("Test.")
-        || path.contains("Tests.");
-    (in_folder || by_name) && is_code_path(&lower)
-}
-
 fn bare(word: &str) -> String {
     let word = word.split(['(', '<', '[', '{']).next().unwrap_or(word);
     word.trim_end_matches(['!', '?', ';', ',', ':', '.', ')', ']']).trim_start_matches(['&', '.', '#', '@']).to_owned()
@@ -471,108 +374,4 @@ fn is_made_type(words: &[Word<'_>], at: usize) -> bool {
     let next = folded(at + 1);
     let ends = ["", "in", "to", "with", "for", "and", "at", "under", "inside"].contains(&next.as_str());
     made && (ends || KINDS.contains(&next.as_str()))
-}
-
-/// Reads a requirement id at the start of a text: `FR-001`, `NFR-PERF-2`, `R-1.2`, `FR-001-AC1`, in capitals, and what
-/// follows it.
-pub(super) fn requirement_at(text: &str) -> Option<(String, &str)> {
-    let prefix = ["NFR-", "FR-", "R-"].into_iter().find(|p| text.starts_with(p))?;
-    let (mut end, mut at, mut numbered) = (0, prefix.len(), false);
-    loop {
-        let segment: &str = &text[at..at + text[at..].bytes().take_while(u8::is_ascii_alphanumeric).count()];
-        let digits = segment.bytes().take_while(u8::is_ascii_digit).count();
-        let is_number = (1..=6).contains(&digits) && segment.len() <= digits + 1;
-        let is_criterion = segment.strip_prefix("AC").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-        let is_area = (1..=16).contains(&segment.len()) && segment.bytes().all(|b| b.is_ascii_uppercase());
-        if !(is_number || if numbered { is_criterion } else { is_area }) {
-            break;
-        }
-        numbered |= is_number;
-        at += segment.len();
-        end = at;
-        if !(text[at..].starts_with(['-', '.']) && text[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric())) {
-            break;
-        }
-        at += 1;
-    }
-    let after = &text[end..];
-    let whole = !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    (numbered && whole).then(|| (text[..end].to_ascii_uppercase(), after))
-}
-
-/// Longest range `FR-001 to FR-030` that is taken apart; a longer one is a slip of the pen.
-const RANGE_MAX: u32 = 100;
-
-/// Returns the requirement ids (`FR-001`), criterion ids (`AC-1`) and story ids (`US1`) that a text names, in order and
-/// without repeats; a range (`FR-001 to FR-004`, `FR-001–FR-004`) names each.
-pub fn requirement_ids(text: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut open_range: Option<String> = None;
-    let mut rest = text;
-    let mut boundary = true;
-    while let Some(c) = rest.chars().next() {
-        if boundary && let Some((id, after)) = id_at(rest) {
-            if let Some(first) = open_range.take() {
-                out.extend(between(&first, &id));
-            }
-            open_range = is_range(after).then(|| id.clone());
-            out.push(id);
-            rest = after;
-            boundary = false;
-            continue;
-        }
-        boundary = !(c.is_alphanumeric() || c == '_' || c == '-');
-        // `FR-001-FR-004` and `FR-001–FR-004`: what joins two ids also bounds them.
-        boundary |= open_range.is_some() && c == '-';
-        rest = &rest[c.len_utf8()..];
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    out.retain(|id| seen.insert(id.clone()));
-    out
-}
-
-fn id_at(text: &str) -> Option<(String, &str)> {
-    if let Some(found) = requirement_at(text) {
-        return Some(found);
-    }
-    let (prefix, rest) = ["AC-", "AC", "US-", "US"].into_iter().find_map(|p| text.strip_prefix(p).map(|r| (p, r)))?;
-    let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-    let number = rest[..length].trim_end_matches('.');
-    let after = &rest[number.len()..];
-    if number.is_empty() || after.starts_with(|c: char| c.is_alphanumeric()) {
-        return None;
-    }
-    if let Some(story) = prefix.strip_prefix("US") {
-        // `US-001` and `US1` are one story; `US1-AS2` is its scenario.
-        let _ = story;
-        let plain = number.trim_start_matches('0');
-        if let Some(tail) = after.strip_prefix("-AS") {
-            let n: String = tail.chars().take_while(char::is_ascii_digit).collect();
-            if !n.is_empty() {
-                return Some((format!("US{plain}-AS{n}"), &tail[n.len()..]));
-            }
-        }
-        return (!plain.is_empty()).then(|| (format!("US{plain}"), after));
-    }
-    Some((format!("{prefix}{number}"), after))
-}
-
-fn is_range(after: &str) -> bool {
-    let next = after.trim_start_matches(['*', '`', ' ']);
-    let next =
-        ["to ", "through ", "thru ", "..=", "...", "..", "–", "—", "--", "-"].iter().find_map(|p| next.strip_prefix(p));
-    next.is_some_and(|n| id_at(n.trim_start_matches(['*', '`', ' '])).is_some())
-}
-
-fn between(first: &str, last: &str) -> Vec<String> {
-    let split = |id: &str| {
-        let at = id.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
-        id[at..].parse::<u32>().ok().map(|n| (id[..at].to_owned(), n, id.len() - at))
-    };
-    match (split(first), split(last)) {
-        (Some((a, from, width)), Some((b, to, _))) if a == b && from < to && to - from <= RANGE_MAX => {
-            (from + 1..to).map(|n| format!("{a}{n:0width$}")).collect()
-        }
-        _ => Vec::new(),
-    }
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use super::ids::requirement_at;
 use super::markdown::{Kind, Line, body_of};
-use super::names::requirement_at;
 use super::{Level, Requirement, Scenario, Story};
 
 /// Longest text kept of one requirement, in characters: a heading's section can run on for pages.

@@ -205,7 +205,12 @@ impl Session {
     ///
     /// # Panics
     /// With the screen, when it does not become so in time.
-    pub(crate) fn wait(&self, what: &str, patience: Duration, mut is_so: impl FnMut(&vt100::Screen) -> bool) -> Instant {
+    pub(crate) fn wait(
+        &self,
+        what: &str,
+        patience: Duration,
+        mut is_so: impl FnMut(&vt100::Screen) -> bool,
+    ) -> Instant {
         let deadline = Instant::now() + patience;
         let mut state = self.screen.lock();
         loop {

@@ -20,7 +20,8 @@ const SPEC: &str = "# Feature Specification: Greeter
 - **FR-003**: The greeter SHOULD say goodbye to a named guest within 10 ms
 ";
 
-const CODE: &str = "//! Greets.\n\n/// Says hello.\npub fn greet(name: &str) -> String {\n    format!(\"hello {name}\")\n}\n";
+const CODE: &str =
+    "//! Greets.\n\n/// Says hello.\npub fn greet(name: &str) -> String {\n    format!(\"hello {name}\")\n}\n";
 
 /// The first spec of every repository made here.
 pub(crate) const FIRST: &str = "001-greeter";

@@ -2,7 +2,7 @@
 //! descendants are found again, and none left behind.
 //!
 //! It owns every child, also those of the mcp and repo actors. It must not know what a child is for: who starts one
-//! gives a [`Program`], talks to it ([`converse`] or its own streams) and ends it ([`Child::stop`], [`Child::finish`]).
+//! gives a [`Program`], talks to it ([`converse()`] or its own streams) and ends it ([`Child::stop`], [`Child::finish`]).
 //!
 //! **Invariant:** a group is signalled only while its leader was not waited for, so a pid that was used again is never
 //! hit (`tests/agents.rs`).

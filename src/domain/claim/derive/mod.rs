@@ -1,4 +1,4 @@
-//! How answers become claims: the host derives them by a [`table`], the agents never choose a key.
+//! How answers become claims: the host derives them by a [`table()`], the agents never choose a key.
 //!
 //! It must not look anything up ([`Lookups`] come in), count anything, or know agents.
 
@@ -139,7 +139,7 @@ pub fn citations(artifact: &Artifact, spec: &Spec) -> Vec<Citation> {
     cited.into_iter().collect()
 }
 
-/// Derives what an answer says, by the [`table`], with the tiers that the lookups give.
+/// Derives what an answer says, by the [`table()`], with the tiers that the lookups give.
 pub fn derive(artifact: &Artifact, inputs: &DeriveInputs<'_>) -> Derived {
     let mut desk = Desk { inputs: *inputs, derived: Derived::default() };
     match &artifact.body {

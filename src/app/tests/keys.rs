@@ -1,0 +1,144 @@
+//! Keys and the last line: what works here is shown, what is shown works.
+
+use super::script::{Kind, Script, names};
+use super::world::Play;
+use crate::app::key::Key;
+use crate::app::keymap::{self, Action, Place};
+use crate::app::model::{Overlay, Phase, View};
+use crate::app::update::can;
+use crate::domain::stage::Stage;
+
+/// Every view, by what has to be pressed to get there.
+fn everywhere() -> Vec<Script> {
+    let mut live = Script::new();
+    live.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle();
+    let mut transcript = Script::new();
+    transcript.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle().key(Key::Enter).settle();
+    let mut conflict = super::decisions::in_conflict(false);
+    conflict.key(Key::Enter);
+    let mut scripts = vec![Script::new(), live, transcript, super::decisions::in_conflict(false), conflict];
+    for keys in [&[Key::Enter][..], &[Key::Char('s')], &[Key::Char('?')], &[Key::Char(':')], &[Key::Char(' ')]] {
+        let mut script = Script::new();
+        keys.iter().for_each(|key| drop(script.key(*key)));
+        scripts.push(script);
+    }
+    let mut typing = super::decisions::in_conflict(false);
+    typing.key(Key::Enter).key(Key::Char('1'));
+    scripts.push(typing);
+    scripts
+}
+
+pub(super) fn all_keys() -> Vec<Key> {
+    let mut keys: Vec<Key> = (' '..='~').map(Key::Char).collect();
+    keys.extend(('a'..='z').flat_map(|c| [Key::Ctrl(c), Key::Alt(c)]));
+    keys.extend([Key::Char('日'), Key::Char('\u{301}'), Key::F(1), Key::F(12), Key::Tab, Key::BackTab]);
+    keys.extend([Key::Enter, Key::Esc, Key::Backspace, Key::Delete, Key::Up, Key::Down, Key::Left, Key::Right]);
+    keys.extend([Key::Home, Key::End, Key::PageUp, Key::PageDown]);
+    keys
+}
+
+#[test]
+fn every_key_can_be_pressed_twice_in_every_view() {
+    let count = everywhere().len();
+    for key in all_keys() {
+        for script in everywhere().iter_mut().take(count) {
+            script.key(key).settle().key(key).settle();
+            assert!(!script.model.views.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_last_line_shows_only_what_works_here_and_the_key_does_it() {
+    for script in everywhere() {
+        let footer = keymap::footer(&script.model);
+        for binding in &footer {
+            assert!(can(&script.model, binding.action), "{binding:?} in {:?}", script.model.view());
+            let place = Place::of(script.model.view());
+            assert!(binding.place == Place::Everywhere || binding.place == place);
+            assert_eq!(keymap::lookup(&script.model, binding.keys[0]), Some(binding.action), "{binding:?}");
+        }
+    }
+}
+
+fn footer(script: &Script) -> Vec<Action> {
+    keymap::footer(&script.model).iter().map(|binding| binding.action).collect()
+}
+
+#[test]
+fn a_live_run_offers_to_stop_and_an_ended_one_to_go_on() {
+    let mut script = Script::new();
+    script.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle();
+    assert!(footer(&script).contains(&Action::StopAgent) && !footer(&script).contains(&Action::Fresh));
+    script.key(Key::Esc).settle().expect_phase(Phase::Stopped);
+    let after = footer(&script);
+    assert!(after.contains(&Action::AskAgain) && after.contains(&Action::Fresh));
+    assert!(!after.contains(&Action::StopAgent));
+}
+
+#[test]
+fn nothing_is_offered_that_would_decide_while_a_run_is_put_away() {
+    let mut script = Script::new();
+    script.hold(Kind::Mirror);
+    for (agent, value) in [("claude", "10"), ("codex", "20"), ("gemini", "30")] {
+        script.plays(agent, [super::world::says(value)]);
+    }
+    script.start(&[Stage::Plan]).settle().key(Key::Char('v'));
+    assert!(!footer(&script).contains(&Action::Open));
+    script.unhold().settle();
+    assert!(footer(&script).contains(&Action::Open));
+}
+
+#[test]
+fn a_key_that_does_not_work_here_does_nothing() {
+    let mut script = Script::new();
+    for key in [Key::Char('x'), Key::Char('X'), Key::Char('u'), Key::Char('m'), Key::Char('t'), Key::Esc] {
+        let before = script.model.clone();
+        script.key(key);
+        assert_eq!(script.model, before, "{key:?}");
+    }
+    assert!(script.effects.is_empty());
+}
+
+#[test]
+fn ctrl_c_always_gives_the_keys_back() {
+    let mut script = super::decisions::in_conflict(false);
+    script.key(Key::Enter).key(Key::Char('1')).key(Key::Ctrl('c'));
+    assert!(matches!(script.model.view(), View::Conflict(conflict) if !conflict.typing));
+    script.key(Key::Char(':')).key(Key::Ctrl('c'));
+    assert!(script.model.overlay.is_none());
+}
+
+#[test]
+fn a_mistyped_command_stays_on_the_line_with_what_would_be_right() {
+    let mut script = Script::new();
+    script.key(Key::Char(':')).type_text("plna 001").key(Key::Enter);
+    let Some(Overlay::Command { error: Some(error), line, .. }) = &script.model.overlay else { panic!("no error") };
+    assert!(error.as_str().contains("plan"));
+    assert_eq!(line.text(), "plna 001");
+    script.key(Key::Esc).key(Key::Char(':')).type_text("plan 001").key(Key::Enter);
+    script.settle().expect_phase(Phase::Decided);
+    script.key(Key::Char(':')).key(Key::Up);
+    assert!(matches!(&script.model.overlay, Some(Overlay::Command { line, .. }) if line.text() == "plan 001"));
+}
+
+#[test]
+fn a_paste_goes_where_text_is_asked_for_and_nowhere_else() {
+    let mut script = Script::new();
+    let paste = |text: &str| crate::app::msg::Msg::Input(crate::app::msg::Input::Paste(text.into()));
+    assert_eq!(script.send(paste("q\nq")), []);
+    assert!(script.quits().is_empty());
+    script.key(Key::Char(':'));
+    script.send(paste("plan\n001"));
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+}
+
+#[test]
+fn verdict_rows_can_be_walked_to_their_ends() {
+    let mut script = super::decisions::in_conflict(false);
+    script.key(Key::End).key(Key::Down).key(Key::PageDown).key(Key::Char('a')).key(Key::Home);
+    assert!(matches!(script.model.view(), View::Verdict { cursor: 0, all: true, .. }));
+    script.key(Key::Char('y'));
+    let hash = script.run().verdicts[&Stage::Plan].verdict.hash.to_string();
+    assert_eq!(names(&script.effects).last(), Some(&format!("copy {hash}")));
+}

@@ -1,0 +1,147 @@
+//! Ending: exit codes, signals, and what is told last.
+
+use super::script::{Kind, Script, names};
+use super::world::{Play, says};
+use crate::app::key::Key;
+use crate::app::model::{Phase, View};
+use crate::app::msg::{Msg, Request, Signal};
+use crate::domain::failure::AgentError;
+use crate::domain::stage::Stage;
+
+/// What must hold at the end of every headless process with one run.
+fn ended_once(script: &Script, exit: u8) {
+    assert_eq!(script.quits(), [exit]);
+    assert_eq!(script.finished().len(), 1);
+    let names = names(&script.effects);
+    assert_eq!(&names[names.len() - 2..], ["run.finished".to_owned(), format!("quit {exit}")]);
+}
+
+#[test]
+fn signals_stop_the_run_and_end_with_their_own_codes() {
+    for (signal, exit) in [(Signal::Interrupt, 130), (Signal::Terminate, 143), (Signal::HangUp, 129)] {
+        for kind in [Kind::Find, Kind::Open, Kind::Prepare, Kind::Turn, Kind::Judge, Kind::Publish, Kind::Mirror] {
+            let mut script = Script::headless();
+            script.hold(kind).start(&[Stage::Plan]).settle();
+            script.send(Msg::Signalled(signal));
+            script.unhold().settle();
+            assert_eq!(script.quits(), [exit], "{signal:?} at {kind:?}");
+            ended_once(&script, exit);
+        }
+    }
+}
+
+#[test]
+fn a_signal_without_a_run_ends_at_once() {
+    let mut script = Script::new();
+    assert_eq!(names(&script.send(Msg::Signalled(Signal::Terminate))), ["quit 143"]);
+}
+
+#[test]
+fn a_second_signal_kills() {
+    let mut script = Script::headless();
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    assert_eq!(names(&script.send(Msg::Signalled(Signal::Terminate))), ["stop"]);
+    assert_eq!(names(&script.send(Msg::Signalled(Signal::Terminate))), ["kill"]);
+    script.unhold().settle();
+    ended_once(&script, 143);
+}
+
+#[test]
+fn a_stop_by_command_ends_with_130() {
+    let mut script = Script::headless();
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    script.send(Msg::Asked(Request::Stop(None)));
+    script.unhold().settle();
+    ended_once(&script, 130);
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_verdict() {
+    let crash = || Play::Fails(AgentError::Auth { why: "sign in".into() });
+    let table: [(u8, Vec<(&str, Play)>); 4] = [
+        (0, vec![]),
+        (1, vec![("claude", says("10")), ("codex", says("20")), ("gemini", says("30"))]),
+        (6, vec![("codex", crash())]),
+        (4, vec![("codex", crash()), ("gemini", crash())]),
+    ];
+    for (exit, plays) in table {
+        let mut script = Script::headless();
+        for (agent, play) in plays {
+            script.plays(agent, [play]);
+        }
+        script.start(&[Stage::Plan]).settle();
+        ended_once(&script, exit);
+    }
+}
+
+#[test]
+fn dissent_makes_the_exit_code_1_only_where_that_was_asked_for() {
+    for (asked, exit) in [(false, 0), (true, 1)] {
+        let mut script = Script::headless();
+        script.model.boot.fail_on_dissent = asked;
+        let mut minor = super::world::decides("20");
+        minor.severity = crate::domain::claim::Severity::Minor;
+        let claims = vec![super::world::covers("FR-001"), minor];
+        script.plays("gemini", [Play::Says(claims)]).start(&[Stage::Plan]).settle();
+        ended_once(&script, exit);
+    }
+}
+
+#[test]
+fn two_runs_without_a_screen_end_when_both_have_with_the_worse_code() {
+    let mut script = Script::headless();
+    script.plays("codex", [Play::Fails(AgentError::Auth { why: "sign in".into() })]);
+    script.start_of("001-login", &[Stage::Plan], false, false).settle();
+    assert_eq!(script.quits(), [6], "alone it would end with 6");
+    let mut script = Script::headless();
+    script.hold(Kind::Turn);
+    script.start_of("001-login", &[Stage::Plan], false, false);
+    script.start_of("002-audit", &[Stage::Plan], false, false);
+    script.settle();
+    script.plays("codex", [says("10"), Play::Fails(AgentError::Auth { why: "sign in".into() })]);
+    script.unhold().settle();
+    assert_eq!((script.finished().len(), script.quits()), (2, vec![6]));
+}
+
+#[test]
+fn leaving_with_a_live_run_stops_it_first_and_then_quits_with_0() {
+    let mut script = Script::new();
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    script.key(Key::Char('q')).expect_phase(Phase::Stopping);
+    assert_eq!(script.quits(), Vec::<u8>::new());
+    // What is typed meanwhile starts nothing.
+    script.start_of("002-audit", &[Stage::Plan], false, false);
+    assert_eq!(script.model.runs.len(), 1);
+    script.unhold().settle();
+    assert_eq!((script.finished().len(), script.quits()), (1, vec![0]));
+}
+
+#[test]
+fn q_closes_what_lies_over_a_live_run_and_stops_nothing() {
+    let mut script = Script::new();
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    script.key(Key::Enter);
+    assert!(matches!(script.model.view(), View::Transcript(_)));
+    script.key(Key::Char('q'));
+    assert!(matches!(script.model.view(), View::Dashboard { .. }));
+    assert!(script.run().stop.is_none() && !script.model.leaving);
+}
+
+#[test]
+fn q_without_a_run_goes_back_and_then_leaves() {
+    let mut script = Script::new();
+    script.key(Key::Enter).key(Key::Char('q'));
+    assert_eq!((script.model.views.len(), script.quits()), (1, vec![]));
+    script.key(Key::Char('q'));
+    assert_eq!(script.quits(), [0]);
+}
+
+#[test]
+fn leaving_waits_for_the_copies_of_a_decided_run() {
+    let mut script = Script::new();
+    script.hold(Kind::Mirror).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    script.key(Key::Char('q')).key(Key::Char('q'));
+    assert_eq!(script.quits(), Vec::<u8>::new(), "the journal is not closed yet");
+    script.unhold().settle();
+    assert_eq!(script.quits(), [0]);
+}

@@ -1,0 +1,148 @@
+//! Keys, answers, failures and time in any order: what must hold at any moment is checked by the script after every
+//! message, what must hold at the end is checked here.
+
+use proptest::prelude::*;
+
+use super::keys::all_keys;
+use super::script::{Kind, Script, kind, spec};
+use super::world::{Play, says};
+use crate::app::effect::Effect;
+use crate::app::keymap;
+use crate::app::msg::{Choice, Msg, Request, Signal};
+use crate::app::update::can;
+use crate::domain::failure::AgentError;
+use crate::domain::stage::Stage;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Step {
+    Press(usize),
+    /// Keys that do something, more often.
+    PressOften(usize),
+    Answer(usize),
+    Wait(u64),
+    Ask(u8),
+    Change(u8),
+    Signal,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => any::<usize>().prop_map(Step::Press),
+        5 => any::<usize>().prop_map(Step::PressOften),
+        12 => any::<usize>().prop_map(Step::Answer),
+        1 => (0_u64..1_500_000).prop_map(Step::Wait),
+        2 => any::<u8>().prop_map(Step::Ask),
+        2 => any::<u8>().prop_map(Step::Change),
+        1 => Just(Step::Signal),
+    ]
+}
+
+const OFTEN: &str = "\u{1b}\n\n\n12rnvptxXuwbi[]?qqkjs";
+
+fn is_kept_in_order(effect: &Effect) -> bool {
+    matches!(kind(effect), Some(Kind::Open | Kind::Commit | Kind::Release))
+}
+
+fn take(script: &mut Script, step: &Step) {
+    use crate::app::key::Key;
+    match step {
+        Step::Press(n) => {
+            let keys = all_keys();
+            script.key(keys[n % keys.len()]);
+        }
+        Step::PressOften(n) => {
+            let key = match OFTEN.chars().nth(n % OFTEN.len()) {
+                Some('\u{1b}') => Key::Esc,
+                Some('\n') => Key::Enter,
+                Some(c) => Key::Char(c),
+                None => Key::Down,
+            };
+            script.key(key);
+        }
+        Step::Answer(n) if !script.pending.is_empty() => {
+            let at = n % script.pending.len();
+            // The journal's keeper takes its requests in order.
+            let ordered = is_kept_in_order(&script.pending[at]);
+            let first = script.pending.iter().position(is_kept_in_order).unwrap_or(at);
+            script.answer(if ordered { first } else { at });
+        }
+        Step::Answer(_) => {}
+        Step::Wait(ms) => drop(script.tick(*ms)),
+        Step::Ask(n) => ask(script, *n),
+        Step::Change(n) => change(script, *n),
+        // Rare: it ends everything.
+        Step::Signal => {
+            if script.effects.len() > 60 {
+                script.send(Msg::Signalled(Signal::Terminate));
+            }
+        }
+    }
+}
+
+fn ask(script: &mut Script, n: u8) {
+    let name = if n & 1 == 0 { "001-login" } else { "002-audit" };
+    match n / 2 % 8 {
+        0 => drop(script.start_of(name, &[Stage::Plan], n & 64 != 0, false)),
+        1 => drop(script.start_of(name, &Stage::ALL, false, false)),
+        2 => drop(script.start_of(name, &[Stage::Plan, Stage::Tasks], false, n & 64 != 0)),
+        3 => drop(script.send(super::decisions::decide(Choice::Waive))),
+        4 => drop(script.send(super::decisions::decide(Choice::Undo))),
+        5 => drop(script.send(Msg::Asked(Request::Check { spec: spec(name), stage: Stage::Plan }))),
+        6 => drop(script.send(Msg::Asked(Request::Stop(None)))),
+        _ => drop(script.start_of(name, &[Stage::Tasks], false, false)),
+    }
+}
+
+fn change(script: &mut Script, n: u8) {
+    let who = ["claude", "codex", "gemini"][usize::from(n) % 3];
+    let limited = || Play::Fails(AgentError::RateLimit { retry_after_ms: Some(9_000) });
+    let play = match n / 3 % 8 {
+        0 => Play::Hangs,
+        1 => Play::Babbles,
+        2 => limited(),
+        3 => Play::Fails(AgentError::Crashed { how: "exit 1".into() }),
+        4 => says("20"),
+        5 => return script.world.is_full = n & 128 != 0,
+        6 => return script.world.is_deaf = n & 128 != 0,
+        _ => return script.world.words = format!("text {}", n / 64),
+    };
+    script.world.plays.entry(who.to_owned()).or_default().push_back(play);
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_in_whatever_order_everything_ends(steps in prop::collection::vec(step(), 1..160)) {
+        let mut script = Script::new();
+        script.model.views.push(crate::app::model::View::Spec { spec: spec("001-login"), cursor: 0 });
+        let test = crate::domain::claim::lookup::Citation::Test { check: None, id: "burst".into() };
+        script.world.cited.push((super::world::open_key(), test));
+        for step in &steps {
+            take(&mut script, step);
+            prop_assert!(keymap::footer(&script.model).iter().all(|binding| can(&script.model, binding.action)));
+            if !script.quits().is_empty() {
+                prop_assert!(script.model.runs.values().all(|run| !run.phase.is_live() && !run.held));
+                return Ok(());
+            }
+        }
+        // Time stands still at no alarm, …
+        for _ in 0..3 {
+            if let Some(alarm) = script.model.next_alarm() {
+                script.tick(alarm.since(script.model.now));
+                let next = script.model.next_alarm();
+                prop_assert!(next.is_none_or(|next| next > script.model.now), "{:?}", script.model);
+            }
+        }
+        // … and what is stopped comes to rest, holding nothing.
+        script.world.is_full = false;
+        script.world.is_deaf = false;
+        script.settle();
+        let first_live = |script: &Script| script.model.live_runs().next().map(|run| run.id.clone());
+        while let Some(id) = first_live(&script) {
+            prop_assert!(script.model.runs[&id].stop.is_none(), "{}", script.story());
+            script.send(Msg::Asked(Request::Stop(Some(id))));
+            script.settle();
+        }
+        prop_assert!(script.model.after.is_empty() && script.world.locks.is_empty());
+    }
+}

@@ -1,0 +1,156 @@
+//! Going on with a run that was stopped or killed: nobody is paid twice, and nothing is mixed.
+
+use super::script::{Kind, Script, names};
+use super::world::{Play, says};
+use crate::app::key::Key;
+use crate::app::model::{Phase, SeatState};
+use crate::domain::consensus::Status;
+use crate::domain::failure::AgentError;
+use crate::domain::journal::{Closed, Record};
+use crate::domain::stage::Stage;
+
+/// Killed while one agent was still at work.
+fn killed() -> Script {
+    let mut script = Script::headless();
+    script.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle().expect_phase(Phase::Asking);
+    script
+}
+
+#[test]
+fn after_a_kill_only_the_agent_that_had_not_answered_is_asked() {
+    let first = killed();
+    let mut next = first.reborn();
+    next.plays("gemini", []).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_eq!(next.asked(), ["gemini 2"], "attempts are numbered on");
+    assert_eq!(next.id(), first.id(), "the same run goes on");
+    assert_eq!(next.quits(), [0]);
+    assert!(next.journal().contains(&"run_resumed".to_owned()));
+    let mut whole = Script::headless();
+    whole.start(&[Stage::Plan]).settle();
+    let hash = |script: &Script| script.run().verdicts[&Stage::Plan].verdict.claims.clone();
+    assert_eq!(hash(&next), hash(&whole));
+}
+
+#[test]
+fn a_kill_at_any_moment_is_gone_on_from_and_no_answer_is_asked_for_twice() {
+    for good in 0..40 {
+        let mut first = Script::headless();
+        first.start(&[Stage::Plan]);
+        for _ in 0..good {
+            if first.pending.is_empty() {
+                break;
+            }
+            first.answer(0);
+        }
+        let kept: Vec<String> = first.world.journals.values().flat_map(|j| &j.records).filter_map(answered).collect();
+        let closed = |j: &super::world::Journal| crate::domain::journal::closed(j.records.iter().map(|(_, r)| r));
+        let decided = first.world.journals.values().any(|journal| closed(journal).is_some());
+        let mut next = first.reborn();
+        next.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+        assert_eq!(next.quits(), [0], "after {good} answers");
+        if !decided {
+            let twice = next.asked().into_iter().filter(|asked| kept.iter().any(|k| asked.starts_with(k.as_str())));
+            assert_eq!(twice.count(), 0, "after {good} answers: {kept:?}");
+        }
+    }
+}
+
+fn answered((_, record): &(crate::domain::moment::Moment, Record)) -> Option<String> {
+    if let Record::AgentAnswered { agent, .. } = record { Some(agent.to_string()) } else { None }
+}
+
+#[test]
+fn a_changed_spec_closes_the_stopped_run_and_a_fresh_one_follows_by_itself() {
+    let first = killed();
+    let mut next = first.reborn();
+    next.world.words = "another text".into();
+    next.plays("gemini", []).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_ne!(next.id(), first.id());
+    assert_eq!(next.asked().len(), 3, "everybody is asked about the new text");
+    let last = &next.world.journals[&first.id()].records.last().unwrap().1;
+    assert_eq!(last, &Record::RunClosed { why: Closed::Stale });
+    assert_eq!((next.finished(), next.quits()), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_signal_while_a_stale_run_is_closed_starts_nothing_anew() {
+    let mut next = killed().reborn();
+    next.world.words = "another text".into();
+    next.start(&[Stage::Plan]).hold(Kind::Release).settle();
+    next.send(crate::app::msg::Msg::Signalled(crate::app::msg::Signal::Terminate));
+    next.unhold().settle();
+    assert_eq!(next.quits(), [143]);
+    assert_eq!(next.model.live_runs().count(), 0);
+    assert_eq!(next.finished().len(), 1);
+}
+
+#[test]
+fn fresh_abandons_the_stopped_run_under_the_same_lock() {
+    let first = killed();
+    let mut next = first.reborn();
+    next.plays("gemini", []).start_of("001-login", &[Stage::Plan], true, false).settle();
+    assert!(names(&next.effects).contains(&"abandon, open".to_owned()));
+    assert_eq!(next.asked().len(), 3);
+    let last = &next.world.journals[&first.id()].records.last().unwrap().1;
+    assert_eq!(last, &Record::RunClosed { why: Closed::Abandoned });
+}
+
+#[test]
+fn rerun_missing_reopens_the_last_run_and_asks_only_who_did_not_answer() {
+    let mut script = Script::headless();
+    let auth = || Play::Fails(AgentError::Auth { why: "sign in".into() });
+    script.plays("codex", [auth()]).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_eq!(script.quits(), [6]);
+    let mut next = script.reborn();
+    next.start_of("001-login", &[Stage::Plan], false, true).settle().expect_phase(Phase::Decided);
+    assert_eq!(next.asked(), ["codex 2"]);
+    assert_eq!((next.id(), next.quits()), (script.id(), vec![0]));
+    assert_eq!(next.run().verdicts[&Stage::Plan].verdict.status, Status::Agree);
+    assert!(next.journal().contains(&"run_reopened".to_owned()));
+}
+
+#[test]
+fn the_key_asks_again_only_who_is_missing_on_screen_too() {
+    let mut script = Script::new();
+    let auth = || Play::Fails(AgentError::Auth { why: "sign in".into() });
+    script.plays("codex", [auth()]).start(&[Stage::Plan]).settle();
+    script.key(Key::Char('r')).settle().expect_phase(Phase::Decided);
+    assert_eq!(script.asked(), ["claude 1", "codex 1", "gemini 1", "codex 2"]);
+    assert_eq!(script.model.runs.len(), 1);
+}
+
+#[test]
+fn a_decided_run_is_not_gone_on_with() {
+    let mut script = Script::headless();
+    script.start(&[Stage::Plan]).settle();
+    let mut next = script.reborn();
+    next.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_ne!(next.id(), script.id());
+    assert_eq!(next.asked().len(), 3);
+}
+
+#[test]
+fn verdicts_of_this_session_survive_a_stop_in_a_later_stage() {
+    let mut script = Script::new();
+    script.start(&[Stage::Plan, Stage::Tasks]).hold(Kind::Turn).settle();
+    while script.run().stage == Stage::Plan {
+        script.answer_one(Kind::Turn);
+        script.settle();
+    }
+    script.key(Key::Esc).unhold().settle().expect_phase(Phase::Stopped);
+    script.key(Key::Char('r')).settle().expect_phase(Phase::Decided);
+    let stages: Vec<Stage> = script.run().verdicts.keys().copied().collect();
+    assert_eq!(stages, [Stage::Plan, Stage::Tasks]);
+    assert_eq!(script.asked().len(), 9, "three at plan, three at tasks, and those again: {:?}", script.asked());
+}
+
+#[test]
+fn a_resumed_agent_that_was_rate_limited_is_simply_asked() {
+    let mut script = Script::headless();
+    let limited = Play::Fails(AgentError::RateLimit { retry_after_ms: Some(600_000) });
+    script.plays("codex", [limited, says("10")]).start(&[Stage::Plan]).settle();
+    assert!(matches!(script.seat("codex"), SeatState::Waiting { .. }));
+    let mut next = script.reborn();
+    next.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_eq!(next.asked(), ["codex 2"]);
+}

@@ -1,0 +1,391 @@
+//! A world that answers effects: a journal and a lock for each spec, agents that play what they are told, and the
+//! real `decide` on a small panel. It refuses what the real actors would refuse.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
+use crate::domain::artifact::Expect;
+use crate::domain::check::{self, FileText, Tree};
+use crate::domain::claim::lookup::{Citation, Found as Shown};
+use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
+use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
+use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::{self, Closed, FileRef, Record};
+use crate::domain::judgement::{Ground, Judgement, Question};
+use crate::domain::moment::Moment;
+use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::preparation::Preparation;
+use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind};
+use crate::domain::safe::Safe;
+use crate::domain::spec;
+use crate::domain::stage::Stage;
+use crate::domain::transcript::Page;
+
+/// What an agent does when it is asked.
+#[derive(Debug, Clone)]
+pub(super) enum Play {
+    /// Answers.
+    Says(Vec<Assertion>),
+    /// Ends without an answer.
+    Fails(AgentError),
+    /// Writes something that a repair turn could mend.
+    Babbles,
+    /// Works until it is stopped.
+    Hangs,
+}
+
+/// One run in the evidence.
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    pub(super) spec: SpecId,
+    pub(super) records: Vec<(Moment, Record)>,
+    files: BTreeMap<String, Arc<str>>,
+}
+
+/// Everything outside the brain.
+#[derive(Debug, Clone, Default)]
+pub(super) struct World {
+    pub(super) journals: BTreeMap<RunId, Journal>,
+    /// Which run holds a spec's lock.
+    pub(super) locks: BTreeMap<SpecId, RunId>,
+    /// Specs whose lock another process holds.
+    pub(super) taken: BTreeSet<SpecId>,
+    /// What each agent does next; an agent without a script agrees with everybody.
+    pub(super) plays: BTreeMap<String, VecDeque<Play>>,
+    /// Whether the disk is full.
+    pub(super) is_full: bool,
+    /// Whether documents can be prepared.
+    pub(super) unreadable: bool,
+    /// The spec's text: other words are other inputs.
+    pub(super) words: String,
+    /// Runs that were asked to stop.
+    pub(super) stopped: BTreeSet<RunId>,
+    /// Agents that were asked to stop.
+    pub(super) stopped_seats: BTreeSet<SeatKey>,
+    /// Whether everybody finishes although they were asked to stop: an answer that beats the stop.
+    pub(super) is_deaf: bool,
+    /// Tests that agents cite, by claim.
+    pub(super) cited: Vec<(Sha, Citation)>,
+    /// Why memory does not answer.
+    pub(super) memory_away: Option<String>,
+    /// What the real actors would have refused.
+    pub(super) refused: Vec<String>,
+}
+
+pub(super) fn says(value: &str) -> Play {
+    Play::Says(vec![covers("FR-001"), decides(value)])
+}
+
+pub(super) fn covers(id: &str) -> Assertion {
+    assertion(Kind::Covers, id, "covered", "yes")
+}
+
+pub(super) fn decides(value: &str) -> Assertion {
+    assertion(Kind::Decision, "D-001", "answer", value)
+}
+
+fn assertion(kind: Kind, subject: &str, predicate: &str, value: &str) -> Assertion {
+    Assertion {
+        kind,
+        subject: subject.into(),
+        predicate: predicate.into(),
+        value: Value::from(value),
+        polarity: Polarity::Yes,
+        severity: Severity::Major,
+        tier: Tier::E2,
+        requirement: None,
+    }
+}
+
+/// The key of the question that agents can differ on.
+pub(super) fn open_key() -> Sha {
+    panel_of(&SpecId::new("001-login").unwrap(), Stage::Plan).canon().key(Kind::Decision, "D-001", "answer")
+}
+
+fn panel_of(spec: &SpecId, stage: Stage) -> Panel {
+    let mut panel = Panel::new(spec.clone(), stage);
+    panel.requirements = vec![Requirement { id: "FR-001".into(), level: Level::Must }];
+    panel
+}
+
+/// What is known of the repository: two specs.
+pub(super) fn overview() -> Arc<Overview> {
+    let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
+    let files = ["specs/001-login/spec.md", "specs/002-audit/spec.md"];
+    let files = files.into_iter().map(|path| (path.to_owned(), FileText::text(text))).collect();
+    let tree = Tree { files, ..Tree::default() };
+    let reading = check::read(&tree);
+    let report = check::check(&reading, &tree, None, None);
+    let of = |(spec, survey): (&spec::Spec, &check::Survey)| SpecOverview {
+        spec: Arc::new(spec.clone()),
+        survey: survey.clone(),
+        findings: report.of(&spec.id).cloned().collect(),
+        verdicts: BTreeMap::new(),
+    };
+    let specs = reading.specs.iter().zip(&report.specs).map(of).collect();
+    Arc::new(Overview {
+        name: "repo".into(),
+        git: None,
+        specs,
+        report: Arc::new(report),
+        context: Vec::new(),
+        hooks: Vec::new(),
+        checks: BTreeMap::new(),
+        took_ms: 1,
+    })
+}
+
+impl World {
+    /// Does what needs no answer, at once.
+    pub(super) fn hear(&mut self, effect: &Effect) {
+        let Effect::Run(id, effect) = effect else { return };
+        match effect {
+            RunEffect::Stop | RunEffect::Kill => drop(self.stopped.insert(id.clone())),
+            RunEffect::StopSeat(seat) | RunEffect::KillSeat(seat) => drop(self.stopped_seats.insert(seat.clone())),
+            _ => {}
+        }
+    }
+
+    /// Answers an effect; nothing while the agent hangs.
+    pub(super) fn answer(&mut self, now: Moment, effect: &Effect) -> Option<Msg> {
+        let (id, effect) = match effect {
+            Effect::Survey => return Some(Msg::Surveyed(Ok(overview()))),
+            Effect::ReadPage(request) => {
+                let page = Page {
+                    seat: request.seat.clone(),
+                    rows: Vec::new(),
+                    first: 0,
+                    total: 9,
+                    at_end: true,
+                    matches: vec![3, 5],
+                    match_count: 2,
+                };
+                return Some(Msg::PageRead(Ok(Arc::new(page))));
+            }
+            Effect::Run(id, effect) => (id, effect),
+            _ => return None,
+        };
+        let is_cut = self.stopped.contains(id) && !self.is_deaf;
+        let msg = match effect {
+            RunEffect::Find { spec, closed, stage } => RunMsg::Found(Ok(self.find(spec, *closed, *stage))),
+            RunEffect::Open { spec, abandon } => RunMsg::Opened(self.open(now, id, spec, abandon.as_ref())),
+            RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
+            RunEffect::Prepare { spec, stage, roster } => {
+                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
+            }
+            RunEffect::Commit { id: commit, files, records, .. } => {
+                RunMsg::Committed(*commit, self.commit(now, id, files, records))
+            }
+            RunEffect::TakeTurn { seat, kind, .. } => RunMsg::TurnEnded(seat.clone(), *kind, self.turn(seat, *kind)?),
+            RunEffect::Judge(question) => {
+                let stage = question.preparation.stage;
+                let judged = if is_cut { Err(Failure::Cancelled) } else { Ok(Arc::new(self.judge(question))) };
+                RunMsg::Judged(stage, question.provisional, judged)
+            }
+            RunEffect::RunCheck(citation) => {
+                let sha = Sha::of("output");
+                let ran = Shown::Ran { passed: true, executed: 1, exit: Some(0), output_sha256: sha, place: None };
+                RunMsg::CheckRan(citation.clone(), Ok(ran))
+            }
+            RunEffect::Publish { stage, judgement, .. } => {
+                RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
+            }
+            RunEffect::Mirror { stage, entries, .. } => {
+                let stored = if self.memory_away.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
+                RunMsg::Mirrored(*stage, Ok(MirrorReport { stored, waiting: self.memory_away.clone() }))
+            }
+            RunEffect::Release { spec } => {
+                if self.locks.remove(spec).as_ref() != Some(id) {
+                    self.refused.push(format!("release of {spec}, which {id} does not hold"));
+                }
+                RunMsg::Released(Ok(()))
+            }
+            RunEffect::Stop
+            | RunEffect::Kill
+            | RunEffect::StopSeat(_)
+            | RunEffect::KillSeat(_)
+            | RunEffect::KeepLate { .. } => return None,
+        };
+        Some(Msg::Run(id.clone(), msg))
+    }
+
+    fn find(&self, spec: &SpecId, closed: bool, stage: Stage) -> Found {
+        let mut found = Found::default();
+        let ours = |journal: &&Journal| &journal.spec == spec && !journal.records.is_empty();
+        for (id, journal) in self.journals.iter().rev().filter(|(_, journal)| ours(journal)) {
+            let records = || journal.records.iter().map(|(_, record)| record);
+            let is_wanted = if closed {
+                records().any(|r| matches!(r, Record::StageOpened { stage: s, .. } if *s == stage))
+            } else {
+                journal::closed(records()).is_none()
+            };
+            if is_wanted && found.run.is_none() {
+                let kept = |record: &Record| match record {
+                    Record::AgentAnswered { stage, agent, artifact, .. } => {
+                        Some((*stage, agent.clone(), artifact.clone(), Arc::clone(&journal.files[&artifact.path])))
+                    }
+                    _ => None,
+                };
+                let answers = records().filter_map(kept).collect();
+                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers });
+            }
+        }
+        found
+    }
+
+    fn open(&mut self, now: Moment, id: &RunId, spec: &SpecId, abandon: Option<&RunId>) -> Result<(), Failure> {
+        let holder = self.locks.get(spec);
+        if self.taken.contains(spec) || holder.is_some_and(|holder| holder != id) {
+            let owner = LockOwner { pid: 4711, host: "x".into(), since: Moment(1) };
+            return Err(Failure::LockHeld { what: format!("a run of {spec}"), owner });
+        }
+        if let Some(other) = abandon.and_then(|other| self.journals.get_mut(other)) {
+            other.records.push((now, Record::RunClosed { why: Closed::Abandoned }));
+        }
+        self.stopped.remove(id);
+        self.locks.insert(spec.clone(), id.clone());
+        let empty = Journal { spec: spec.clone(), records: Vec::new(), files: BTreeMap::new() };
+        self.journals.entry(id.clone()).or_insert(empty);
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        now: Moment,
+        id: &RunId,
+        files: &[(String, Arc<str>)],
+        records: &[Record],
+    ) -> Result<Vec<FileRef>, Failure> {
+        if !self.locks.values().any(|holder| holder == id) {
+            self.refused.push(format!("a commit of {id}, which is not open: {records:?}"));
+            return Err(Failure::BadReply { from: "evidence".into(), why: "not open".into() });
+        }
+        if self.is_full {
+            return Err(full());
+        }
+        let journal = self.journals.get_mut(id).unwrap();
+        journal.files.extend(files.iter().cloned());
+        journal.records.extend(records.iter().map(|record| (now, record.clone())));
+        Ok(files.iter().map(|(path, text)| file(path, text)).collect())
+    }
+
+    fn prepare(&self, spec: &SpecId, stage: Stage, roster: &[AgentName]) -> Result<Preparation, Failure> {
+        if self.unreadable {
+            return Err(Failure::needs_input("spec.md", "it asks for nothing", "write what it must do"));
+        }
+        let dir = format!("specs/{spec}");
+        let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
+        Ok(Preparation {
+            spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
+            stage,
+            agenda: Vec::new(),
+            expect: Expect { stage, topics: Vec::new(), sent: Vec::new() },
+            prompts: roster.iter().map(|agent| (agent.clone(), format!("{stage} for {agent}").into())).collect(),
+            inputs: Inputs { spec_sha256: Some(Sha::of(&self.words)), ..Inputs::default() },
+            prior: Default::default(),
+            constitution: BTreeSet::new(),
+        })
+    }
+
+    fn turn(&mut self, seat: &SeatKey, kind: TurnKind) -> Option<Result<Arc<TurnEnded>, Failure>> {
+        let is_cut = !self.is_deaf && (self.stopped.contains(&seat.run) || self.stopped_seats.contains(seat));
+        let plays = self.plays.entry(seat.agent.to_string()).or_default();
+        let play = match plays.front() {
+            _ if is_cut => Play::Fails(AgentError::Cancelled),
+            Some(Play::Hangs) if self.is_deaf => says("10"),
+            Some(Play::Hangs) => return None,
+            _ => plays.pop_front().unwrap_or_else(|| says("10")),
+        };
+        Some(Ok(Arc::new(ended(seat, kind, play))))
+    }
+
+    fn judge(&self, question: &Question) -> Judgement {
+        let preparation = &question.preparation;
+        let mut panel = panel_of(&preparation.spec.id, preparation.stage);
+        panel.inputs = preparation.inputs.clone();
+        panel.policy = question.policy;
+        panel.waivers.clone_from(&question.human.waivers);
+        panel.rejected = question.human.rejected.iter().cloned().collect();
+        for seat in &question.seats {
+            let answer = question.answers.get(&seat.agent);
+            let absent = question.absent.get(&seat.agent).copied();
+            let missing = (!question.provisional).then_some(Answer::Missing);
+            let Some(status) = answer.map(|_| Answer::Ok).or(absent).or(missing) else { continue };
+            panel.agents.push(Participant {
+                name: seat.agent.clone(),
+                family: seat.family.clone(),
+                voter: true,
+                status,
+                open_dissent: Vec::new(),
+                artifact: answer.map(|a| Kept { path: a.file.path.clone(), sha256: a.file.sha256.clone() }),
+                claims: answer.map(|a| serde_json::from_str(&a.text).unwrap()).unwrap_or_default(),
+            });
+        }
+        // What the host saw pass is proven.
+        for (claim, citation) in &self.cited {
+            if matches!(question.known.get(citation), Some(Shown::Ran { passed: true, .. })) {
+                let canon = panel.canon();
+                let first = panel.agents.first_mut().into_iter().flat_map(|agent| &mut agent.claims);
+                for said in first.filter(|said| &canon.key(said.kind, &said.subject, &said.predicate) == claim) {
+                    said.tier = Tier::E3True;
+                }
+            }
+        }
+        let verdict = consensus::decide(&panel);
+        let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new() };
+        let agent = question.seats[0].agent.clone();
+        let ground = |(claim, citation): &(Sha, Citation)| Ground {
+            agent: agent.clone(),
+            claim: claim.clone(),
+            because: Safe::line("it is tested"),
+            cited: vec![(citation.clone(), Some(question.known.get(citation).cloned().unwrap_or_else(seen)))],
+        };
+        let grounds = self.cited.iter().map(ground).collect();
+        let document = format!("{}/{}.md", preparation.spec.dir, preparation.stage);
+        let documents = if question.provisional { Vec::new() } else { vec![(document, "document".into())] };
+        Judgement {
+            panel: Arc::new(panel),
+            verdict: Arc::new(verdict),
+            lookups: Arc::clone(&question.known),
+            from_memory: BTreeMap::new(),
+            grounds,
+            phantoms: Vec::new(),
+            documents,
+            warnings: Vec::new(),
+            took_ms: 1,
+        }
+    }
+
+    fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
+        let written = documents.iter().map(|(path, text)| file(path, text)).collect();
+        PublishReport { written, kept_aside: Vec::new() }
+    }
+}
+
+pub(super) fn full() -> Failure {
+    Failure::Disk { what: "writing the journal".into(), kind: DiskError::Full, why: "no space left".into() }
+}
+
+fn file(path: &str, text: &str) -> FileRef {
+    FileRef { path: path.to_owned(), sha256: Sha::of(text), bytes: text.len() as u64 }
+}
+
+/// Ends a turn.
+pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
+    let outcome = match play {
+        Play::Says(claims) => Ok(Arc::from(serde_json::to_string(&claims).unwrap())),
+        Play::Fails(error) => Err(TurnFailed { error, repair: None }),
+        Play::Babbles | Play::Hangs => {
+            let why = "the answer is not JSON".to_owned();
+            Err(TurnFailed { error: AgentError::NoArtifact { why: why.clone() }, repair: Some(why) })
+        }
+    };
+    let text: Arc<str> = "raw words".into();
+    let raw = Captured { bytes: text.len() as u64, sha256: Sha::of(&*text), text };
+    let (seat, stderr) = (seat.clone(), Safe::line(""));
+    TurnEnded { seat, kind, outcome, raw, stderr, took_ms: 40, survivors: 0 }
+}
