@@ -18,7 +18,7 @@ use super::theme::Ink;
 use super::{dashboard, header, spinner};
 use crate::app::model::{Load, Model};
 use crate::app::update::{HomeRow, home_rows};
-use crate::domain::check::{Finding, Severity};
+use crate::domain::check::{Finding, Severity, Tally};
 use crate::domain::ids::SpecId;
 use crate::domain::moment::clock;
 use crate::domain::overview::{Overview, SpecOverview};
@@ -261,15 +261,17 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
         }
         None => line.push(plain(format!("{} must, no tasks yet", spec.survey.musts))),
     }
-    let count = |severity| spec.findings.iter().filter(|f| f.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let Tally { errors, warnings, remarks } = Tally::of(&spec.findings);
     if errors > 0 {
         line.push(piece(format!(" · {}", text::count(errors, "error")), Ink::Bad));
     }
     if warnings > 0 {
         line.push(piece(format!(" · {}", text::count(warnings, "doubt")), Ink::Warn));
     }
-    if errors + warnings == 0 {
+    if remarks > 0 {
+        line.push(piece(format!(" · {}", text::count(remarks, "remark")), Ink::Dim));
+    }
+    if errors + warnings + remarks == 0 {
         line.push(piece(" · nothing found", Ink::Good));
     }
     line

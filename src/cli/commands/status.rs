@@ -3,6 +3,7 @@
 use super::super::check::summary;
 use super::super::out::{Done, table};
 use super::{Context, place, record, survey};
+use crate::domain::check::Tally;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
@@ -118,8 +119,7 @@ fn mark(standing: &Standing) -> String {
 
 fn found(seen: Option<&SpecOverview>) -> String {
     match seen {
-        Some(seen) if seen.findings.is_empty() => "nothing found".to_owned(),
-        Some(seen) => format!("{} found", seen.findings.len()),
+        Some(seen) => Tally::of(&seen.findings).words(),
         None => "cannot be read".to_owned(),
     }
 }
