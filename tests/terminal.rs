@@ -86,16 +86,37 @@ fn esc_stops_a_run_in_the_next_frame_and_leaves_no_process() {
 
 /// Everything that a terminal may send for one key or event, and what it is.
 const SEQUENCES: [(&str, &str); 33] = [
-    ("up", "\x1b[A"), ("down", "\x1b[B"), ("right", "\x1b[C"), ("left", "\x1b[D"),
-    ("up, application mode", "\x1bOA"), ("down, application mode", "\x1bOB"),
-    ("control right", "\x1b[1;5C"), ("shift left", "\x1b[1;2D"),
-    ("home", "\x1b[H"), ("end", "\x1b[F"), ("home, vt", "\x1b[1~"), ("end, vt", "\x1b[4~"),
-    ("page up", "\x1b[5~"), ("page down", "\x1b[6~"), ("insert", "\x1b[2~"), ("delete", "\x1b[3~"),
+    ("up", "\x1b[A"),
+    ("down", "\x1b[B"),
+    ("right", "\x1b[C"),
+    ("left", "\x1b[D"),
+    ("up, application mode", "\x1bOA"),
+    ("down, application mode", "\x1bOB"),
+    ("control right", "\x1b[1;5C"),
+    ("shift left", "\x1b[1;2D"),
+    ("home", "\x1b[H"),
+    ("end", "\x1b[F"),
+    ("home, vt", "\x1b[1~"),
+    ("end, vt", "\x1b[4~"),
+    ("page up", "\x1b[5~"),
+    ("page down", "\x1b[6~"),
+    ("insert", "\x1b[2~"),
+    ("delete", "\x1b[3~"),
     ("back tab", "\x1b[Z"),
-    ("F1", "\x1bOP"), ("F4", "\x1bOS"), ("F5", "\x1b[15~"), ("F8", "\x1b[19~"), ("F11", "\x1b[23~"),
-    ("alt x", "\x1bx"), ("alt X", "\x1bX"), ("alt q", "\x1bq"), ("alt backspace", "\x1b\x7f"),
-    ("mouse press", "\x1b[<0;10;5M"), ("mouse release", "\x1b[<0;10;5m"), ("wheel", "\x1b[<65;80;24M"),
-    ("focus gained", "\x1b[I"), ("focus lost", "\x1b[O"),
+    ("F1", "\x1bOP"),
+    ("F4", "\x1bOS"),
+    ("F5", "\x1b[15~"),
+    ("F8", "\x1b[19~"),
+    ("F11", "\x1b[23~"),
+    ("alt x", "\x1bx"),
+    ("alt X", "\x1bX"),
+    ("alt q", "\x1bq"),
+    ("alt backspace", "\x1b\x7f"),
+    ("mouse press", "\x1b[<0;10;5M"),
+    ("mouse release", "\x1b[<0;10;5m"),
+    ("wheel", "\x1b[<65;80;24M"),
+    ("focus gained", "\x1b[I"),
+    ("focus lost", "\x1b[O"),
     ("paste", "\x1b[200~qXx\x1b[201~"),
     ("a reply that nobody asked for", "\x1b[?62;22c"),
 ];
@@ -202,7 +223,10 @@ fn shape(session: &Session) -> String {
     let digits = |c: char| if c.is_ascii_digit() { '#' } else { c };
     let text: String = session.contents().chars().map(digits).collect();
     // How long the last key took is only there after one.
-    text.lines().map(|row| row.split("key → screen").next().unwrap_or_default().trim_end()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|row| row.split("key → screen").next().unwrap_or_default().trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -264,10 +288,14 @@ fn a_terminal_that_is_closed_leaves_no_process() {
 
 /// Agents that write without end, as many as it takes to keep this machine busy.
 const FLOODING: &[pty::repo::FakeAgent<'static>] = &[
-    ("a1", &["--flood-stdout", "forever"]), ("a2", &["--flood-stdout", "forever"]),
-    ("a3", &["--flood-stdout", "forever"]), ("a4", &["--flood-stdout", "forever"]),
-    ("a5", &["--flood-stderr", "forever"]), ("a6", &["--flood-stderr", "forever"]),
-    ("a7", &["--flood-stderr", "forever"]), ("a8", &["--flood-stdout", "forever"]),
+    ("a1", &["--flood-stdout", "forever"]),
+    ("a2", &["--flood-stdout", "forever"]),
+    ("a3", &["--flood-stdout", "forever"]),
+    ("a4", &["--flood-stdout", "forever"]),
+    ("a5", &["--flood-stderr", "forever"]),
+    ("a6", &["--flood-stderr", "forever"]),
+    ("a7", &["--flood-stderr", "forever"]),
+    ("a8", &["--flood-stdout", "forever"]),
 ];
 
 /// Waits until all eight agents write.
@@ -309,6 +337,10 @@ fn two_hundred_keys_have_their_effect_while_eight_agents_flood() {
     session.wait("the command line", PATIENCE, |screen| pty::stopwatch::has_row(screen, ":"));
     let measured = pty::stopwatch::type_keys(&mut session, &mut floor, 200);
     for percent in [50, 95, 99] {
-        println!("p{percent}: {:?}, floor {:?}", measured.program.percentile(percent), measured.floor.percentile(percent));
+        println!(
+            "p{percent}: {:?}, floor {:?}",
+            measured.program.percentile(percent),
+            measured.floor.percentile(percent)
+        );
     }
 }
