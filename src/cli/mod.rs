@@ -46,7 +46,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
             let line = out::ended(USAGE, Some((first, "see `dicast --help`".to_owned())), commands::now());
             out::put(&out::Text::Json(line).clean());
         }
-        USAGE
+        out::settle(USAGE)
     })
 }
 

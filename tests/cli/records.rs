@@ -27,8 +27,8 @@ fn a_malformed_panel_exits_3_with_empty_stdout_and_names_agent_and_field() {
         let said = world.dicast(words).exits(3).complains("agent claude").complains("claims[0].tier");
         assert_eq!(said.out, "");
     }
-    world.dicast(&["decide", "nope.json"]).exits(64).complains("there is no such file");
-    world.dicast(&["decide", "."]).exits(64).complains("not a regular file");
+    world.dicast(&["decide", "nope.json"]).exits(3).complains("there is no such file");
+    world.dicast(&["decide", "."]).exits(3).complains("not a regular file");
 }
 
 #[test]
