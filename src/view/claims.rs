@@ -17,8 +17,8 @@ use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
 use crate::app::model::{Run, SeatState};
 use crate::app::update::attention;
-use crate::domain::claim::{Kind, Polarity, Tier, Value};
-use crate::domain::consensus::{Judged, Label, OUTCOME};
+use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
+use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
 use crate::domain::judgement::Judgement;
@@ -81,9 +81,10 @@ impl<'m> Matrix<'m> {
 
     /// Draws one claim; `last` says what the last column says.
     pub(super) fn line(&self, row: Rect, claim: &Judged, is_chosen: bool, last: &str, canvas: &mut Canvas<'_>) {
-        let (symbol, ink) = symbol(claim.label);
+        let standing = Standing::of(self.judgement, claim);
+        let (symbol, ink) = standing.symbol();
         let title = title(self.run, claim);
-        let strength = if attention(claim.label) < attention(Label::Agreed) { Ink::Strong } else { Ink::Plain };
+        let strength = if standing.wants_somebody() { Ink::Strong } else { Ink::Plain };
         if is_chosen {
             canvas.put(row.x + 1, row.y, 1, "▸", Ink::Accent);
         }
@@ -164,6 +165,81 @@ fn struck<'m>(judgement: &'m Judgement, visible: &[Sha]) -> BTreeMap<&'m Sha, BT
         struck.entry(&ground.claim).or_default().insert(&ground.agent);
     }
     struck
+}
+
+/// How a claim stands with the user: what its label alone does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Standing<'j> {
+    /// A human chose a side of it, or let it pass.
+    Decided(&'j Waiver),
+    /// They differ on something that never moves a verdict.
+    Remark,
+    /// As its label says; a conflict is the user's to settle.
+    Labelled(Label),
+}
+
+impl<'j> Standing<'j> {
+    /// Returns how a claim stands.
+    pub(super) fn of(judgement: &'j Judgement, claim: &Judged) -> Self {
+        let waiver = judgement.panel.waivers.iter().find(|waiver| waiver.claim == claim.key);
+        match (waiver, claim.label) {
+            (Some(waiver), label) if waiver.choice.is_some() || label == Label::Conflict => Standing::Decided(waiver),
+            (_, Label::Conflict) if claim.severity < Severity::Minor => Standing::Remark,
+            (_, label) => Standing::Labelled(label),
+        }
+    }
+
+    /// Tells whether it is a conflict that the user has to settle.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Standing::Labelled(Label::Conflict))
+    }
+
+    /// Returns its symbol.
+    pub(super) fn symbol(self) -> (&'static str, Ink) {
+        match self {
+            Standing::Decided(_) => ("✔", Ink::Good),
+            Standing::Remark => ("·", Ink::Dim),
+            Standing::Labelled(label) => symbol(label),
+        }
+    }
+
+    fn wants_somebody(self) -> bool {
+        match self {
+            Standing::Decided(_) | Standing::Remark => false,
+            Standing::Labelled(label) => attention(label) < attention(Label::Agreed),
+        }
+    }
+}
+
+/// Returns what a human decided: `decided 20 by ana`.
+pub(super) fn decided(waiver: &Waiver) -> String {
+    let by = Safe::line(&waiver.by);
+    match &waiver.choice {
+        Some(choice) => format!("decided {} by {by}", said(&choice.value, choice.polarity)),
+        None => format!("waived by {by}"),
+    }
+}
+
+/// Returns how many conflicts of a judgement are the user's to settle.
+pub(super) fn open(judgement: &Judgement) -> usize {
+    judgement.verdict.claims.iter().filter(|claim| Standing::of(judgement, claim).is_open()).count()
+}
+
+/// Says how many claims are not shown: `… 12 more agreed`, `… 12 more, 3 of them differ (info)`, `… 5 more`.
+pub(super) fn hidden(judgement: &Judgement, shown: &BTreeSet<&Sha>) -> String {
+    let hidden: Vec<&Judged> = judgement.verdict.claims.iter().filter(|claim| !shown.contains(&claim.key)).collect();
+    let differ: Vec<&&Judged> = hidden.iter().filter(|claim| claim.label == Label::Conflict).collect();
+    let count = hidden.len();
+    // Of one answer nothing is agreed: nobody could disagree.
+    if judgement.verdict.families.ok < 2 {
+        return format!("… {count} more");
+    }
+    if !differ.is_empty() {
+        let is_info = differ.iter().all(|claim| claim.severity < Severity::Minor);
+        return format!("… {count} more, {} of them differ{}", differ.len(), if is_info { " (info)" } else { "" });
+    }
+    let is_agreed = hidden.iter().all(|claim| attention(claim.label) >= attention(Label::AgreedOver));
+    format!("… {count} more{}", if is_agreed { " agreed" } else { "" })
 }
 
 fn has_spoken(state: &SeatState) -> bool {

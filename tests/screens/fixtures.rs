@@ -8,9 +8,9 @@ use dicast::app::command;
 use dicast::app::line::Line;
 use dicast::app::model::{Conflict, Load, Model, Notice, Overlay, Phase, Run, Seat, SeatState, Stop, Transcript, View};
 use dicast::app::msg::Start;
-use dicast::app::update::{open_claims, rows};
+use dicast::app::update::{open_claims, rows, sides};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
-use dicast::domain::consensus::Answer;
+use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
 use dicast::domain::failure::{AgentError, Failure, LockOwner};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::SpecId;
@@ -123,6 +123,36 @@ fn passed() -> Model {
     run.seats.truncate(2);
     run.judgement = Some(Arc::new(judgement));
     run.verdicts.insert(Stage::Plan, run.judgement.clone().unwrap());
+    model
+}
+
+/// A verdict in which a human chose a side of one conflict.
+fn settled() -> Model {
+    let mut model = verdict(0);
+    let mut panel = panel();
+    let store = panel.canon().key(Kind::Decision, "D-007", "answer");
+    let side = sides(model.runs[&run_id()].judgement.as_ref().unwrap(), &store).remove(0);
+    panel.waivers.push(Waiver {
+        digest: digest(&panel, &store),
+        claim: store.clone(),
+        by: "ana".into(),
+        reason: "two nodes is a MUST".into(),
+        choice: Some(Choice { value: side.value, polarity: side.polarity }),
+    });
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    let at = rows(run, false).iter().position(|key| key == &store).unwrap();
+    model.views.pop();
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: false });
+    model
+}
+
+/// What the answers so far would come to.
+fn forming() -> Model {
+    let mut model = asking();
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
     model
 }
 
@@ -382,6 +412,8 @@ fn transcripts() -> Vec<Fixture> {
 fn verdicts() -> Vec<Fixture> {
     vec![
         ("verdict", verdict(0)),
+        ("verdict_forming", forming()),
+        ("verdict_settled", settled()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {
