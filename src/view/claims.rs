@@ -15,8 +15,8 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, columns, nth};
 use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
-use crate::app::model::{Run, SeatState};
-use crate::app::update::attention;
+use crate::app::model::{Model, Run, SeatState, View};
+use crate::app::update::{attention, rows};
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
@@ -218,6 +218,24 @@ pub(super) fn decided(waiver: &Waiver) -> String {
         Some(choice) => format!("decided {} by {by}", said(&choice.value, choice.polarity)),
         None => format!("waived by {by}"),
     }
+}
+
+/// Tells whether the claim that the visible view is about was decided by a human.
+pub(super) fn is_decided_here(model: &Model) -> bool {
+    let Some(run) = model.focused_run() else { return false };
+    let key = match model.view() {
+        View::Conflict(conflict) => Some(conflict.claim.clone()),
+        View::Verdict { cursor, all, .. } => rows(run, *all).into_iter().nth(*cursor),
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    };
+    let Some((judgement, key)) = run.judgement.as_deref().zip(key) else { return false };
+    find(judgement, &key).is_some_and(|claim| matches!(Standing::of(judgement, claim), Standing::Decided(_)))
 }
 
 /// Returns how many conflicts of a judgement are the user's to settle.

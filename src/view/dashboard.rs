@@ -48,7 +48,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         return;
     };
     let mut body = head(model, run, area, canvas);
-    let lines = outcome(run, area.width);
+    let lines = outcome(run, area);
     for (line, place) in lines.iter().zip(0..) {
         canvas.pieces(padded(nth(body, place)), line);
     }
@@ -95,10 +95,10 @@ fn answered(run: &Run) -> String {
 }
 
 /// Says how a run ended, what of it is kept, and what can be done.
-fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
+fn outcome(run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
-        Phase::Failed(failure) => lines.extend(failed(failure, width)),
+        Phase::Failed(failure) => lines.extend(failed(failure, area)),
         Phase::Stopped => lines.push(stopped(run)),
         Phase::Decided => lines.extend(run.judgement.as_ref().map(|judgement| decided(judgement))),
         Phase::Opening
@@ -120,17 +120,18 @@ fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
 }
 
 /// Says what failed and what to do about it.
-pub(super) fn failed(failure: &Failure, width: u16) -> Vec<Vec<Piece<'static>>> {
+pub(super) fn failed(failure: &Failure, area: Rect) -> Vec<Vec<Piece<'static>>> {
     const HEAD: usize = 10;
-    let room = usize::from(width).saturating_sub(HEAD + 2);
+    let most = if area.height >= 18 { 5 } else { 2 };
+    let room = usize::from(area.width).saturating_sub(HEAD + 2);
     let mut lines = Vec::new();
     let what = Safe::line(&failure.to_string()).to_string();
-    for (at, words) in text::wrap(&what, room, 2).into_iter().enumerate() {
+    for (at, words) in text::wrap(&what, room, most).into_iter().enumerate() {
         let head = if at == 0 { piece(" FAILED ", Ink::BadgeBad) } else { plain("        ") };
         lines.push(vec![head, strong(format!("  {words}"))]);
     }
     let hint = Safe::line(&failure.hint()).to_string();
-    for (at, words) in text::wrap(&hint, room, 2).into_iter().enumerate() {
+    for (at, words) in text::wrap(&hint, room, most).into_iter().enumerate() {
         let head = if at == 0 { piece(" Next   ", Ink::Accent) } else { plain("        ") };
         lines.push(vec![head, plain(format!("  {words}"))]);
     }

@@ -84,7 +84,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let places = canvas.stack(body, &stack);
     let [list, below_it, records] = places.as_slice() else { return };
     let (list, beside) = if is_wide {
-        let left = list.width * 3 / 5;
+        let left = list.width * 5 / 8;
         canvas.split(*list, left, &[strong("Why this label")], &[])
     } else {
         (*list, *below_it)
@@ -133,20 +133,24 @@ fn spare(height: u16, wants: &[Want; 3], is_wide: bool) -> [u16; 3] {
     }
 }
 
+/// Returns what a verdict asks of the user, counting what is theirs to settle.
+pub(super) fn called(judgement: &Judgement) -> Call {
+    match (judgement.verdict.call(), claims::open(judgement)) {
+        (Call::YourCall(_), open @ 1..) => Call::YourCall(open),
+        (call, _) => call,
+    }
+}
+
 /// Returns PASS, YOUR CALL or STOP, with the numbers behind it.
 pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
     let verdict = &judgement.verdict;
-    let call = verdict.call();
+    let call = called(judgement);
     let ink = match call {
         Call::Pass => Ink::BadgeGood,
         Call::YourCall(_) => Ink::BadgeWarn,
         Call::Stop => Ink::BadgeBad,
     };
     let conflicts = claims::open(judgement);
-    let call = match call {
-        Call::YourCall(_) if conflicts > 0 => Call::YourCall(conflicts),
-        Call::Pass | Call::YourCall(_) | Call::Stop => call,
-    };
     let mut parts = vec![verdict.status.words().to_owned()];
     if conflicts > 0 {
         parts = vec![text::count(conflicts, "conflict")];
@@ -294,7 +298,7 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
     let shown = if keys.len() < all || keys.len() > room { room.saturating_sub(1) } else { room }.min(keys.len());
     let first = first_shown(cursor, shown, keys.len());
     let visible = keys.get(first..first + shown).unwrap_or_default();
-    let matrix = Matrix::new(run, judgement, area.width, 16, visible);
+    let matrix = Matrix::new(run, judgement, area.width, labels_width(judgement, visible), visible);
     matrix.head(nth(area, 0), "label", canvas);
     for (at, key) in visible.iter().enumerate() {
         if let Some(claim) = matrix.claim(key) {
@@ -306,6 +310,12 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
         claims::more(list, shown, &format!("… {above}{} more below", all.saturating_sub(first + shown)), canvas);
     }
     legend(below(list, shown + 2), canvas);
+}
+
+/// Returns the columns that the labels in sight need: what they leave goes to the claims' names.
+fn labels_width(judgement: &Judgement, visible: &[Sha]) -> u16 {
+    let labels = visible.iter().filter_map(|key| claims::find(judgement, key)).map(|claim| label(judgement, claim));
+    super::canvas::columns(labels.map(|label| text::width(&label)).max().unwrap_or(0).clamp(9, 24) + 1)
 }
 
 /// Says what the signs mean, where there is room for it.

@@ -175,6 +175,9 @@ fn sides<'j>(judgement: &Judgement, claim: &'j Judged) -> Vec<Side<'j>> {
     }
     let numbered = update::sides(judgement, &claim.key);
     let number = |side: &Side<'_>| numbered.iter().position(|n| &n.value == side.value && n.polarity == side.polarity);
+    for side in &mut sides {
+        side.agents.sort();
+    }
     sides.sort_by_key(|side| (number(side).unwrap_or(usize::MAX), std::cmp::Reverse(side.votes)));
     sides
 }

@@ -330,6 +330,13 @@ pub(crate) fn all() -> Vec<Fixture> {
 fn repository() -> Vec<Fixture> {
     vec![
         ("home", home()),
+        ("home_waiting", Model { settings: Arc::default(), ..home() }),
+        ("home_demo", {
+            let mut model = decided();
+            (model.boot.demo, model.survey) = (true, Load::Ready(overview(3)));
+            model.views = vec![View::Home { cursor: 4 }];
+            model
+        }),
         ("home_loading", started()),
         ("home_failed", Model { survey: Load::Failed(unreadable()), ..started() }),
         (
@@ -457,6 +464,19 @@ fn besides() -> Vec<Fixture> {
                     fresh: false,
                     rerun_missing: false,
                 })),
+                ..home()
+            },
+        ),
+        (
+            "notice_long",
+            Model {
+                notice: Some(Notice {
+                    text: Safe::line(
+                        ".dicast/config.toml: it would run or reach 2 things and was not approved · look at them with `dicast trust list`, then run `dicast trust approve`",
+                    ),
+                    bad: true,
+                    until: NOW.plus_ms(2_000),
+                }),
                 ..home()
             },
         ),
