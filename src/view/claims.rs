@@ -55,7 +55,8 @@ impl<'m> Matrix<'m> {
         let all = agent_width.saturating_mul(columns(agents.len()));
         let (mut agents, mut agent_width, mut label_width) = (agents, agent_width, label);
         if fixed(all, HOST, label) + TITLE_LEAST > width {
-            label_width = label.min(12);
+            let left = width.saturating_sub(fixed(all, HOST, 0) + TITLE_LEAST);
+            label_width = left.clamp(label.min(12), label);
         }
         if fixed(all, HOST, label_width) + TITLE_LEAST > width {
             (agents, agent_width) = (Vec::new(), 0);
@@ -111,7 +112,8 @@ impl<'m> Matrix<'m> {
     pub(super) fn uncovered(&self, row: Rect, id: &str, canvas: &mut Canvas<'_>) {
         let title = format!("{} {}", Safe::line(id), requirement(self.run, id));
         canvas.put(row.x + 3, row.y, 1, "○", Ink::Warn);
-        let words = "nobody covers it yet (MUST)";
+        let is_final = self.run.verdicts.contains_key(&self.run.stage);
+        let words = if is_final { "nobody covers it (MUST)" } else { "nobody covers it yet (MUST)" };
         canvas.put(row.x + MARKS, row.y, self.title_width.saturating_sub(1), title.trim_end(), Ink::Strong);
         let x = row.x + MARKS + self.title_width;
         canvas.put(x, row.y, row.right().saturating_sub(x), words, Ink::Warn);

@@ -100,7 +100,7 @@ fn outcome(run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     match &run.phase {
         Phase::Failed(failure) => lines.extend(failed(failure, area)),
         Phase::Stopped => lines.push(stopped(run)),
-        Phase::Decided => lines.extend(run.judgement.as_ref().map(|judgement| decided(judgement))),
+        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(judgement, area))),
         Phase::Opening
         | Phase::Preparing
         | Phase::Asking
@@ -152,11 +152,22 @@ fn stopped(run: &Run) -> Vec<Piece<'static>> {
     ]
 }
 
-fn decided(judgement: &Judgement) -> Vec<Piece<'static>> {
+/// Says what the verdict is; why stands in a row of its own where it does not fit and there is one.
+fn decided(judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
+    let why = Safe::line(&judgement.verdict.why()).to_string();
+    let hint = [piece("v", Ink::Accent), plain(" opens it")];
     let mut line = super::verdict::call(judgement);
-    line.push(plain(format!("  {}   ", Safe::line(&judgement.verdict.why()))));
-    line.extend([piece("v", Ink::Accent), plain(" the verdict and why")]);
-    line
+    let needed = text::width_of(&line) + 5 + text::width(&why) + text::width_of(&hint) + 2;
+    if needed <= usize::from(area.width) || area.height < 18 {
+        line.push(plain(format!("  {why}   ")));
+        line.extend(hint);
+        return vec![line];
+    }
+    line.push(plain("   "));
+    line.extend(hint);
+    let rows = text::wrap(&why, usize::from(area.width).saturating_sub(4), 2);
+    let rows = rows.into_iter().map(|row| vec![plain(format!("  {row}"))]);
+    std::iter::once(line).chain(rows).collect()
 }
 
 fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) {
@@ -246,7 +257,13 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
         match entry {
             Entry::Claim(key) => {
                 if let Some(claim) = matrix.claim(key) {
-                    matrix.line(nth(list, at), claim, false, &amounts_to(run, judgement, claim, area.width >= 110), canvas);
+                    matrix.line(
+                        nth(list, at),
+                        claim,
+                        false,
+                        &amounts_to(run, judgement, claim, area.width >= 110),
+                        canvas,
+                    );
                 }
             }
             Entry::Uncovered(id) => matrix.uncovered(nth(list, at), id, canvas),
@@ -259,7 +276,14 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
         });
         claims::more(list, visible.len(), &claims::hidden(judgement, &seen.collect::<BTreeSet<_>>()), canvas);
     } else if lines.is_empty() {
-        canvas.pieces(padded(nth(list, 0)), &[dim(if run.verdicts.contains_key(&run.stage) { "nothing of weight was said" } else { "nothing of weight was said so far" })]);
+        canvas.pieces(
+            padded(nth(list, 0)),
+            &[dim(if run.verdicts.contains_key(&run.stage) {
+                "nothing of weight was said"
+            } else {
+                "nothing of weight was said so far"
+            })],
+        );
     }
 }
 

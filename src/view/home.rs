@@ -46,7 +46,8 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
             for (at, line) in lines.iter().enumerate() {
                 canvas.pieces(padded(nth(body, 1 + at)), line);
             }
-            canvas.pieces(padded(nth(body, 2 + lines.len())), &[piece("c", Ink::Accent), plain(" read and check again")]);
+            canvas
+                .pieces(padded(nth(body, 2 + lines.len())), &[piece("c", Ink::Accent), plain(" read and check again")]);
         }
         Load::Ready(overview) => found(model, overview, cursor, body, canvas),
     }
@@ -164,12 +165,18 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
     lines
 }
 
+/// Returns how many agents wait for approval.
+fn waiting(model: &Model) -> usize {
+    let proposal = model.trust.proposal().filter(|_| !model.trust.is_granted());
+    proposal.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count())
+}
+
 fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     let agents = &model.settings.agents;
-    let proposed = model.trust.proposal().filter(|_| !model.trust.is_granted());
-    let waiting = proposed.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count());
+    let waiting = waiting(model);
     if agents.is_empty() && waiting > 0 {
-        let words = if waiting == 1 { "1 waits for approval".to_owned() } else { format!("{waiting} wait for approval") };
+        let words =
+            if waiting == 1 { "1 waits for approval".to_owned() } else { format!("{waiting} wait for approval") };
         let line = vec![piece(words, Ink::Warn), plain(" · "), piece("a", Ink::Accent), plain(" looks at them")];
         return vec![("agents", line)];
     }
@@ -203,9 +210,7 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
 fn details(specs: &[SpecOverview], cursor: usize, height: usize) -> Vec<usize> {
     let least = FINDINGS.min(height.saturating_sub(2));
     let mut free = height.saturating_sub(specs.len());
-    let of_chosen = specs
-        .get(cursor)
-        .map_or(0, |spec| spec.findings.len().min(least.max(free.saturating_sub(1))));
+    let of_chosen = specs.get(cursor).map_or(0, |spec| spec.findings.len().min(least.max(free.saturating_sub(1))));
     free = free.saturating_sub(of_chosen);
     let of = |(n, spec): (usize, &SpecOverview)| {
         if n == cursor {
@@ -363,7 +368,9 @@ fn asks(
         let is_chosen = cursor == Some(at);
         let who: Vec<&str> = model.settings.roster(*stage).map(|agent| agent.name.as_str()).collect();
         let with = if who.is_empty() {
-            piece("no agent is configured for it", Ink::Warn)
+            let words =
+                if waiting(model) > 0 { "once its agents are approved" } else { "no agent is configured for it" };
+            piece(words, Ink::Warn)
         } else {
             plain(format!("with {}", who.join(" + ")))
         };

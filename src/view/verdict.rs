@@ -69,8 +69,10 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         Want { least: record_rows, best: record_rows },
     ];
     let heights = spare(body.height, &wants, is_wide);
-    let name =
-        chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(Standing::of(judgement, c))));
+    let name = chosen.map_or_else(
+        || "Why".to_owned(),
+        |c| format!("Why {} {}", Safe::line(&c.subject), is_what(Standing::of(judgement, c))),
+    );
     let shown_hint = if at.all { "a show fewer" } else { "a show all" };
     let stack = [
         Pane {

@@ -69,7 +69,9 @@ pub(super) fn draw(reasons: &[Reason<'_>], area: Rect, canvas: &mut Canvas<'_>) 
         while kept.len() >= room.max(1) {
             // The lightest goes, and of the equally light ones the last.
             let weight = |at: &usize| reasons.get(*at).map(|reason| reason.weight);
-            let Some(place) = (0..kept.len()).rev().min_by_key(|place| kept.get(*place).and_then(weight)) else { break };
+            let Some(place) = (0..kept.len()).rev().min_by_key(|place| kept.get(*place).and_then(weight)) else {
+                break;
+            };
             let at = kept.remove(place);
             gap = Some(gap.map_or(at, |gap: usize| gap.min(at)));
         }
@@ -111,7 +113,10 @@ pub(super) fn reasons<'j>(
     let (_, ink) = standing.symbol();
     for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
         let name = head(if at == 0 { "so" } else { "" });
-        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]).weighing(Weight::Rule));
+        out.push(
+            Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })])
+                .weighing(Weight::Rule),
+        );
     }
     if !claim.votes.is_empty() {
         let votes: Vec<String> = sides
@@ -129,7 +134,10 @@ pub(super) fn reasons<'j>(
         }
         let room = usize::from(width.all).saturating_sub(label_width);
         for (at, line) in text::wrap(&text, room, 2).into_iter().enumerate() {
-            out.push(Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())]).weighing(Weight::Outcome));
+            out.push(
+                Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())])
+                    .weighing(Weight::Outcome),
+            );
         }
     }
     if !claim.merged_from.is_empty() {
@@ -220,7 +228,11 @@ fn by<'j>(
             line = head("", "").into();
         }
         line.push(plain(cited(citation)));
-        out.push(Reason { left: std::mem::take(&mut line), right: vec![found_word(found.as_ref())], ..Reason::default() });
+        out.push(Reason {
+            left: std::mem::take(&mut line),
+            right: vec![found_word(found.as_ref())],
+            ..Reason::default()
+        });
         if let Some(Found::False { why }) = found {
             out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), piece(Safe::line(why).to_string(), Ink::Bad)]));
         }

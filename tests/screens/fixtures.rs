@@ -149,6 +149,22 @@ fn settled() -> Model {
     model
 }
 
+/// A run whose agents differ on remarks too, which nobody has to settle.
+fn remarks() -> Model {
+    let mut model = decided();
+    let mut panel = panel();
+    for (at, agent) in panel.agents.iter_mut().enumerate().take(2) {
+        let value = if at == 0 { "tabs" } else { "spaces" };
+        let remark = said(Kind::Decision, "indent", "answer", value, Polarity::Yes, Severity::Info, Tier::E0);
+        agent.claims.push(remark);
+    }
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
 /// What the answers so far would come to.
 fn forming() -> Model {
     let mut model = asking();
@@ -399,6 +415,7 @@ fn runs() -> Vec<Fixture> {
             model
         }),
         ("run_decided", decided()),
+        ("run_remarks", remarks()),
         ("run_failed", failed()),
         ("run_demo", demo()),
         ("run_overfull", overfull()),
