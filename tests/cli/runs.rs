@@ -242,7 +242,8 @@ fn a_stdout_that_is_full_is_said_and_exits_3() {
 fn the_last_line_of_a_run_is_its_end_although_its_servers_end_later() {
     let world = approved(&[("ann", &[]), ("bob", &[])]);
     let config = std::fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
-    let server = format!("[mcp_servers.gone]\ncommand = [{:?}, \"memory\", \"serve\"]\n", env!("CARGO_BIN_EXE_dicast"));
+    let server =
+        format!("[mcp_servers.gone]\ncommand = {:?}\nargs = [\"memory\", \"serve\"]\n", env!("CARGO_BIN_EXE_dicast"));
     world.write(".dicast/config.toml", config + &server);
     world.dicast(&["trust", "approve"]).exits(0);
     let lines = world.dicast(&["plan", "--json"]).json();
