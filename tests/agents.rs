@@ -140,7 +140,7 @@ fn late(ended: &TurnEnded) -> Option<Deadline> {
 #[test]
 fn a_secret_that_an_agent_prints_is_kept_nowhere() {
     live(|| async {
-        let mut bench = Bench::new();
+        let bench = Bench::new();
         let asked = turn(&["--quantity", "hunter2-is-a-secret", "--stderr", "token hunter2-is-a-secret"]);
         let seat = asked.seat.clone();
         let ended = bench.take(asked).await;

@@ -153,6 +153,7 @@ fn conflict(side: Option<usize>, reason: &str, is_typing: bool) -> Model {
         citation: 0,
         reason: Line::new(reason),
         typing: is_typing,
+        wanted: None,
         checking: None,
     }));
     model
