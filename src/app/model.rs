@@ -212,6 +212,7 @@ pub struct Run {
     /// Records that wait until the journal is ours again.
     pub unrecorded: Vec<journal::Record>,
     /// What was looked up or run.
+    #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
     /// Recorded verdicts by stage.
     pub verdicts: BTreeMap<Stage, Arc<Judgement>>,

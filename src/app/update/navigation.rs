@@ -139,7 +139,9 @@ pub fn can(model: &Model, action: Action) -> bool {
             View::Verdict { .. } => {
                 run.is_some_and(|run| settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty())
             }
-            View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
+            View::Conflict(conflict) => {
+                conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run))
+            }
             View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
                 true
             }

@@ -224,8 +224,11 @@ pub(super) fn decision_of(record: Record) -> Option<Decision> {
 
 /// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
 pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
-    let here =
-        model.runs.values().rev().find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
+    let here = model
+        .runs
+        .values()
+        .rev()
+        .find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
     let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
