@@ -47,7 +47,13 @@ impl Bench {
         let (lanes, ends) = lanes(Waker::nobody());
         let folder = tempfile::tempdir().unwrap();
         let children = Children::new(&scope);
-        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned(), Redactor::new(["hunter2-is-a-secret".to_owned()]));
+        let handle = agents::spawn(
+            &scope,
+            lanes,
+            children.clone(),
+            folder.path().to_owned(),
+            Redactor::new(["hunter2-is-a-secret".to_owned()]),
+        );
         Self { scope, children, handle, ends, folder }
     }
 
@@ -140,7 +146,7 @@ fn late(ended: &TurnEnded) -> Option<Deadline> {
 #[test]
 fn a_secret_that_an_agent_prints_is_kept_nowhere() {
     live(|| async {
-        let mut bench = Bench::new();
+        let bench = Bench::new();
         let asked = turn(&["--quantity", "hunter2-is-a-secret", "--stderr", "token hunter2-is-a-secret"]);
         let seat = asked.seat.clone();
         let ended = bench.take(asked).await;

@@ -66,8 +66,10 @@ pub struct Model {
     pub key_us: Option<u64>,
     /// The exit code, once it is known that we end.
     pub quitting: Option<u8>,
-    /// How many runs have to end before we do.
+    /// Whether we end as soon as no run holds anything any more.
     pub leaving: bool,
+    /// Whether the program starts over right after it ended: what may run has changed.
+    pub reload: bool,
 }
 
 /// What was fixed at start.
@@ -210,6 +212,7 @@ pub struct Run {
     /// Records that wait until the journal is ours again.
     pub unrecorded: Vec<journal::Record>,
     /// What was looked up or run.
+    #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
     /// Recorded verdicts by stage.
     pub verdicts: BTreeMap<Stage, Arc<Judgement>>,
@@ -518,6 +521,8 @@ pub struct Conflict {
     pub reason: Line,
     /// Whether the reason has the keys.
     pub typing: bool,
+    /// What is decided once the reason is there: waived or rejected.
+    pub wanted: Option<Choice>,
     /// Since when a check runs.
     pub checking: Option<Moment>,
 }
@@ -575,6 +580,7 @@ impl Model {
             key_us: None,
             quitting: None,
             leaving: false,
+            reload: false,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Msg {
     Signalled(Signal),
     /// How long the last key took until its frame was written, in microseconds.
     KeyPainted(u64),
+    /// What the repository would run was approved, or could not be.
+    Approved(Result<(), Failure>),
     /// Something done outside the model (an editor, the clipboard, an approval) ended.
     Noted(Result<String, Failure>),
 }

@@ -45,6 +45,7 @@ pub struct Question {
     /// What a human decided so far.
     pub human: Human,
     /// What was looked up or run before, so that it is not done twice.
+    #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
     /// Whether answers are still out: then nothing is run, and memory is not asked.
     pub provisional: bool,
@@ -69,6 +70,7 @@ pub struct Judgement {
     /// The verdict.
     pub verdict: Arc<Verdict>,
     /// What the host looked up and ran.
+    #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub lookups: Arc<Lookups>,
     /// Answers that came from memory, not from our own evidence.
     pub from_memory: BTreeMap<AgentName, Arc<str>>,

@@ -67,7 +67,7 @@ impl Dispatch {
             Effect::RestartServer(name) => {
                 inbox.expect(Pending::Quiet("restart a server", self.hands.mcp.restart(name)));
             }
-            Effect::Approve => inbox.expect(Pending::Noted(self.approve(model))),
+            Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
             Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
             }
@@ -371,17 +371,14 @@ impl Dispatch {
         })
     }
 
-    fn approve(&self, model: &Model) -> Reply<String> {
+    fn approve(&self, model: &Model) -> Reply<()> {
         let repo = self.places.repo.clone();
         let proposal = model.trust.proposal().cloned();
         let (scope, at) = (self.hands.scope.clone(), model.now);
         self.job(async move {
-            let Some(proposal) = proposal else { return Ok("nothing is waiting for approval".to_owned()) };
+            let Some(proposal) = proposal else { return Ok(()) };
             let work = move || crate::config::approve(&repo, &proposal, at);
-            match scope.spawn_blocking(work).await {
-                Ok(outcome) => outcome.map(|()| "approved · start dicast again to use it".to_owned()),
-                Err(_) => Err(Failure::ActorGone { actor: "config".into() }),
-            }
+            scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
         })
     }
 

@@ -54,6 +54,8 @@ pub enum Pending {
     Page(Reply<Page>),
     /// The editor, which has the terminal.
     Edited(Reply<String>),
+    /// An approval.
+    Approved(Reply<()>),
     /// Something that is only worth a line.
     Noted(Reply<String>),
     /// Something whose failure is only worth a line in the log.
@@ -82,6 +84,7 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
         Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
+        Pending::Approved(reply) => Some(Msg::Approved(reply.poll_now()?)),
         Pending::Edited(reply) | Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
         Pending::Quiet(what, reply) => {
             if let Err(failure) = reply.poll_now()?

@@ -81,11 +81,11 @@ pub struct Shell<F> {
 }
 
 impl<F: Face> Shell<F> {
-    /// Runs until the brain quits; returns the exit code.
+    /// Runs until the brain quits; returns the exit code, and whether to start over.
     ///
     /// # Errors
     /// When the terminal cannot be written any more.
-    pub fn run(mut self, requests: Vec<Request>) -> std::io::Result<u8> {
+    pub fn run(mut self, requests: Vec<Request>) -> std::io::Result<(u8, bool)> {
         let mut dirty = self.face.is_drawn();
         let mut drawn = Drawn { at: Instant::now(), frame: 0 };
         let mut first: Vec<Msg> = requests.into_iter().map(Msg::Asked).collect();
@@ -106,8 +106,9 @@ impl<F: Face> Shell<F> {
             }
             let count = drained.messages.len();
             if let Some(exit) = self.turn(drained.messages, &mut dirty) {
+                let reload = self.model.reload;
                 self.face.end(&self.model)?;
-                return Ok(exit);
+                return Ok((exit, reload));
             }
             dirty |= self.model.is_animated() && now.0 / ANIMATION != drawn.frame;
             let worked = began.elapsed();

@@ -74,7 +74,7 @@ pub fn headless(start: Start) -> Result<u8, Failure> {
     let pulse = Pulse::default();
     let base = base(&start, &loaded, settings, pulse.clone(), true)?;
     let signals = signals(&base, pulse, false)?;
-    run(base, Lines::new(style), None, signals, start.requests)
+    run(base, Lines::new(style), None, signals, start.requests).map(|(exit, _)| exit)
 }
 
 /// Runs on the terminal until the user quits; returns the exit code.
@@ -82,12 +82,22 @@ pub fn headless(start: Start) -> Result<u8, Failure> {
 /// # Errors
 /// What keeps it from starting: config, the terminal, the system.
 pub fn interactive(start: Start) -> Result<u8, Failure> {
+    crate::telemetry::watch_panics(restore);
+    loop {
+        let (exit, reload) = on_screen(start.clone())?;
+        if !reload {
+            return Ok(exit);
+        }
+    }
+}
+
+/// Runs on the terminal once; tells whether to start over.
+fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
     let loaded = config::load(&start.sources)?;
     // Without approval the screen comes up all the same, with nothing of the repository's running.
     let settings = loaded.runnable().unwrap_or_else(|_| inert(&loaded));
     let pulse = Pulse::default();
     let base = base(&start, &loaded, settings, pulse.clone(), false)?;
-    crate::telemetry::watch_panics(restore);
     let terminal = Terminal::take().map_err(|error| terminal_failure(&error))?;
     let (lent, is_lent) = watch::channel(false);
     let (sender, keys) = mpsc::channel(KEYS);
@@ -186,7 +196,7 @@ fn run<F: Face>(
     keys: Option<mpsc::Receiver<Input>>,
     signals: mpsc::Receiver<crate::app::msg::Signal>,
     requests: Vec<Request>,
-) -> Result<u8, Failure> {
+) -> Result<(u8, bool), Failure> {
     let Base { runtime, scope, waker, clock, hands, places, ends, mut model, pulse } = base;
     if let Ok((columns, rows)) = crossterm::terminal::size() {
         model.size = (columns, rows);

@@ -117,3 +117,30 @@ fn nothing_is_decided_about_a_spec_while_another_run_of_it_is_live() {
     assert_eq!(script.model.runs[&plan].phase, Phase::Decided);
     assert!(script.model.notice.as_ref().unwrap().text.as_str().contains("is live already"));
 }
+
+#[test]
+fn a_stop_before_the_reopened_stage_is_judged_begins_neither_the_check_nor_the_decision() {
+    for msg in [asked(), super::decisions::decide(crate::app::msg::Choice::Waive)] {
+        let mut script = cited(in_conflict(true)).reborn();
+        script.hold(Kind::Judge);
+        script.send(msg);
+        script.settle().expect_phase(Phase::Judging);
+        script.send(Msg::Asked(Request::Stop(None)));
+        // The judgement beats the stop.
+        script.world.is_deaf = true;
+        script.unhold().settle().expect_phase(Phase::Stopped);
+        assert!(!names(&script.effects).contains(&"check".to_owned()));
+        assert!(!script.journal().contains(&"human_decided".to_owned()));
+        assert_eq!((script.finished(), script.quits()), (vec![130], vec![130]));
+    }
+}
+
+#[test]
+fn a_model_with_everything_in_it_survives_json_because_a_recording_is_made_of_it() {
+    let mut script = with_test();
+    script.key(Key::Char('t')).settle();
+    assert!(!script.run().known.is_empty());
+    let text = serde_json::to_string(&script.model).unwrap();
+    let read: crate::app::model::Model = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, script.model);
+}

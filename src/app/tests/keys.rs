@@ -19,7 +19,9 @@ fn everywhere() -> Vec<Script> {
     let mut scripts = vec![Script::new(), live, transcript, super::decisions::in_conflict(false), conflict];
     for keys in [&[Key::Enter][..], &[Key::Char('s')], &[Key::Char('?')], &[Key::Char(':')], &[Key::Char(' ')]] {
         let mut script = Script::new();
-        keys.iter().for_each(|key| drop(script.key(*key)));
+        for key in keys {
+            script.key(*key);
+        }
         scripts.push(script);
     }
     let mut typing = super::decisions::in_conflict(false);

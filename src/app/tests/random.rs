@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use super::keys::all_keys;
 use super::script::{Kind, Script, kind, spec};
 use super::world::{Play, says};
-use crate::app::effect::Effect;
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::event::{Event, What};
 use crate::app::keymap;
-use crate::app::msg::{Choice, Msg, Request, Signal};
+use crate::app::msg::{Choice, Msg, Request, Signal, Start};
 use crate::app::update::can;
 use crate::domain::failure::AgentError;
 use crate::domain::stage::Stage;
@@ -30,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => any::<usize>().prop_map(Step::Press),
         5 => any::<usize>().prop_map(Step::PressOften),
-        12 => any::<usize>().prop_map(Step::Answer),
+        25 => any::<usize>().prop_map(Step::Answer),
         1 => (0_u64..1_500_000).prop_map(Step::Wait),
         2 => any::<u8>().prop_map(Step::Ask),
         2 => any::<u8>().prop_map(Step::Change),
@@ -82,38 +83,65 @@ fn take(script: &mut Script, step: &Step) {
 
 fn ask(script: &mut Script, n: u8) {
     let name = if n & 1 == 0 { "001-login" } else { "002-audit" };
-    match n / 2 % 8 {
-        0 => drop(script.start_of(name, &[Stage::Plan], n & 64 != 0, false)),
-        1 => drop(script.start_of(name, &Stage::ALL, false, false)),
-        2 => drop(script.start_of(name, &[Stage::Plan, Stage::Tasks], false, n & 64 != 0)),
-        3 => drop(script.send(super::decisions::decide(Choice::Waive))),
-        4 => drop(script.send(super::decisions::decide(Choice::Undo))),
-        5 => drop(script.send(Msg::Asked(Request::Check { spec: spec(name), stage: Stage::Plan }))),
-        6 => drop(script.send(Msg::Asked(Request::Stop(None)))),
-        _ => drop(script.start_of(name, &[Stage::Tasks], false, false)),
-    }
+    let start = |stages: &[Stage], fresh, rerun_missing| {
+        Request::Start(Start { spec: spec(name), stages: stages.into(), fresh, rerun_missing })
+    };
+    let msg = match n / 2 % 8 {
+        0 => Msg::Asked(start(&[Stage::Plan], n & 64 != 0, false)),
+        1 => Msg::Asked(start(&Stage::ALL, false, false)),
+        2 => Msg::Asked(start(&[Stage::Plan, Stage::Tasks], false, n & 64 != 0)),
+        3 => super::decisions::decide(Choice::Waive),
+        4 => super::decisions::decide(Choice::Undo),
+        5 => Msg::Asked(Request::Check { spec: spec(name), stage: Stage::Plan }),
+        6 => Msg::Asked(Request::Stop(None)),
+        _ => Msg::Asked(start(&[Stage::Tasks], false, false)),
+    };
+    script.send(msg);
 }
 
 fn change(script: &mut Script, n: u8) {
     let who = ["claude", "codex", "gemini"][usize::from(n) % 3];
+    let is_on = n & 128 != 0;
     let limited = || Play::Fails(AgentError::RateLimit { retry_after_ms: Some(9_000) });
-    let play = match n / 3 % 8 {
+    let play = match n / 3 % 11 {
         0 => Play::Hangs,
         1 => Play::Babbles,
         2 => limited(),
         3 => Play::Fails(AgentError::Crashed { how: "exit 1".into() }),
         4 => says("20"),
-        5 => return script.world.is_full = n & 128 != 0,
-        6 => return script.world.is_deaf = n & 128 != 0,
-        _ => return script.world.words = format!("text {}", n / 64),
+        n => return change_world(script, n, is_on),
     };
     script.world.plays.entry(who.to_owned()).or_default().push_back(play);
 }
 
+fn change_world(script: &mut Script, n: u8, is_on: bool) {
+    let world = &mut script.world;
+    match n {
+        5 => world.is_full = is_on,
+        6 => world.is_deaf = is_on,
+        7 => world.unreadable = is_on,
+        8 => world.taken = if is_on { [spec("001-login")].into() } else { [].into() },
+        9 => world.memory_away = is_on.then(|| "it does not answer".to_owned()),
+        _ => world.words = if is_on { "another text" } else { "the spec" }.to_owned(),
+    }
+}
+
+/// Whether the end of each run was told, once each time that it was opened.
+fn told_once(script: &Script) -> bool {
+    let is_end = |event: &&&Event| matches!(event.what, What::RunFinished { .. });
+    let events = script.events();
+    let ended: Vec<_> = events.iter().filter(is_end).filter_map(|event| event.run.as_ref()).collect();
+    script.model.runs.keys().all(|id| {
+        let opened = |effect: &&Effect| matches!(effect, Effect::Run(of, RunEffect::Open { .. }) if of == id);
+        let times = script.effects.iter().filter(opened).count();
+        (1..=times.max(1)).contains(&ended.iter().filter(|e| **e == id).count())
+    })
+}
+
 proptest! {
     #[test]
-    fn whatever_happens_in_whatever_order_everything_ends(steps in prop::collection::vec(step(), 1..160)) {
-        let mut script = Script::new();
+    fn whatever_happens_in_whatever_order_everything_ends(steps in prop::collection::vec(step(), 1..250), headless: bool) {
+        let mut script = if headless { Script::headless() } else { Script::new() };
         script.model.views.push(crate::app::model::View::Spec { spec: spec("001-login"), cursor: 0 });
         let test = crate::domain::claim::lookup::Citation::Test { check: None, id: "burst".into() };
         script.world.cited.push((super::world::open_key(), test));
@@ -122,6 +150,7 @@ proptest! {
             prop_assert!(keymap::footer(&script.model).iter().all(|binding| can(&script.model, binding.action)));
             if !script.quits().is_empty() {
                 prop_assert!(script.model.runs.values().all(|run| !run.phase.is_live() && !run.held));
+                prop_assert!(!headless || told_once(&script), "{}", script.story());
                 return Ok(());
             }
         }

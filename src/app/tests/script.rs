@@ -189,7 +189,7 @@ impl Script {
         self.world.clone().answer(self.model.now, effect).is_none()
     }
 
-    /// Everything that happened, in short: printed by hand when a walk fails.
+    /// Everything that happened, in short: what a walk that fails prints.
     pub(super) fn story(&self) -> String {
         names(&self.effects).join(", ")
     }
@@ -286,7 +286,13 @@ impl Script {
             let waits = |e: &Effect| matches!(e, Effect::Run(id, _) if id == &run.id);
             let is_due = |state: &SeatState| matches!(state, SeatState::Waiting { .. } | SeatState::Queued(_));
             let moves = self.pending.iter().any(waits) || run.seats.iter().any(|seat| is_due(&seat.state));
-            assert!(moves, "run {} is live, and nothing will ever happen to it: {:?}", run.id.short(), run.phase);
+            assert!(
+                moves,
+                "run {} is live, and nothing will happen to it: {:?}, {}",
+                run.id.short(),
+                run.phase,
+                self.story()
+            );
         }
         for effect in effects {
             let Effect::Run(id, effect) = effect else { continue };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{complain, navigation, notice, run as runs, typed};
+use super::{cancel, complain, navigation, notice, run as runs, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, Model, Overlay};
@@ -127,7 +127,25 @@ pub(super) fn noted(model: &mut Model, outcome: Result<String, Failure>) -> Vec<
     Vec::new()
 }
 
-/// The project's config was approved: everything in it may start.
+/// It was approved: start over with it, unless something is live.
+pub(super) fn approved(model: &mut Model, outcome: Result<(), Failure>) -> Vec<Effect> {
+    match outcome {
+        Ok(()) if model.live_runs().next().is_none() => {
+            model.reload = true;
+            cancel::leave(model, 0, "approval")
+        }
+        Ok(()) => {
+            notice(model, "approved · it holds from the next start on");
+            Vec::new()
+        }
+        Err(failure) => {
+            complain(model, &failure);
+            Vec::new()
+        }
+    }
+}
+
+/// Approves everything that the project's config wants to start.
 pub(super) fn approve(model: &mut Model) -> Vec<Effect> {
     if model.trust.is_granted() {
         notice(model, "nothing is waiting for approval");

@@ -45,6 +45,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.key_us = Some(us);
             Vec::new()
         }
+        Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
     }
 }

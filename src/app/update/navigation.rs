@@ -139,7 +139,9 @@ pub fn can(model: &Model, action: Action) -> bool {
             View::Verdict { .. } => {
                 run.is_some_and(|run| settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty())
             }
-            View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
+            View::Conflict(conflict) => {
+                conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run))
+            }
             View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
                 true
             }
@@ -297,7 +299,14 @@ fn open(model: &mut Model) -> Vec<Effect> {
     match model.view().clone() {
         View::Home { cursor } => match home_rows(model).into_iter().nth(cursor) {
             Some(HomeRow::Spec(spec)) => push(model, View::Spec { spec, cursor: 0 }),
-            Some(HomeRow::Step(stage, spec)) => ask::propose(model, spec, vec![stage]),
+            // A stage that wants a human is opened, not asked again: its answers are there.
+            Some(HomeRow::Step(stage, spec)) => match decided_here(model, &spec, stage) {
+                Some(run) => {
+                    model.views.push(View::Dashboard { run: run.clone(), cursor: 0, pane: 1, scroll: 0 });
+                    push(model, View::Verdict { run, stage, cursor: 0, all: false })
+                }
+                None => ask::propose(model, spec, vec![stage]),
+            },
             None => Vec::new(),
         },
         View::Dashboard { run, cursor, pane, .. } => {
@@ -312,6 +321,12 @@ fn open(model: &mut Model) -> Vec<Effect> {
         View::Spec { .. } => start_selected(model, None),
         View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => Vec::new(),
     }
+}
+
+/// The newest run of this session that decided a stage of a spec.
+fn decided_here(model: &Model, spec: &SpecId, stage: Stage) -> Option<RunId> {
+    let mut runs = model.runs.values().rev().filter(|run| &run.spec == spec && run.stage == stage);
+    runs.find(|run| run.verdicts.contains_key(&stage)).map(|run| run.id.clone())
 }
 
 /// Esc: closes what is open; with nothing open and a run live, stops it.
@@ -343,19 +358,9 @@ fn pop(model: &mut Model) -> Vec<Effect> {
 }
 
 /// `q` closes the visible view; on the first screen, and on a run that is live, it leaves.
+/// `q` goes back; on the first screen it leaves, which stops what is live.
 fn quit(model: &mut Model) -> Vec<Effect> {
-    let is_at_live_run = match model.view() {
-        View::Dashboard { run, .. } => model.runs.get(run).is_some_and(|run| run.phase.is_live()),
-        View::Home { .. }
-        | View::Spec { .. }
-        | View::Transcript(_)
-        | View::Verdict { .. }
-        | View::Conflict(_)
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => false,
-    };
-    if model.views.len() > 1 && !is_at_live_run && !model.leaving {
+    if model.views.len() > 1 && !model.leaving {
         return pop(model);
     }
     cancel::leave(model, 0, "key q")

@@ -406,7 +406,8 @@ pub(super) fn failure_kept(model: &mut Model, id: &RunId, agent: &AgentName, nex
     if let Some(seat) = run.seat_mut(agent) {
         // Somebody stopped it while its failure was written: it is not tried again.
         let is_over = matches!(next, SeatState::Failed(_));
-        seat.state = if !is_over && (is_stopping || seat.stopped) { SeatState::Failed(AgentError::Cancelled) } else { next };
+        seat.state =
+            if !is_over && (is_stopping || seat.stopped) { SeatState::Failed(AgentError::Cancelled) } else { next };
         if matches!(seat.state, SeatState::Failed(_)) {
             seat.took_ms = seat.since.map(|since| now.since(since));
         }

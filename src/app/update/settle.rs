@@ -224,8 +224,11 @@ pub(super) fn decision_of(record: Record) -> Option<Decision> {
 
 /// Something outside decides about a claim: on a run that is here, or on the last one in the evidence.
 pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
-    let here =
-        model.runs.values().rev().find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
+    let here = model
+        .runs
+        .values()
+        .rev()
+        .find(|run| run.spec == decide.spec && run.stage == decide.stage && is_decidable(model, run));
     let found = here.and_then(|run| Some((run.id.clone(), Arc::clone(run.judgement.as_ref()?))));
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
@@ -328,7 +331,7 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
     let selected = subject(model).map(|(_, key)| key).filter(|key| open.contains(key));
     let Some(claim) = selected.or_else(|| open.into_iter().next()) else { return Vec::new() };
     let conflict =
-        Conflict { run, stage, claim, side: None, citation: 0, reason: Line::default(), typing: false, checking: None };
+        Conflict { run, stage, claim, side: None, citation: 0, reason: Line::default(), typing: false, wanted: None, checking: None };
     model.views.push(View::Conflict(conflict));
     Vec::new()
 }
@@ -362,9 +365,16 @@ pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
 pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
     match key {
-        Key::Esc | Key::Ctrl('c') => conflict.typing = false,
+        Key::Esc | Key::Ctrl('c') => {
+            conflict.typing = false;
+            conflict.wanted = None;
+        }
         Key::Enter => {
             conflict.typing = false;
+            let wanted = conflict.wanted.take();
+            if let Some(wanted) = wanted {
+                return settle(model, wanted);
+            }
             if conflict.side.is_some() {
                 return keep(model);
             }
@@ -411,6 +421,7 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
     let reason = conflict.reason.text().trim().to_owned();
     if reason.is_empty() {
         conflict.typing = true;
+        conflict.wanted = matches!(choice, Choice::Waive | Choice::Reject).then_some(choice);
         notice(model, "a reason goes into the record: type it, then Enter");
         return Vec::new();
     }
@@ -465,6 +476,7 @@ pub(super) fn turn(model: &mut Model, forward: bool) -> Vec<Effect> {
             citation: 0,
             reason: Line::default(),
             typing: false,
+            wanted: None,
             checking: None,
             run: conflict.run.clone(),
             stage: conflict.stage,

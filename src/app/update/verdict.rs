@@ -142,6 +142,8 @@ pub(super) fn judged(
             learn(run, &judgement);
             judge_anew(model, id)
         }
+        // What the stage was reopened for is not begun any more.
+        (Ok(_), false) if run.pending.is_some() && run.stop.is_some() => cancel::try_finish(model, id),
         (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
             Some(Reopened::Decide(decide)) => super::settle::apply(model, id, &judgement, decide),
             Some(Reopened::Check) => super::settle::check_open(model, id, judgement),

@@ -7,8 +7,6 @@ use super::super::ask::Desk;
 use super::super::out::Done;
 use super::super::play::{Ending, play as perform};
 use super::{Context, given_text};
-use crate::disk::Store;
-use crate::disk::store::parent;
 use crate::domain::failure::Failure;
 use crate::server::memory::serve_memory;
 
@@ -22,8 +20,6 @@ const SCRIPT_MAX: u64 = 16 << 20;
 pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64) -> Result<Done, Failure> {
     let db = db.unwrap_or_else(|| context.repo.join(".dicast/memory.db"));
     let db = std::path::absolute(&db).unwrap_or(db);
-    // A first start finds no folder.
-    Store::real(parent(&db)).make_base()?;
     let desk = Desk::open()?;
     let delay = Duration::from_millis(start_delay_ms);
     desk.serve(async move {

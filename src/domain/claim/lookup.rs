@@ -79,3 +79,29 @@ pub enum Found {
 
 /// Results by citation.
 pub type Lookups = BTreeMap<Citation, Found>;
+
+/// Writes [`Lookups`] as a list of pairs: the keys of a JSON object can only be texts.
+pub mod as_pairs {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Citation, Found, Lookups};
+
+    /// Writes the pairs, in the order of citations.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(lookups: &Arc<Lookups>, serializer: S) -> Result<S::Ok, S::Error> {
+        lookups.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    /// Reads the pairs.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Lookups>, D::Error> {
+        let pairs = Vec::<(Citation, Found)>::deserialize(deserializer)?;
+        Ok(Arc::new(pairs.into_iter().collect()))
+    }
+}

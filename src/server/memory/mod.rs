@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::disk;
 use crate::domain::failure::{DiskError, Failure};
 
 mod shelf;
@@ -52,11 +53,14 @@ pub async fn serve_memory_on(
     reading: impl AsyncRead + Send + Unpin + 'static,
     writing: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), Failure> {
-    let shelf = tokio::task::spawn_blocking(move || Shelf::open(&db))
-        .await
-        .map_err(|error| broken(error.to_string()))?
-        .map_err(|error| unreadable(&error))?;
-    let service = Memory { shelf: Arc::new(Mutex::new(shelf)) };
+    // A file that is there is opened, and refused, at once. A new one is made with the first thing that is kept: a
+    // repository that was only looked at stays as it was.
+    let opened = tokio::task::spawn_blocking(move || {
+        let shelf = if disk::text::is_file(&db) { Some(Shelf::open(&db).map_err(|error| unreadable(&error))?) } else { None };
+        Ok::<_, Failure>((db, shelf))
+    });
+    let (db, shelf) = opened.await.map_err(|error| broken(error.to_string()))??;
+    let service = Memory { db: Arc::new(db), shelf: Arc::new(Mutex::new(shelf)) };
     match Box::pin(service.serve((reading, writing))).await {
         Ok(running) => running.waiting().await.map(|_| ()).map_err(|error| broken(error.to_string())),
         Err(error) if is_hangup(&error) => Ok(()),
@@ -86,7 +90,8 @@ fn unreadable(error: &rusqlite::Error) -> Failure {
 /// The service: its methods are the tools.
 #[derive(Debug, Clone)]
 struct Memory {
-    shelf: Arc<Mutex<Shelf>>,
+    db: Arc<PathBuf>,
+    shelf: Arc<Mutex<Option<Shelf>>>,
 }
 
 /// Arguments of `store_memory`.
@@ -179,12 +184,19 @@ impl Memory {
         &self,
         work: impl FnOnce(&mut Shelf) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<String, String> {
-        let shelf = Arc::clone(&self.shelf);
+        let (db, shelf) = (Arc::clone(&self.db), Arc::clone(&self.shelf));
         let done = tokio::task::spawn_blocking(move || {
             let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut shelf)
+            let shelf = match &mut *shelf {
+                Some(shelf) => shelf,
+                new @ None => {
+                    disk::Store::real(disk::store::parent(&db)).make_base().map_err(|failure| failure.to_string())?;
+                    new.insert(Shelf::open(&db).map_err(|error| unreadable(&error).to_string())?)
+                }
+            };
+            work(shelf).map_err(|error| error.to_string())
         });
-        let answer = done.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let answer = done.await.map_err(|error| error.to_string())??;
         serde_json::to_string(&answer).map_err(|error| error.to_string())
     }
 }
