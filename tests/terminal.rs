@@ -493,3 +493,46 @@ fn a_hung_memory_server_is_named_and_changes_neither_keys_nor_the_verdict() {
 fn a_stubborn_memory_server_and_its_child_do_not_outlive_the_program() {
     pty::memory::scenario(BINARY, &["--ignore-term", "--grandchild", "--no-read"], None);
 }
+
+#[test]
+fn the_demonstration_plans_meets_a_conflict_and_settles_it_by_a_test() {
+    let repo = Repo::new(BINARY);
+    let mut session = Session::start(&repo.program(&["demo", "--speed", "0"]), SIZE.0, SIZE.1);
+    session.wait_for("agents are SCRIPTED");
+    session.wait_for("003-rate-limiter");
+    // Scripted agents cost nothing: nothing is asked first.
+    session.send("\r");
+    session.wait_for("decided in");
+    session.send("v");
+    session.wait_for("Enter decide");
+    session.send("\r");
+    session.wait_for("Your reason");
+    session.send("t");
+    // The sample's own tests are built and run: that takes a compiler a while.
+    session.wait("the test was run", Duration::from_secs(120), |screen| screen.contents().contains("passed: 1 test run"));
+    session.send("q");
+    session.wait("it is settled", PATIENCE, |screen| screen.contents().contains("PASS") && screen.contents().contains("proven"));
+    session.signal(Signal::TERM);
+    assert_eq!(session.exit(), 143);
+    session.assert_clean();
+}
+
+#[test]
+fn x_stops_one_agent_esc_the_run_and_r_goes_on() {
+    let repo = Repo::new(BINARY);
+    let mut session = Session::start(&repo.program(&["demo"]), SIZE.0, SIZE.1);
+    session.wait_for("003-rate-limiter");
+    session.send("\r");
+    session.wait_for("1 Agents");
+    session.wait("ada writes", PATIENCE, |screen| screen.contents().contains(" B "));
+    session.send("x");
+    session.wait_for("stopped · ask it again");
+    session.send("\x1b");
+    session.wait_for("0 processes left");
+    session.send("r");
+    session.wait_gone("stopped · ask it again");
+    session.wait_for("asking");
+    session.send("q");
+    assert_eq!(session.exit(), 0);
+    session.assert_clean();
+}
