@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "a test stands outside: it starts programs, makes their files, reads the process table and types at a person's pace"
 )]
 
@@ -546,7 +547,9 @@ fn sequences_of(bytes: &[u8]) -> Vec<String> {
     let mut cutter = pty::stream::Cutter::default();
     let named = bytes.iter().filter_map(|byte| match cutter.feed(*byte) {
         pty::stream::Token::Text => None,
-        token => Some(format!("{token:?}")),
+        token @ (pty::stream::Token::FrameBegan | pty::stream::Token::FrameEnded | pty::stream::Token::Sequence(_)) => {
+            Some(format!("{token:?}"))
+        }
     });
     named.collect()
 }
