@@ -143,12 +143,12 @@ fn watched(name: &str, session: &Session) {
         (processes::usage(session.pid()), session.written(), session.frame_count(), Instant::now());
     std::thread::sleep(WATCHED);
     let seconds = began.elapsed().as_secs_f64();
-    let after = processes::usage(session.pid());
+    let (wakeups, cpu) = processes::usage(session.pid()).since(&before);
     let rate = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds;
     println!(
         "{name:<30} {:>9.2} {:>14.1} {:>9.0} {:>10.1}",
-        after.cpu.saturating_sub(before.cpu).as_secs_f64() / seconds * 100.0,
-        rate(usize::try_from(after.wakeups - before.wakeups).unwrap_or(usize::MAX)),
+        cpu.as_secs_f64() / seconds * 100.0,
+        rate(usize::try_from(wakeups).unwrap_or(usize::MAX)),
         rate(session.written() - bytes),
         rate(session.frame_count() - frames),
     );

@@ -140,7 +140,7 @@ fn one_spinner_costs_next_to_nothing() {
     session.wait_for("asked, nothing written yet");
     let (before, written) = (processes::usage(session.pid()), session.written());
     std::thread::sleep(WATCHED);
-    let cpu = processes::usage(session.pid()).cpu.saturating_sub(before.cpu);
+    let (_, cpu) = processes::usage(session.pid()).since(&before);
     let (share, bytes) = (cpu.as_micros() * 1_000 / WATCHED.as_micros(), session.written() - written);
     eprintln!("one spinner: {share} thousandths of a core, {} bytes a second", bytes / 5);
     assert!(share <= SPINNER, "{share} thousandths of a core");

@@ -1,5 +1,7 @@
 //! The process table, as far as tests look at it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::Duration;
 
@@ -48,27 +50,40 @@ pub(crate) fn main_thread_switches(pid: u32) -> Vec<String> {
 }
 
 /// What a process and its threads have used so far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Usage {
-    /// Voluntary context switches: how often a thread waited, so how often one woke.
-    pub(crate) wakeups: u64,
-    /// Time on a core.
-    pub(crate) cpu: Duration,
+    /// For each thread that lives: how often it waited, so how often it woke, and its time on a core.
+    threads: BTreeMap<OsString, (u64, Duration)>,
 }
 
 /// Reads what a process has used; its children are not counted.
 pub(crate) fn usage(pid: u32) -> Usage {
-    let mut usage = Usage { wakeups: 0, cpu: Duration::ZERO };
+    let mut usage = Usage { threads: BTreeMap::new() };
     for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
         let read = |file: &str| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
         let switches = read("status").lines().find_map(|line| {
             line.strip_prefix("voluntary_ctxt_switches:").and_then(|count| count.trim().parse::<u64>().ok())
         });
-        usage.wakeups += switches.unwrap_or(0);
         let spent = read("schedstat").split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
-        usage.cpu += Duration::from_nanos(spent);
+        usage.threads.insert(thread.file_name(), (switches.unwrap_or(0), Duration::from_nanos(spent)));
     }
     usage
+}
+
+impl Usage {
+    /// Returns how often a thread woke and how long threads ran since an earlier look. A thread that has ended in
+    /// between woke once, to end.
+    pub(crate) fn since(&self, earlier: &Usage) -> (u64, Duration) {
+        let mut wakeups = 0;
+        let mut cpu = Duration::ZERO;
+        for (thread, (switches, spent)) in &self.threads {
+            let (before, used) = earlier.threads.get(thread).copied().unwrap_or_default();
+            wakeups += switches.saturating_sub(before);
+            cpu += spent.saturating_sub(used);
+        }
+        let ended = earlier.threads.keys().filter(|thread| !self.threads.contains_key(*thread)).count();
+        (wakeups + u64::try_from(ended).unwrap_or(u64::MAX), cpu)
+    }
 }
 
 fn pids() -> impl Iterator<Item = u32> {
