@@ -132,7 +132,7 @@ fn struck() -> Model {
     let run = &model.runs[&run_id()];
     let judgement = run.judgement.as_ref().unwrap();
     let is_struck = |key: &Sha| judgement.verdict.claims.iter().any(|c| &c.key == key && c.subject == "limiter::burst");
-    let at = rows(run, true).iter().position(is_struck).unwrap();
+    let at = rows(run, run.stage, true).iter().position(is_struck).unwrap();
     model.views.pop();
     model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: true });
     model

@@ -107,7 +107,7 @@ fn two_runs_without_a_screen_end_when_both_have_with_the_worse_code() {
 fn leaving_with_a_live_run_stops_it_first_and_then_quits_with_0() {
     let mut script = Script::new();
     script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
-    script.key(Key::Char('q')).expect_phase(Phase::Stopping);
+    script.key(Key::Char('q')).expect_phase(Phase::Asking).key(Key::Char('q')).expect_phase(Phase::Stopping);
     assert_eq!(script.quits(), Vec::<u8>::new());
     // What is typed meanwhile starts nothing.
     script.start_of("002-audit", &[Stage::Plan], false, false);
