@@ -47,7 +47,13 @@ impl Bench {
         let (lanes, ends) = lanes(Waker::nobody());
         let folder = tempfile::tempdir().unwrap();
         let children = Children::new(&scope);
-        let handle = agents::spawn(&scope, lanes, children.clone(), folder.path().to_owned(), Redactor::new(["hunter2-is-a-secret".to_owned()]));
+        let handle = agents::spawn(
+            &scope,
+            lanes,
+            children.clone(),
+            folder.path().to_owned(),
+            Redactor::new(["hunter2-is-a-secret".to_owned()]),
+        );
         Self { scope, children, handle, ends, folder }
     }
 

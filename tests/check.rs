@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dicast::cli::{check as print, sample};
-use dicast::domain::check::{Commit, FileText, History, Report, Rule, Severity, Tree, check, hunks, read};
+use dicast::domain::check::{Commit, FileText, History, Report, Rule, Severity, Tally, Tree, check, hunks, read};
 use dicast::domain::ids::SpecId;
 use dicast::domain::moment::Moment;
 
@@ -321,6 +321,108 @@ fn nothing_unsafe_in_a_spec_reaches_a_report() {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
         assert!(!text.contains('\u{202e}'));
     }
+}
+
+/// A tree of one spec, `specs/001-a`, with these requirements and tasks.
+fn small(spec: &str, tasks: &str) -> Tree {
+    let mut tree = Tree::default();
+    tree.files.insert("specs/001-a/spec.md".into(), FileText::text(format!("# A\n\n{spec}\n")));
+    if !tasks.is_empty() {
+        tree.files.insert("specs/001-a/tasks.md".into(), FileText::text(tasks));
+    }
+    tree
+}
+
+fn contradictions(demands: &[&str]) -> Vec<String> {
+    let lines = (1..).zip(demands).map(|(n, d)| format!("- **FR-{n:03}**: {d}\n"));
+    let report = report(&small(&lines.collect::<String>(), ""));
+    let found = report.findings.into_iter().filter(|f| f.rule == Rule::Contradiction);
+    found.map(|f| f.message.to_string()).collect()
+}
+
+#[test]
+fn what_can_hold_together_is_no_contradiction() {
+    let things: Vec<String> = (1..=10).map(|n| format!("The system MUST show thing {n}")).collect();
+    let things: Vec<&str> = things.iter().map(String::as_str).collect();
+    for demands in [
+        &["A password MUST have at least 8 characters", "A password MUST have at most 128 characters"][..],
+        &["A password MUST have at least 8 characters", "A password MUST NOT have more than 128 characters"],
+        &["Users in tier 1 MAY have 100 projects", "Users in tier 2 MAY have 1000 projects"],
+        &["Users in tier 1 MAY have 100 projects", "Users in tier 2 MAY have 1000"],
+        &["Screen 1 MUST show a title", "Screen 2 MUST show a title"],
+        &["Screen 1 MUST show a large title", "Screen 2 MUST NOT show a large title"],
+        &["Admins MUST sign in and MUST leave after 30 minutes", "Guests MUST sign in and MUST leave after 60 minutes"],
+        &things,
+    ] {
+        assert_eq!(contradictions(demands), [] as [&str; 0], "{demands:?}");
+    }
+}
+
+#[test]
+fn two_values_for_the_same_words_are_a_contradiction_shown_as_written() {
+    let idle = |n: u8| format!("A session MUST expire after {n} minutes of inactivity");
+    assert_eq!(
+        contradictions(&[&idle(30), &idle(60)]),
+        ["FR-002 contradicts FR-001 (line 3): 30 minutes there, 60 minutes here"]
+    );
+    assert_eq!(
+        contradictions(&["A password MUST have at least 8 characters", "A password MUST have at least 12 characters"]),
+        ["FR-002 contradicts FR-001 (line 3): 8 characters there, 12 characters here"]
+    );
+    assert_eq!(
+        contradictions(&["The client MUST retry 5 times", "The client MUST retry 3 times"]),
+        ["FR-002 contradicts FR-001 (line 3): 5 times there, 3 times here"]
+    );
+}
+
+#[test]
+fn a_requirement_has_one_contradiction_at_most() {
+    let all: Vec<String> = (1..=20).map(|n| format!("The client MUST retry {n} times")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert_eq!(contradictions(&all).len(), 19);
+}
+
+#[test]
+fn an_id_in_a_test_belongs_to_the_spec_that_the_line_or_the_file_names() {
+    let tests = |text: &str, both: bool| {
+        let mut tree = small("- **FR-001**: A MUST be", "- [x] T001 Do it (FR-001)\n");
+        let other = if both { "FR-001" } else { "FR-009" };
+        let other = format!("# B\n- **{other}**: B MUST be\n");
+        tree.files.insert("specs/002-audit-log/spec.md".into(), FileText::text(other));
+        tree.files.insert("tests/t.rs".into(), FileText::text(text));
+        report(&tree).specs.iter().map(|s| s.traces[0].tests.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(tests("// FR-001\n", true), [0, 0]);
+    assert_eq!(tests("// FR-001\n", false), [1, 0]);
+    assert_eq!(tests("// 002-audit-log\n// FR-001\n", true), [0, 1]);
+    assert_eq!(tests("// 002-audit-log\n// FR-001\n", false), [0, 0]);
+    assert_eq!(tests("// the audit-log\n// 001-a FR-001\n", true), [1, 0]);
+}
+
+#[test]
+fn short_ids_and_a_status_column_are_read_in_the_seed_layout() {
+    let mut tree = Tree::default();
+    let prd = "# Doors\n\n- R1: The system must open\n- **R2.** It may close\n- R-3: It must lock\n\n## Risks\n\n- R4: Rust\n";
+    let tasks = "| Order | Task ID | Title | Status |\n|---|---|---|---|\n| 1 | T1 | Open, not closed (R1) | Done |\n\
+                 | 2 | T2 | Be done with R2 and R-3 | Open |\n";
+    tree.files.insert("docs/SPEC-1-doors/PRD.md".into(), FileText::text(prd));
+    tree.files.insert("docs/SPEC-1-doors/tasks.md".into(), FileText::text(tasks));
+    tree.files.insert("tests/doors.rs".into(), FileText::text("// R1 of SPEC-1\n"));
+    let report = report(&tree);
+    let traces: Vec<(&str, usize, usize)> =
+        report.specs[0].traces.iter().map(|t| (t.requirement.as_str(), t.tasks.len(), t.tests.len())).collect();
+    assert_eq!(traces, [("R-1", 1, 1), ("R-2", 1, 0), ("R-3", 1, 0)]);
+    let counts = report.specs[0].tasks.unwrap();
+    assert_eq!((counts.all, counts.ticked), (2, 1));
+}
+
+#[test]
+fn remarks_are_counted_and_are_not_nothing() {
+    let report = report(&tree());
+    assert_eq!(report.tally().words(), "3 errors, 5 warnings, 2 remarks");
+    let of = |severity| Tally::of(report.findings.iter().filter(|f| f.severity == severity)).words();
+    assert_eq!(of(Severity::Info), "2 remarks");
+    assert_eq!(Tally::of([]).words(), "nothing found");
 }
 
 proptest::proptest! {

@@ -8,7 +8,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dicast::cli::decide::decide_text;
+use dicast::cli::decide::{decide_text, explained};
+use dicast::domain::consensus::{decide, parse_panel};
 
 /// Returns each recorded panel with the path of its verdict.
 fn recorded() -> Vec<(PathBuf, PathBuf)> {
@@ -34,7 +35,7 @@ fn recorded_panels_give_the_recorded_verdicts_byte_for_byte() {
     let recorded = recorded();
     assert!(recorded.len() >= 5, "only {} recorded panels were found", recorded.len());
     for (panel, verdict) in recorded {
-        let now = decide_text(&fs::read_to_string(&panel).unwrap(), None).unwrap();
+        let (_, now) = decide_text(&fs::read_to_string(&panel).unwrap()).unwrap();
         if write {
             fs::write(&verdict, &now).unwrap();
         }
@@ -46,9 +47,10 @@ fn recorded_panels_give_the_recorded_verdicts_byte_for_byte() {
 #[test]
 fn a_recorded_claim_is_explained_with_its_arithmetic() {
     let panel = recorded().into_iter().map(|(p, _)| p).find(|p| p.ends_with("conflict.panel.json")).unwrap();
-    let text = decide_text(&fs::read_to_string(panel).unwrap(), Some("D-001")).unwrap();
+    let panel = parse_panel(&fs::read_to_string(panel).unwrap()).unwrap();
+    let explained = explained(&panel, &decide(&panel), "D-001").unwrap();
     assert_eq!(
-        text,
+        explained.to_string(),
         "decision D-001 · answer · major → conflict\n\
          key        c73e45b8b079106945896c7a59e13626640fc3281fb1256910fac60e03c07e47\n\
          side       local: 2 votes, wins\n           codex (openai) major E2 seen\n           gemini (google) minor E0 said\n\

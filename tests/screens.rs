@@ -101,12 +101,54 @@ fn stopping_is_on_screen_at_once() {
     }
 }
 
+fn fixture(name: &str) -> &'static Model {
+    &models().iter().find(|(known, _)| *known == name).unwrap().1
+}
+
+#[test]
+fn a_verdict_that_may_still_change_is_called_forming_and_nothing_else() {
+    for size in SIZES {
+        let text = text(fixture("verdict_forming"), size);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.contains("FORMING"), "{text}");
+        assert!(["PASS", "YOUR CALL", "STOP"].iter().all(|call| !first.contains(call)), "{text}");
+    }
+}
+
+#[test]
+fn only_conflicts_that_are_the_users_are_counted() {
+    let text = text(fixture("run_remarks"), (120, 36));
+    assert!(text.contains("YOUR CALL 2") && text.contains("2 conflicts"), "{text}");
+    assert!(text.contains("2 more, 1 of them differ (info)"), "{text}");
+}
+
+#[test]
+fn what_a_human_decided_is_not_offered_again() {
+    for size in SIZES {
+        let text = text(fixture("verdict_settled"), size);
+        assert!(text.contains("YOUR CALL 1") && text.contains("✔ D-007"), "{text}");
+        assert!(!text.contains("run check") && !text.contains("settle "), "{text}");
+    }
+}
+
+#[test]
+fn a_decided_run_does_not_speak_of_so_far() {
+    for size in SIZES {
+        let text = text(fixture("run_decided"), size);
+        assert!(!text.contains("so far") && !text.contains("another answer"), "{text}");
+    }
+}
+
 #[test]
 fn scripted_agents_and_the_demonstration_are_labelled() {
     let (_, model) = models().iter().find(|(known, _)| *known == "run_demo").unwrap();
     for size in SIZES {
         let text = text(model, size);
         assert!(text.lines().next().is_some_and(|line| line.contains("SCRIPTED")), "{text}");
-        assert!(text.lines().filter(|line| line.contains("SCRIPTED")).count() > 1, "{text}");
     }
+    // Where no first line says it of all, each of them says it.
+    let mut model = model.clone();
+    model.boot.demo = false;
+    let text = text(&model, (80, 24));
+    assert_eq!(text.lines().filter(|line| line.contains("SCRIPTED")).count(), 4, "{text}");
 }

@@ -10,9 +10,10 @@
 #[path = "support/pty/mod.rs"]
 mod pty;
 
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
-use pty::repo::{FIRST, QUIET_PANEL, Repo};
+use pty::repo::{FIRST, QUIET_PANEL, Repo, SECOND};
 use pty::{PATIENCE, Session, processes};
 use rustix::process::Signal;
 
@@ -308,7 +309,187 @@ fn two_hundred_keys_have_their_effect_while_eight_agents_flood() {
     session.send(":");
     session.wait("the command line", PATIENCE, |screen| pty::stopwatch::has_row(screen, ":"));
     let measured = pty::stopwatch::type_keys(&mut session, &mut floor, 200);
-    for percent in [50, 95, 99] {
-        println!("p{percent}: {:?}, floor {:?}", measured.program.percentile(percent), measured.floor.percentile(percent));
+    measured.assert_quick();
+}
+
+/// Set for the two tests below that run a third one in a terminal: what that one has to do.
+const PANIC: &str = "DICAST_TEST_PANIC";
+
+/// The program has no switch that makes it panic, so the parts that matter are put together here: the terminal taken,
+/// the hook installed, a panic on this thread or on another one. Runs only inside a terminal of the tests below.
+#[test]
+fn inside_a_terminal_of_its_own() {
+    let Some(whose) = std::env::var_os(PANIC) else { return };
+    dicast::telemetry::watch_panics(dicast::shell::terminal::restore);
+    let _terminal = dicast::shell::terminal::Terminal::take().expect("a terminal");
+    if whose == "ours" {
+        panic!("on the thread of the screen");
     }
+    let actor = std::thread::spawn(|| panic!("on the thread of an actor"));
+    assert!(actor.join().is_err());
+    println!("the screen stays");
+    std::io::stdin().read_exact(&mut [0]).expect("a key");
+}
+
+fn panicking(whose: &str) -> Session {
+    let mut repo = Repo::new(BINARY);
+    repo.set(PANIC, whose);
+    let this = std::env::current_exe().expect("our own path");
+    let this = this.to_str().expect("text");
+    let args = ["inside_a_terminal_of_its_own", "--exact", "--nocapture", "--test-threads=1"];
+    Session::start(&repo.other(&[&[this], args.as_slice()].concat()), SIZE.0, SIZE.1)
+}
+
+#[test]
+fn a_panic_on_the_thread_of_the_screen_restores_the_terminal_and_is_told() {
+    let session = panicking("ours");
+    assert_eq!(session.exit(), 101);
+    session.assert_restored();
+    session.wait_for("on the thread of the screen");
+}
+
+#[test]
+fn a_panic_of_an_actor_leaves_the_screen_alone() {
+    let mut session = panicking("theirs");
+    session.wait_for("the screen stays");
+    assert!(session.modes().alternate_screen && session.modes().line);
+    assert!(!session.contents().contains("on the thread of an actor"));
+    session.send("x");
+    assert_eq!(session.exit(), 0);
+    session.assert_restored();
+}
+
+/// What may happen while nobody types and nothing runs.
+const IDLE: Duration = Duration::from_secs(3);
+
+#[test]
+fn an_idle_screen_writes_nothing_and_sleeps() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let session = open(&repo);
+    session.wait_for("memory ●");
+    // The last frame may still be on its way: idle begins when a while has passed without one.
+    session.until("no frame for a while", PATIENCE, || {
+        let frames = session.frame_count();
+        std::thread::sleep(Duration::from_millis(300));
+        (session.frame_count() == frames).then_some(())
+    });
+    let (before, written) = (processes::usage(session.pid()), session.written());
+    std::thread::sleep(IDLE);
+    let after = processes::usage(session.pid());
+    assert_eq!(session.written() - written, 0, "bytes");
+    assert!(after.wakeups - before.wakeups <= IDLE.as_secs(), "{} wake-ups in {IDLE:?}", after.wakeups - before.wakeups);
+    session.quit();
+}
+
+#[test]
+fn a_second_dicast_says_who_owns_the_run_and_starts_nothing_and_another_spec_is_free() {
+    let repo = Repo::with_panel(BINARY, HANGING);
+    let first = open_run(&repo);
+    wait_asked(&first, 3);
+    let owner = format!("pid {}", first.pid());
+    // The config is read at the start: from here on agents answer.
+    repo.configure(QUIET_PANEL, None);
+    let refused = repo.run(&["plan", FIRST]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains(&owner), "{said}");
+    assert!(!said.contains("asking"), "{said}");
+    let second = open_run(&repo);
+    second.wait_for(&owner);
+    assert!(processes::owned_by(second.pid()).iter().all(|process| process.contains("memory serve")));
+    let free = repo.run(&["plan", SECOND]);
+    assert_eq!(free.status.code(), Some(0), "{}", String::from_utf8_lossy(&free.stderr));
+    assert!(first.contents().contains("asked, nothing written yet"), "the first run goes on");
+    first.signal(Signal::TERM);
+    assert_eq!(first.exit(), 143);
+    first.assert_clean();
+    second.signal(Signal::TERM);
+    assert_eq!(second.exit(), 143);
+    second.assert_clean();
+}
+
+/// The sequences that the program itself may write: colours, places, and the modes that it takes and gives back.
+const OWN_SEQUENCES: [&str; 10] = [
+    "CSI ?1049h", "CSI ?1049l", "CSI ?2004h", "CSI ?2004l", "CSI ?25h", "CSI ?25l", "CSI H", "CSI J", "CSI K", "CSI m",
+];
+
+fn assert_own_sequences(session: &Session) {
+    let foreign: Vec<String> =
+        session.sequences().into_iter().filter(|name| !OWN_SEQUENCES.contains(&name.as_str())).collect();
+    assert_eq!(foreign, Vec::<String>::new());
+}
+
+/// What a terminal would obey: colours, a cleared screen, the clipboard, a title, an answer typed for the user, C1
+/// controls, and text that is shown in another order.
+const EVIL: &str = "\x1b[31m\x1b[2J\x1b]52;c;aGk=\x07\x1b]0;evil\x07\x1bP$q\x1b\\\x1b[c\u{9b}31m\u{202e}lived\u{2066}\x07\x08";
+
+#[test]
+fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
+    let repo = Repo::new(BINARY);
+    let spec = format!(
+        "# Feature Specification: {EVIL}\n\n## Requirements\n\n- **FR-001**: It MUST {EVIL} answer in 5 ms\n- **FR-002**: It MUST {EVIL} be TBD\n"
+    );
+    repo.write(&format!("specs/{FIRST}/spec.md"), &spec);
+    repo.write(&format!("specs/{FIRST}/tasks.md"), &format!("# Tasks\n\n- [x] T001 [FR-001] Write {EVIL} in src/{EVIL}.rs\n"));
+    repo.write(&format!("src/{}.rs", EVIL.replace('/', "_")), "pub fn evil() {}\n");
+    let answer = |quantity: &str| serde_json::json!({
+        "schema": "dicast.artifact/1", "stage": "plan", "summary": EVIL,
+        "answers": [{"topic": "D-001", "value": "yes", "because": EVIL, "evidence": [{"file": EVIL, "line": 1}]},
+                    {"topic": "D-002", "value": "yes", "because": EVIL}, {"topic": "D-003", "value": quantity, "because": EVIL}],
+        "work_breakdown": [{"step": EVIL, "rationale": EVIL, "success_signal": EVIL, "requirements": ["FR-001", "FR-002"],
+                            "files": [format!("src/{EVIL}.rs")]}],
+        "acceptance_mapping": [], "claims": [],
+        "risks": [{"risk": EVIL, "owner": EVIL, "mitigation": EVIL, "severity": "major", "evidence": []}],
+        "questions": [EVIL],
+    });
+    let file = |name: &str, quantity: &str| {
+        repo.write(name, &format!("{EVIL}\n{EVIL} thinking\n```json\n{}\n```\n", answer(quantity)));
+        repo.path().join(name).to_str().expect("text").to_owned()
+    };
+    let (ann, bob) = (file("ann.txt", "10"), file("bob.txt", "20"));
+    let flags = |file| ["--stderr", EVIL, "--slow", "300", "--answer", file];
+    repo.configure(&[("ann", &flags(&ann)), ("bob", &flags(&bob)), ("cyd", &["--stderr", EVIL, "--crash", "3"])], Some(&["--flood-stderr"]));
+    let mut session = open_run(&repo);
+    session.wait("the stage is decided", PATIENCE, |screen| !screen.contents().contains("asking") && screen.contents().contains("decided in"));
+    // Every view that shows what others wrote.
+    for (keys, sign) in [("\r", "follow"), ("q", "1 Agents"), ("jj\r", "follow"), ("q", "1 Agents"), ("v", "Claims"), ("\r", "Your reason"), ("q", "Claims"),
+        (":spec 001\r", "Requirements"), (":servers\r", "last words")]
+    {
+        session.send(keys);
+        session.wait_for(sign);
+    }
+    session.wait_for("␛[31mflood");
+    session.signal(Signal::TERM);
+    session.exit();
+    session.assert_clean();
+    assert_own_sequences(&session);
+    for args in [&["plan", FIRST, "--fresh"][..], &["check"], &["status"], &["explain", FIRST, "plan"], &["dissent", FIRST], &["plan", FIRST, "--fresh", "--json"]] {
+        let output = repo.run(args);
+        for stream in [output.stdout, output.stderr] {
+            assert!(!stream.contains(&0x1b), "{args:?}: {}", String::from_utf8_lossy(&stream));
+            // JSON is for programs: text that has another order when shown is theirs to show.
+            if !args.contains(&"--json") {
+                assert_eq!(sequences_of(&stream), Vec::<String>::new(), "{args:?}");
+            }
+        }
+    }
+}
+
+fn sequences_of(bytes: &[u8]) -> Vec<String> {
+    let mut cutter = pty::stream::Cutter::default();
+    let named = bytes.iter().filter_map(|byte| match cutter.feed(*byte) {
+        pty::stream::Token::Text => None,
+        token => Some(format!("{token:?}")),
+    });
+    named.collect()
+}
+
+#[test]
+fn a_hung_memory_server_is_named_and_changes_neither_keys_nor_the_verdict() {
+    pty::memory::scenario(BINARY, &["--hang"], Some("memory ◌ starting 4 s"));
+}
+
+#[test]
+fn a_stubborn_memory_server_and_its_child_do_not_outlive_the_program() {
+    pty::memory::scenario(BINARY, &["--ignore-term", "--grandchild", "--no-read"], None);
 }

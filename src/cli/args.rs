@@ -207,6 +207,9 @@ pub struct Dissent {
     /// Upholds the objection: the stage is rejected.
     #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
     pub reject: Option<String>,
+    /// At which stage [default: the one where it is open].
+    #[arg(long, value_name = "STAGE", requires = "deciding")]
+    pub stage: Option<String>,
     /// Who decides.
     #[arg(long, value_name = "WHO", requires = "deciding")]
     pub by: Option<String>,

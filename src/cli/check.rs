@@ -37,6 +37,13 @@ pub fn text(report: &Report) -> String {
     out
 }
 
+/// Writes the errors of a report for people, and nothing else.
+pub fn errors(report: &Report) -> String {
+    let mut out = String::new();
+    report.findings.iter().filter(|finding| finding.severity == Severity::Error).for_each(|f| lines_of(f, &mut out));
+    out
+}
+
 fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -38,7 +38,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
         let text = error.render().to_string();
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             out::put(&text);
-            return 0;
+            return out::settle(0);
         }
         out::say(&text);
         if json {
@@ -46,7 +46,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
             let line = out::ended(USAGE, Some((first, "see `dicast --help`".to_owned())), commands::now());
             out::put(&out::Text::Json(line).clean());
         }
-        USAGE
+        out::settle(USAGE)
     })
 }
 
@@ -59,7 +59,7 @@ pub fn run(args: Args) -> u8 {
             args.command,
             Some(Command::Decide { .. } | Command::Play { .. } | Command::Memory(Memory::Serve { .. }))
         );
-    match commands::perform(args) {
+    let exit = match commands::perform(args) {
         Ok(done) => out::finish(&done),
         Err(failure) => {
             tracing::warn!(?failure, "could not {aim}");
@@ -70,7 +70,8 @@ pub fn run(args: Args) -> u8 {
             out::fail(&failure, aim, exit, json, commands::now());
             exit
         }
-    }
+    };
+    out::settle(exit)
 }
 
 impl Args {

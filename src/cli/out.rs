@@ -4,6 +4,8 @@
 //! It must not know any command.
 
 use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::app::event::{Event, What};
 use crate::domain::failure::Failure;
@@ -11,6 +13,15 @@ use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
 
 use super::plain;
+
+/// How many events went to stdout. It is the process's, and so is the count: runs that follow each other go on with it.
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+
+/// Why stdout could not be written, if it could not: the first error.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// The exit code when a result could not be written.
+const UNWRITTEN: u8 = 3;
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -122,25 +133,44 @@ pub fn fail(failure: &Failure, aim: &str, exit: u8, json: bool, at: Moment) {
 /// something did.
 pub fn ended(exit: u8, failure: Option<(String, String)>, at: Moment) -> String {
     let what = What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), failure };
-    plain::json(&Event { at, run: None, what }, 1) + "\n"
+    plain::json(&Event { at, run: None, what }, next_sequence()) + "\n"
 }
 
-/// Writes to stdout. A reader that is gone (`| head`) has read what it wanted.
+/// Returns the number of the next event on stdout, from 1.
+pub fn next_sequence() -> u64 {
+    EVENTS.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+/// Writes to stdout. A reader that is gone (`| head`) has read what it wanted; any other error is remembered for
+/// [`settle`].
 pub fn put(text: &str) {
-    write(std::io::stdout().lock(), text);
+    if let Err(why) = write(std::io::stdout().lock(), text) {
+        // Only the first error tells what happened.
+        let _ = LOST.set(why);
+    }
+}
+
+/// Returns the exit code to end with: 3, said on stderr, where a part of the result did not reach stdout.
+pub fn settle(exit: u8) -> u8 {
+    let Some(why) = LOST.get() else { return exit };
+    say(&format!("error: could not write to stdout: {why}\n  next: free space where it goes, and run it again\n"));
+    UNWRITTEN
 }
 
 /// Writes foreign and own words to stderr.
 pub fn say(text: &str) {
-    write(std::io::stderr().lock(), Safe::block(text).as_str());
+    // Whoever closed stderr wants to hear nothing; the log has it.
+    let _ = write(std::io::stderr().lock(), Safe::block(text).as_str());
 }
 
-fn write(mut stream: impl Write, text: &str) {
-    if let Err(error) = stream.write_all(text.as_bytes()).and_then(|()| stream.flush())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        // A closed or full stdout cannot be told to anybody but the log; the exit code still tells the outcome.
-        tracing::warn!(%error, "could not write the result");
+/// Writes all of a text; nobody reading it is no error.
+fn write(mut stream: impl Write, text: &str) -> Result<(), String> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            tracing::warn!(%error, "could not write what was said");
+            Err(error.to_string())
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

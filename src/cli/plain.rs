@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::event::{Event, What};
 use crate::app::model::{Model, Phase};
-use crate::domain::moment::clock;
+use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
 
@@ -51,10 +51,11 @@ pub fn lines(event: &Event) -> (String, String) {
                 if *attempt > 1 { format!(", try {attempt}") } else { String::new() }
             ))
         }
+        What::AgentProgress { doing, .. } if doing.as_str().trim().is_empty() => (String::new(), String::new()),
         What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
         What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
-            let took = clock(*duration_ms);
-            let again = retry_at.as_ref().map(|at| format!(", asked again at {at}")).unwrap_or_default();
+            let took = took(*duration_ms);
+            let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
             progress(match why {
                 None => format!("{agent}: answered in {took}"),
                 Some(why) => format!("{agent}: {why} after {took}{again}"),
@@ -90,6 +91,30 @@ pub fn lines(event: &Event) -> (String, String) {
             text.push_str(&format!("finished with exit {exit}"));
             progress(text)
         }
+    }
+}
+
+/// Milliseconds of a second and of a day.
+const SECOND: u64 = 1_000;
+const DAY: u64 = 86_400_000;
+
+/// Writes a duration: milliseconds below a second.
+fn took(ms: u64) -> String {
+    if ms < SECOND { format!("{ms} ms") } else { clock(ms) }
+}
+
+/// Writes how long it is until a time that is written as [`Moment::rfc3339`] writes it, and less than a day away.
+fn when(now: Moment, at: &str) -> String {
+    let of_day = |text: &str| -> Option<u64> {
+        let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+        Some(((number(11, 13)? * 60 + number(14, 16)?) * 60 + number(17, 19)?) * SECOND + number(20, 23)?)
+    };
+    match of_day(at) {
+        Some(then) => {
+            let ms = (then + DAY - now.0 % DAY) % DAY;
+            if ms < 60 * SECOND { format!("in {} s", ms.div_ceil(SECOND)) } else { format!("in {}", clock(ms)) }
+        }
+        None => format!("at {at}"),
     }
 }
 
@@ -131,4 +156,20 @@ pub fn farewell(model: &Model) -> String {
         model.settings.evidence.root, run.spec, run.id
     ))
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_times_are_in_milliseconds_and_later_ones_relative() {
+        assert_eq!((took(240), took(4_200)), ("240 ms".to_owned(), "00:04".to_owned()));
+        let now = Moment(1_795_352_095_120);
+        assert_eq!(when(now, &now.plus_ms(4_000).rfc3339()), "in 4 s");
+        assert_eq!(when(now, &now.plus_ms(3_001).rfc3339()), "in 4 s");
+        assert_eq!(when(now, &now.plus_ms(90_000).rfc3339()), "in 01:30");
+        assert_eq!(when(Moment(DAY - 1_000), &Moment(DAY + 1_000).rfc3339()), "in 2 s");
+        assert_eq!(when(now, "soon"), "at soon");
+    }
 }

@@ -247,8 +247,10 @@ fn is_ours(path: &str) -> bool {
 pub fn tree_id(tree: &Tree) -> String {
     // Of every spec: what is published for one must not make another's verdict stale.
     let folders = spec::find(tree.files.keys().map(String::as_str));
-    let published: Vec<String> =
-        folders.iter().flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.dir))).collect();
+    let published: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.dir)))
+        .collect();
     let files: BTreeMap<&str, String> = tree
         .files
         .iter()

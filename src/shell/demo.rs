@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use super::start::{Flags, Start, headless, interactive};
 use crate::app::msg::{Request, Start as StartRun};
-use crate::cli::{out, sample};
+use crate::cli::sample;
 use crate::config::{self, Sources};
 use crate::disk::Store;
 use crate::domain::failure::Failure;
@@ -44,40 +44,91 @@ const HISTORY: [(&str, &str, &[&str]); 3] = [
     ("2026-03-01T11:15:00Z", "Draft a rate limiter", &["."]),
 ];
 
-/// Runs the demonstration: on a terminal until the user quits, else in plain lines to the end.
-///
-/// # Errors
-/// When the copy cannot be made, or a run does not end as the demonstration shows it.
-pub fn run(flags: Flags, on_terminal: bool) -> Result<u8, Failure> {
-    let folder = copy()?;
-    let mut sources = Sources::of_this_process(folder.clone())?;
-    // It is ours, word for word: nothing in it waits for approval. Nobody else's config or variables matter here.
-    sources.user_config = None;
-    sources.env.clear();
-    sources.given_config = Some(folder.join(".dicast/config.toml"));
-    let flags = Flags { demo: true, ..flags };
-    if on_terminal {
-        let exit = interactive(Start { sources, flags, requests: Vec::new() })?;
-        out::say(&format!("the demonstration's copy stays in {}\n", folder.display()));
-        return Ok(exit);
-    }
-    let spec = SpecId::new(SPEC).map_err(|bad| Failure::usage("demo", bad.to_string(), "this is a bug"))?;
-    let plan = StartRun { spec: spec.clone(), stages: vec![Stage::Plan], fresh: false, rerun_missing: false };
-    let start = |request| Start { sources: sources.clone(), flags: flags.clone(), requests: vec![request] };
-    expect("plan", headless(start(Request::Start(plan)))?, CONFLICT)?;
-    let check = Request::Check { spec, stage: Stage::Plan };
-    expect("settle by a test", headless(start(check))?, DEGRADED)?;
-    Ok(0)
+/// The demonstration's copy of the sample.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    sources: Sources,
+    flags: Flags,
+    /// The spec that the panel plans.
+    pub spec: SpecId,
 }
+
+impl Copy {
+    /// Makes the copy.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn make(flags: Flags) -> Result<Self, Failure> {
+        let folder = copy()?;
+        let mut sources = Sources::of_this_process(folder.clone())?;
+        // It is ours, word for word: nothing in it waits for approval. Nobody else's config or variables matter here.
+        sources.user_config = None;
+        sources.env.clear();
+        sources.given_config = Some(folder.join(".dicast/config.toml"));
+        let spec = SpecId::new(SPEC).map_err(|bad| Failure::usage("demo", bad.to_string(), "this is a bug"))?;
+        Ok(Self { sources, flags: Flags { demo: true, ..flags }, spec })
+    }
+
+    /// Returns where it is.
+    pub fn folder(&self) -> &Path {
+        &self.sources.repo
+    }
+
+    /// Opens the screen on it until the user quits; returns the exit code.
+    ///
+    /// # Errors
+    /// What keeps the screen from starting.
+    pub fn on_screen(&self) -> Result<u8, Failure> {
+        interactive(self.start(Vec::new()))
+    }
+
+    /// Asks the panel for a plan; returns the exit code of the conflict that it ends with.
+    ///
+    /// # Errors
+    /// When it cannot start, or ends otherwise.
+    pub fn plan(&self) -> Result<u8, Failure> {
+        let plan = StartRun { spec: self.spec.clone(), stages: vec![STAGE], fresh: false, rerun_missing: false };
+        expect("plan", headless(self.start(vec![Request::Start(plan)]))?, CONFLICT)
+    }
+
+    /// Runs the test that settles the conflict; returns the exit code of what it ends with.
+    ///
+    /// # Errors
+    /// When it cannot start, or ends otherwise.
+    pub fn settle(&self) -> Result<u8, Failure> {
+        let check = Request::Check { spec: self.spec.clone(), stage: STAGE };
+        expect("settle by a test", headless(self.start(vec![check]))?, DEGRADED)
+    }
+
+    /// Returns the command of the test that settles the conflict, as the config has it.
+    ///
+    /// # Errors
+    /// When the config cannot be read.
+    pub fn test(&self) -> Result<Vec<String>, Failure> {
+        let loaded = config::load(&self.sources)?;
+        let argv = loaded.settings.checks.values().next().map(|check| check.argv.clone()).unwrap_or_default();
+        Ok(argv.into_iter().map(|word| word.replace("{id}", SETTLING)).collect())
+    }
+
+    fn start(&self, requests: Vec<Request>) -> Start {
+        Start { sources: self.sources.clone(), flags: self.flags.clone(), requests }
+    }
+}
+
+/// The stage that is shown.
+pub const STAGE: Stage = Stage::Plan;
+
+/// The test that an agent of the panel cites for its side of the conflict (`examples/demo/panel.toml`).
+const SETTLING: &str = "burst_of_twenty_is_allowed";
 
 /// Two agents differ, honestly.
 const CONFLICT: u8 = 1;
 /// The test settled it; one agent never answered.
 const DEGRADED: u8 = 6;
 
-fn expect(what: &str, got: u8, shown: u8) -> Result<(), Failure> {
+fn expect(what: &str, got: u8, shown: u8) -> Result<u8, Failure> {
     if got == shown {
-        return Ok(());
+        return Ok(got);
     }
     let why = format!("{what} ended with exit {got}, not {shown}");
     Err(Failure::BadReply { from: "the demonstration".into(), why })

@@ -1,7 +1,7 @@
 //! What shows the model: a screen, or lines for pipes and programs.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::terminal::Terminal;
 use crate::app::event::{Event, What};
 use crate::app::model::Model;
-use crate::cli::plain;
+use crate::cli::{out, plain};
 use crate::domain::ids::AgentName;
 use crate::domain::moment::Moment;
 use crate::domain::server::State;
@@ -104,7 +104,8 @@ impl Face for Screen {
         if self.gone {
             return Ok(());
         }
-        io::stdout().write_all(plain::farewell(model).as_bytes())
+        out::put(&plain::farewell(model));
+        Ok(())
     }
 }
 
@@ -126,7 +127,8 @@ const PLAIN_PROGRESS: u64 = 5_000;
 #[derive(Debug)]
 pub struct Lines {
     style: Style,
-    sequence: u64,
+    /// The end of a run was told, and no other began: servers that end now are nobody's news.
+    is_over: bool,
     progressed: BTreeMap<AgentName, Moment>,
     servers: BTreeMap<String, State>,
 }
@@ -134,7 +136,27 @@ pub struct Lines {
 impl Lines {
     /// Writes lines in a style.
     pub fn new(style: Style) -> Self {
-        Self { style, sequence: 0, progressed: BTreeMap::new(), servers: BTreeMap::new() }
+        Self { style, is_over: false, progressed: BTreeMap::new(), servers: BTreeMap::new() }
+    }
+
+    /// Tells whether an event comes behind the last line of its run.
+    fn is_late(&mut self, event: &Event) -> bool {
+        match &event.what {
+            What::RunStarted { .. } => self.is_over = false,
+            What::RunFinished { .. } => {
+                self.is_over = true;
+                return false;
+            }
+            What::StageStarted { .. }
+            | What::AgentStarted { .. }
+            | What::AgentProgress { .. }
+            | What::AgentFinished { .. }
+            | What::ServerChanged { .. }
+            | What::ClaimLabelled { .. }
+            | What::StageVerdict { .. }
+            | What::Warning { .. } => {}
+        }
+        self.is_over
     }
 
     /// Tells whether an event says nothing new: progress too soon after the last of its agent, a server whose state
@@ -163,21 +185,18 @@ impl Face for Lines {
     }
 
     fn tell(&mut self, event: &Event) {
-        if self.is_noise(event) {
+        if self.is_late(event) || self.is_noise(event) {
             return;
         }
-        self.sequence += 1;
-        // A reader that went away (a closed pipe) wants no more lines; the run goes on and its evidence is kept.
-        let _ = match self.style {
-            Style::Json => writeln!(io::stdout().lock(), "{}", plain::json(event, self.sequence)),
+        // A stdout that cannot be written stops no run: its evidence is kept, and the exit code tells at the end.
+        match self.style {
+            Style::Json => out::put(&(plain::json(event, out::next_sequence()) + "\n")),
             Style::Plain => {
                 let (progress, result) = plain::lines(event);
-                write!(io::stderr().lock(), "{progress}").and_then(|()| {
-                    let mut out = io::stdout().lock();
-                    write!(out, "{result}").and_then(|()| out.flush())
-                })
+                out::say(&progress);
+                out::put(&result);
             }
-        };
+        }
     }
 
     fn resized(&mut self, _: u16, _: u16) {}
@@ -187,6 +206,36 @@ impl Face for Lines {
     fn copy(&mut self, _: &str) {}
 
     fn end(self, _: &Model) -> io::Result<()> {
-        io::stdout().flush()
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{RunId, SpecId};
+    use crate::domain::safe::Safe;
+
+    #[test]
+    fn nothing_follows_the_end_of_a_run_but_another_run() {
+        let mut lines = Lines::new(Style::Json);
+        let event = |what| Event { at: Moment(0), run: Some(RunId::mint(Moment(0), 7, 1)), what };
+        let warning = || event(What::Warning { text: Safe::line("x") });
+        let finished = || {
+            event(What::RunFinished {
+                exit: 0,
+                verdicts: Vec::new(),
+                evidence: None,
+                memory: String::new(),
+                failure: None,
+            })
+        };
+        assert!(!lines.is_late(&warning()));
+        assert!(!lines.is_late(&finished()));
+        assert!(lines.is_late(&warning()));
+        let spec = SpecId::new("001-x").unwrap();
+        assert!(!lines.is_late(&event(What::RunStarted { spec, stages: Vec::new(), resumed: false })));
+        assert!(!lines.is_late(&warning()));
+        assert!(!lines.is_late(&finished()));
     }
 }

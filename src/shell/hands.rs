@@ -83,7 +83,13 @@ impl Hands {
         let repo = repo::spawn(&scope, children.clone());
         let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());
         Self {
-            agents: agents::spawn(&scope, lanes.clone(), children.clone(), dicast.join("transcripts"), redactor(settings)),
+            agents: agents::spawn(
+                &scope,
+                lanes.clone(),
+                children.clone(),
+                dicast.join("transcripts"),
+                redactor(settings),
+            ),
             transcript: transcript::spawn(&scope, dicast.join("transcripts")),
             evidence,
             repo,

@@ -23,7 +23,8 @@ pub fn find_out(variable: impl Fn(&str) -> Option<String>) -> Look {
         (_, Some(7 | 9..=15)) => Ground::Light,
         (_, Some(_) | None) => Ground::Dark,
     };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
     let is_utf8 = locale.is_none_or(|locale| {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")

@@ -97,7 +97,8 @@ impl<F: Face> Shell<F> {
             self.pulse.beat();
             let now = self.clock.now();
             let mut drained = self.inbox.drain();
-            drained.messages.splice(0..0, first.drain(..));
+            // After the rest: a signal that has come says better why we end than that the terminal is gone.
+            drained.messages.append(&mut first);
             dirty |= !drained.messages.is_empty();
             drained.messages.insert(0, Msg::Tick(now));
             if drained.edited {

@@ -49,25 +49,30 @@ pub fn listen(
     let waker = scope.waker().clone();
     let cancel = scope.cancel.clone();
     scope.spawn(async move {
+        let mut asked: Option<Signal> = None;
         loop {
+            // Once asked to end, the loop is woken and watched until we are gone: it may get stuck after it has heard.
+            let before = pulse.count();
+            if asked.is_some() {
+                waker.wake();
+            }
             let signal = tokio::select! {
                 () = cancel.cancelled() => return,
                 _ = interrupt.recv() => Signal::Interrupt,
                 _ = terminate.recv() => Signal::Terminate,
                 _ = hang_up.recv() => Signal::HangUp,
+                () = tokio::time::sleep(PATIENCE), if asked.is_some() => {
+                    if let Some(signal) = asked.filter(|_| pulse.count() == before) {
+                        leave(&children, signal, has_terminal);
+                    }
+                    continue;
+                }
             };
             tracing::info!(?signal, "asked to end");
-            let before = pulse.count();
+            asked.get_or_insert(signal);
             // A full channel holds signals enough.
             let _ = sender.try_send(signal);
             waker.wake();
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = tokio::time::sleep(PATIENCE) => {}
-            }
-            if pulse.count() == before {
-                leave(&children, signal, has_terminal);
-            }
         }
     });
     Ok(receiver)

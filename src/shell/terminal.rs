@@ -4,6 +4,8 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
@@ -21,8 +23,11 @@ use rustix::termios::{QueueSelector, tcflush};
 /// Bytes gathered before they are written: a full repaint of a large screen in one write.
 const BUFFER: usize = 1 << 16;
 
-/// How often a terminal that does not read is tried to be given back: a stuck write may take the room once or twice.
-const STUCK_TRIES: usize = 1_000;
+/// How long a terminal that does not read is tried to be given back: a stuck thread has to be put on a core first.
+const STUCK: Duration = Duration::from_millis(200);
+
+/// Whether the terminal has to be given back. There is one terminal, and a panic hook knows no values.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 type Backend = CrosstermBackend<BufWriter<Stdout>>;
 
@@ -41,6 +46,7 @@ impl Terminal {
     /// When standard output is no terminal, or refuses.
     pub fn take() -> io::Result<Self> {
         enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
         let mut out = io::stdout();
         if let Err(error) = execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide) {
             restore();
@@ -84,6 +90,7 @@ impl Terminal {
     /// When the terminal refuses.
     pub fn take_back(&mut self, columns: u16, rows: u16) -> io::Result<()> {
         enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
         self.resize(columns, rows)
     }
@@ -97,6 +104,10 @@ impl Drop for Terminal {
 
 /// Gives the terminal back as it was. Harmless when it was not taken, and when called twice.
 pub fn restore() {
+    // Leaving the alternate screen twice would move the cursor back over what was written in between: a panic's report.
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let mut out = io::stdout();
     // Nothing can be done about a terminal that is gone, and nobody is left to read about it.
     let _ = execute!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
@@ -113,7 +124,8 @@ pub fn restore_past_a_stuck_write() {
     // Should any of this fail, nothing is left to be done.
     if let Ok(flags) = fcntl_getfl(out) {
         let _ = fcntl_setfl(out, flags | OFlags::NONBLOCK);
-        for _ in 0..STUCK_TRIES {
+        let deadline = Instant::now() + STUCK;
+        while Instant::now() < deadline {
             // The stuck write holds the kernel's lock of this terminal too. A signal that we handle wakes it, and as the
             // terminal does not wait any more, it fails. What was not read by now will not be missed, and makes room.
             let _ = kill_process(getpid(), Signal::WINCH);

@@ -15,10 +15,10 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, columns, nth};
 use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
-use crate::app::model::{Run, SeatState};
-use crate::app::update::attention;
-use crate::domain::claim::{Kind, Polarity, Tier, Value};
-use crate::domain::consensus::{Judged, Label, OUTCOME};
+use crate::app::model::{Model, Run, SeatState, View};
+use crate::app::update::{attention, rows};
+use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
+use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
 use crate::domain::judgement::Judgement;
@@ -55,7 +55,8 @@ impl<'m> Matrix<'m> {
         let all = agent_width.saturating_mul(columns(agents.len()));
         let (mut agents, mut agent_width, mut label_width) = (agents, agent_width, label);
         if fixed(all, HOST, label) + TITLE_LEAST > width {
-            label_width = label.min(12);
+            let left = width.saturating_sub(fixed(all, HOST, 0) + TITLE_LEAST);
+            label_width = left.clamp(label.min(12), label);
         }
         if fixed(all, HOST, label_width) + TITLE_LEAST > width {
             (agents, agent_width) = (Vec::new(), 0);
@@ -81,9 +82,10 @@ impl<'m> Matrix<'m> {
 
     /// Draws one claim; `last` says what the last column says.
     pub(super) fn line(&self, row: Rect, claim: &Judged, is_chosen: bool, last: &str, canvas: &mut Canvas<'_>) {
-        let (symbol, ink) = symbol(claim.label);
+        let standing = Standing::of(self.judgement, claim);
+        let (symbol, ink) = standing.symbol();
         let title = title(self.run, claim);
-        let strength = if attention(claim.label) < attention(Label::Agreed) { Ink::Strong } else { Ink::Plain };
+        let strength = if standing.wants_somebody() { Ink::Strong } else { Ink::Plain };
         if is_chosen {
             canvas.put(row.x + 1, row.y, 1, "▸", Ink::Accent);
         }
@@ -110,7 +112,8 @@ impl<'m> Matrix<'m> {
     pub(super) fn uncovered(&self, row: Rect, id: &str, canvas: &mut Canvas<'_>) {
         let title = format!("{} {}", Safe::line(id), requirement(self.run, id));
         canvas.put(row.x + 3, row.y, 1, "○", Ink::Warn);
-        let words = "nobody covers it yet (MUST)";
+        let is_final = self.run.verdicts.contains_key(&self.run.stage);
+        let words = if is_final { "nobody covers it (MUST)" } else { "nobody covers it yet (MUST)" };
         canvas.put(row.x + MARKS, row.y, self.title_width.saturating_sub(1), title.trim_end(), Ink::Strong);
         let x = row.x + MARKS + self.title_width;
         canvas.put(x, row.y, row.right().saturating_sub(x), words, Ink::Warn);
@@ -164,6 +167,99 @@ fn struck<'m>(judgement: &'m Judgement, visible: &[Sha]) -> BTreeMap<&'m Sha, BT
         struck.entry(&ground.claim).or_default().insert(&ground.agent);
     }
     struck
+}
+
+/// How a claim stands with the user: what its label alone does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Standing<'j> {
+    /// A human chose a side of it, or let it pass.
+    Decided(&'j Waiver),
+    /// They differ on something that never moves a verdict.
+    Remark,
+    /// As its label says; a conflict is the user's to settle.
+    Labelled(Label),
+}
+
+impl<'j> Standing<'j> {
+    /// Returns how a claim stands.
+    pub(super) fn of(judgement: &'j Judgement, claim: &Judged) -> Self {
+        let waiver = judgement.panel.waivers.iter().find(|waiver| waiver.claim == claim.key);
+        match (waiver, claim.label) {
+            (Some(waiver), label) if waiver.choice.is_some() || label == Label::Conflict => Standing::Decided(waiver),
+            (_, Label::Conflict) if claim.severity < Severity::Minor => Standing::Remark,
+            (_, label) => Standing::Labelled(label),
+        }
+    }
+
+    /// Tells whether it is a conflict that the user has to settle.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Standing::Labelled(Label::Conflict))
+    }
+
+    /// Returns its symbol.
+    pub(super) fn symbol(self) -> (&'static str, Ink) {
+        match self {
+            Standing::Decided(_) => ("✔", Ink::Good),
+            Standing::Remark => ("·", Ink::Dim),
+            Standing::Labelled(label) => symbol(label),
+        }
+    }
+
+    fn wants_somebody(self) -> bool {
+        match self {
+            Standing::Decided(_) | Standing::Remark => false,
+            Standing::Labelled(label) => attention(label) < attention(Label::Agreed),
+        }
+    }
+}
+
+/// Returns what a human decided: `decided 20 by ana`.
+pub(super) fn decided(waiver: &Waiver) -> String {
+    let by = Safe::line(&waiver.by);
+    match &waiver.choice {
+        Some(choice) => format!("decided {} by {by}", said(&choice.value, choice.polarity)),
+        None => format!("waived by {by}"),
+    }
+}
+
+/// Tells whether the claim that the visible view is about was decided by a human.
+pub(super) fn is_decided_here(model: &Model) -> bool {
+    let Some(run) = model.focused_run() else { return false };
+    let key = match model.view() {
+        View::Conflict(conflict) => Some(conflict.claim.clone()),
+        View::Verdict { cursor, all, .. } => rows(run, *all).into_iter().nth(*cursor),
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    };
+    let Some((judgement, key)) = run.judgement.as_deref().zip(key) else { return false };
+    find(judgement, &key).is_some_and(|claim| matches!(Standing::of(judgement, claim), Standing::Decided(_)))
+}
+
+/// Returns how many conflicts of a judgement are the user's to settle.
+pub(super) fn open(judgement: &Judgement) -> usize {
+    judgement.verdict.claims.iter().filter(|claim| Standing::of(judgement, claim).is_open()).count()
+}
+
+/// Says how many claims are not shown: `… 12 more agreed`, `… 12 more, 3 of them differ (info)`, `… 5 more`.
+pub(super) fn hidden(judgement: &Judgement, shown: &BTreeSet<&Sha>) -> String {
+    let hidden: Vec<&Judged> = judgement.verdict.claims.iter().filter(|claim| !shown.contains(&claim.key)).collect();
+    let differ: Vec<&&Judged> = hidden.iter().filter(|claim| claim.label == Label::Conflict).collect();
+    let count = hidden.len();
+    // Of one answer nothing is agreed: nobody could disagree.
+    if judgement.verdict.families.ok < 2 {
+        return format!("… {count} more");
+    }
+    if !differ.is_empty() {
+        let is_info = differ.iter().all(|claim| claim.severity < Severity::Minor);
+        return format!("… {count} more, {} of them differ{}", differ.len(), if is_info { " (info)" } else { "" });
+    }
+    let is_agreed = hidden.iter().all(|claim| attention(claim.label) >= attention(Label::AgreedOver));
+    format!("… {count} more{}", if is_agreed { " agreed" } else { "" })
 }
 
 fn has_spoken(state: &SeatState) -> bool {

@@ -15,7 +15,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Pane, Want, below, columns, nth, padded, share};
-use super::claims::{self, said};
+use super::claims::{self, Standing, said};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, overlay, spinner, why};
@@ -246,6 +246,12 @@ fn settled_by(case: &Case<'_>) -> Vec<Piece<'static>> {
         let elapsed = clock(case.model.now.since(since));
         let text = format!(" running on a scratch copy {elapsed} · work goes on meanwhile");
         return vec![piece(spinner::frame(case.model), Ink::Accent), plain(text)];
+    }
+    if let Some(Standing::Decided(waiver)) =
+        claims::find(case.judgement, &case.conflict.claim).map(|claim| Standing::of(case.judgement, claim))
+    {
+        let text = format!("{}: nothing is left to run", claims::decided(waiver));
+        return vec![piece("✔ ", Ink::Good), plain(text)];
     }
     match checkable(case.model) {
         Some((_, check)) => {

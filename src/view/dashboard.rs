@@ -9,10 +9,12 @@
 //! └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 
+use std::collections::BTreeSet;
+
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Pane, Want, below, nth, padded, share};
-use super::claims::{self, Matrix};
+use super::claims::{self, Matrix, Standing};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
@@ -46,7 +48,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         return;
     };
     let mut body = head(model, run, area, canvas);
-    let lines = outcome(run, area.width);
+    let lines = outcome(run, area);
     for (line, place) in lines.iter().zip(0..) {
         canvas.pieces(padded(nth(body, place)), line);
     }
@@ -93,12 +95,12 @@ fn answered(run: &Run) -> String {
 }
 
 /// Says how a run ended, what of it is kept, and what can be done.
-fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
+fn outcome(run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
-        Phase::Failed(failure) => lines.extend(failed(failure, width)),
+        Phase::Failed(failure) => lines.extend(failed(failure, area)),
         Phase::Stopped => lines.push(stopped(run)),
-        Phase::Decided => lines.extend(run.judgement.as_ref().map(|judgement| decided(judgement))),
+        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(judgement, area))),
         Phase::Opening
         | Phase::Preparing
         | Phase::Asking
@@ -118,17 +120,18 @@ fn outcome(run: &Run, width: u16) -> Vec<Vec<Piece<'static>>> {
 }
 
 /// Says what failed and what to do about it.
-pub(super) fn failed(failure: &Failure, width: u16) -> Vec<Vec<Piece<'static>>> {
+pub(super) fn failed(failure: &Failure, area: Rect) -> Vec<Vec<Piece<'static>>> {
     const HEAD: usize = 10;
-    let room = usize::from(width).saturating_sub(HEAD + 2);
+    let most = if area.height >= 18 { 5 } else { 2 };
+    let room = usize::from(area.width).saturating_sub(HEAD + 2);
     let mut lines = Vec::new();
     let what = Safe::line(&failure.to_string()).to_string();
-    for (at, words) in text::wrap(&what, room, 2).into_iter().enumerate() {
+    for (at, words) in text::wrap(&what, room, most).into_iter().enumerate() {
         let head = if at == 0 { piece(" FAILED ", Ink::BadgeBad) } else { plain("        ") };
         lines.push(vec![head, strong(format!("  {words}"))]);
     }
     let hint = Safe::line(&failure.hint()).to_string();
-    for (at, words) in text::wrap(&hint, room, 2).into_iter().enumerate() {
+    for (at, words) in text::wrap(&hint, room, most).into_iter().enumerate() {
         let head = if at == 0 { piece(" Next   ", Ink::Accent) } else { plain("        ") };
         lines.push(vec![head, plain(format!("  {words}"))]);
     }
@@ -149,11 +152,22 @@ fn stopped(run: &Run) -> Vec<Piece<'static>> {
     ]
 }
 
-fn decided(judgement: &Judgement) -> Vec<Piece<'static>> {
+/// Says what the verdict is; why stands in a row of its own where it does not fit and there is one.
+fn decided(judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
+    let why = Safe::line(&judgement.verdict.why()).to_string();
+    let hint = [piece("v", Ink::Accent), plain(" opens it")];
     let mut line = super::verdict::call(judgement);
-    line.push(plain(format!("  {}   ", Safe::line(&judgement.verdict.why()))));
-    line.extend([piece("v", Ink::Accent), plain(" the verdict and why")]);
-    line
+    let needed = text::width_of(&line) + 5 + text::width(&why) + text::width_of(&hint) + 2;
+    if needed <= usize::from(area.width) || area.height < 18 {
+        line.push(plain(format!("  {why}   ")));
+        line.extend(hint);
+        return vec![line];
+    }
+    line.push(plain("   "));
+    line.extend(hint);
+    let rows = text::wrap(&why, usize::from(area.width).saturating_sub(4), 2);
+    let rows = rows.into_iter().map(|row| vec![plain(format!("  {row}"))]);
+    std::iter::once(line).chain(rows).collect()
 }
 
 fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) {
@@ -237,24 +251,39 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
         .collect();
     let matrix = Matrix::new(run, judgement, area.width, if area.width >= 110 { 34 } else { 14 }, &in_sight);
     if has_head {
-        matrix.head(nth(area, 0), "so far", canvas);
+        matrix.head(nth(area, 0), if run.verdicts.contains_key(&run.stage) { "label" } else { "so far" }, canvas);
     }
     for (at, entry) in visible.iter().enumerate() {
         match entry {
             Entry::Claim(key) => {
                 if let Some(claim) = matrix.claim(key) {
-                    matrix.line(nth(list, at), claim, false, &so_far(claim, area.width >= 110), canvas);
+                    matrix.line(
+                        nth(list, at),
+                        claim,
+                        false,
+                        &amounts_to(run, judgement, claim, area.width >= 110),
+                        canvas,
+                    );
                 }
             }
             Entry::Uncovered(id) => matrix.uncovered(nth(list, at), id, canvas),
         }
     }
-    let left = rest - visible.len() + hidden;
-    if left > 0 {
-        let agreed = if rest == visible.len() { " agreed" } else { "" };
-        claims::more(list, visible.len(), &format!("… {left} more{agreed}"), canvas);
+    if rest - visible.len() + hidden > 0 {
+        let seen = lines.iter().take(scroll + visible.len()).filter_map(|entry| match entry {
+            Entry::Claim(key) => Some(*key),
+            Entry::Uncovered(_) => None,
+        });
+        claims::more(list, visible.len(), &claims::hidden(judgement, &seen.collect::<BTreeSet<_>>()), canvas);
     } else if lines.is_empty() {
-        canvas.pieces(padded(nth(list, 0)), &[dim("nothing of weight was said so far")]);
+        canvas.pieces(
+            padded(nth(list, 0)),
+            &[dim(if run.verdicts.contains_key(&run.stage) {
+                "nothing of weight was said"
+            } else {
+                "nothing of weight was said so far"
+            })],
+        );
     }
 }
 
@@ -274,19 +303,32 @@ fn entries<'k>(judgement: &'k Judgement, keys: &'k [Sha]) -> Vec<Entry<'k>> {
     first.iter().map(Entry::Claim).chain(uncovered).chain(rest.iter().map(Entry::Claim)).collect()
 }
 
-/// What a claim amounts to as long as answers are out.
-fn so_far(claim: &Judged, is_wide: bool) -> String {
-    let names = |claim: &Judged| {
-        let agents: Vec<&str> = claim.votes.iter().flat_map(|v| &v.agents).map(|a| a.as_str()).collect();
-        agents.join(", ")
+/// What a claim amounts to: so far as long as answers are out, else for good.
+fn amounts_to(run: &Run, judgement: &Judgement, claim: &Judged, is_wide: bool) -> String {
+    let is_final = run.verdicts.contains_key(&run.stage);
+    let is_out = run.phase.is_live() && run.seats.iter().any(|seat| !seat.state.is_settled());
+    let label = match Standing::of(judgement, claim) {
+        Standing::Decided(waiver) => return claims::decided(waiver),
+        Standing::Remark => return "differ (info)".to_owned(),
+        Standing::Labelled(label) => label,
     };
-    let words = match claim.label {
-        Label::Conflict => ("differ: another answer decides, or you do", "differ"),
+    let only = || {
+        let agents: Vec<&str> = claim.votes.iter().flat_map(|v| &v.agents).map(|a| a.as_str()).collect();
+        format!("only {}", agents.join(", "))
+    };
+    let is_bare = matches!(claim.tier, Tier::E0 | Tier::E1);
+    let words = match label {
+        Label::Conflict if is_out => ("differ: another answer decides, or you do", "differ"),
+        Label::Conflict => ("differ: yours to decide", "differ"),
         Label::Refuted => ("struck: looked up, and not so", "struck"),
         Label::Hollow => ("agreed, but nobody looked", "nobody looked"),
-        Label::Single => return if is_wide { format!("only {} so far", names(claim)) } else { "one voice".to_owned() },
+        Label::Single if is_wide && is_final => return only(),
+        Label::Single if is_wide => return format!("{} so far", only()),
+        Label::Single => ("one voice", "one voice"),
         Label::AgreedOver => ("agreed over a dissent", "outvoted"),
-        Label::Agreed if matches!(claim.tier, Tier::E0 | Tier::E1) => ("agreed so far, nothing to look at", "so far"),
+        Label::Agreed if is_final && is_bare => ("agreed, nothing to look at", "agreed"),
+        Label::Agreed if is_final => ("agreed", "agreed"),
+        Label::Agreed if is_bare => ("agreed so far, nothing to look at", "so far"),
         Label::Agreed => ("agreed so far", "so far"),
         Label::Proven => ("the host ran it: it holds", "proven"),
     };

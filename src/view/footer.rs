@@ -5,6 +5,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, columns, padded};
+use super::claims;
 use super::text::{self, Piece, piece, plain};
 use super::theme::Ink;
 use crate::app::keymap::{self, Action, Binding};
@@ -18,25 +19,47 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
         fill(row, &labels, canvas);
         return;
     }
-    let bindings = keymap::footer(model);
+    let mut bindings = keymap::footer(model);
+    if claims::is_decided_here(model) {
+        bindings.retain(|binding| binding.action != Action::Check);
+    }
     let (help, others): (Vec<_>, Vec<_>) = bindings.into_iter().partition(|b| b.action == Action::Help);
-    let labels: Vec<_> = others.iter().map(|b| label_of(&name(b), meaning(model, b))).collect();
+    let label = |b: &Binding| label_of(&name(b), meaning(model, b));
     let Some(help) = help.first().map(|b| label_of(&name(b), b.label)) else {
-        fill(row, &labels, canvas);
+        fill(row, &fitting(&others, label, row.width), canvas);
         return;
     };
     let wide = columns(text::width_of(&help));
     let left = Rect { width: row.width.saturating_sub(wide + 2), ..row };
-    fill(left, &labels, canvas);
+    fill(left, &fitting(&others, label, left.width), canvas);
     canvas.pieces(Rect { x: row.right().saturating_sub(wide), width: wide, ..row }, &help);
+}
+
+/// Returns the labels that fit. Those at the end go first, but how to get back and how to undo stay.
+fn fitting(
+    bindings: &[Binding],
+    label: impl Fn(&Binding) -> Vec<Piece<'static>>,
+    width: u16,
+) -> Vec<Vec<Piece<'static>>> {
+    const GAP: usize = 2;
+    let mut kept: Vec<_> = bindings.iter().map(|binding| (binding.action, label(binding))).collect();
+    let stays = |action: Action| matches!(action, Action::Back | Action::Undo);
+    while kept.iter().map(|(_, label)| text::width_of(label) + GAP).sum::<usize>() > usize::from(width) + GAP {
+        let Some(last) = kept.iter().rposition(|(action, _)| !stays(*action)) else { break };
+        kept.remove(last);
+    }
+    kept.into_iter().map(|(_, label)| label).collect()
 }
 
 fn name(binding: &Binding) -> String {
     binding.keys.first().map(|key| key.name()).unwrap_or_default()
 }
 
-/// What a key does here: with nothing left to close, Esc stops the run.
+/// What a key does here: with nothing left to close, Esc stops the run, and q quits.
 fn meaning(model: &Model, binding: &Binding) -> &'static str {
+    if binding.action == Action::Quit && model.views.len() > 1 {
+        return "back";
+    }
     let is_run = |view: &View| matches!(view, View::Dashboard { .. });
     let is_live = || model.focused_run().is_some_and(|run| run.phase.is_live());
     let stops = binding.action == Action::Back && (is_run(model.view()) || model.views.len() <= 1) && is_live();

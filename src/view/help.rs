@@ -6,13 +6,16 @@ use super::canvas::{Canvas, Pane, below, nth, padded};
 use super::header;
 use super::text::{dim, piece, plain, strong};
 use super::theme::Ink;
-use crate::app::keymap::{Binding, Place, TABLE};
+use crate::app::keymap::{Action, Binding, Place, TABLE};
 use crate::app::model::Model;
 
 /// Columns of the keys' names.
 const KEYS: usize = 16;
 
-/// Draws the table from a binding on.
+/// Columns of a screen from which the table stands in two columns.
+const BESIDE: u16 = 100;
+
+/// Draws the table from a binding on: the keys of the view that it was opened from come first.
 pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
     header::line(nth(area, 0), &header::trail(model, [strong("all keys")]), &[dim("q back")], canvas);
     let body = below(area, 1);
@@ -23,25 +26,54 @@ pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas
     };
     let Some(inner) = canvas.stack(body, &[pane]).first().copied() else { return };
     let inner = padded(inner);
-    let height = usize::from(inner.height);
+    let shown = ordered(model);
+    let mut rest = shown.get(scroll..).unwrap_or_default();
+    let columns = if area.width >= BESIDE { 2 } else { 1 };
+    let width = inner.width / columns;
+    for n in 0..columns {
+        let place = Rect { x: inner.x + n * width, width, ..inner };
+        rest = column(rest, place, n + 1 == columns, canvas);
+    }
+}
+
+/// Returns all bindings, those of the view below this page first.
+fn ordered(model: &Model) -> Vec<&'static Binding> {
+    let from = model.views.iter().rev().map(Place::of).find(|place| *place != Place::Help);
+    let (here, others): (Vec<_>, Vec<_>) = TABLE.iter().partition(|binding| Some(binding.place) == from);
+    [here, others].concat()
+}
+
+/// Draws as many bindings as one column holds. Returns the rest; the last column says how many they are.
+fn column<'b>(
+    bindings: &'b [&'static Binding],
+    area: Rect,
+    is_last: bool,
+    canvas: &mut Canvas<'_>,
+) -> &'b [&'static Binding] {
+    let height = usize::from(area.height);
     let mut place: Option<Place> = None;
     let mut at = 0;
-    for (n, binding) in TABLE.iter().enumerate().skip(scroll) {
+    for (n, binding) in bindings.iter().enumerate() {
         let needs = if place == Some(binding.place) { 1 } else { 2 };
-        let is_last = n + 1 == TABLE.len();
         // The last row is kept for what follows below.
-        if at + needs > height.saturating_sub(usize::from(!is_last)) {
-            canvas.pieces(nth(inner, height.saturating_sub(1)), &[dim(format!("… {} more · j", TABLE.len() - n))]);
-            return;
+        let kept = usize::from(is_last && n + 1 < bindings.len());
+        if at + needs > height.saturating_sub(kept) {
+            if is_last {
+                let text = format!("… {} more · j", bindings.len() - n);
+                canvas.pieces(nth(area, height.saturating_sub(1)), &[dim(text)]);
+            }
+            return bindings.get(n..).unwrap_or_default();
         }
         if place != Some(binding.place) {
             place = Some(binding.place);
-            canvas.pieces(nth(inner, at), &[piece(binding.place.title(), Ink::Accent)]);
+            canvas.pieces(nth(area, at), &[piece(binding.place.title(), Ink::Accent)]);
             at += 1;
         }
-        canvas.pieces(nth(inner, at), &[plain(format!("  {:<KEYS$}", names(binding))), plain(binding.label)]);
+        let label = if binding.action == Action::Quit { "back; on the first screen: quit" } else { binding.label };
+        canvas.pieces(nth(area, at), &[plain(format!("  {:<KEYS$}", names(binding))), plain(label)]);
         at += 1;
     }
+    &[]
 }
 
 fn names(binding: &Binding) -> String {

@@ -15,11 +15,13 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::{dashboard, header, spinner};
+use super::{dashboard, header, spinner, verdict};
 use crate::app::model::{Load, Model};
 use crate::app::update::{HomeRow, home_rows};
-use crate::domain::check::{Finding, Severity};
+use crate::domain::check::{Finding, Severity, Tally};
+use crate::domain::consensus::Call;
 use crate::domain::ids::SpecId;
+use crate::domain::judgement::Judgement;
 use crate::domain::moment::clock;
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::safe::Safe;
@@ -40,10 +42,12 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
             canvas.pieces(padded(nth(body, 1)), &[piece(spinner::frame(model), Ink::Accent), plain(text)]);
         }
         Load::Failed(failure) => {
-            for (at, line) in dashboard::failed(failure, area.width).iter().enumerate() {
+            let lines = dashboard::failed(failure, area);
+            for (at, line) in lines.iter().enumerate() {
                 canvas.pieces(padded(nth(body, 1 + at)), line);
             }
-            canvas.pieces(padded(nth(body, 6)), &[piece("c", Ink::Accent), plain(" read and check again")]);
+            canvas
+                .pieces(padded(nth(body, 2 + lines.len())), &[piece("c", Ink::Accent), plain(" read and check again")]);
         }
         Load::Ready(overview) => found(model, overview, cursor, body, canvas),
     }
@@ -82,7 +86,11 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
         })
         .collect();
     let facts = facts(model, overview, usize::from(area.width).saturating_sub(13));
-    let findings = overview.specs.get(cursor).map_or(0, |spec| spec.findings.len());
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let of = |(n, spec): (usize, &SpecOverview)| {
+        if n == cursor { spec.findings.len() } else { spec.findings.iter().filter(is_error).count() }
+    };
+    let findings: usize = overview.specs.iter().enumerate().map(of).sum();
     let checked = Want { least: 3, best: specs.max(1) + findings + 1 };
     let asked = Want { least: 2, best: steps.len().clamp(1, 6) };
     let is_short = area.height < 16;
@@ -109,7 +117,7 @@ fn found(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: 
     if overview.specs.is_empty() {
         nothing(padded(*list), canvas);
     } else {
-        specs_list(overview, cursor, *list, canvas);
+        specs_list(model, overview, cursor, *list, canvas);
     }
     let near = overview.specs.get(cursor).map(|found| &found.spec.id);
     let near = near.and_then(|id| steps.iter().position(|(_, spec)| *spec == id));
@@ -157,8 +165,21 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
     lines
 }
 
+/// Returns how many agents wait for approval.
+fn waiting(model: &Model) -> usize {
+    let proposal = model.trust.proposal().filter(|_| !model.trust.is_granted());
+    proposal.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count())
+}
+
 fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     let agents = &model.settings.agents;
+    let waiting = waiting(model);
+    if agents.is_empty() && waiting > 0 {
+        let words =
+            if waiting == 1 { "1 waits for approval".to_owned() } else { format!("{waiting} wait for approval") };
+        let line = vec![piece(words, Ink::Warn), plain(" · "), piece("a", Ink::Accent), plain(" looks at them")];
+        return vec![("agents", line)];
+    }
     if agents.is_empty() {
         let machine: Vec<String> = model.boot.found_agents.iter().map(|name| Safe::line(name).to_string()).collect();
         let here = if machine.is_empty() {
@@ -184,7 +205,25 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     vec![("agents", vec![plain(names.join(", "))]), ("", vec![piece(words, ink)])]
 }
 
-fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+/// Returns how many findings stand below each spec: of the selected one a few always and more where there is room, of
+/// the others what is wrong, as far as the room goes.
+fn details(specs: &[SpecOverview], cursor: usize, height: usize) -> Vec<usize> {
+    let least = FINDINGS.min(height.saturating_sub(2));
+    let mut free = height.saturating_sub(specs.len());
+    let of_chosen = specs.get(cursor).map_or(0, |spec| spec.findings.len().min(least.max(free.saturating_sub(1))));
+    free = free.saturating_sub(of_chosen);
+    let of = |(n, spec): (usize, &SpecOverview)| {
+        if n == cursor {
+            return of_chosen;
+        }
+        let errors = spec.findings.iter().filter(|finding| finding.severity == Severity::Error).count().min(free);
+        free -= errors;
+        errors
+    };
+    specs.iter().enumerate().map(of).collect()
+}
+
+fn specs_list(model: &Model, overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let specs = &overview.specs;
     let names = specs
         .iter()
@@ -193,36 +232,31 @@ fn specs_list(overview: &Overview, cursor: usize, area: Rect, canvas: &mut Canva
         .unwrap_or(8)
         .min(usize::from(area.width / 3))
         .max(8);
-    let chosen = specs.get(cursor);
     let height = usize::from(area.height);
-    // Of the selected spec a few findings are always shown, and more where the list leaves room.
-    let least = FINDINGS.min(height.saturating_sub(2));
-    let details = chosen.map_or(0, |spec| spec.findings.len()).min(least.max(height.saturating_sub(specs.len() + 1)));
-    let room = height - details;
+    let details = details(specs, cursor, height);
+    let room = height.saturating_sub(details.iter().sum());
     let shown = if specs.len() > room { room.saturating_sub(1) } else { specs.len() };
     let first = first_shown(cursor.min(specs.len().saturating_sub(1)), shown.max(1), specs.len());
     let mut at = 0;
-    for (n, spec) in specs.iter().enumerate().skip(first).take(shown.max(1)) {
+    for (n, (spec, found)) in specs.iter().zip(details).enumerate().skip(first).take(shown.max(1)) {
         let row = nth(area, at);
         let is_chosen = n == cursor;
         let mut line = vec![piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent)];
         let id = text::fit(spec.spec.id.as_str(), names).into_owned();
         let gap = " ".repeat(names + 2 - text::width(&id));
         line.extend([piece(id, if is_chosen { Ink::Strong } else { Ink::Plain }), plain(gap)]);
+        line.extend(outcome(model, spec));
         line.extend(summary(spec));
         canvas.pieces(row, &line);
         if is_chosen {
             canvas.choose(row);
         }
         at += 1;
-        if is_chosen {
-            for finding in spec.findings.iter().take(details) {
-                let indent = " ".repeat(names + 5);
-                let mut line = vec![plain(indent)];
-                line.extend(found_line(finding));
-                canvas.pieces(nth(area, at), &line);
-                at += 1;
-            }
+        for finding in spec.findings.iter().take(found) {
+            let mut line = vec![plain(" ".repeat(names + 5))];
+            line.extend(found_line(finding));
+            canvas.pieces(nth(area, at), &line);
+            at += 1;
         }
     }
     if shown < specs.len() {
@@ -246,6 +280,32 @@ pub(super) fn found_line(finding: &Finding) -> Vec<Piece<'_>> {
     vec![piece(symbol, ink), plain(finding.message.as_str())]
 }
 
+/// Returns the verdict of this session on a stage of a spec, the latest run first.
+fn decided<'m>(model: &'m Model, spec: &SpecId, stage: Stage) -> Option<&'m Judgement> {
+    let mut runs = model.runs.values().rev().filter(|run| &run.spec == spec);
+    runs.find_map(|run| run.verdicts.get(&stage)).map(|judgement| &**judgement)
+}
+
+/// Returns how the latest stage of a spec ended, in this session or as recorded: `plan: your call 1 · `.
+fn outcome(model: &Model, found: &SpecOverview) -> Vec<Piece<'static>> {
+    let stages = Stage::ALL.into_iter().rev();
+    let here = stages.clone().find_map(|stage| Some((stage, decided(model, &found.spec.id, stage)?)));
+    let (stage, words, ink) = match (here, found.verdicts.last_key_value()) {
+        (Some((stage, judgement)), _) => match verdict::called(judgement) {
+            Call::Pass => (stage, judgement.verdict.status.words().to_owned(), Ink::Good),
+            Call::YourCall(n) => (stage, format!("your call {n}"), Ink::Warn),
+            Call::Stop => (stage, judgement.verdict.status.words().to_owned(), Ink::Bad),
+        },
+        (None, Some((stage, recorded))) => {
+            let stale = if recorded.is_current { "" } else { ", stale" };
+            let ink = if recorded.exit == 0 && recorded.is_current { Ink::Good } else { Ink::Warn };
+            (*stage, format!("{}{stale}", recorded.status.words()), ink)
+        }
+        (None, None) => return Vec::new(),
+    };
+    vec![plain(format!("{stage}: ")), piece(words, ink), dim(" · ")]
+}
+
 /// Returns what is known of a spec in one line: ticked tasks against what is there, then what was found.
 fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
     let mut line: Vec<Piece<'static>> = Vec::new();
@@ -261,15 +321,17 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
         }
         None => line.push(plain(format!("{} must, no tasks yet", spec.survey.musts))),
     }
-    let count = |severity| spec.findings.iter().filter(|f| f.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let Tally { errors, warnings, remarks } = Tally::of(&spec.findings);
     if errors > 0 {
         line.push(piece(format!(" · {}", text::count(errors, "error")), Ink::Bad));
     }
     if warnings > 0 {
         line.push(piece(format!(" · {}", text::count(warnings, "doubt")), Ink::Warn));
     }
-    if errors + warnings == 0 {
+    if remarks > 0 {
+        line.push(piece(format!(" · {}", text::count(remarks, "remark")), Ink::Dim));
+    }
+    if errors + warnings + remarks == 0 {
         line.push(piece(" · nothing found", Ink::Good));
     }
     line
@@ -278,6 +340,8 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
 /// What asking costs: the longest it can take, and that no price is known.
 fn terms(model: &Model) -> String {
     match model.settings.agents.iter().map(|agent| agent.timeouts.total_ms).max() {
+        Some(_) if model.boot.demo => "scripted, costs nothing".to_owned(),
+        None if model.boot.demo => String::new(),
         Some(longest) => format!("at most {} each, unpriced · asks first", clock(longest)),
         None => "asks first".to_owned(),
     }
@@ -306,9 +370,15 @@ fn asks(
         let is_chosen = cursor == Some(at);
         let who: Vec<&str> = model.settings.roster(*stage).map(|agent| agent.name.as_str()).collect();
         let with = if who.is_empty() {
-            piece("no agent is configured for it", Ink::Warn)
+            let words =
+                if waiting(model) > 0 { "once its agents are approved" } else { "no agent is configured for it" };
+            piece(words, Ink::Warn)
         } else {
             plain(format!("with {}", who.join(" + ")))
+        };
+        let with = match decided(model, spec, *stage) {
+            Some(judgement) => plain(format!("· {} · Enter opens", verdict::called(judgement))),
+            None => with,
         };
         let marker = piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent);
         let name = format!("{stage} {spec}");

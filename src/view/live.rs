@@ -2,10 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, nth, padded};
+use super::canvas::{Canvas, below, nth, padded};
 use super::text::{self, Piece, dim, plain};
 use super::theme::Ink;
 use crate::app::model::{Run, Seat, SeatState};
+use crate::domain::safe::Safe;
 
 /// Returns the title of the pane.
 pub(super) fn title(run: &Run, cursor: usize) -> String {
@@ -16,6 +17,11 @@ pub(super) fn title(run: &Run, cursor: usize) -> String {
 pub(super) fn draw(run: &Run, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let area = padded(area);
     let Some(seat) = run.seats.get(cursor) else { return };
+    let cure = cure(seat, area);
+    for (at, line) in cure.iter().enumerate() {
+        canvas.pieces(nth(area, at), &[text::piece(line.as_str(), Ink::Bad)]);
+    }
+    let area = below(area, cure.len());
     let lines = seat.progress.as_ref().map(|progress| &*progress.tail).unwrap_or_default();
     if lines.is_empty() {
         canvas.pieces(nth(area, 0), &[dim(empty(seat))]);
@@ -35,6 +41,17 @@ pub(super) fn draw(run: &Run, cursor: usize, area: Rect, canvas: &mut Canvas<'_>
     for (at, row) in rows.iter().rev().enumerate() {
         canvas.pieces(nth(area, at), row);
     }
+}
+
+/// Says in full why an agent failed and what to do: its row above has no room for it.
+fn cure(seat: &Seat, area: Rect) -> Vec<String> {
+    let SeatState::Failed(error) = &seat.state else { return Vec::new() };
+    let words = format!("✗ {} · {}", Safe::line(&error.to_string()), Safe::line(&error.hint(seat.who.agent.as_str())));
+    let rows = usize::from(area.height).saturating_sub(1).min(3);
+    if rows == 0 {
+        return Vec::new();
+    }
+    text::wrap(&words, usize::from(area.width), rows).into_iter().map(|line| line.into_owned()).collect()
 }
 
 /// A line that tells of an action is read after what is said.

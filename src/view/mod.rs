@@ -8,7 +8,7 @@
 //! ││ home · spec · dashboard · transcript · verdict · conflict  ││
 //! ││ · servers · trust · help                                   ││ the rest
 //! │└────────────────────────────────────────────────────────────┘│
-//! │ what just happened, else servers and key latency             │ 1 row, or the line being typed
+//! │ what just happened, else servers and key latency             │ 1 row, or the line being typed; 2 for a long notice
 //! │ keys that work here, and nothing else               ? keys   │ 1 row
 //! └──────────────────────────────────────────────────────────────┘
 //! ```
@@ -61,9 +61,10 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
 }
 
 fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
-    let row = |y: u16| Rect { y, height: 1, ..area };
-    let (status, keys) = (row(area.bottom() - 2), row(area.bottom() - 1));
-    let page = Rect { height: area.height - 2, ..area };
+    let told = status::rows(model, area);
+    let status = Rect { y: area.bottom() - 1 - told, height: told, ..area };
+    let keys = Rect { y: area.bottom() - 1, height: 1, ..area };
+    let page = Rect { height: area.height - 1 - told, ..area };
     // A page of a transcript is as high as it was asked for: there the line of the demonstration is the header.
     let page = if model.boot.demo && !matches!(model.view(), View::Transcript(_)) {
         header::demo(Rect { height: 1, ..page }, canvas);

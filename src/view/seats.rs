@@ -73,7 +73,8 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
     let mut x = row.x + 5;
     canvas.put(x, row.y, names, seat.who.agent.as_str(), Ink::Strong);
     x += names + 1;
-    if seat.who.scripted {
+    // In the demonstration the first line says it of all of them.
+    if seat.who.scripted && !model.boot.demo {
         x += canvas.put(x, row.y, 9, "SCRIPTED ", Ink::Accent);
     } else if row.width >= 100 {
         let model_of = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent);

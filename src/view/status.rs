@@ -2,10 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, columns, padded};
+use super::canvas::{Canvas, columns, nth, padded};
 use super::text::{self, Piece, dim, millis, piece};
 use super::theme::Ink;
-use crate::app::model::{MemoryState, Model, Run};
+use crate::app::model::{MemoryState, Model, Run, View};
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::{State, Status};
@@ -13,13 +13,30 @@ use crate::domain::server::{State, Status};
 /// How long a start is nobody's worry, in milliseconds: after this a slow server is named with its last words.
 pub(super) const PATIENCE_MS: u64 = 4_000;
 
-/// Draws the line.
-pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
-    let row = padded(row);
+/// Rows of a screen from which a notice that is too long may take a second row.
+const ROOMY: u16 = 16;
+
+/// Returns how many rows the line takes: a notice is rather wrapped than cut.
+pub(super) fn rows(model: &Model, area: Rect) -> u16 {
+    let room = usize::from(padded(area).width).saturating_sub(2);
+    let is_long = model.notice.as_ref().is_some_and(|notice| text::width(notice.text.as_str()) > room);
+    // A page of a transcript is as high as it was asked for.
+    let is_page = matches!(model.view(), View::Transcript(_));
+    if is_long && area.height >= ROOMY && !is_page { 2 } else { 1 }
+}
+
+/// Draws the line, or the rows of a long notice.
+pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
+    let row = padded(nth(area, 0));
     if let Some(notice) = &model.notice {
         let (symbol, ink) = if notice.bad { ("✗ ", Ink::Bad) } else { ("▸ ", Ink::Accent) };
-        canvas
-            .pieces(row, &[piece(symbol, ink), piece(notice.text.as_str(), if notice.bad { ink } else { Ink::Plain })]);
+        let words = if notice.bad { ink } else { Ink::Plain };
+        let room = usize::from(row.width).saturating_sub(2);
+        let lines = text::wrap(notice.text.as_str(), room, usize::from(area.height));
+        for (at, line) in lines.iter().enumerate() {
+            let head = if at == 0 { symbol } else { "  " };
+            canvas.pieces(padded(nth(area, at)), &[piece(head, ink), piece(&**line, words)]);
+        }
         return;
     }
     // Those with a trouble first: they must not be what does not fit.
@@ -49,7 +66,9 @@ fn server(now: Moment, status: &Status, is_tight: bool) -> Vec<Piece<'_>> {
     let name = dim(format!("{} ", Safe::line(&status.name)));
     let since = now.since(status.since);
     match &status.state {
-        State::Starting if since < PATIENCE_MS => vec![name, piece("◌ starting", Ink::Plain)],
+        State::Starting if since < PATIENCE_MS => {
+            vec![name, piece(format!("◌ starting {} s", since / 1_000), Ink::Plain)]
+        }
         State::Starting if is_tight => vec![name, piece(format!("◌ starting {} s", since / 1_000), Ink::Warn)],
         State::Starting => {
             let words = status.last_line.as_ref().map(|line| format!(" (last line: \"{line}\")")).unwrap_or_default();

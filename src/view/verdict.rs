@@ -11,10 +11,12 @@
 //!
 //! On a narrow screen the reasons stand below the claims.
 
+use std::collections::BTreeSet;
+
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
-use super::claims::{self, Matrix};
+use super::claims::{self, Matrix, Standing};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, why};
@@ -52,7 +54,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let keys = rows(run, at.stage, at.all);
     let cursor = at.cursor.min(keys.len().saturating_sub(1));
     let chosen = keys.get(cursor).and_then(|key| claims::find(judgement, key));
-    let used = head(model, run, judgement, at.stage, area, canvas);
+    let used = head(model, run, (judgement, chosen), at.stage, area, canvas);
     let body = below(area, used);
     let is_wide = area.width >= BESIDE;
     let record = record(judgement, area.width);
@@ -66,8 +68,10 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         Want { least: record_rows, best: record_rows },
     ];
     let heights = spare(body.height, &wants, is_wide);
-    let name =
-        chosen.map_or_else(|| "Why".to_owned(), |c| format!("Why {} {}", Safe::line(&c.subject), is_what(c.label)));
+    let name = chosen.map_or_else(
+        || "Why".to_owned(),
+        |c| format!("Why {} {}", Safe::line(&c.subject), is_what(Standing::of(judgement, c))),
+    );
     let shown_hint = if at.all { "a show fewer" } else { "a show all" };
     let stack = [
         Pane {
@@ -81,7 +85,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let places = canvas.stack(body, &stack);
     let [list, below_it, records] = places.as_slice() else { return };
     let (list, beside) = if is_wide {
-        let left = list.width * 3 / 5;
+        let left = list.width * 5 / 8;
         canvas.split(*list, left, &[strong("Why this label")], &[])
     } else {
         (*list, *below_it)
@@ -93,7 +97,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         if is_wide {
             let title = format!("{} · {} · {}", claims::title(run, claim), claim.predicate, claim.severity);
             let title = vec![strong(Safe::line(&title).to_string())];
-            reasons.insert(0, why::Reason { left: title, right: Vec::new() });
+            reasons.insert(0, why::Reason { left: title, weight: why::Weight::Outcome, ..why::Reason::default() });
         }
         why::draw(&reasons, inner, canvas);
     }
@@ -103,7 +107,12 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 }
 
 /// Returns what a label says of a claim, as the end of a sentence.
-fn is_what(label: Label) -> &'static str {
+fn is_what(standing: Standing<'_>) -> &'static str {
+    let label = match standing {
+        Standing::Decided(_) => return "was decided",
+        Standing::Remark => return "differs (info)",
+        Standing::Labelled(label) => label,
+    };
     match label {
         Label::Conflict => "is a conflict",
         Label::Refuted => "is struck",
@@ -125,16 +134,24 @@ fn spare(height: u16, wants: &[Want; 3], is_wide: bool) -> [u16; 3] {
     }
 }
 
+/// Returns what a verdict asks of the user, counting what is theirs to settle.
+pub(super) fn called(judgement: &Judgement) -> Call {
+    match (judgement.verdict.call(), claims::open(judgement)) {
+        (Call::YourCall(_), open @ 1..) => Call::YourCall(open),
+        (call, _) => call,
+    }
+}
+
 /// Returns PASS, YOUR CALL or STOP, with the numbers behind it.
 pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
     let verdict = &judgement.verdict;
-    let call = verdict.call();
+    let call = called(judgement);
     let ink = match call {
         Call::Pass => Ink::BadgeGood,
         Call::YourCall(_) => Ink::BadgeWarn,
         Call::Stop => Ink::BadgeBad,
     };
-    let conflicts = verdict.conflicts.len();
+    let conflicts = claims::open(judgement);
     let mut parts = vec![verdict.status.words().to_owned()];
     if conflicts > 0 {
         parts = vec![text::count(conflicts, "conflict")];
@@ -149,16 +166,43 @@ pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
     vec![piece(format!(" {call} "), ink), strong(format!("  {}", parts.join(", ")))]
 }
 
+/// Tells whether what is shown is only what the answers so far would come to.
+fn is_forming(run: &Run, stage: Stage) -> bool {
+    run.phase.is_live() && !run.verdicts.contains_key(&stage)
+}
+
+/// Says that there is no verdict yet, and who is still out.
+fn forming(run: &Run) -> Vec<Piece<'static>> {
+    let out: Vec<&str> =
+        run.seats.iter().filter(|seat| !seat.state.is_settled()).map(|seat| seat.who.agent.as_str()).collect();
+    let waits = match out.as_slice() {
+        [] => "all answers are in, being decided".to_owned(),
+        [one] => format!("{one} is still out"),
+        [first, second] => format!("{first} and {second} are still out"),
+        many => format!("{} of {} are still out", many.len(), run.seats.len()),
+    };
+    vec![piece(" FORMING ", Ink::BadgeNote), strong(format!("  {waits}"))]
+}
+
 /// Draws the first lines. Returns how many it took.
-fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rect, canvas: &mut Canvas<'_>) -> usize {
+fn head(
+    model: &Model,
+    run: &Run,
+    (judgement, chosen): (&Judgement, Option<&Judged>),
+    stage: Stage,
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) -> usize {
+    let is_decided = chosen.is_some_and(|claim| matches!(Standing::of(judgement, claim), Standing::Decided(_)));
     let verdict = &judgement.verdict;
     let mut right = vec![dim(format!("{} › {stage}", run.spec))];
     if area.width >= 100 {
         let elapsed = clock(run.elapsed_ms(model.now));
         right.push(dim(format!(" · run {} · {elapsed}", run.id.short())));
     }
-    let mut left = call(judgement);
-    if run.phase.is_live() {
+    let is_forming = is_forming(run, stage);
+    let mut left = if is_forming { forming(run) } else { call(judgement) };
+    if run.phase.is_live() && !is_forming {
         left.extend([plain("  "), piece(super::spinner::frame(model), Ink::Accent), dim(" may still change")]);
     }
     header::line(nth(area, 0), &left, &right, canvas);
@@ -166,18 +210,24 @@ fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rec
     let why = Safe::line(&verdict.why()).to_string();
     let lines = text::wrap(&why, room, if area.height >= 28 { 2 } else { 1 });
     for (at, line) in lines.iter().enumerate() {
-        let name = if at == 0 { "Why   " } else { "      " };
+        let name = if at > 0 {
+            "      "
+        } else if is_forming {
+            "Now   "
+        } else {
+            "Why   "
+        };
         canvas.pieces(padded(nth(area, 1 + at)), &[piece(name, Ink::Dim), plain(&**line)]);
     }
     let row = padded(nth(area, 1 + lines.len()));
     let taken = canvas.pieces(row, &[dim("Next  ")]);
     let rest = Rect { x: row.x + taken, width: row.width.saturating_sub(taken), ..row };
-    canvas.groups(rest, &steps(model, run, judgement, stage), 3);
+    canvas.groups(rest, &steps(model, run, judgement, stage, is_decided), 3);
     2 + lines.len()
 }
 
 /// Returns what can be done next, with its keys; only what works now.
-fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<Vec<Piece<'static>>> {
+fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, is_decided: bool) -> Vec<Vec<Piece<'static>>> {
     let missing: Vec<&str> = judgement.verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
     let mut steps: Vec<Vec<Piece<'static>>> = Vec::new();
     let mut offer = |action: Action, name: &'static str, does: String| {
@@ -186,7 +236,9 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         }
     };
     offer(Action::Open, "Enter", "decide the first".to_owned());
-    offer(Action::Check, "t", "run the check that settles it".to_owned());
+    if !is_decided {
+        offer(Action::Check, "t", "run the check that settles it".to_owned());
+    }
     if !missing.is_empty() {
         offer(Action::AskMissing, "m", format!("ask only {} again", missing.join(", ")));
     }
@@ -236,14 +288,22 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
     let list = below(area, 1);
     let all = judgement.verdict.claims.len();
     let room = usize::from(list.height);
+    // Rows that would stay empty show agreed claims too, below those that can be selected.
+    let extra: Vec<Sha> = if keys.len() < room && keys.len() < all {
+        let listed: BTreeSet<&Sha> = keys.iter().collect();
+        rows(run, true).into_iter().filter(|key| !listed.contains(key)).take(room - keys.len()).collect()
+    } else {
+        Vec::new()
+    };
+    let keys = [keys, &extra].concat();
     let shown = if keys.len() < all || keys.len() > room { room.saturating_sub(1) } else { room }.min(keys.len());
     let first = first_shown(cursor, shown, keys.len());
     let visible = keys.get(first..first + shown).unwrap_or_default();
-    let matrix = Matrix::new(run, judgement, area.width, 16, visible);
+    let matrix = Matrix::new(run, judgement, area.width, labels_width(judgement, visible), visible);
     matrix.head(nth(area, 0), "label", canvas);
     for (at, key) in visible.iter().enumerate() {
         if let Some(claim) = matrix.claim(key) {
-            matrix.line(nth(list, at), claim, first + at == cursor, &label(claim), canvas);
+            matrix.line(nth(list, at), claim, first + at == cursor, &label(judgement, claim), canvas);
         }
     }
     let above = if first > 0 { format!("{first} above, ") } else { String::new() };
@@ -251,6 +311,12 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
         claims::more(list, shown, &format!("… {above}{} more below", all.saturating_sub(first + shown)), canvas);
     }
     legend(below(list, shown + 2), canvas);
+}
+
+/// Returns the columns that the labels in sight need: what they leave goes to the claims' names.
+fn labels_width(judgement: &Judgement, visible: &[Sha]) -> u16 {
+    let labels = visible.iter().filter_map(|key| claims::find(judgement, key)).map(|claim| label(judgement, claim));
+    super::canvas::columns(labels.map(|label| text::width(&label)).max().unwrap_or(0).clamp(9, 24) + 1)
 }
 
 /// Says what the signs mean, where there is room for it.
@@ -269,7 +335,12 @@ fn legend(area: Rect, canvas: &mut Canvas<'_>) {
 }
 
 /// What a claim amounts to, in a word or two with the count.
-fn label(claim: &Judged) -> String {
+fn label(judgement: &Judgement, claim: &Judged) -> String {
+    match Standing::of(judgement, claim) {
+        Standing::Decided(waiver) => return claims::decided(waiver),
+        Standing::Remark => return "differ (info)".to_owned(),
+        Standing::Labelled(_) => {}
+    }
     let (winners, votes) = (winners(claim), claim.votes.len());
     match claim.label {
         Label::AgreedOver if votes > winners => format!("agreed {winners}–{}", votes - winners),

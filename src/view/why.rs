@@ -11,11 +11,11 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, nth};
-use super::claims::{host, said, symbol};
+use super::claims::{self, Standing, host, said};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use crate::app::model::Model;
-use crate::app::update::checkable;
+use crate::app::update::{self, checkable};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label};
@@ -35,23 +35,58 @@ struct Widths {
 pub(super) struct Reason<'t> {
     pub(super) left: Vec<Piece<'t>>,
     pub(super) right: Vec<Piece<'t>>,
+    pub(super) weight: Weight,
+}
+
+/// What is left out first where not all rows fit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Who said it where.
+    #[default]
+    Evidence,
+    /// Which rule it follows from.
+    Rule,
+    /// How it was counted, and how to settle it.
+    Outcome,
 }
 
 impl<'t> Reason<'t> {
     fn of(left: Vec<Piece<'t>>) -> Self {
-        Self { left, right: Vec::new() }
+        Self { left, ..Self::default() }
+    }
+
+    fn weighing(self, weight: Weight) -> Self {
+        Self { weight, ..self }
     }
 }
 
-/// Draws as many reasons as fit.
+/// Draws as many reasons as fit: evidence is left out first, how it was counted and how to settle it last.
 pub(super) fn draw(reasons: &[Reason<'_>], area: Rect, canvas: &mut Canvas<'_>) {
     let room = usize::from(area.height);
-    let shown = if reasons.len() > room { room.saturating_sub(1) } else { reasons.len() };
-    for (at, reason) in reasons.iter().take(shown).enumerate() {
-        canvas.row(nth(area, at), &reason.left, &reason.right);
+    let mut kept: Vec<usize> = (0..reasons.len()).collect();
+    let mut gap = None;
+    if reasons.len() > room {
+        while kept.len() >= room.max(1) {
+            // The lightest goes, and of the equally light ones the last.
+            let weight = |at: &usize| reasons.get(*at).map(|reason| reason.weight);
+            let Some(place) = (0..kept.len()).rev().min_by_key(|place| kept.get(*place).and_then(weight)) else {
+                break;
+            };
+            let at = kept.remove(place);
+            gap = Some(gap.map_or(at, |gap: usize| gap.min(at)));
+        }
     }
-    if shown < reasons.len() {
-        canvas.pieces(nth(area, shown), &[dim(format!("… {} more", reasons.len() - shown))]);
+    let hidden = reasons.len() - kept.len();
+    let mut row = 0;
+    for (at, reason) in reasons.iter().enumerate() {
+        if gap == Some(at) {
+            canvas.pieces(nth(area, row), &[dim(format!("… {hidden} more"))]);
+            row += 1;
+        }
+        if kept.contains(&at) {
+            canvas.row(nth(area, row), &reason.left, &reason.right);
+            row += 1;
+        }
     }
 }
 
@@ -66,7 +101,8 @@ pub(super) fn reasons<'j>(
     let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
     let width = Widths { all: width, with_words };
     let mut out = Vec::new();
-    let sides = sides(claim);
+    let sides = sides(judgement, claim);
+    let standing = Standing::of(judgement, claim);
     let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(6, 12) + 1;
     for side in &sides {
         said_by(side, &grounds, label_width, width, &mut out);
@@ -74,10 +110,13 @@ pub(super) fn reasons<'j>(
     struck(judgement, claim, &grounds, label_width, width, &mut out);
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
     let room = usize::from(width.all).saturating_sub(label_width);
-    let (_, ink) = symbol(claim.label);
+    let (_, ink) = standing.symbol();
     for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
         let name = head(if at == 0 { "so" } else { "" });
-        out.push(Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })]));
+        out.push(
+            Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })])
+                .weighing(Weight::Rule),
+        );
     }
     if !claim.votes.is_empty() {
         let votes: Vec<String> = sides
@@ -88,27 +127,30 @@ pub(super) fn reasons<'j>(
         let silent = judgement.verdict.families.ok.saturating_sub(claim.votes.len());
         let mut text = format!("{}, {silent} silent", votes.join(", "));
         if claim.votes.len() > 1 {
-            let (agree, top) = (judgement.panel.policy.agree, sides.first().map_or(0, |side| side.votes));
+            let (agree, top) = (judgement.panel.policy.agree, top(&sides));
             let answered = claim.votes.len();
             let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
             text.push_str(&format!(": {}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p()));
         }
         let room = usize::from(width.all).saturating_sub(label_width);
         for (at, line) in text::wrap(&text, room, 2).into_iter().enumerate() {
-            out.push(Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())]));
+            out.push(
+                Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())])
+                    .weighing(Weight::Outcome),
+            );
         }
     }
     if !claim.merged_from.is_empty() {
         let subjects: Vec<String> = claim.merged_from.iter().map(|m| Safe::line(&m.subject).to_string()).collect();
-        out.push(Reason::of(vec![head("merged"), dim(subjects.join(" · "))]));
+        out.push(Reason::of(vec![head("merged"), dim(subjects.join(" · "))]).weighing(Weight::Rule));
     }
     if let Some(waiver) = judgement.panel.waivers.iter().find(|waiver| waiver.claim == claim.key) {
         let text = format!("{}: {}", Safe::line(&waiver.by), Safe::line(&waiver.reason));
-        out.push(Reason::of(vec![head("signed"), plain(text)]));
+        out.push(Reason::of(vec![head("signed"), plain(text)]).weighing(Weight::Outcome));
     }
-    if let Some((_, check)) = checkable(model) {
+    if let Some((_, check)) = checkable(model).filter(|_| !matches!(standing, Standing::Decided(_))) {
         let settle = vec![head("settle"), piece("t", Ink::Accent), plain(format!(" run {}", cited(&check)))];
-        out.push(Reason::of(settle));
+        out.push(Reason::of(settle).weighing(Weight::Outcome));
     }
     out
 }
@@ -119,11 +161,15 @@ struct Side<'j> {
     polarity: Polarity,
     votes: usize,
     agents: Vec<&'j AgentName>,
-    is_winner: bool,
 }
 
-/// Groups a claim's votes and dissents by what they say: the winner first, then by votes.
-fn sides(claim: &Judged) -> Vec<Side<'_>> {
+/// Returns the votes of the side that has most.
+fn top(sides: &[Side<'_>]) -> usize {
+    sides.iter().map(|side| side.votes).max().unwrap_or(0)
+}
+
+/// Groups a claim's votes and dissents by what they say, in the order in which the conflict view numbers them.
+fn sides<'j>(judgement: &Judgement, claim: &'j Judged) -> Vec<Side<'j>> {
     let mut sides: Vec<Side<'_>> = Vec::new();
     let votes = claim.votes.iter().map(|v| (&v.value, v.polarity, 1, v.agents.iter().collect::<Vec<_>>()));
     let dissents = claim.dissent.iter().map(|d| (&d.value, d.polarity, 0, vec![&d.agent]));
@@ -132,11 +178,15 @@ fn sides(claim: &Judged) -> Vec<Side<'_>> {
             side.votes += votes;
             side.agents.extend(agents.into_iter().filter(|agent| !side.agents.contains(agent)).collect::<Vec<_>>());
         } else {
-            let is_winner = claim.value.as_ref() == Some(value) && claim.polarity == Some(polarity);
-            sides.push(Side { value, polarity, votes, agents, is_winner });
+            sides.push(Side { value, polarity, votes, agents });
         }
     }
-    sides.sort_by_key(|side| (!side.is_winner, std::cmp::Reverse(side.votes)));
+    let numbered = update::sides(judgement, &claim.key);
+    let number = |side: &Side<'_>| numbered.iter().position(|n| &n.value == side.value && n.polarity == side.polarity);
+    for side in &mut sides {
+        side.agents.sort();
+    }
+    sides.sort_by_key(|side| (number(side).unwrap_or(usize::MAX), std::cmp::Reverse(side.votes)));
     sides
 }
 
@@ -171,14 +221,18 @@ fn by<'j>(
     if cited_all.is_empty() {
         line.push(dim("no citation"));
         let (word, ink) = host(bare);
-        out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)] });
+        out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)], ..Reason::default() });
     }
     for (at, (citation, found)) in cited_all.into_iter().enumerate() {
         if at > 0 {
             line = head("", "").into();
         }
         line.push(plain(cited(citation)));
-        out.push(Reason { left: std::mem::take(&mut line), right: vec![found_word(found.as_ref())] });
+        out.push(Reason {
+            left: std::mem::take(&mut line),
+            right: vec![found_word(found.as_ref())],
+            ..Reason::default()
+        });
         if let Some(Found::False { why }) = found {
             out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), piece(Safe::line(why).to_string(), Ink::Bad)]));
         }
@@ -218,7 +272,12 @@ fn struck<'j>(
 /// The rule behind the label, from the numbers that are shown with it.
 fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String {
     let answered = claim.votes.len();
-    let top = sides.first().map_or(0, |side| side.votes);
+    match Standing::of(judgement, claim) {
+        Standing::Decided(waiver) => return claims::decided(waiver),
+        Standing::Remark => return "they differ, on something that never moves a verdict".to_owned(),
+        Standing::Labelled(_) => {}
+    }
+    let top = top(sides);
     let ties = sides.iter().filter(|side| side.votes == top).count() > 1;
     let agree = judgement.panel.policy.agree;
     match claim.label {

@@ -27,8 +27,8 @@ fn a_malformed_panel_exits_3_with_empty_stdout_and_names_agent_and_field() {
         let said = world.dicast(words).exits(3).complains("agent claude").complains("claims[0].tier");
         assert_eq!(said.out, "");
     }
-    world.dicast(&["decide", "nope.json"]).exits(64).complains("there is no such file");
-    world.dicast(&["decide", "."]).exits(64).complains("not a regular file");
+    world.dicast(&["decide", "nope.json"]).exits(3).complains("there is no such file");
+    world.dicast(&["decide", "."]).exits(3).complains("not a regular file");
 }
 
 #[test]
@@ -154,4 +154,47 @@ fn evidence_is_verified_and_listed() {
     fs::write(&path, fs::read_to_string(&path).unwrap().replace("yes", "no")).unwrap();
     world.dicast(&["evidence", "verify"]).exits(3).says("panels/1.json").says("not ok: 1 problem");
     world.dicast(&["explain", "003", "plan", "FR-001"]).exits(3).complains("sha256");
+}
+
+#[test]
+fn a_decision_names_its_stage_where_the_claim_is_open_in_several() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    let key = world.dicast(&["dissent", "003", "--json"]).exits(0).json()[0]["key"].as_str().unwrap().to_owned();
+    world.record(&panel(Stage::Tasks, &inputs()));
+    let decide = |stage: &[&str]| {
+        let words = ["dissent", "003", "--waive", &key, "--by", "me", "--reason", "why"];
+        world.dicast(&[&words[..], stage].concat())
+    };
+    decide(&[]).exits(64).complains("open in several stages: plan, tasks").complains("--stage plan|tasks");
+    decide(&["--stage", "lunch"]).exits(64).complains("no stage is called");
+    world.dicast(&["dissent", "003", "--stage", "plan"]).exits(64);
+    // Named, it gets as far as the run: there is no agent.
+    assert!(!decide(&["--stage", "plan"]).err.contains("several stages"));
+    // Where it is open in one only, nobody has to say which.
+    let settled = panel(Stage::Tasks, &inputs()).replace("\"20\"", "\"10\"");
+    world.record(&settled);
+    assert!(!decide(&[]).err.contains("several stages"));
+}
+
+#[test]
+fn status_shows_the_others_where_one_verdict_cannot_be_read() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    world.write("specs/003-rate-limiter/verdicts/tasks.json", "{");
+    world.dicast(&["status"]).exits(0).says("unreadable").says("agree_with_dissent");
+    world.dicast(&["status", "003"]).exits(0).says("unreadable").says("it is no verdict").says("agree_with_dissent");
+    let json = world.dicast(&["status", "003", "--json"]).exits(0).json();
+    assert_eq!(json[0]["verdicts"][1]["status"], "unreadable");
+    world.dicast(&["verdict", "tasks"]).exits(3).complains("it is no verdict");
+}
+
+#[test]
+fn a_panel_that_cannot_be_read_exits_3_and_json_is_one_line() {
+    let world = World::new().file("bad.json", b"\xff\xfe").file("p.json", panel(Stage::Plan, "{}"));
+    world.dicast(&["decide", "bad.json"]).exits(3).complains("UTF-8");
+    world.dicast(&["decide", "none.json"]).exits(3).complains("there is no such file");
+    world.dicast(&["decide"]).exits(64);
+    assert_eq!(world.dicast(&["decide", "p.json", "--json"]).exits(0).json().len(), 1);
+    world.dicast(&["decide", "p.json", "--explain", "FR-001"]).exits(0).says("covers FR-001");
 }

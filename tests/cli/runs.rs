@@ -225,8 +225,55 @@ fn an_evidence_root_that_cannot_be_written_stops_a_run_before_it_starts() {
 }
 
 #[test]
-fn the_demonstration_does_what_it_shows_without_a_terminal() {
+fn a_stdout_that_is_full_is_said_and_exits_3() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    for words in [&["plan", "--json"][..], &["plan", "--fresh"], &["status"], &["--help"], &["nope", "--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = world.program().args(words).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let err = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(3), "{words:?}: {err}");
+        assert!(err.contains("could not write to stdout: ") && !err.contains("panicked"), "{words:?}: {err}");
+    }
+    // The run itself was kept.
+    world.dicast(&["evidence", "verify"]).exits(0).says("2 runs");
+}
+
+#[test]
+fn the_last_line_of_a_run_is_its_end_although_its_servers_end_later() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let config = std::fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    let server =
+        format!("[mcp_servers.gone]\ncommand = {:?}\nargs = [\"memory\", \"serve\"]\n", env!("CARGO_BIN_EXE_dicast"));
+    world.write(".dicast/config.toml", config + &server);
+    world.dicast(&["trust", "approve"]).exits(0);
+    let lines = world.dicast(&["plan", "--json"]).json();
+    let is_end = |line: &&serde_json::Value| line["type"] == "run.finished";
+    assert!(lines.last().is_some_and(|last| is_end(&last)) && lines.iter().filter(is_end).count() == 1, "{lines:?}");
+    let numbers: Vec<u64> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_demonstration_tells_its_story_without_a_terminal() {
     let world = World::new();
     let said = world.dicast(&["demo", "--speed", "0"]).exits(0).says("plan: conflict").says("plan: degraded");
+    assert!(
+        said.out.starts_with("DEMO  agents are SCRIPTED, everything else is live\nthe copy is in "),
+        "{}",
+        said.out
+    );
     assert!(said.err.contains("SCRIPTED"), "{}", said.err);
+    let said = said.says("error ").says("burst_of_twenty_is_allowed");
+    let last = said.out.lines().last().unwrap();
+    assert!(last.starts_with("shown: ") && said.out.contains("  t: cargo test"), "{}", said.out);
+}
+
+#[test]
+fn the_demonstration_is_one_stream_for_programs() {
+    let lines = World::new().dicast(&["demo", "--speed", "0", "--json"]).exits(0).json();
+    let numbers: Vec<u64> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>());
+    let last = lines.last().unwrap();
+    assert_eq!((&last["type"], &last["exit"]), (&"batch.finished".into(), &0.into()));
+    assert_eq!(lines.iter().filter(|line| line["type"] == "run.finished").count(), 2);
 }

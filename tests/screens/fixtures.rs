@@ -8,9 +8,9 @@ use dicast::app::command;
 use dicast::app::line::Line;
 use dicast::app::model::{Conflict, Load, Model, Notice, Overlay, Phase, Run, Seat, SeatState, Stop, Transcript, View};
 use dicast::app::msg::Start;
-use dicast::app::update::{open_claims, rows};
+use dicast::app::update::{open_claims, rows, sides};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
-use dicast::domain::consensus::Answer;
+use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
 use dicast::domain::failure::{AgentError, Failure, LockOwner};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::SpecId;
@@ -123,6 +123,52 @@ fn passed() -> Model {
     run.seats.truncate(2);
     run.judgement = Some(Arc::new(judgement));
     run.verdicts.insert(Stage::Plan, run.judgement.clone().unwrap());
+    model
+}
+
+/// A verdict in which a human chose a side of one conflict.
+fn settled() -> Model {
+    let mut model = verdict(0);
+    let mut panel = panel();
+    let store = panel.canon().key(Kind::Decision, "D-007", "answer");
+    let side = sides(model.runs[&run_id()].judgement.as_ref().unwrap(), &store).remove(0);
+    panel.waivers.push(Waiver {
+        digest: digest(&panel, &store),
+        claim: store.clone(),
+        by: "ana".into(),
+        reason: "two nodes is a MUST".into(),
+        choice: Some(Choice { value: side.value, polarity: side.polarity }),
+    });
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    let at = rows(run, false).iter().position(|key| key == &store).unwrap();
+    model.views.pop();
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: false });
+    model
+}
+
+/// A run whose agents differ on remarks too, which nobody has to settle.
+fn remarks() -> Model {
+    let mut model = decided();
+    let mut panel = panel();
+    for (at, agent) in panel.agents.iter_mut().enumerate().take(2) {
+        let value = if at == 0 { "tabs" } else { "spaces" };
+        let remark = said(Kind::Decision, "indent", "answer", value, Polarity::Yes, Severity::Info, Tier::E0);
+        agent.claims.push(remark);
+    }
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
+/// What the answers so far would come to.
+fn forming() -> Model {
+    let mut model = asking();
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
     model
 }
 
@@ -301,6 +347,13 @@ pub(crate) fn all() -> Vec<Fixture> {
 fn repository() -> Vec<Fixture> {
     vec![
         ("home", home()),
+        ("home_waiting", Model { settings: Arc::default(), ..home() }),
+        ("home_demo", {
+            let mut model = decided();
+            (model.boot.demo, model.survey) = (true, Load::Ready(overview(3)));
+            model.views = vec![View::Home { cursor: 4 }];
+            model
+        }),
         ("home_loading", started()),
         ("home_failed", Model { survey: Load::Failed(unreadable()), ..started() }),
         (
@@ -363,6 +416,7 @@ fn runs() -> Vec<Fixture> {
             model
         }),
         ("run_decided", decided()),
+        ("run_remarks", remarks()),
         ("run_failed", failed()),
         ("run_demo", demo()),
         ("run_overfull", overfull()),
@@ -383,6 +437,8 @@ fn transcripts() -> Vec<Fixture> {
 fn verdicts() -> Vec<Fixture> {
     vec![
         ("verdict", verdict(0)),
+        ("verdict_forming", forming()),
+        ("verdict_settled", settled()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {
@@ -426,6 +482,19 @@ fn besides() -> Vec<Fixture> {
                     fresh: false,
                     rerun_missing: false,
                 })),
+                ..home()
+            },
+        ),
+        (
+            "notice_long",
+            Model {
+                notice: Some(Notice {
+                    text: Safe::line(
+                        ".dicast/config.toml: it would run or reach 2 things and was not approved · look at them with `dicast trust list`, then run `dicast trust approve`",
+                    ),
+                    bad: true,
+                    until: NOW.plus_ms(2_000),
+                }),
                 ..home()
             },
         ),

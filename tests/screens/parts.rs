@@ -244,6 +244,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         opened: START,
         ended: (!phase.is_live()).then_some(Moment(NOW.0 - 9_000)),
         options: RunOptions::default(),
+        held: phase.is_live(),
         phase,
         seats,
         preparation: Some(preparation()),
@@ -268,7 +269,6 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         survivors: 0,
         memory: dicast::app::model::MemoryState::None,
         warnings: Vec::new(),
-        held: true,
     }
 }
 

@@ -127,9 +127,7 @@ fn judge_answer(
     match (cut, exit) {
         (Some(Cut::Stopped), _) => failed(AgentError::Cancelled),
         (Some(Cut::Late { which, after_ms }), _) => failed(AgentError::Timeout { which, after_ms }),
-        (None, Some(Exit::Code(0))) => {
-            extract(expect, stdout).or_else(|unusable| unusable_answer(&unusable, stderr))
-        }
+        (None, Some(Exit::Code(0))) => extract(expect, stdout).or_else(|unusable| unusable_answer(&unusable, stderr)),
         (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, stdout)),
     }
 }

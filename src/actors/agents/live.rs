@@ -18,8 +18,8 @@ use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
 use crate::disk::lines::Appender;
 use crate::domain::failure::Failure;
-use crate::domain::run::{Progress, SeatKey, TAIL_LINES, TurnKind};
 use crate::domain::redact::Redactor;
+use crate::domain::run::{Progress, SeatKey, TAIL_LINES, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::transcript::path_of;
 

@@ -218,12 +218,7 @@ impl Reader {
             .await
     }
 
-    async fn tree_id(
-        self,
-        root: PathBuf,
-        at: Option<String>,
-        token: CancellationToken,
-    ) -> Result<String, Failure> {
+    async fn tree_id(self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Result<String, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
         let mut tree = shot.tree;
         if let Some(rev) = at {

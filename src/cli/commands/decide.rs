@@ -2,26 +2,42 @@
 
 use std::path::Path;
 
-use super::super::decide::decide_text;
+use super::super::decide::{decide_text, explained};
 use super::super::out::Done;
-use super::given_text;
+use crate::disk::text::read_text_capped;
+use crate::domain::consensus::parse_panel;
 use crate::domain::failure::Failure;
 
 /// Largest panel read, in bytes.
 const PANEL_MAX: u64 = 64 << 20;
 
+/// The exit code of a panel that cannot be read.
+const UNREADABLE: u8 = 3;
+
 /// Decides the panel in a file, or explains one claim of it. The exit code is the verdict's.
 ///
 /// # Errors
-/// Usage when there is no such file, exit 3 when the panel is malformed.
-pub(super) fn decide(path: &Path, claim: Option<&str>) -> Result<Done, Failure> {
-    let text = given_text(path, PANEL_MAX)?;
-    let output = decide_text(&text, claim)?;
-    if claim.is_some() {
-        return Ok(Done::lines(output));
+/// Exit 3 when the panel cannot be read or is malformed, usage when no claim is called so.
+pub(super) fn decide(path: &Path, claim: Option<&str>, json: bool) -> Result<Done, Failure> {
+    let text = panel(path)?;
+    let (verdict, pretty) = decide_text(&text)?;
+    if let Some(claim) = claim {
+        return Ok(Done::lines(explained(&parse_panel(&text)?, &verdict, claim)?.to_string()));
     }
-    // The text is our own: a verdict without an exit code cannot be.
-    let verdict: serde_json::Value = serde_json::from_str(&output).unwrap_or_default();
-    let exit = verdict.get("exit").and_then(serde_json::Value::as_u64).and_then(|exit| u8::try_from(exit).ok());
-    Ok(Done::json(output).with_exit(exit.unwrap_or(3)))
+    let output = if json { serde_json::to_string(&verdict).unwrap_or_default() + "\n" } else { pretty };
+    Ok(Done::json(output).with_exit(verdict.exit))
+}
+
+/// Reads the panel. Whatever is wrong with the file is not the command line's fault.
+fn panel(path: &Path) -> Result<String, Failure> {
+    let unreadable = |why: String, next: String| {
+        let place = path.display().to_string();
+        Failure::BadInput { place, why, next, exit: UNREADABLE }
+    };
+    match read_text_capped(path, PANEL_MAX) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(unreadable("there is no such file".into(), "check the path".into())),
+        Err(Failure::BadInput { why, next, .. }) => Err(unreadable(why, next)),
+        Err(failure) => Err(failure),
+    }
 }

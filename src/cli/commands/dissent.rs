@@ -5,7 +5,7 @@ use super::super::out::{Done, table};
 use super::{Context, place, record, run};
 use crate::app::msg::{Choice, Decide, Request};
 use crate::domain::claim::{Polarity, Severity, Value};
-use crate::domain::consensus::{Judged, Verdict};
+use crate::domain::consensus::{Judged, ReasonCode, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::spec::Folder;
@@ -26,10 +26,17 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
     let Some((key, choice)) = decided else {
         return Ok(list(context, &folder, &verdicts));
     };
+    let asked_stage = asked.stage.as_deref().map(stage_called).transpose()?;
+    let verdicts: Vec<Verdict> =
+        verdicts.into_iter().filter(|verdict| asked_stage.is_none_or(|stage| verdict.stage == stage)).collect();
     let (stage, key) = named(&folder, &verdicts, key)?;
     let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
     let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
     run::requests(context, vec![Request::Decide(decide)])
+}
+
+fn stage_called(word: &str) -> Result<Stage, Failure> {
+    word.parse::<Stage>().map_err(|unknown| Failure::usage("--stage", unknown.to_string(), "give one of these"))
 }
 
 fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {
@@ -39,7 +46,8 @@ fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {
     }
 }
 
-/// Returns the one claim that a key, or the start of one, means, and its stage: the latest that has it.
+/// Returns the one claim that a key, or the start of one, means, and its stage: the one where it is open; where it is
+/// open nowhere, the last that has it, so that a decision can be changed.
 fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, Sha), Failure> {
     let shown: String = given.chars().take(80).collect();
     let next = format!("run `dicast dissent {}` to see the keys", folder.id);
@@ -54,20 +62,43 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, S
         return Err(Failure::usage("KEY", format!("{shown:?} is no key, nor the start of one"), next));
     }
     let given = given.to_ascii_lowercase();
-    for verdict in verdicts.iter().rev() {
+    let mut found: Vec<(&Verdict, &Sha)> = Vec::new();
+    for verdict in verdicts {
         // A must-requirement that nobody covers has a key in the reasons, and no claim.
         let of_reasons = verdict.reasons.iter().flat_map(|reason| &reason.claims);
         let mut keys: Vec<&Sha> = verdict.claims.iter().map(|claim| &claim.key).chain(of_reasons).collect();
         keys.retain(|key| key.as_str().starts_with(&given));
         keys.sort();
         keys.dedup();
-        match keys.as_slice() {
-            [] => {}
-            [one] => return Ok((verdict.stage, (*one).clone())),
-            [..] => return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next)),
+        found.extend(keys.into_iter().map(|key| (verdict, key)));
+    }
+    let Some((last, key)) = found.last() else {
+        return Err(Failure::usage("KEY", format!("no recorded claim has the key {shown:?}"), next));
+    };
+    if found.iter().any(|(_, other)| other != key) {
+        return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next));
+    }
+    let open: Vec<Stage> =
+        found.iter().filter(|(verdict, key)| is_open(verdict, key)).map(|(verdict, _)| verdict.stage).collect();
+    match open.as_slice() {
+        [] => Ok((last.stage, (*key).clone())),
+        [one] => Ok((*one, (*key).clone())),
+        several => {
+            let names: Vec<&str> = several.iter().map(|stage| stage.name()).collect();
+            let why = format!("{shown:?} is open in several stages: {}", names.join(", "));
+            Err(Failure::usage("KEY", why, format!("say which: --stage {}", names.join("|"))))
         }
     }
-    Err(Failure::usage("KEY", format!("no recorded claim has the key {shown:?}"), next))
+}
+
+/// Tells whether a verdict leaves a claim to somebody: it is a reason for its status or somebody dissents, and no
+/// waiver holds.
+fn is_open(verdict: &Verdict, key: &Sha) -> bool {
+    let is_reason = |of: &dyn Fn(ReasonCode) -> bool| {
+        verdict.reasons.iter().any(|reason| of(reason.code) && reason.claims.contains(key))
+    };
+    let has_dissent = verdict.claims.iter().any(|claim| claim.key == *key && !claim.dissent.is_empty());
+    !is_reason(&|code| code == ReasonCode::Waived) && (has_dissent || is_reason(&|code| code.status().is_some()))
 }
 
 /// Writes a value and whether it is said to hold.
@@ -128,7 +159,7 @@ fn text(folder: &Folder, open: &[(Stage, &Judged)]) -> String {
     if !weighty.is_empty() {
         let spec = &folder.id;
         out.push_str(&format!(
-            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T\n"
+            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T [--stage STAGE]\n"
         ));
     }
     out

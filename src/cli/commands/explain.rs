@@ -1,8 +1,9 @@
 //! `dicast explain`: the arithmetic of one claim, from the panel in the evidence.
 
+use super::super::decide::explained;
 use super::super::out::Done;
 use super::{Context, place, record};
-use crate::domain::consensus::{PanelError, decide, explain as explain_claim};
+use crate::domain::consensus::decide;
 use crate::domain::failure::Failure;
 
 /// Explains a claim of the last recorded run of a stage. With two words, the spec is the branch's.
@@ -16,9 +17,7 @@ pub(super) fn explain(context: &Context, first: &str, second: &str, third: Optio
     };
     let of_run = record::panel(context, &folder, stage)?;
     let verdict = decide(&of_run.panel);
-    let Some(explanation) = explain_claim(&of_run.panel, &verdict, claim) else {
-        return Err(PanelError::NoSuchClaim(claim.chars().take(80).collect()).into());
-    };
+    let explanation = explained(&of_run.panel, &verdict, claim)?;
     if !context.global.json {
         return Ok(Done::lines(explanation.to_string()));
     }

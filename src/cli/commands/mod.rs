@@ -22,6 +22,7 @@ mod cancel;
 mod check;
 mod consensus;
 mod decide;
+mod demo;
 mod dissent;
 mod doctor;
 mod evidences;
@@ -95,9 +96,9 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
         // These know no repository.
-        Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref()),
+        Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), global.json),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
-        Command::Demo { speed } => run::demo(&global, speed),
+        Command::Demo { speed } => demo::demo(&global, speed),
     }
 }
 

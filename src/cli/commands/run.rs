@@ -1,4 +1,4 @@
-//! The commands that run the whole program: the stages, the demonstration, the screen.
+//! The commands that run the whole program: the stages, the screen.
 
 use std::io::IsTerminal as _;
 
@@ -9,7 +9,6 @@ use crate::app::msg::{Request, Start as StartRun};
 use crate::domain::failure::Failure;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
-use crate::shell::demo as demonstration;
 use crate::shell::start::{Flags, Start, headless, interactive};
 
 /// Runs one stage of a spec, or those that it has not passed.
@@ -57,15 +56,6 @@ pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done
     Ok(Done::exit(exit))
 }
 
-/// Runs the demonstration: on the screen where there is a terminal, else in lines to the end.
-///
-/// # Errors
-/// When the sample cannot be copied, or does not end as it shows.
-pub(super) fn demo(global: &Global, speed: u32) -> Result<Done, Failure> {
-    let flags = Flags { speed: Some(speed.to_string()), ..flags(global) };
-    demonstration::run(flags, has_screen(global)).map(Done::exit)
-}
-
 /// Opens the screen, or prints the first one as lines where there is no terminal.
 ///
 /// # Errors
@@ -87,11 +77,12 @@ pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
 }
 
 /// Tells whether there is a terminal to draw on and to read keys from, and nobody asked for lines.
-fn has_screen(global: &Global) -> bool {
+pub(super) fn has_screen(global: &Global) -> bool {
     !global.plain && !global.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-fn flags(global: &Global) -> Flags {
+/// Returns what the flags of the command line mean to the shell.
+pub(super) fn flags(global: &Global) -> Flags {
     Flags {
         json: global.json,
         allow_degraded: global.allow_degraded,

@@ -3,6 +3,7 @@
 use super::super::check::summary;
 use super::super::out::{Done, table};
 use super::{Context, place, record, survey};
+use crate::domain::check::Tally;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
@@ -16,6 +17,27 @@ const HOUR: u64 = 3_600_000;
 /// Most bytes of a document that is compared with what was judged.
 const DOCUMENT_MAX: u64 = 64 << 20;
 
+/// What is recorded about a stage.
+enum Recorded {
+    /// A verdict that can be read.
+    Read(Box<Standing>),
+    /// It cannot be read, or was changed by hand.
+    Unreadable {
+        stage: Stage,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+impl Recorded {
+    fn stage(&self) -> Stage {
+        match self {
+            Recorded::Read(standing) => standing.verdict.stage,
+            Recorded::Unreadable { stage, .. } => *stage,
+        }
+    }
+}
+
 /// A recorded verdict, and what became of what it was about.
 struct Standing {
     verdict: Verdict,
@@ -28,7 +50,7 @@ struct Standing {
 /// Shows every spec, or one at length. Stale and old verdicts are marked; the exit code is 0.
 ///
 /// # Errors
-/// When the repository cannot be read, or a recorded verdict was altered.
+/// When the repository cannot be read.
 pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option<u64>) -> Result<Done, Failure> {
     let overview = survey::overview(context)?;
     let folders = match given {
@@ -53,19 +75,26 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
     }))
 }
 
-fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Result<Vec<Standing>, Failure> {
-    let verdicts = record::verdicts(&context.store(), folder)?;
-    verdicts
-        .into_iter()
-        .map(|verdict| {
-            let changed = changed(context, folder, &verdict, None)?;
-            let limit =
-                stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
-            // RFC 3339 in UTC with milliseconds sorts as text.
-            let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
-            Ok(Standing { verdict, changed, is_old })
-        })
-        .collect()
+fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Result<Vec<Recorded>, Failure> {
+    let store = context.store();
+    let mut recorded = Vec::new();
+    for stage in Stage::ALL {
+        let verdict = match record::verdict(&store, folder, stage) {
+            Ok(None) => continue,
+            Ok(Some(verdict)) => verdict,
+            // One bad file must not hide the others; `verdict` refuses it.
+            Err(failure) => {
+                recorded.push(Recorded::Unreadable { stage, why: failure.to_string() });
+                continue;
+            }
+        };
+        let changed = changed(context, folder, &verdict, None)?;
+        let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
+        // RFC 3339 in UTC with milliseconds sorts as text.
+        let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
+        recorded.push(Recorded::Read(Box::new(Standing { verdict, changed, is_old })));
+    }
+    Ok(recorded)
 }
 
 /// Returns what a verdict was about that is not so any more: the spec, a document, and from implement on the tree, of
@@ -107,7 +136,8 @@ pub(super) fn changed(
     }
 }
 
-fn mark(standing: &Standing) -> String {
+fn mark(recorded: &Recorded) -> String {
+    let Recorded::Read(standing) = recorded else { return "unreadable".to_owned() };
     let name = standing.verdict.status.name();
     match (&standing.changed, standing.is_old) {
         (Some(_), _) => format!("{name} STALE"),
@@ -118,30 +148,36 @@ fn mark(standing: &Standing) -> String {
 
 fn found(seen: Option<&SpecOverview>) -> String {
     match seen {
-        Some(seen) if seen.findings.is_empty() => "nothing found".to_owned(),
-        Some(seen) => format!("{} found", seen.findings.len()),
+        Some(seen) => Tally::of(&seen.findings).words(),
         None => "cannot be read".to_owned(),
     }
 }
 
-fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Standing])]) -> String {
+fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Recorded])]) -> String {
     let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "CHECK"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for (folder, seen, standings) in lines {
-        let of = |stage: Stage| standings.iter().find(|s| s.verdict.stage == stage).map_or_else(|| "-".into(), mark);
+        let of = |stage: Stage| standings.iter().find(|s| s.stage() == stage).map_or_else(|| "-".into(), mark);
         let stages = Stage::ALL.into_iter().map(of);
         rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([found(*seen)]).collect());
     }
     table(&rows)
 }
 
-fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, standings: &[Standing]) -> String {
+fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) -> String {
     let mut rows = Vec::new();
-    for standing in standings {
+    for recorded in standings {
+        let standing = match recorded {
+            Recorded::Read(standing) => standing,
+            Recorded::Unreadable { stage, why } => {
+                rows.push(vec![format!("  {stage}"), mark(recorded), "-".into(), String::new(), why.clone()]);
+                continue;
+            }
+        };
         let verdict = &standing.verdict;
         let why = standing.changed.clone().unwrap_or_else(|| verdict.why());
         let at = verdict.recorded_at.clone().unwrap_or_default();
-        rows.push(vec![format!("  {}", verdict.stage), mark(standing), format!("exit {}", verdict.exit), at, why]);
+        rows.push(vec![format!("  {}", verdict.stage), mark(recorded), format!("exit {}", verdict.exit), at, why]);
     }
     let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
     let mut out = format!("{}  {title}\n", folder.id);
@@ -159,7 +195,10 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
     }
     out.push_str(&format!("  {}: see `dicast check {}`\n", found(seen), folder.id));
     let next = Stage::ALL.into_iter().find(|stage| {
-        !standings.iter().any(|s| s.verdict.stage == *stage && s.changed.is_none() && s.verdict.is_advancing())
+        !standings.iter().any(|recorded| match recorded {
+            Recorded::Read(s) => s.verdict.stage == *stage && s.changed.is_none() && s.verdict.is_advancing(),
+            Recorded::Unreadable { .. } => false,
+        })
     });
     if let Some(next) = next {
         out.push_str(&format!("  next: dicast {next} {}\n", folder.id));
@@ -167,10 +206,16 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
     out
 }
 
-fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Standing]) -> serde_json::Value {
+fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) -> serde_json::Value {
     let verdicts: Vec<serde_json::Value> = standings
         .iter()
-        .map(|standing| {
+        .map(|recorded| {
+            let standing = match recorded {
+                Recorded::Read(standing) => standing,
+                Recorded::Unreadable { stage, why } => {
+                    return serde_json::json!({"stage": stage, "status": "unreadable", "current": false, "why": why});
+                }
+            };
             let verdict = &standing.verdict;
             serde_json::json!({
                 "stage": verdict.stage, "status": verdict.status, "exit": verdict.exit, "hash": verdict.hash,

@@ -4,7 +4,10 @@
 //! error is only what is undecided in a must's own text, one id with two values, a must that is negated elsewhere, or
 //! what the constitution forbids. It must not look at code.
 
-use super::words::{Clause, Quantity, alike, clauses, content, quantities, sentences};
+use std::collections::BTreeSet;
+
+use super::numbers::{Bound, Quantity, quantities};
+use super::words::{Clause, alike, clauses, content, sentences};
 use super::{Findings, Place, Rule, Seen, Severity};
 use crate::domain::agenda::{PointKind, open_points};
 use crate::domain::spec::{Level, Requirement, Spec};
@@ -17,8 +20,8 @@ pub(super) fn criticise(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
         open_points_of(requirement, out);
     }
     markers_elsewhere(seen, spec, out);
-    restated(spec, out);
-    contradictions(spec, out);
+    let mut told = restated(spec, out);
+    contradictions(spec, &mut told, out);
     forbidden(seen, spec, out);
 }
 
@@ -216,21 +219,27 @@ fn open_points_of(requirement: &Requirement, out: &mut Findings<'_>) {
     }
 }
 
-fn restated(spec: &Spec, out: &mut Findings<'_>) {
+/// Compares the definitions of one id; returns the ids that contradict themselves.
+fn restated<'s>(spec: &'s Spec, out: &mut Findings<'_>) -> BTreeSet<&'s str> {
+    let mut told = BTreeSet::new();
     for again in &spec.restated {
         let Some(first) = spec.requirements.iter().find(|r| r.id == again.id) else { continue };
         let place = Place { file: spec.file.clone(), line: again.line };
         if let Some((a, b)) = two_values(&quantities(&first.text), &quantities(&again.text)) {
             let message =
-                format!("{} has two values: {} in line {}, {} here", first.id, shown(&a), first.line, shown(&b));
+                format!("{} has two values: {} in line {}, {} here", first.id, a.written, first.line, b.written);
             let clear = format!("keep one value of {}", first.id);
-            out.add(Rule::Contradiction, &first.id, place, &message, &clear);
+            if told.insert(first.id.as_str()) {
+                out.add(Rule::Contradiction, &first.id, place, &message, &clear);
+            }
             continue;
         }
         let negated = clauses(&again.text).iter().any(|b| clauses(&first.text).iter().any(|a| excludes(a, b)));
         if negated {
             let message = format!("{} says the opposite of its definition in line {}", first.id, first.line);
-            out.add(Rule::Contradiction, &first.id, place, &message, "keep one of the two");
+            if told.insert(first.id.as_str()) {
+                out.add(Rule::Contradiction, &first.id, place, &message, "keep one of the two");
+            }
             continue;
         }
         let words = |text: &str| content(&text.split_whitespace().collect::<Vec<_>>()).into_iter().collect();
@@ -239,52 +248,58 @@ fn restated(spec: &Spec, out: &mut Findings<'_>) {
             out.add(Rule::DuplicateId, &first.id, place, &message, "give one of the two an id of its own");
         }
     }
+    told
 }
 
-fn shown(q: &Quantity) -> String {
-    format!("{} {}", q.value, q.unit).trim().to_owned()
-}
-
-/// Returns a value of each that count the same and differ, if no value of that unit is shared.
-fn two_values(
-    a: &std::collections::BTreeSet<Quantity>,
-    b: &std::collections::BTreeSet<Quantity>,
-) -> Option<(Quantity, Quantity)> {
-    for x in a {
-        let same: Vec<&Quantity> = b.iter().filter(|y| y.unit == x.unit).collect();
-        let shared = a.iter().filter(|q| q.unit == x.unit).any(|q| same.contains(&q));
-        if let (Some(y), false) = (same.first(), shared) {
-            return Some((x.clone(), (*y).clone()));
-        }
-    }
-    None
+/// Returns a value of each that count the same and exclude each other, if no value of that unit is shared.
+fn two_values<'q>(a: &'q BTreeSet<Quantity>, b: &'q BTreeSet<Quantity>) -> Option<(&'q Quantity, &'q Quantity)> {
+    let is_shared =
+        |unit: &str| a.iter().any(|x| x.unit == unit && b.iter().any(|y| y.unit == unit && y.value == x.value));
+    let pairs = || a.iter().flat_map(|x| b.iter().map(move |y| (x, y)));
+    pairs().find(|(x, y)| x.excludes(y) && !is_shared(&x.unit))
 }
 
 /// Tells whether one clause demands what the other forbids, about the same thing and without conditions.
 fn excludes(a: &Clause, b: &Clause) -> bool {
+    // `at least 8` and `not more than 128` differ in more than their negation.
+    let amounts = |c: &Clause| c.quantities.iter().map(|q| (q.unit.clone(), q.value.clone())).collect::<BTreeSet<_>>();
+    let is_exact = |c: &Clause| c.quantities.iter().all(|q| q.bound == Bound::Exact);
     a.level == Level::Must
         && b.level == Level::Must
         && a.negated != b.negated
         && !a.conditional
         && !b.conditional
+        && a.labels == b.labels
         && alike(&a.about, &b.about, 3, 4, 2)
+        && is_exact(a)
+        && is_exact(b)
+        && amounts(a) == amounts(b)
 }
 
-fn contradictions(spec: &Spec, out: &mut Findings<'_>) {
+/// Reports for each requirement the gravest of what it contradicts.
+fn contradictions<'s>(spec: &'s Spec, told: &mut BTreeSet<&'s str>, out: &mut Findings<'_>) {
     let all: Vec<(&Requirement, Clause)> =
         spec.requirements.iter().flat_map(|r| clauses(&r.text).into_iter().map(move |c| (r, c))).collect();
+    let mut found: Vec<(Severity, &Requirement, &Requirement, String)> = Vec::new();
     for (n, (first, a)) in all.iter().enumerate() {
         for (second, b) in &all[n + 1..] {
-            let Some((severity, why)) = conflict(a, b) else { continue };
-            let message = if first.id == second.id {
-                format!("{} contradicts itself: {why}", second.id)
-            } else {
-                format!("{} contradicts {} (line {}): {why}", second.id, first.id, first.line)
-            };
-            let clear = format!("keep one of the two, or say when each of {} and {} holds", first.id, second.id);
-            let clear = if first.id == second.id { "keep one of the two" } else { clear.as_str() };
-            out.add_as(Rule::Contradiction, severity, &second.id, out.in_spec(second.line), &message, clear);
+            found.extend(conflict(a, b).map(|(severity, why)| (severity, *first, *second, why)));
         }
+    }
+    found.sort_by_key(|(severity, ..)| *severity);
+    for (severity, first, second, why) in found {
+        if !told.insert(&second.id) {
+            continue;
+        }
+        let (message, clear) = if first.id == second.id {
+            (format!("{} contradicts itself: {why}", second.id), "keep one of the two".to_owned())
+        } else {
+            (
+                format!("{} contradicts {} (line {}): {why}", second.id, first.id, first.line),
+                format!("keep one of the two, or say when each of {} and {} holds", first.id, second.id),
+            )
+        };
+        out.add_as(Rule::Contradiction, severity, &second.id, out.in_spec(second.line), &message, &clear);
     }
 }
 
@@ -292,19 +307,24 @@ fn conflict(a: &Clause, b: &Clause) -> Option<(Severity, String)> {
     if excludes(a, b) {
         return Some((Severity::Error, "what one demands the other forbids".into()));
     }
-    if a.negated != b.negated || a.conditional || b.conditional {
+    // Tier 1 is not tier 2.
+    if a.negated != b.negated || a.labels != b.labels {
+        return None;
+    }
+    let is_same = a.frame == b.frame;
+    if !is_same && (a.conditional || b.conditional) {
         return None;
     }
     // Plans and roles differ in one word and may differ in value: only the very same thing has one value.
-    if alike(&a.about, &b.about, 7, 8, 2)
-        && let Some((x, y)) = two_values(&a.quantities, &b.quantities)
+    if (is_same || alike(&a.about, &b.about, 7, 8, 2))
+        && let Some((x, y)) = two_values(&a.quantities, &b.quantities).filter(|(x, _)| is_same || x.is_measured())
     {
         let both_must = a.level == Level::Must && b.level == Level::Must;
         let severity = if both_must { Severity::Error } else { Severity::Warning };
-        return Some((severity, format!("{} there, {} here", shown(&x), shown(&y))));
+        return Some((severity, format!("{} there, {} here", x.written, y.written)));
     }
     let differ = matches!((a.level, b.level), (Level::Must, Level::May) | (Level::May, Level::Must));
-    let same = alike(&a.about, &b.about, 7, 8, 3);
+    let same = alike(&a.about, &b.about, 7, 8, 3) && !a.conditional && !b.conditional;
     (differ && same).then(|| (Severity::Warning, "a must here is optional there".into()))
 }
 

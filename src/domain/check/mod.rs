@@ -16,12 +16,14 @@ use super::spec::{self, Spec};
 mod critic;
 mod detect;
 mod look;
+mod numbers;
 mod range;
 mod rule;
 pub mod sight;
 mod surveyor;
 mod tracer;
 mod tree;
+mod whose;
 mod words;
 
 pub use detect::{HOOKS, checks, context_files, hooks};
@@ -114,7 +116,46 @@ pub struct Trace {
     pub code: Vec<Place>,
 }
 
+/// How many findings there are of each severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Remarks: they stop nothing, but they are something.
+    pub remarks: usize,
+}
+
+impl Tally {
+    /// Counts findings.
+    pub fn of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
+        let mut tally = Self::default();
+        for finding in findings {
+            match finding.severity {
+                Severity::Error => tally.errors += 1,
+                Severity::Warning => tally.warnings += 1,
+                Severity::Info => tally.remarks += 1,
+            }
+        }
+        tally
+    }
+
+    /// Returns what was found in words: `1 error, 2 remarks`, or `nothing found` if there is not even a remark.
+    pub fn words(self) -> String {
+        let counted = |n: usize, what: &str| (n > 0).then(|| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
+        let parts = [counted(self.errors, "error"), counted(self.warnings, "warning"), counted(self.remarks, "remark")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() { "nothing found".to_owned() } else { parts.join(", ") }
+    }
+}
+
 impl Report {
+    /// Counts all findings.
+    pub fn tally(&self) -> Tally {
+        Tally::of(&self.findings)
+    }
+
     /// Returns the exit code: 1 if anything worse than [`Severity::Info`] was found.
     pub fn exit(&self) -> u8 {
         u8::from(self.findings.iter().any(|f| f.severity != Severity::Info))

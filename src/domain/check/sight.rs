@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Place;
 use super::tree::Tree;
-use crate::domain::spec::is_test_path;
+use crate::domain::spec::{self, is_test_path};
 
 /// What the pass saw.
 #[derive(Debug, Default)]
@@ -94,7 +94,8 @@ impl<'t> Sights<'t> {
                     let how = if has_words { how(line, start, end) } else { How::Defined };
                     self.keep(word, Sight { file: path, line: number, how, text: line, in_test });
                 }
-                if let Some(key) = id_at(line, start, word) {
+                let short = || if is_comment { spec::short_id(word).and_then(|id| id_key(&id)) } else { None };
+                if let Some(key) = id_at(line, start, word).or_else(short) {
                     let sight = Sight { file: path, line: number, how: How::Mentioned, text: line, in_test };
                     self.ids.entry(key).or_default().push(sight);
                 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::sight::Sight;
-use super::{Findings, Place, Rule, Seen, Severity, Trace};
+use super::{Findings, Place, Rule, Seen, Severity, Trace, whose};
 use crate::domain::spec::{self, Level, Requirement, Spec, Task, is_test_path};
 
 /// Follows every requirement of a spec.
@@ -41,8 +41,12 @@ fn trace_one(seen: &Seen<'_>, spec: &Spec, requirement: &Requirement) -> Trace {
         trace.tasks.push(task.id.clone());
         for written in &task.files {
             let Some(path) = seen.paths.resolve(&spec.dir, written).filter(|p| !p.ends_with('/')) else { continue };
-            let list = if is_test_path(&path) { &mut trace.tests } else { &mut trace.code };
-            list.push(Place { file: path, line: 1 });
+            if !is_test_path(&path) {
+                trace.code.push(Place { file: path, line: 1 });
+            } else if task.tests.is_empty() {
+                // Of a task that names its test, the file alone shows nothing.
+                trace.tests.push(Place { file: path, line: 1 });
+            }
         }
         trace.tests.extend(task.tests.iter().filter_map(|id| seen.sights.test(id)).map(|s| s.place()));
     }
@@ -56,18 +60,20 @@ fn trace_one(seen: &Seen<'_>, spec: &Spec, requirement: &Requirement) -> Trace {
     trace
 }
 
-/// Tells whether an id in code is this spec's: every spec has its own FR-001, so where several define the id the file
-/// must name the spec, or one of the spec's tasks the file.
+/// Tells whether an id in code is this spec's: every spec has its own FR-001. The line decides which spec is meant, else
+/// its file, and where neither names any, only an id that no other spec defines.
 fn belongs(seen: &Seen<'_>, spec: &Spec, id: &str, sight: &Sight<'_>) -> bool {
-    let owners = seen.reading.specs.iter().filter(|s| s.requirement(id).is_some()).count();
-    if owners < 2 {
-        return true;
+    let specs = &seen.reading.specs;
+    let whole = seen.tree.text(sight.file).unwrap_or_default();
+    for text in [sight.text, sight.file, whole] {
+        if whose::names(text, &spec.id) {
+            return true;
+        }
+        if specs.iter().any(|s| whose::names(text, &s.id)) {
+            return false;
+        }
     }
-    let text = seen.tree.text(sight.file).unwrap_or_default();
-    if seen.reading.specs.iter().any(|s| text.contains(s.id.as_str())) {
-        return text.contains(spec.id.as_str());
-    }
-    spec.tasks.iter().flatten().any(|t| t.files.iter().any(|f| sight.file.ends_with(f.as_str())))
+    specs.iter().all(|s| s.id == spec.id || s.requirement(id).is_none())
 }
 
 fn without_task(spec: &Spec, tasks: &[Task], traces: &[Trace], out: &mut Findings<'_>) {
@@ -139,6 +145,10 @@ fn orphans(seen: &Seen<'_>, spec: &Spec, tasks: &[Task], out: &mut Findings<'_>)
 
 fn is_known(seen: &Seen<'_>, spec: &Spec, id: &str) -> bool {
     if spec.requirement(id).is_some() || spec.has_story(id) {
+        return true;
+    }
+    // `R2` is also what products and releases are called: it is an id only where the spec has such ids.
+    if id.starts_with("R-") && !spec.requirements.iter().any(|r| r.id.starts_with("R-")) {
         return true;
     }
     if id.starts_with("US") {

@@ -1,10 +1,11 @@
-//! Sentences as the critic compares them: clauses with their modal, what they are about, and their quantities.
+//! Sentences as the critic compares them: clauses with their modal, what they are about, and their numbers.
 //!
 //! It must not know requirements or findings. English only: a text in another language has no clauses, and the critic
 //! is silent about it.
 
 use std::collections::BTreeSet;
 
+use super::numbers::{Number, Quantity, numbers};
 use crate::domain::spec::Level;
 
 /// One clause with a modal: what must, should or may be, or must not.
@@ -20,21 +21,16 @@ pub(super) struct Clause {
     pub demand: Vec<String>,
     /// Its quantities.
     pub quantities: BTreeSet<Quantity>,
+    /// What its numbers name: `tier 1`. Two clauses with different ones are about different things.
+    pub labels: BTreeSet<String>,
+    /// All its words in order, with the sentence's subject, `#` in place of each quantity.
+    pub frame: Vec<String>,
     /// Whether it holds under a condition (`when`, `if`, `unless`, …): two such need not meet.
     pub conditional: bool,
 }
 
-/// A number with what it counts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Quantity {
-    /// What it counts: `request per second`, `ms`; empty if nothing follows it.
-    pub unit: String,
-    /// As written, without separators.
-    pub value: String,
-}
-
 /// Words that say nothing about what a clause is about.
-const SMALL: [&str; 78] = [
+pub(super) const SMALL: [&str; 78] = [
     "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "with", "from", "as", "and", "or", "be", "is", "are",
     "it", "its", "this", "that", "these", "those", "each", "every", "any", "all", "per", "up", "most", "least", "than",
     "more", "less", "no", "not", "never", "only", "also", "their", "they", "them", "have", "has", "do", "does", "can",
@@ -72,13 +68,14 @@ pub(super) fn clauses(text: &str) -> Vec<Clause> {
             // The subject goes with the first modal; each modal takes the words up to the next.
             let start = if n == 0 { 0 } else { *at };
             let end = modals.get(n + 1).copied().unwrap_or(words.len());
-            out.extend(clause(&words[start..end], at - start));
+            let subject = if n == 0 { &[][..] } else { &words[..modals[0]] };
+            out.extend(clause(subject, &words[start..end], at - start));
         }
     }
     out
 }
 
-fn clause(words: &[&str], at: usize) -> Option<Clause> {
+fn clause(before: &[&str], words: &[&str], at: usize) -> Option<Clause> {
     let level = modal(words.get(at)?)?;
     let next = words.get(at + 1).map(|w| fold(w)).unwrap_or_default();
     let negated = matches!(next.as_str(), "not" | "never") || fold(words[at]) == "cannot";
@@ -86,17 +83,35 @@ fn clause(words: &[&str], at: usize) -> Option<Clause> {
     let is_shared = subject.iter().all(|w| SUBJECTS.contains(&w.as_str()));
     let demand = content(&words[at + 1..]);
     let about = if is_shared { &[][..] } else { &subject[..] };
+    let whole: Vec<&str> = before.iter().chain(words).copied().collect();
+    let (mut quantities, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    let mut frame: Vec<String> = whole.iter().map(|w| fold(w)).collect();
+    for (place, number) in numbers(&whole) {
+        match number {
+            Number::Label(name) => {
+                labels.insert(name);
+            }
+            Number::Quantity(quantity) => {
+                frame[place] = format!("#{}", quantity.attached());
+                if place >= before.len() {
+                    quantities.insert(quantity);
+                }
+            }
+        }
+    }
     Some(Clause {
         level,
         negated,
         about: about.iter().chain(&demand).cloned().collect(),
-        quantities: quantities(&words.join(" ")),
+        quantities,
+        labels,
+        frame,
         conditional: words.iter().any(|w| CONDITIONS.contains(&fold(w).as_str())),
         demand,
     })
 }
 
-fn modal(word: &str) -> Option<Level> {
+pub(super) fn modal(word: &str) -> Option<Level> {
     match word.trim_matches(|c: char| !c.is_alphanumeric()) {
         "MUST" | "must" | "SHALL" | "shall" | "cannot" => Some(Level::Must),
         "SHOULD" | "should" => Some(Level::Should),
@@ -128,7 +143,7 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     out
 }
 
-fn fold(word: &str) -> String {
+pub(super) fn fold(word: &str) -> String {
     word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
 }
 
@@ -141,7 +156,7 @@ pub(super) fn content(words: &[&str]) -> Vec<String> {
 }
 
 /// Takes off what makes two forms of one English word differ, roughly: plural, `-ed`, `-ing`, a final `e`.
-fn stem(word: &str) -> String {
+pub(super) fn stem(word: &str) -> String {
     let cut = |w: &str| w.strip_suffix('e').unwrap_or(w).to_owned();
     for (ending, with) in [("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")] {
         if let Some(head) = word.strip_suffix(ending) {
@@ -160,72 +175,9 @@ pub(super) fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>, num: usize, den:
     shared >= least && shared * den >= a.union(b).count() * num
 }
 
-/// Words after which a number names something and counts nothing.
-const NAMING: [&str; 18] = [
-    "http", "rfc", "iso", "status", "code", "version", "section", "phase", "level", "step", "story", "task", "tls",
-    "sha", "utf", "es", "error", "response",
-];
-
-/// Returns the numbers of a text with their units: `10 requests per second`, `50ms`, `99.9 %`.
-pub(super) fn quantities(text: &str) -> BTreeSet<Quantity> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let mut out = BTreeSet::new();
-    for (at, word) in words.iter().enumerate() {
-        let word =
-            word.trim_matches(['(', ')', ',', ';', '"', '\'', '<', '>', '=', '≤', '≥', '~', '`', '*', '±', '$', '€']);
-        let digits = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '_'))).unwrap_or(word.len());
-        let (number, rest) = word.split_at(digits);
-        let value = number.trim_end_matches(['.', ',']).replace([',', '_'], "");
-        let before = at.checked_sub(1).map(|i| fold(words[i])).unwrap_or_default();
-        if value.is_empty() || NAMING.contains(&before.as_str()) || rest.starts_with(':') {
-            continue;
-        }
-        // `3-5 seconds`, `3xx`, `2nd` and `v2` are no single amounts.
-        let attached = rest.trim_matches(|c: char| !c.is_alphanumeric() && c != '%');
-        if rest.starts_with(['-', '–', 'x']) || matches!(attached, "st" | "nd" | "rd" | "th") || attached.contains('.')
-        {
-            continue;
-        }
-        out.insert(Quantity {
-            unit: unit(attached, &words[at + 1..]),
-            value: value.trim_start_matches('0').to_owned(),
-        });
-    }
-    out
-}
-
-fn unit(attached: &str, after: &[&str]) -> String {
-    let mut words = after.iter().map(|w| (*w, fold(w)));
-    let first = if attached.is_empty() {
-        match words.next() {
-            Some((_, folded)) if !SMALL.contains(&folded.as_str()) || folded == "per" => stem(&folded),
-            _ => String::new(),
-        }
-    } else {
-        stem(&attached.to_lowercase())
-    };
-    match (words.next(), words.next()) {
-        (Some((_, per)), Some((_, each))) if per == "per" || per == "a" || per == "an" => {
-            format!("{first} per {}", stem(&each))
-        }
-        _ => first,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn units(text: &str) -> Vec<(String, String)> {
-        quantities(text).into_iter().map(|q| (q.value, q.unit)).collect()
-    }
-
-    #[test]
-    fn quantities_have_their_unit() {
-        assert_eq!(units("at most 10 requests per second"), [("10".into(), "request per second".into())]);
-        assert_eq!(units("in 50ms or 1,000 ms"), [("1000".into(), "ms".into()), ("50".into(), "ms".into())]);
-        assert_eq!(units("answers HTTP 429 as in RFC 6585, 2nd of 3-5"), []);
-    }
 
     #[test]
     fn clauses_keep_their_modal_and_negation() {

@@ -29,9 +29,7 @@ pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
 pub use headline::Call;
 pub use label::{Label, Status};
-pub use panel::{
-    Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Participant, Requirement, Waiver,
-};
+pub use panel::{Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Participant, Requirement, Waiver};
 pub use parse::{PanelError, parse_panel};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};

@@ -29,6 +29,27 @@ pub(super) fn requirement_at(text: &str) -> Option<(String, &str)> {
     (numbered && whole).then(|| (text[..end].to_ascii_uppercase(), after))
 }
 
+/// Reads `R1` as the id `R-1`; `None` for anything else.
+pub fn short_id(text: &str) -> Option<String> {
+    let number = text.strip_prefix('R')?;
+    let is_number = (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| format!("R-{number}"))
+}
+
+/// Reads `R1` at the start of a text, and what follows it.
+pub(super) fn short_id_at(text: &str) -> Option<(String, &str)> {
+    let length = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let (word, after) = text.split_at(length);
+    let is_whole = !after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    short_id(word).filter(|_| is_whole).map(|id| (id, after))
+}
+
+/// Returns the ids that a text names as `R1`.
+pub(super) fn short_ids(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/')))
+        .filter_map(|w| short_id(w.trim_matches('.')))
+}
+
 /// Longest range `FR-001 to FR-030` that is taken apart; a longer one is a slip of the pen.
 const RANGE_MAX: u32 = 100;
 

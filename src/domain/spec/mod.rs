@@ -21,7 +21,7 @@ mod tasks;
 mod tests;
 
 pub use find::{Folder, find, from_branch, resolve};
-pub use ids::requirement_ids;
+pub use ids::{requirement_ids, short_id};
 pub use paths::is_test_path;
 pub use requirements::level_of;
 pub use tasks::parse_tasks;
@@ -92,7 +92,7 @@ impl Level {
 /// One thing that a spec demands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
-    /// Its id in upper case: `FR-001`, `NFR-2`, `R-7`; `US1` where it comes from a story.
+    /// Its id in upper case: `FR-001`, `NFR-2`, `R-7` (also where `R7` is written); `US1` where it comes from a story.
     pub id: String,
     /// How binding it is.
     pub level: Level,
@@ -157,7 +157,7 @@ pub fn parse(id: SpecId, dir: &str, file: &str, text: &str) -> Spec {
     let lines = markdown::lines(text);
     let layout = find::layout_of(dir);
     let stories = requirements::stories(&lines);
-    let (mut requirements, restated) = requirements::defined(&lines);
+    let (mut requirements, restated) = requirements::defined(&lines, layout);
     if requirements.is_empty() {
         requirements = requirements::from_stories(&stories, &requirements::loose_scenarios(&lines));
     }
@@ -194,6 +194,8 @@ impl Spec {
 
     /// Returns the requirement that an id names, directly or by one of its criteria.
     pub fn requirement(&self, id: &str) -> Option<&Requirement> {
+        let long = short_id(id);
+        let id = long.as_deref().unwrap_or(id);
         self.requirements
             .iter()
             .find(|r| r.id == id)

@@ -3,7 +3,7 @@
 //! It must not know whether any of them exists. When in doubt it names nothing: a name that was never meant as one
 //! would become a false alarm.
 
-use super::ids::requirement_ids;
+use super::ids::{requirement_ids, short_ids};
 use super::paths::{is_code_path, path_of};
 
 /// What one text names, each list in the order of the text and without repeats.
@@ -125,6 +125,7 @@ const KINDS: [&str; 30] = [
 /// Reads what a text names.
 pub(super) fn named(text: &str) -> Named {
     let mut out = Named { requirements: requirement_ids(text), ..Named::default() };
+    short_ids(text).for_each(|id| push(&mut out.requirements, Some(id)));
     let words = words(text);
     let mut removing = false;
     for (at, word) in words.iter().enumerate() {

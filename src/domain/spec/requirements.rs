@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::ids::requirement_at;
+use super::ids::{requirement_at, short_id_at};
 use super::markdown::{Kind, Line, body_of};
-use super::{Level, Requirement, Scenario, Story};
+use super::{Layout, Level, Requirement, Scenario, Story};
 
 /// Longest text kept of one requirement, in characters: a heading's section can run on for pages.
 const TEXT_MAX: usize = 2_000;
@@ -25,12 +25,17 @@ pub fn level_of(text: &str) -> Level {
 }
 
 /// Returns the first definition of each id, and the later ones.
-pub(super) fn defined(lines: &[Line<'_>]) -> (Vec<Requirement>, Vec<Requirement>) {
+pub(super) fn defined(lines: &[Line<'_>], layout: Layout) -> (Vec<Requirement>, Vec<Requirement>) {
     let mut first: Vec<Requirement> = Vec::new();
     let mut again = Vec::new();
     let mut in_rows = BTreeSet::new();
+    // Lists of risks number their items so too.
+    let mut takes_short = layout == Layout::Seed;
     for (at, line) in lines.iter().enumerate() {
-        let Some(found) = definition(lines, at, line) else { continue };
+        if let Some(heading) = line.heading() {
+            takes_short = layout == Layout::Seed && !heading.to_lowercase().contains("risk");
+        }
+        let Some(found) = definition(lines, at, line, takes_short) else { continue };
         let is_row = matches!(line.kind, Kind::Row(_));
         match first.iter_mut().find(|r| r.id == found.id) {
             // A table that repeats an id traces it; the sentence is the definition, wherever it stands.
@@ -50,10 +55,15 @@ pub(super) fn defined(lines: &[Line<'_>]) -> (Vec<Requirement>, Vec<Requirement>
     (first, again)
 }
 
-fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>) -> Option<Requirement> {
+fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool) -> Option<Requirement> {
     let (id, mut text) = match &line.kind {
-        Kind::Heading { text, .. } | Kind::Item { text, .. } => {
+        Kind::Heading { text, .. } => {
             let (id, rest) = leading_id(text)?;
+            (id, rest.to_owned())
+        }
+        Kind::Item { text, .. } => {
+            let short = || if takes_short { leading_short_id(text) } else { None };
+            let (id, rest) = leading_id(text).or_else(short)?;
             (id, rest.to_owned())
         }
         Kind::Row(cells) => {
@@ -96,6 +106,16 @@ fn leading_id(text: &str) -> Option<(String, &str)> {
     let (id, after) = requirement_at(body)?;
     let rest = after.trim_start_matches(['*', '_', '`', ']', ')', '~']).trim_start();
     (!points_on(rest)).then(|| (id, rest.trim_start_matches([':', '-', '–', '—', '.', ')', '*', ' ']).trim()))
+}
+
+/// Splits `**R1**: words` and `R1. words`; the sign after the id is what makes it one.
+fn leading_short_id(text: &str) -> Option<(String, &str)> {
+    let (id, after) = short_id_at(text.trim_start_matches(MARKS))?;
+    let rest = after.trim_start_matches(['*', '_', '`', ']', ')', '~']);
+    let is_marked =
+        rest.trim_start().starts_with([':', '.', '–', '—']) || rest.starts_with(" - ") || after.starts_with('*');
+    let words = rest.trim_start_matches([':', '-', '–', '—', '.', ')', '*', ' ']).trim();
+    (is_marked && !words.is_empty() && !points_on(rest.trim_start())).then_some((id, words))
 }
 
 /// Tells whether what follows an id is another id or an arrow: a list or a trace, not a definition.

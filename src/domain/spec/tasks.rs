@@ -41,14 +41,41 @@ fn headed(lines: &[Line<'_>], at: usize) -> Option<Task> {
 }
 
 fn listed(lines: &[Line<'_>], at: usize) -> Option<Task> {
-    let words = match &lines[at].kind {
-        Kind::Item { ticked: None, text } => (*text).to_owned(),
-        Kind::Row(cells) => cells.join(" | "),
-        Kind::Item { .. } | Kind::Heading { .. } | Kind::Text(_) | Kind::Blank => return None,
+    match &lines[at].kind {
+        Kind::Item { ticked: None, text } => {
+            let (id, rest) = task_id(text).filter(|(id, _)| id.starts_with('T'))?;
+            let is_reference = rest.starts_with(['-', '→', ',', '–', '|', '&']);
+            (!is_reference && rest.len() > 3).then(|| task(lines, at, id, says_done(text), rest))
+        }
+        Kind::Row(cells) => rowed(lines, at, cells),
+        Kind::Item { .. } | Kind::Heading { .. } | Kind::Text(_) | Kind::Blank => None,
+    }
+}
+
+/// Reads a row whose first cell, or the one after its number, is a task id: `| 1 | T001 | Title | Done |`.
+fn rowed(lines: &[Line<'_>], at: usize, cells: &[&str]) -> Option<Task> {
+    let (place, (id, rest)) = cells
+        .iter()
+        .take(2)
+        .enumerate()
+        .find_map(|(n, cell)| task_id(cell).filter(|(id, _)| id.starts_with('T')).map(|found| (n, found)))?;
+    let rest = std::iter::once(rest).chain(cells[place + 1..].iter().copied()).filter(|c| !c.is_empty());
+    let rest = rest.collect::<Vec<_>>().join(" | ");
+    let done = match status_column(lines, at) {
+        Some(column) => cells.get(column).is_some_and(|cell| says_done(cell)),
+        None => says_done(&cells.join(" | ")),
     };
-    let (id, rest) = task_id(&words).filter(|(id, _)| id.starts_with('T'))?;
-    let is_reference = rest.starts_with(['-', '→', ',', '–', '|', '&']) && !matches!(lines[at].kind, Kind::Row(_));
-    (!is_reference && rest.len() > 3).then(|| task(lines, at, id, says_done(&words), rest))
+    (rest.len() > 3).then(|| task(lines, at, id, done, &rest))
+}
+
+/// Returns which column of the table around a row is its status.
+fn status_column(lines: &[Line<'_>], at: usize) -> Option<usize> {
+    let rows = lines[..at].iter().rev().map_while(|l| match &l.kind {
+        Kind::Row(cells) => Some(cells),
+        Kind::Item { .. } | Kind::Heading { .. } | Kind::Text(_) | Kind::Blank => None,
+    });
+    let is_status = |c: &&str| matches!(plain(c).to_lowercase().as_str(), "status" | "state" | "done" | "done?");
+    rows.last()?.iter().position(|c| is_status(&c))
 }
 
 fn unnamed(lines: &[Line<'_>], at: usize) -> Option<Task> {

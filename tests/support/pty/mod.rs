@@ -5,6 +5,7 @@
 //! leader, the kernel would reset the terminal when it ends, and nobody could see whether the program did. Nothing here
 //! answers questions of the program to the terminal: it must not ask any.
 
+pub(crate) mod memory;
 pub(crate) mod processes;
 pub(crate) mod repo;
 pub(crate) mod stopwatch;
@@ -372,9 +373,8 @@ impl Session {
     /// Asserts that the terminal is as the shell had it.
     pub(crate) fn assert_restored(&self) {
         // The last bytes may still be on their way from the kernel to us.
-        self.wait("the terminal is restored", PATIENCE, |screen| {
-            !screen.alternate_screen() && !screen.bracketed_paste()
-        });
+        let is_restored = |screen: &vt100::Screen| !screen.alternate_screen() && !screen.hide_cursor();
+        self.wait("the terminal is restored", PATIENCE, is_restored);
         assert_eq!(self.modes(), Modes::RESTORED);
     }
 

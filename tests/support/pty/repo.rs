@@ -137,6 +137,9 @@ impl Repo {
             ("COLORTERM", "truecolor".into()),
             ("LANG", "C.UTF-8".into()),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            // The same commits in every repository made here, so that verdicts can be compared.
+            ("GIT_AUTHOR_DATE", "2026-01-12T09:00:00Z".into()),
+            ("GIT_COMMITTER_DATE", "2026-01-12T09:00:00Z".into()),
             ("GIT_CEILING_DIRECTORIES", self.root.path().into()),
         ]
         .map(|(name, value)| (name.into(), value))

@@ -65,7 +65,7 @@ fn clean_path(text: &str) -> String {
 
 /// A path has a `/`, or an ending of letters after a dot, and no space.
 pub(super) fn is_path(text: &str) -> bool {
-    let ending = text.rsplit_once('.').map(|(stem, ending)| (stem, ending));
+    let ending = text.rsplit_once('.');
     !text.is_empty()
         && !text.contains(char::is_whitespace)
         && (text.contains('/')
@@ -103,7 +103,8 @@ pub(super) fn checks_named(text: &str) -> Vec<(String, Citation)> {
             let word = word.trim_matches(|c: char| ",;.()[]\"'".contains(c));
             let whole = quoted && part.trim() == word;
             // In prose only a folder and an ending make a path: `e.g` and `and/or` are words.
-            let is_prose = !quoted && !word.contains("::") && !(word.contains('/') && word.contains('.'));
+            let is_path = word.contains('/') && word.contains('.');
+            let is_prose = !(quoted || word.contains("::") || is_path);
             if let Some(citation) = check_named(word, whole).filter(|_| !is_prose)
                 && !named.iter().any(|(name, _)| name == word)
             {
