@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
     reason = "a test stands outside: it starts programs, makes their files, reads the process table and types at a person's pace"
 )]
 
