@@ -143,7 +143,7 @@ fn settled() -> Model {
     let run = model.runs.get_mut(&run_id()).unwrap();
     run.judgement = Some(judgement.clone());
     run.verdicts.insert(Stage::Plan, judgement);
-    let at = rows(run, false).iter().position(|key| key == &store).unwrap();
+    let at = rows(run, run.stage, false).iter().position(|key| key == &store).unwrap();
     model.views.pop();
     model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: false });
     model

@@ -3,7 +3,7 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{notice, run as runs, seats};
+use super::{notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::{Model, Phase, SeatState, Stop, Then};
 use crate::app::msg::Signal;
@@ -119,7 +119,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
         }
         SeatState::Queued(_) | SeatState::Waiting { .. } => {
             seat.state = SeatState::Failed(AgentError::Cancelled);
-            super::verdict::judge_if_due(model, id)
+            verdict::judge_if_due(model, id)
         }
         SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
             seat.stopped = again;
@@ -145,11 +145,14 @@ pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
 pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
     model.leaving = true;
     model.quitting = Some(model.quitting.unwrap_or(exit));
+    let mut effects = verdict::give_up_copies(model);
     let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
     if live.is_empty() {
-        return leave_if_done(model);
+        effects.extend(leave_if_done(model));
+        return effects;
     }
-    live.iter().flat_map(|id| stop(model, id, by, exit)).collect()
+    effects.extend(live.iter().flat_map(|id| stop(model, id, by, exit)));
+    effects
 }
 
 /// Quits when that was asked for and no run holds anything any more.
