@@ -697,6 +697,8 @@ fn the_embedded_server_ends_at_the_end_of_its_input_and_on_term() {
         for term in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let spec = embedded(&folder);
+            // A file that is there is opened at once, so that it can be waited for.
+            std::fs::write(folder.path().join("memory.db"), "").unwrap();
             let mut child = tokio::process::Command::new(&spec.command)
                 .args(&spec.args)
                 .envs(&spec.env)

@@ -7,6 +7,7 @@
     reason = "a test stands outside: it starts programs, makes their files, reads the process table and types at a person's pace"
 )]
 
+#[expect(dead_code, reason = "the slow tier uses the rest")]
 #[path = "support/pty/mod.rs"]
 mod pty;
 
@@ -87,16 +88,37 @@ fn esc_stops_a_run_in_the_next_frame_and_leaves_no_process() {
 
 /// Everything that a terminal may send for one key or event, and what it is.
 const SEQUENCES: [(&str, &str); 33] = [
-    ("up", "\x1b[A"), ("down", "\x1b[B"), ("right", "\x1b[C"), ("left", "\x1b[D"),
-    ("up, application mode", "\x1bOA"), ("down, application mode", "\x1bOB"),
-    ("control right", "\x1b[1;5C"), ("shift left", "\x1b[1;2D"),
-    ("home", "\x1b[H"), ("end", "\x1b[F"), ("home, vt", "\x1b[1~"), ("end, vt", "\x1b[4~"),
-    ("page up", "\x1b[5~"), ("page down", "\x1b[6~"), ("insert", "\x1b[2~"), ("delete", "\x1b[3~"),
+    ("up", "\x1b[A"),
+    ("down", "\x1b[B"),
+    ("right", "\x1b[C"),
+    ("left", "\x1b[D"),
+    ("up, application mode", "\x1bOA"),
+    ("down, application mode", "\x1bOB"),
+    ("control right", "\x1b[1;5C"),
+    ("shift left", "\x1b[1;2D"),
+    ("home", "\x1b[H"),
+    ("end", "\x1b[F"),
+    ("home, vt", "\x1b[1~"),
+    ("end, vt", "\x1b[4~"),
+    ("page up", "\x1b[5~"),
+    ("page down", "\x1b[6~"),
+    ("insert", "\x1b[2~"),
+    ("delete", "\x1b[3~"),
     ("back tab", "\x1b[Z"),
-    ("F1", "\x1bOP"), ("F4", "\x1bOS"), ("F5", "\x1b[15~"), ("F8", "\x1b[19~"), ("F11", "\x1b[23~"),
-    ("alt x", "\x1bx"), ("alt X", "\x1bX"), ("alt q", "\x1bq"), ("alt backspace", "\x1b\x7f"),
-    ("mouse press", "\x1b[<0;10;5M"), ("mouse release", "\x1b[<0;10;5m"), ("wheel", "\x1b[<65;80;24M"),
-    ("focus gained", "\x1b[I"), ("focus lost", "\x1b[O"),
+    ("F1", "\x1bOP"),
+    ("F4", "\x1bOS"),
+    ("F5", "\x1b[15~"),
+    ("F8", "\x1b[19~"),
+    ("F11", "\x1b[23~"),
+    ("alt x", "\x1bx"),
+    ("alt X", "\x1bX"),
+    ("alt q", "\x1bq"),
+    ("alt backspace", "\x1b\x7f"),
+    ("mouse press", "\x1b[<0;10;5M"),
+    ("mouse release", "\x1b[<0;10;5m"),
+    ("wheel", "\x1b[<65;80;24M"),
+    ("focus gained", "\x1b[I"),
+    ("focus lost", "\x1b[O"),
     ("paste", "\x1b[200~qXx\x1b[201~"),
     ("a reply that nobody asked for", "\x1b[?62;22c"),
 ];
@@ -203,7 +225,10 @@ fn shape(session: &Session) -> String {
     let digits = |c: char| if c.is_ascii_digit() { '#' } else { c };
     let text: String = session.contents().chars().map(digits).collect();
     // How long the last key took is only there after one.
-    text.lines().map(|row| row.split("key → screen").next().unwrap_or_default().trim_end()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|row| row.split("key → screen").next().unwrap_or_default().trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -265,10 +290,14 @@ fn a_terminal_that_is_closed_leaves_no_process() {
 
 /// Agents that write without end, as many as it takes to keep this machine busy.
 const FLOODING: &[pty::repo::FakeAgent<'static>] = &[
-    ("a1", &["--flood-stdout", "forever"]), ("a2", &["--flood-stdout", "forever"]),
-    ("a3", &["--flood-stdout", "forever"]), ("a4", &["--flood-stdout", "forever"]),
-    ("a5", &["--flood-stderr", "forever"]), ("a6", &["--flood-stderr", "forever"]),
-    ("a7", &["--flood-stderr", "forever"]), ("a8", &["--flood-stdout", "forever"]),
+    ("a1", &["--flood-stdout", "forever"]),
+    ("a2", &["--flood-stdout", "forever"]),
+    ("a3", &["--flood-stdout", "forever"]),
+    ("a4", &["--flood-stdout", "forever"]),
+    ("a5", &["--flood-stderr", "forever"]),
+    ("a6", &["--flood-stderr", "forever"]),
+    ("a7", &["--flood-stderr", "forever"]),
+    ("a8", &["--flood-stdout", "forever"]),
 ];
 
 /// Waits until all eight agents write.
@@ -377,7 +406,11 @@ fn an_idle_screen_writes_nothing_and_sleeps() {
     std::thread::sleep(IDLE);
     let after = processes::usage(session.pid());
     assert_eq!(session.written() - written, 0, "bytes");
-    assert!(after.wakeups - before.wakeups <= IDLE.as_secs(), "{} wake-ups in {IDLE:?}", after.wakeups - before.wakeups);
+    assert!(
+        after.wakeups - before.wakeups <= IDLE.as_secs(),
+        "{} wake-ups in {IDLE:?}",
+        after.wakeups - before.wakeups
+    );
     session.quit();
 }
 
@@ -410,7 +443,16 @@ fn a_second_dicast_says_who_owns_the_run_and_starts_nothing_and_another_spec_is_
 
 /// The sequences that the program itself may write: colours, places, and the modes that it takes and gives back.
 const OWN_SEQUENCES: [&str; 10] = [
-    "CSI ?1049h", "CSI ?1049l", "CSI ?2004h", "CSI ?2004l", "CSI ?25h", "CSI ?25l", "CSI H", "CSI J", "CSI K", "CSI m",
+    "CSI ?1049h",
+    "CSI ?1049l",
+    "CSI ?2004h",
+    "CSI ?2004l",
+    "CSI ?25h",
+    "CSI ?25l",
+    "CSI H",
+    "CSI J",
+    "CSI K",
+    "CSI m",
 ];
 
 fn assert_own_sequences(session: &Session) {
@@ -421,7 +463,8 @@ fn assert_own_sequences(session: &Session) {
 
 /// What a terminal would obey: colours, a cleared screen, the clipboard, a title, an answer typed for the user, C1
 /// controls, and text that is shown in another order.
-const EVIL: &str = "\x1b[31m\x1b[2J\x1b]52;c;aGk=\x07\x1b]0;evil\x07\x1bP$q\x1b\\\x1b[c\u{9b}31m\u{202e}lived\u{2066}\x07\x08";
+const EVIL: &str =
+    "\x1b[31m\x1b[2J\x1b]52;c;aGk=\x07\x1b]0;evil\x07\x1bP$q\x1b\\\x1b[c\u{9b}31m\u{202e}lived\u{2066}\x07\x08";
 
 #[test]
 fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
@@ -430,31 +473,49 @@ fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
         "# Feature Specification: {EVIL}\n\n## Requirements\n\n- **FR-001**: It MUST {EVIL} answer in 5 ms\n- **FR-002**: It MUST {EVIL} be TBD\n"
     );
     repo.write(&format!("specs/{FIRST}/spec.md"), &spec);
-    repo.write(&format!("specs/{FIRST}/tasks.md"), &format!("# Tasks\n\n- [x] T001 [FR-001] Write {EVIL} in src/{EVIL}.rs\n"));
+    repo.write(
+        &format!("specs/{FIRST}/tasks.md"),
+        &format!("# Tasks\n\n- [x] T001 [FR-001] Write {EVIL} in src/{EVIL}.rs\n"),
+    );
     repo.write(&format!("src/{}.rs", EVIL.replace('/', "_")), "pub fn evil() {}\n");
-    let answer = |quantity: &str| serde_json::json!({
-        "schema": "dicast.artifact/1", "stage": "plan", "summary": EVIL,
-        "answers": [{"topic": "D-001", "value": "yes", "because": EVIL, "evidence": [{"file": EVIL, "line": 1}]},
-                    {"topic": "D-002", "value": "yes", "because": EVIL}, {"topic": "D-003", "value": quantity, "because": EVIL}],
-        "work_breakdown": [{"step": EVIL, "rationale": EVIL, "success_signal": EVIL, "requirements": ["FR-001", "FR-002"],
-                            "files": [format!("src/{EVIL}.rs")]}],
-        "acceptance_mapping": [], "claims": [],
-        "risks": [{"risk": EVIL, "owner": EVIL, "mitigation": EVIL, "severity": "major", "evidence": []}],
-        "questions": [EVIL],
-    });
+    let answer = |quantity: &str| {
+        serde_json::json!({
+            "schema": "dicast.artifact/1", "stage": "plan", "summary": EVIL,
+            "answers": [{"topic": "D-001", "value": "yes", "because": EVIL, "evidence": [{"file": EVIL, "line": 1}]},
+                        {"topic": "D-002", "value": "yes", "because": EVIL}, {"topic": "D-003", "value": quantity, "because": EVIL}],
+            "work_breakdown": [{"step": EVIL, "rationale": EVIL, "success_signal": EVIL, "requirements": ["FR-001", "FR-002"],
+                                "files": [format!("src/{EVIL}.rs")]}],
+            "acceptance_mapping": [], "claims": [],
+            "risks": [{"risk": EVIL, "owner": EVIL, "mitigation": EVIL, "severity": "major", "evidence": []}],
+            "questions": [EVIL],
+        })
+    };
     let file = |name: &str, quantity: &str| {
         repo.write(name, &format!("{EVIL}\n{EVIL} thinking\n```json\n{}\n```\n", answer(quantity)));
         repo.path().join(name).to_str().expect("text").to_owned()
     };
     let (ann, bob) = (file("ann.txt", "10"), file("bob.txt", "20"));
     let flags = |file| ["--stderr", EVIL, "--slow", "300", "--answer", file];
-    repo.configure(&[("ann", &flags(&ann)), ("bob", &flags(&bob)), ("cyd", &["--stderr", EVIL, "--crash", "3"])], Some(&["--flood-stderr"]));
+    repo.configure(
+        &[("ann", &flags(&ann)), ("bob", &flags(&bob)), ("cyd", &["--stderr", EVIL, "--crash", "3"])],
+        Some(&["--flood-stderr"]),
+    );
     let mut session = open_run(&repo);
-    session.wait("the stage is decided", PATIENCE, |screen| !screen.contents().contains("asking") && screen.contents().contains("decided in"));
+    session.wait("the stage is decided", PATIENCE, |screen| {
+        !screen.contents().contains("asking") && screen.contents().contains("decided in")
+    });
     // Every view that shows what others wrote.
-    for (keys, sign) in [("\r", "follow"), ("q", "1 Agents"), ("jj\r", "follow"), ("q", "1 Agents"), ("v", "Claims"), ("\r", "Your reason"), ("q", "Claims"),
-        (":spec 001\r", "Requirements"), (":servers\r", "last words")]
-    {
+    for (keys, sign) in [
+        ("\r", "follow"),
+        ("q", "1 Agents"),
+        ("jj\r", "follow"),
+        ("q", "1 Agents"),
+        ("v", "Enter decide"),
+        ("\r", "Your reason"),
+        ("q", "Claims"),
+        (":spec 001\r", "Requirements"),
+        (":servers\r", "last words"),
+    ] {
         session.send(keys);
         session.wait_for(sign);
     }
@@ -463,7 +524,14 @@ fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
     session.exit();
     session.assert_clean();
     assert_own_sequences(&session);
-    for args in [&["plan", FIRST, "--fresh"][..], &["check"], &["status"], &["explain", FIRST, "plan"], &["dissent", FIRST], &["plan", FIRST, "--fresh", "--json"]] {
+    for args in [
+        &["plan", FIRST, "--fresh"][..],
+        &["check"],
+        &["status"],
+        &["explain", FIRST, "plan"],
+        &["dissent", FIRST],
+        &["plan", FIRST, "--fresh", "--json"],
+    ] {
         let output = repo.run(args);
         for stream in [output.stdout, output.stderr] {
             assert!(!stream.contains(&0x1b), "{args:?}: {}", String::from_utf8_lossy(&stream));
@@ -492,4 +560,51 @@ fn a_hung_memory_server_is_named_and_changes_neither_keys_nor_the_verdict() {
 #[test]
 fn a_stubborn_memory_server_and_its_child_do_not_outlive_the_program() {
     pty::memory::scenario(BINARY, &["--ignore-term", "--grandchild", "--no-read"], None);
+}
+
+#[test]
+fn the_demonstration_plans_meets_a_conflict_and_settles_it_by_a_test() {
+    let repo = Repo::new(BINARY);
+    let mut session = Session::start(&repo.program(&["demo", "--speed", "0"]), SIZE.0, SIZE.1);
+    session.wait_for("agents are SCRIPTED");
+    session.wait_for("003-rate-limiter");
+    // Scripted agents cost nothing: nothing is asked first.
+    session.send("\r");
+    session.wait_for("decided in");
+    session.send("v");
+    session.wait_for("Enter decide");
+    session.send("\r");
+    session.wait_for("Your reason");
+    session.send("t");
+    // The sample's own tests are built and run: that takes a compiler a while.
+    session
+        .wait("the test was run", Duration::from_secs(120), |screen| screen.contents().contains("passed: 1 test run"));
+    session.send("q");
+    session.wait("it is settled", PATIENCE, |screen| {
+        screen.contents().contains("PASS") && screen.contents().contains("proven")
+    });
+    session.signal(Signal::TERM);
+    assert_eq!(session.exit(), 143);
+    session.assert_clean();
+}
+
+#[test]
+fn x_stops_one_agent_esc_the_run_and_r_goes_on() {
+    let repo = Repo::new(BINARY);
+    let mut session = Session::start(&repo.program(&["demo"]), SIZE.0, SIZE.1);
+    session.wait_for("003-rate-limiter");
+    session.send("\r");
+    session.wait_for("1 Agents");
+    session.wait("ada writes", PATIENCE, |screen| screen.contents().contains(" B "));
+    session.send("x");
+    session.wait_for("stopped · ask it again");
+    session.send("\x1b");
+    session.wait_for("0 processes left");
+    session.send("r");
+    session.wait_gone("stopped · ask it again");
+    session.wait_for("asking");
+    // The first q leaves the view, the second stops the run and then leaves the program.
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.quit();
 }

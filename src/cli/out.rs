@@ -153,6 +153,10 @@ pub fn put(text: &str) {
 /// Returns the exit code to end with: 3, said on stderr, where a part of the result did not reach stdout.
 pub fn settle(exit: u8) -> u8 {
     let Some(why) = LOST.get() else { return exit };
+    // A signal ended us, and may well have taken the reader along: its code says more.
+    if exit >= 128 {
+        return exit;
+    }
     say(&format!("error: could not write to stdout: {why}\n  next: free space where it goes, and run it again\n"));
     UNWRITTEN
 }

@@ -150,7 +150,7 @@ impl Dispatch {
                 inbox.expect(Pending::Published(id, stage, reply));
             }
             RunEffect::Mirror { spec, stage, entries } => {
-                let reply = self.mirror(model, &id, spec, stage, entries);
+                let reply = self.mirror(model, &id, spec, stage, entries, stop);
                 inbox.expect(Pending::Mirrored(id, stage, reply));
             }
             RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
@@ -341,9 +341,10 @@ impl Dispatch {
         spec: SpecId,
         stage: Stage,
         entries: Vec<(String, Arc<str>, Option<AgentName>)>,
+        token: CancellationToken,
     ) -> Reply<MirrorReport> {
         let (mcp, evidence) = (self.hands.mcp.clone(), self.hands.evidence.clone());
-        let (memory, token, at) = (self.hands.memory.clone(), self.hands.scope.cancel.clone(), model.now);
+        let (memory, root, at) = (self.hands.memory.clone(), self.hands.scope.cancel.clone(), model.now);
         let run = id.clone();
         let is_ready = model.servers.get(&memory).is_some_and(|s| s.state == crate::domain::server::State::Ready);
         self.job(async move {
@@ -365,7 +366,8 @@ impl Dispatch {
                     .iter()
                     .map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags}))
                     .collect();
-                evidence.append_ledger(spec, at, records, token).await?;
+                // What waits is kept, also while we leave.
+                evidence.append_ledger(spec, at, records, root).await?;
             }
             Ok(MirrorReport { stored, waiting: why })
         })

@@ -16,7 +16,7 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
 
@@ -118,25 +118,30 @@ pub fn restore() {
 /// Gives the terminal back while another thread may be stuck in a write to it, and so hold the lock of standard output:
 /// as much as the terminal takes at once, past that lock.
 pub fn restore_past_a_stuck_write() {
-    let out = rustix::stdio::stdout();
-    let mut bytes = Vec::new();
-    let _ = execute!(bytes, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     // Should any of this fail, nothing is left to be done.
-    if let Ok(flags) = fcntl_getfl(out) {
-        let _ = fcntl_setfl(out, flags | OFlags::NONBLOCK);
-        let deadline = Instant::now() + STUCK;
-        while Instant::now() < deadline {
-            // The stuck write holds the kernel's lock of this terminal too. A signal that we handle wakes it, and as the
-            // terminal does not wait any more, it fails. What was not read by now will not be missed, and makes room.
-            let _ = kill_process(getpid(), Signal::WINCH);
-            let _ = tcflush(out, QueueSelector::OFlush);
-            if rustix::io::write(out, &bytes).is_ok_and(|written| written == bytes.len()) {
-                break;
-            }
-            std::thread::yield_now();
-        }
-        // The shell has the same open file: it must not find it changed.
-        let _ = fcntl_setfl(out, flags);
-    }
+    let _ = write_past_a_stuck_write();
     let _ = disable_raw_mode();
+}
+
+fn write_past_a_stuck_write() -> io::Result<()> {
+    let mut bytes = Vec::new();
+    execute!(bytes, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show)?;
+    let out = rustix::io::dup(rustix::stdio::stdout())?;
+    // What the stuck thread still has to say goes nowhere: it must not come after us.
+    rustix::stdio::dup2_stdout(rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty())?)?;
+    let flags = fcntl_getfl(&out)?;
+    fcntl_setfl(&out, flags | OFlags::NONBLOCK)?;
+    let deadline = Instant::now() + STUCK;
+    while Instant::now() < deadline {
+        // The stuck write holds the kernel's lock of this terminal too. A signal that we handle wakes it, and as the
+        // terminal does not wait any more, it fails. What was not read by now will not be missed, and makes room.
+        kill_process(getpid(), Signal::WINCH)?;
+        tcflush(&out, QueueSelector::OFlush)?;
+        if rustix::io::write(&out, &bytes).is_ok_and(|written| written == bytes.len()) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    // The shell has the same open file: it must not find it changed.
+    Ok(fcntl_setfl(&out, flags)?)
 }

@@ -291,7 +291,11 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
     // Rows that would stay empty show agreed claims too, below those that can be selected.
     let extra: Vec<Sha> = if keys.len() < room && keys.len() < all {
         let listed: BTreeSet<&Sha> = keys.iter().collect();
-        rows(run, judgement.panel.stage, true).into_iter().filter(|key| !listed.contains(key)).take(room - keys.len()).collect()
+        rows(run, judgement.panel.stage, true)
+            .into_iter()
+            .filter(|key| !listed.contains(key))
+            .take(room - keys.len())
+            .collect()
     } else {
         Vec::new()
     };

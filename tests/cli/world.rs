@@ -133,6 +133,11 @@ impl World {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.repo()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap());
+        // The toolchain is not in the temporary home.
+        let home = std::path::PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+            command.env(name, std::env::var_os(name).unwrap_or_else(|| home.join(folder).into()));
+        }
         command
             .env("TMPDIR", self.folder.path())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")

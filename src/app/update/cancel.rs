@@ -145,11 +145,12 @@ pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
 pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
     model.leaving = true;
     model.quitting = Some(model.quitting.unwrap_or(exit));
-    let mut effects = verdict::give_up_copies(model);
     let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
+    // A decided run may still wait for its copies in memory. We do not: the rest waits on disk.
+    let copying = model.runs.iter().filter(|(_, run)| run.held && !run.phase.is_live());
+    let mut effects: Vec<Effect> = copying.map(|(id, _)| Effect::Run(id.clone(), RunEffect::Stop)).collect();
     if live.is_empty() {
         effects.extend(leave_if_done(model));
-        return effects;
     }
     effects.extend(live.iter().flat_map(|id| stop(model, id, by, exit)));
     effects

@@ -382,26 +382,6 @@ pub(super) fn mirrored(
     effects
 }
 
-/// Closes the runs that only wait for their copies: whoever leaves does not wait for memory. What was not copied is on
-/// record as waiting.
-pub(super) fn give_up_copies(model: &mut Model) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    let waiting = model.runs.values_mut().filter(|run| run.held && run.mirroring > 0);
-    let ending: Vec<_> = waiting
-        .filter_map(|run| {
-            let why = closing(run)?;
-            run.mirroring = 0;
-            Some((run.id.clone(), run.stage, why))
-        })
-        .collect();
-    for (id, stage, why) in ending {
-        let waiting = Some("memory had not answered when the program ended".to_owned());
-        let records = vec![Record::Mirrored { stage, stored: 0, waiting }, Record::RunClosed { why }];
-        effects.extend(commit(model, &id, Batch { files: Vec::new(), records }, Then::Closed, Vec::new()));
-    }
-    effects
-}
-
 /// Why a run that only waits for its copies is closed then.
 fn closing(run: &Run) -> Option<Closed> {
     match run.phase {

@@ -106,7 +106,7 @@ impl Quantity {
     /// Tells whether it has a unit of time, size, share, money, or a rate.
     pub(super) fn is_measured(&self) -> bool {
         let is_measure = |m: &&str| *m == self.unit || stem(m) == self.unit || stem(&format!("{m}s")) == self.unit;
-        self.unit.contains(" per ") || MEASURES.iter().any(|m| is_measure(&m))
+        self.unit.contains(" per ") || MEASURES.iter().any(is_measure)
     }
 
     /// Returns the unit if it is written without a space before it, else nothing.
@@ -308,7 +308,10 @@ mod tests {
         assert_eq!(units("at most 10 requests per second"), [("10".into(), "request per second".into())]);
         assert_eq!(units("in 50ms or 1,000 ms"), [("1000".into(), "ms".into()), ("50".into(), "ms".into())]);
         assert_eq!(units("answers HTTP 429 as in RFC 6585, 2nd of 3-5"), []);
-        assert!(MEASURES.iter().all(|m| quantities(&format!("takes 5 {m}")).iter().all(Quantity::is_measured)));
+        // The signs of money stand before the number.
+        for m in MEASURES.into_iter().filter(|m| !matches!(*m, "$" | "€" | "£")) {
+            assert!(quantities(&format!("takes 5 {m}")).iter().all(Quantity::is_measured), "{m}");
+        }
     }
 
     #[test]

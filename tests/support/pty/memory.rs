@@ -24,7 +24,8 @@ pub(crate) fn scenario(binary: &str, flags: &[&str], shown: Option<&str>) {
     let repo = Repo::new(binary);
     repo.configure(QUIET_PANEL, Some(flags));
     let mut session = Session::start(&repo.program(&[]), 120, 36);
-    let first = session.wait("the first frame", PATIENCE, |screen| screen.alternate_screen() && !screen.contents().trim().is_empty());
+    let first = session
+        .wait("the first frame", PATIENCE, |screen| screen.alternate_screen() && !screen.contents().trim().is_empty());
     assert!(first - session.started() < FIRST_FRAME, "the first frame took {:?}", first - session.started());
     session.wait_for(FIRST);
     session.send(":");
