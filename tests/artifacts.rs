@@ -1,7 +1,12 @@
 //! From a spec to documents, over the public parts: the schema and the validator say the same, the docs are what the
 //! types say, and what three agents answer becomes the documents in `snapshots/`.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
