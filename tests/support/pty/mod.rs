@@ -190,17 +190,6 @@ impl Session {
         at
     }
 
-    /// Types bytes one by one, with a gap between two.
-    pub(crate) fn send_slowly(&mut self, bytes: &[u8], gap: Duration) {
-        for (index, byte) in bytes.iter().enumerate() {
-            if index > 0 {
-                // The gap is what is tested: a slow line, not a wait for something.
-                std::thread::sleep(gap);
-            }
-            self.send([*byte]);
-        }
-    }
-
     /// Waits until the whole screen is as it should be; returns when the bytes that made it so were read.
     ///
     /// # Panics
@@ -255,11 +244,6 @@ impl Session {
     /// Returns the screen as text.
     pub(crate) fn contents(&self) -> String {
         self.screen.lock().parser.screen().contents()
-    }
-
-    /// Returns everything that the program wrote.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.screen.lock().bytes.clone()
     }
 
     /// Returns how many bytes the program wrote.

@@ -9,19 +9,10 @@ const OWNER: &str = "DICAST_OWNER=";
 /// Names every living process that a program with this id owns: id and command line.
 pub(crate) fn owned_by(pid: u32) -> Vec<String> {
     let tag = format!("{OWNER}{pid}:");
-    found(|variable| variable.starts_with(&tag))
-}
-
-/// Names every living process that carries this variable (`NAME=value`) in its environment.
-pub(crate) fn with_variable(variable: &str) -> Vec<String> {
-    found(|found| found == variable)
-}
-
-fn found(is_it: impl Fn(&str) -> bool) -> Vec<String> {
     pids()
         .filter(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|piece| std::str::from_utf8(piece).is_ok_and(&is_it))
+            environment.split(|byte| *byte == 0).any(|piece| piece.starts_with(tag.as_bytes()))
         })
         .filter(|pid| !has_ended(*pid))
         .map(|pid| format!("{pid} {}", command_line(pid)))
