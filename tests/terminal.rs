@@ -5,14 +5,9 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stdout,
-<<<<<<< HEAD
-    clippy::wildcard_enum_match_arm,
-=======
->>>>>>> pty
     reason = "a test stands outside: it starts programs, makes their files, reads the process table and types at a person's pace"
 )]
 
-#[expect(dead_code, reason = "the slow tier uses the rest")]
 #[path = "support/pty/mod.rs"]
 mod pty;
 
