@@ -106,7 +106,9 @@ fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
-        !(before.is_some_and(part) && word.starts_with(part)) && !(after.is_some_and(part) && word.ends_with(part))
+        let goes_on =
+            before.is_some_and(part) && word.starts_with(part) || after.is_some_and(part) && word.ends_with(part);
+        !goes_on
     })
 }
 

@@ -110,7 +110,8 @@ fn killed_at_any_moment_it_leaves_evidence_that_holds_and_the_next_start_goes_on
         assert_eq!(again.status.code(), Some(0), "turn {turn}, {after} ms: {said}");
         let (kept, asked) = (agents(&killed.stdout, "agent.finished"), agents(&again.stdout, "agent.started"));
         eprintln!("killed after {after} ms: kept {kept:?}, asked again {asked:?}");
-        if !String::from_utf8_lossy(&killed.stdout).contains("run.finished") {
+        // A run whose verdict was told may have been closed already: then the next start rightly begins a fresh one.
+        if !String::from_utf8_lossy(&killed.stdout).contains("stage.verdict") {
             assert_eq!(kept.intersection(&asked).next(), None, "turn {turn}, {after} ms: asked again; {said}");
         }
         assert_eq!(processes::owned_by(pid), Vec::<String>::new(), "turn {turn}, {after} ms: strays are ended");
@@ -125,7 +126,7 @@ const WATCHED: Duration = Duration::from_secs(5);
 const SPINNER: u128 = if cfg!(debug_assertions) { 100 } else { 10 };
 
 /// The most bytes a second that it may write: ten frames of two marks and a clock.
-const SPINNER_BYTES: usize = 1_500;
+const SPINNER_BYTES: usize = 2_000;
 
 #[test]
 #[ignore = "slow: watches a spinner for five seconds"]

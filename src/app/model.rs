@@ -658,6 +658,11 @@ impl Run {
         self.seats.iter_mut().find(|seat| &seat.who.agent == agent)
     }
 
+    /// Returns the latest judgement of a stage: that at hand may be provisional, an earlier one is recorded.
+    pub fn judged(&self, stage: Stage) -> Option<&Arc<Judgement>> {
+        if stage == self.stage { self.judgement.as_ref() } else { self.verdicts.get(&stage) }
+    }
+
     /// Returns the key of a seat's current attempt.
     pub fn key(&self, seat: &Seat) -> SeatKey {
         SeatKey { run: self.id.clone(), stage: self.stage, attempt: seat.attempt, agent: seat.who.agent.clone() }

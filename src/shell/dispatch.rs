@@ -142,7 +142,7 @@ impl Dispatch {
             }
             RunEffect::RunCheck(citation) => {
                 let checks = model.settings.checks.clone();
-                let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), root);
+                let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), stop);
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
             RunEffect::Publish { stage, judgement, ours } => {

@@ -227,7 +227,7 @@ pub(super) fn is_decided_here(model: &Model) -> bool {
     let Some(run) = model.focused_run() else { return false };
     let key = match model.view() {
         View::Conflict(conflict) => Some(conflict.claim.clone()),
-        View::Verdict { cursor, all, .. } => rows(run, *all).into_iter().nth(*cursor),
+        View::Verdict { stage, cursor, all, .. } => rows(run, *stage, *all).into_iter().nth(*cursor),
         View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }

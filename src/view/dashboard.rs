@@ -232,7 +232,7 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
         }
         return;
     };
-    let keys = rows(run, false);
+    let keys = rows(run, run.stage, false);
     let lines = entries(judgement, &keys);
     let scroll = scroll.min(lines.len().saturating_sub(1));
     let has_head = area.height > 3;

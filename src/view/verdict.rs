@@ -45,14 +45,13 @@ pub(super) struct At {
 /// Draws a verdict.
 pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut Canvas<'_>) {
     let run = model.runs.get(id);
-    let judgement =
-        run.and_then(|run| if run.stage == at.stage { run.judgement.as_ref() } else { run.verdicts.get(&at.stage) });
+    let judgement = run.and_then(|run| run.judged(at.stage));
     let (Some(run), Some(judgement)) = (run, judgement) else {
         header::line(nth(area, 0), &header::trail(model, [plain(format!("{} verdict", at.stage))]), &[], canvas);
         canvas.pieces(padded(nth(area, 2)), &[dim("there is no verdict yet: it forms as answers arrive · Esc back")]);
         return;
     };
-    let keys = rows(run, at.all);
+    let keys = rows(run, at.stage, at.all);
     let cursor = at.cursor.min(keys.len().saturating_sub(1));
     let chosen = keys.get(cursor).and_then(|key| claims::find(judgement, key));
     let used = head(model, run, (judgement, chosen), at.stage, area, canvas);
@@ -292,7 +291,11 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
     // Rows that would stay empty show agreed claims too, below those that can be selected.
     let extra: Vec<Sha> = if keys.len() < room && keys.len() < all {
         let listed: BTreeSet<&Sha> = keys.iter().collect();
-        rows(run, true).into_iter().filter(|key| !listed.contains(key)).take(room - keys.len()).collect()
+        rows(run, judgement.panel.stage, true)
+            .into_iter()
+            .filter(|key| !listed.contains(key))
+            .take(room - keys.len())
+            .collect()
     } else {
         Vec::new()
     };

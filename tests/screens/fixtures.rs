@@ -143,7 +143,7 @@ fn settled() -> Model {
     let run = model.runs.get_mut(&run_id()).unwrap();
     run.judgement = Some(judgement.clone());
     run.verdicts.insert(Stage::Plan, judgement);
-    let at = rows(run, false).iter().position(|key| key == &store).unwrap();
+    let at = rows(run, run.stage, false).iter().position(|key| key == &store).unwrap();
     model.views.pop();
     model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: false });
     model
@@ -178,7 +178,7 @@ fn struck() -> Model {
     let run = &model.runs[&run_id()];
     let judgement = run.judgement.as_ref().unwrap();
     let is_struck = |key: &Sha| judgement.verdict.claims.iter().any(|c| &c.key == key && c.subject == "limiter::burst");
-    let at = rows(run, true).iter().position(is_struck).unwrap();
+    let at = rows(run, run.stage, true).iter().position(is_struck).unwrap();
     model.views.pop();
     model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: at, all: true });
     model

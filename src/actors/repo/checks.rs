@@ -105,11 +105,18 @@ pub(super) async fn run_check(
         Results::NoneRan if code == Some(0) => 0,
         // What cannot be told is not false: the citation stays as it was.
         Results::NoneRan | Results::Unnamed => {
-            let last = err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it named no test").trim().to_owned();
+            let last =
+                err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it named no test").trim().to_owned();
             return Err(Failure::BadReply { from: format!("the check of {id}"), why: Safe::line(&last).to_string() });
         }
     };
-    Ok(Found::Ran { passed: code == Some(0) && executed > 0, executed, exit: code, output_sha256: out.sha256, place: None })
+    Ok(Found::Ran {
+        passed: code == Some(0) && executed > 0,
+        executed,
+        exit: code,
+        output_sha256: out.sha256,
+        place: None,
+    })
 }
 
 fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -> Result<&'c CheckTemplate, Failure> {
@@ -175,8 +182,14 @@ mod tests {
 
     #[test]
     fn a_runner_that_names_nothing_shows_nothing() {
-        assert_eq!(read_results("running 1 test\n.\ntest result: ok. 1 passed; 0 failed; 0 ignored\n", "burst"), Results::Unnamed);
-        assert_eq!(read_results("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n", "burst"), Results::NoneRan);
+        assert_eq!(
+            read_results("running 1 test\n.\ntest result: ok. 1 passed; 0 failed; 0 ignored\n", "burst"),
+            Results::Unnamed
+        );
+        assert_eq!(
+            read_results("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n", "burst"),
+            Results::NoneRan
+        );
         assert_eq!(read_results("error: could not compile\n", "burst"), Results::Unnamed);
         assert_eq!(read_results("", "burst"), Results::Unnamed);
     }

@@ -144,3 +144,17 @@ fn a_model_with_everything_in_it_survives_json_because_a_recording_is_made_of_it
     let read: crate::app::model::Model = serde_json::from_str(&text).unwrap();
     assert_eq!(read, script.model);
 }
+
+#[test]
+fn the_verdict_of_an_earlier_stage_is_walked_and_copied_but_decided_only_in_its_own_run() {
+    let mut script = Script::new();
+    script.start(&[Stage::Plan, Stage::Tasks]).settle().expect_phase(Phase::Decided);
+    script.key(Key::Char(':')).type_text("verdict 001 plan").key(Key::Enter);
+    let (run, rows) = (script.run(), crate::app::update::rows(script.run(), Stage::Plan, true));
+    let plan: Vec<_> = run.verdicts[&Stage::Plan].verdict.claims.iter().map(|claim| claim.key.clone()).collect();
+    assert_eq!(rows.len(), plan.len());
+    assert!(rows.iter().all(|key| plan.contains(key)));
+    let hash = run.verdicts[&Stage::Plan].verdict.hash.to_string();
+    script.key(Key::End).key(Key::Char('y'));
+    assert_eq!(names(&script.effects).last(), Some(&format!("copy {hash}")));
+}

@@ -121,3 +121,17 @@ fn a_human_decision_holds_only_when_it_is_on_disk() {
     script.answer_one(Kind::Commit);
     assert_eq!((script.run().decisions.len(), script.run().human.waivers.len()), (1, 1));
 }
+
+#[test]
+fn a_record_that_fails_after_the_stop_is_written_ends_nothing_twice() {
+    let mut script = Script::new();
+    script.hold(Kind::Publish).start(&[Stage::Plan, Stage::Tasks]).settle().expect_phase(Phase::Publishing);
+    script.key(Key::Esc).unhold().hold(Kind::Commit).hold(Kind::Release).settle();
+    script.answer_one(Kind::Commit);
+    script.settle();
+    assert_eq!(names(&script.answer_one(Kind::Commit)), ["release"], "the stop is written");
+    script.world.is_full = true;
+    script.answer_one(Kind::Commit);
+    script.unhold().settle().expect_phase(Phase::Stopped);
+    assert_eq!(script.finished(), [130]);
+}

@@ -3,7 +3,7 @@
 use super::script::{Kind, Script, names};
 use super::world::{Play, says};
 use crate::app::key::Key;
-use crate::app::model::{Phase, View};
+use crate::app::model::{MemoryState, Phase, View};
 use crate::app::msg::{Msg, Request, Signal};
 use crate::domain::failure::AgentError;
 use crate::domain::stage::Stage;
@@ -139,11 +139,16 @@ fn q_without_a_run_goes_back_and_then_leaves() {
 }
 
 #[test]
-fn leaving_waits_for_the_copies_of_a_decided_run() {
+fn leaving_cuts_the_copies_short_and_waits_for_the_record_of_what_is_missing() {
     let mut script = Script::new();
     script.hold(Kind::Mirror).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
-    script.key(Key::Char('q')).key(Key::Char('q'));
-    assert_eq!(script.quits(), Vec::<u8>::new(), "the journal is not closed yet");
+    script.key(Key::Char('q'));
+    let at = script.effects.len();
+    script.key(Key::Char('q'));
+    assert_eq!(names(&script.effects[at..]), ["stop"]);
+    assert_eq!(script.settle().quits(), Vec::<u8>::new(), "the journal is not closed yet");
     script.unhold().settle();
-    assert_eq!(script.quits(), [0]);
+    assert_eq!((script.finished(), script.quits()), (vec![0], vec![0]));
+    assert!(matches!(script.run().memory, MemoryState::Waiting(_)));
+    assert_eq!(script.journal().last().map(String::as_str), Some("run_closed"));
 }

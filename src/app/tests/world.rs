@@ -195,8 +195,9 @@ impl World {
                 RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
             }
             RunEffect::Mirror { stage, entries, .. } => {
-                let stored = if self.memory_away.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
-                RunMsg::Mirrored(*stage, Ok(MirrorReport { stored, waiting: self.memory_away.clone() }))
+                let waiting = if is_cut { Some("stopped".to_owned()) } else { self.memory_away.clone() };
+                let stored = if waiting.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
+                RunMsg::Mirrored(*stage, Ok(MirrorReport { stored, waiting }))
             }
             RunEffect::Release { spec } => {
                 if self.locks.remove(spec).as_ref() != Some(id) {

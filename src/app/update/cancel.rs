@@ -3,7 +3,7 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{notice, run as runs, seats};
+use super::{notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::{Model, Phase, SeatState, Stop, Then};
 use crate::app::msg::Signal;
@@ -119,7 +119,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
         }
         SeatState::Queued(_) | SeatState::Waiting { .. } => {
             seat.state = SeatState::Failed(AgentError::Cancelled);
-            super::verdict::judge_if_due(model, id)
+            verdict::judge_if_due(model, id)
         }
         SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
             seat.stopped = again;

@@ -117,13 +117,16 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Trust => model.trust.proposal().is_some(),
         Action::Approve => !model.trust.is_granted(),
         Action::StopAgent | Action::StopRun => is_live,
-        Action::AskAgain => run.is_some_and(|run| can_resume(run)),
+        Action::AskAgain => run.is_some_and(can_resume),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
         Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
-        Action::Verdict => match view {
-            View::Spec { spec, .. } => model.runs.values().any(|run| &run.spec == spec && has_verdict(run)),
-            _ => run.is_some_and(|run| run.judgement.is_some()),
-        },
+        Action::Verdict => {
+            if let View::Spec { spec, .. } = view {
+                model.runs.values().any(|run| &run.spec == spec && has_verdict(run))
+            } else {
+                run.is_some_and(|run| run.judgement.is_some())
+            }
+        }
         Action::Run => matches!(view, View::Spec { spec, .. } if model.runs.values().any(|run| &run.spec == spec)),
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
@@ -136,9 +139,9 @@ pub fn can(model: &Model, action: Action) -> bool {
             View::Home { .. } => !home_rows(model).is_empty(),
             View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
             View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
-            View::Verdict { .. } => {
-                run.is_some_and(|run| settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty())
-            }
+            View::Verdict { stage, .. } => run.is_some_and(|run| {
+                run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
+            }),
             View::Conflict(conflict) => {
                 conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run))
             }
@@ -230,7 +233,9 @@ fn last_row(model: &Model) -> usize {
             2 => run.judgement.as_ref().map_or(0, |j| j.verdict.claims.len()),
             _ => run.seats.len(),
         }),
-        View::Verdict { run, all, .. } => model.runs.get(run).map_or(0, |run| verdict::rows(run, *all).len()),
+        View::Verdict { run, stage, all, .. } => {
+            model.runs.get(run).map_or(0, |run| verdict::rows(run, *stage, *all).len())
+        }
         View::Conflict(conflict) => conflict_citations(model, conflict),
         View::Servers { .. } => model.servers.len(),
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
@@ -357,7 +362,6 @@ fn pop(model: &mut Model) -> Vec<Effect> {
     read_page(model)
 }
 
-/// `q` closes the visible view; on the first screen, and on a run that is live, it leaves.
 /// `q` goes back; on the first screen it leaves, which stops what is live.
 fn quit(model: &mut Model) -> Vec<Effect> {
     if model.views.len() > 1 && !model.leaving {
@@ -503,10 +507,8 @@ pub(super) fn page_read(model: &mut Model, page: Result<Arc<Page>, Failure>) -> 
 
 /// New output: the open transcript is read again while its end is followed.
 pub(super) fn follow(model: &mut Model) -> Vec<Effect> {
-    match model.view() {
-        View::Transcript(transcript) if transcript.follow => read_page(model),
-        _ => Vec::new(),
-    }
+    let is_following = matches!(model.view(), View::Transcript(transcript) if transcript.follow);
+    if is_following { read_page(model) } else { Vec::new() }
 }
 
 fn toggle_follow(model: &mut Model) -> Vec<Effect> {
@@ -558,7 +560,7 @@ fn target(model: &Model) -> Option<(String, Option<u32>)> {
         }
         View::Verdict { run, stage, cursor, all } => {
             let run = model.runs.get(run)?;
-            let key = verdict::rows(run, *all).into_iter().nth(*cursor)?;
+            let key = verdict::rows(run, *stage, *all).into_iter().nth(*cursor)?;
             settle::place(run, &key, 0).or_else(|| Some((verdict::document(run, *stage)?, None)))
         }
         View::Home { .. }

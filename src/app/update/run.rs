@@ -428,8 +428,9 @@ pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Gives the lock back, tells that the run is finished, and leaves if that was waited for.
 pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    // Copies that are still being made are not recorded any more.
+    // Copies that are still being made are not recorded any more, and records on their way change nothing.
     run.mirroring = 0;
+    model.after.retain(|_, after| &after.run != id);
     if run.held {
         return vec![Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() })];
     }

@@ -204,10 +204,12 @@ pub(super) fn turn_ended(
             Err(failed) => unanswered(model, key, kind, failed.clone(), Some(&ended)),
         },
         Err(failure) => {
-            let error = match failure {
-                Failure::Cancelled => AgentError::Cancelled,
-                Failure::Agent { error, .. } => error,
-                other => AgentError::Crashed { how: other.to_string() },
+            let error = if failure == Failure::Cancelled {
+                AgentError::Cancelled
+            } else if let Failure::Agent { error, .. } = failure {
+                error
+            } else {
+                AgentError::Crashed { how: failure.to_string() }
             };
             unanswered(model, key, kind, TurnFailed { error, repair: None }, None)
         }

@@ -54,8 +54,8 @@ pub(super) fn place(run: &Run, key: &Sha, nth: usize) -> Option<(String, Option<
 fn subject(model: &Model) -> Option<(RunId, Sha)> {
     match model.view() {
         View::Conflict(conflict) => Some((conflict.run.clone(), conflict.claim.clone())),
-        View::Verdict { run, cursor, all, .. } => {
-            let key = verdict::rows(model.runs.get(run)?, *all).into_iter().nth(*cursor)?;
+        View::Verdict { run, stage, cursor, all } => {
+            let key = verdict::rows(model.runs.get(run)?, *stage, *all).into_iter().nth(*cursor)?;
             Some((run.clone(), key))
         }
         View::Home { .. }
@@ -330,8 +330,17 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
     let Some(open) = model.runs.get(&run).map(verdict::open_claims) else { return Vec::new() };
     let selected = subject(model).map(|(_, key)| key).filter(|key| open.contains(key));
     let Some(claim) = selected.or_else(|| open.into_iter().next()) else { return Vec::new() };
-    let conflict =
-        Conflict { run, stage, claim, side: None, citation: 0, reason: Line::default(), typing: false, wanted: None, checking: None };
+    let conflict = Conflict {
+        run,
+        stage,
+        claim,
+        side: None,
+        citation: 0,
+        reason: Line::default(),
+        typing: false,
+        wanted: None,
+        checking: None,
+    };
     model.views.push(View::Conflict(conflict));
     Vec::new()
 }
@@ -364,24 +373,17 @@ pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
 /// A key while the reason is typed: Enter and Esc give the keys back.
 pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
-    match key {
-        Key::Esc | Key::Ctrl('c') => {
-            conflict.typing = false;
-            conflict.wanted = None;
-        }
-        Key::Enter => {
-            conflict.typing = false;
-            let wanted = conflict.wanted.take();
-            if let Some(wanted) = wanted {
-                return settle(model, wanted);
-            }
-            if conflict.side.is_some() {
-                return keep(model);
-            }
-        }
-        key => drop(conflict.reason.edit(key)),
+    conflict.typing = !matches!(key, Key::Esc | Key::Enter | Key::Ctrl('c'));
+    if conflict.typing {
+        conflict.reason.edit(key);
+        return Vec::new();
     }
-    Vec::new()
+    let wanted = conflict.wanted.take().filter(|_| key == Key::Enter);
+    match wanted {
+        Some(wanted) => settle(model, wanted),
+        None if key == Key::Enter && conflict.side.is_some() => keep(model),
+        None => Vec::new(),
+    }
 }
 
 /// Keeps the chosen side.

@@ -45,29 +45,28 @@ fn command_key(
     key: Key,
 ) -> Vec<Effect> {
     let offered = completions.len();
-    match key {
-        Key::Enter => {
-            let taken = chosen.and_then(|i| completions.get(i)).map(|c| Line::new(&c.line));
-            return submit(model, taken.unwrap_or(line));
-        }
-        Key::Tab | Key::BackTab if offered > 0 => {
-            let step = if key == Key::Tab { 1 } else { offered - 1 };
-            // One candidate is taken at once; of several the next is selected.
-            if let [only] = completions.as_slice() {
-                line = Line::new(&only.line);
-                show(model, line, None, None);
-            } else {
-                let next = chosen.map_or(if key == Key::Tab { 0 } else { offered - 1 }, |i| (i + step) % offered);
-                model.overlay = Some(Overlay::Command { line, completions, chosen: Some(next), error: None, recalled });
-            }
-        }
-        Key::Up | Key::Down => recall(model, line, recalled, key == Key::Up),
-        Key::Backspace if line.text().is_empty() => model.overlay = None,
-        key => {
-            line = chosen.and_then(|i| completions.get(i)).map_or(line, |c| Line::new(&c.line));
-            line.edit(key);
+    let taken = |line: Line| chosen.and_then(|i| completions.get(i)).map_or(line, |c| Line::new(&c.line));
+    if key == Key::Enter {
+        return submit(model, taken(line));
+    }
+    if matches!(key, Key::Tab | Key::BackTab) && offered > 0 {
+        let step = if key == Key::Tab { 1 } else { offered - 1 };
+        // One candidate is taken at once; of several the next is selected.
+        if let [only] = completions.as_slice() {
+            line = Line::new(&only.line);
             show(model, line, None, None);
+        } else {
+            let next = chosen.map_or(if key == Key::Tab { 0 } else { offered - 1 }, |i| (i + step) % offered);
+            model.overlay = Some(Overlay::Command { line, completions, chosen: Some(next), error: None, recalled });
         }
+    } else if matches!(key, Key::Up | Key::Down) {
+        recall(model, line, recalled, key == Key::Up);
+    } else if key == Key::Backspace && line.text().is_empty() {
+        model.overlay = None;
+    } else {
+        line = taken(line);
+        line.edit(key);
+        show(model, line, None, None);
     }
     Vec::new()
 }

@@ -432,10 +432,10 @@ pub fn open_claims(run: &Run) -> Vec<Sha> {
 
 /// Returns the keys of the claims as the verdict view lists them: those that need somebody first; agreed claims
 /// without a dissent only when all are wanted, or as far as a short list goes.
-pub fn rows(run: &Run, all: bool) -> Vec<Sha> {
+pub fn rows(run: &Run, stage: Stage, all: bool) -> Vec<Sha> {
     /// How many agreed claims are listed before "… more".
     const AGREED: usize = 8;
-    let Some(judgement) = &run.judgement else { return Vec::new() };
+    let Some(judgement) = run.judged(stage) else { return Vec::new() };
     let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|c| all || c.severity > Severity::Info).collect();
     claims.sort_by_key(|claim| (attention(claim.label), std::cmp::Reverse(claim.severity)));
     let quiet =

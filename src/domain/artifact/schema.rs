@@ -64,7 +64,12 @@ fn root<T: JsonSchema>() -> Value {
 }
 
 fn merged(first: &Value, second: &Value, field: &str) -> Map<String, Value> {
-    [first, second].into_iter().filter_map(|schema| schema[field].as_object()).flatten().map(|(name, of)| (name.clone(), of.clone())).collect()
+    [first, second]
+        .into_iter()
+        .filter_map(|schema| schema[field].as_object())
+        .flatten()
+        .map(|(name, of)| (name.clone(), of.clone()))
+        .collect()
 }
 
 /// Removes what only costs tokens. Only schemas are looked into: a property may bear any of these names.

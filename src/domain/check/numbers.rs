@@ -106,7 +106,7 @@ impl Quantity {
     /// Tells whether it has a unit of time, size, share, money, or a rate.
     pub(super) fn is_measured(&self) -> bool {
         let is_measure = |m: &&str| *m == self.unit || stem(m) == self.unit || stem(&format!("{m}s")) == self.unit;
-        self.unit.contains(" per ") || MEASURES.iter().any(|m| is_measure(&m))
+        self.unit.contains(" per ") || MEASURES.iter().any(is_measure)
     }
 
     /// Returns the unit if it is written without a space before it, else nothing.

@@ -75,7 +75,7 @@ fn status_column(lines: &[Line<'_>], at: usize) -> Option<usize> {
         Kind::Item { .. } | Kind::Heading { .. } | Kind::Text(_) | Kind::Blank => None,
     });
     let is_status = |c: &&str| matches!(plain(c).to_lowercase().as_str(), "status" | "state" | "done" | "done?");
-    rows.last()?.iter().position(|c| is_status(&c))
+    rows.last()?.iter().position(is_status)
 }
 
 fn unnamed(lines: &[Line<'_>], at: usize) -> Option<Task> {

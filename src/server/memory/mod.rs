@@ -56,7 +56,8 @@ pub async fn serve_memory_on(
     // A file that is there is opened, and refused, at once. A new one is made with the first thing that is kept: a
     // repository that was only looked at stays as it was.
     let opened = tokio::task::spawn_blocking(move || {
-        let shelf = if disk::text::is_file(&db) { Some(Shelf::open(&db).map_err(|error| unreadable(&error))?) } else { None };
+        let shelf =
+            if disk::text::is_file(&db) { Some(Shelf::open(&db).map_err(|error| unreadable(&error))?) } else { None };
         Ok::<_, Failure>((db, shelf))
     });
     let (db, shelf) = opened.await.map_err(|error| broken(error.to_string()))??;
