@@ -87,7 +87,9 @@ impl<F: Face> Shell<F> {
     /// When the terminal cannot be written any more.
     pub fn run(mut self, requests: Vec<Request>) -> std::io::Result<(u8, bool)> {
         let mut dirty = self.face.is_drawn();
-        let mut drawn = Drawn { at: Instant::now(), frame: 0 };
+        // The first frame is due at once.
+        let long_ago = Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now);
+        let mut drawn = Drawn { at: long_ago, frame: 0 };
         let mut first: Vec<Msg> = requests.into_iter().map(Msg::Asked).collect();
         loop {
             if first.is_empty() {
