@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::text::class;
 use crate::domain::failure::{DiskError, Failure};
 
 /// Most bytes that are copied: a check on a bigger tree would take longer than a person waits.
@@ -58,15 +59,5 @@ pub fn clear(folder: &Path) -> Result<(), Failure> {
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {
-    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
-        DiskError::Full
-    } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
-        DiskError::Denied
-    } else if is(&[io::ErrorKind::NotFound]) {
-        DiskError::Missing
-    } else {
-        DiskError::Other
-    };
-    Failure::Disk { what: what.to_owned(), kind, why: error.to_string() }
+    Failure::Disk { what: what.to_owned(), kind: class(error), why: error.to_string() }
 }

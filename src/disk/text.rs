@@ -107,8 +107,13 @@ pub fn is_executable(path: &Path) -> bool {
 }
 
 pub(super) fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::Disk { what: format!("{verb} {}", path.display()), kind: class(error), why: error.to_string() }
+}
+
+/// Returns which next step an error of the system calls for.
+pub(super) fn class(error: &io::Error) -> DiskError {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    let kind = if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+    if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         DiskError::Full
     } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
         DiskError::Denied
@@ -116,8 +121,7 @@ pub(super) fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
         DiskError::Missing
     } else {
         DiskError::Other
-    };
-    Failure::Disk { what: format!("{verb} {}", path.display()), kind, why: error.to_string() }
+    }
 }
 
 #[cfg(test)]
