@@ -99,6 +99,8 @@ pub struct Boot {
     pub user: String,
     /// Whether things may move on screen.
     pub animate: bool,
+    /// Whether runs start without the question before they cost something.
+    pub yes: bool,
     /// How the terminal wants things to look.
     pub look: super::look::Look,
 }
@@ -255,6 +257,8 @@ pub struct RunOptions {
     pub resumed: bool,
     /// Whether a decided run was opened again.
     pub reopened: bool,
+    /// Whether its start is on record, and was told.
+    pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
     pub restart: bool,
 }

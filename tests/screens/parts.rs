@@ -83,6 +83,7 @@ pub(crate) fn started() -> Model {
         user: "ana".into(),
         found_agents: vec!["claude".into(), "codex".into()],
         animate: true,
+        yes: false,
         ..Boot::default()
     };
     Model { now: NOW, ..Model::new(START, boot, Arc::new(settings(&PANEL)), Trust::Unneeded) }

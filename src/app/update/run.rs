@@ -226,6 +226,7 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
 /// The run is journalled: prepare its first stage, or go on with a decision.
 pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.options.announced = true;
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
@@ -429,6 +430,9 @@ pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     // Copies that are still being made are not recorded any more, and records on their way change nothing.
+    if run.mirroring > 0 {
+        run.memory = MemoryState::Waiting("the run ended before they were made".to_owned());
+    }
     run.mirroring = 0;
     model.after.retain(|_, after| &after.run != id);
     if run.held {
@@ -475,7 +479,8 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
-    let mut effects = vec![emit(model, Some(id), what)];
+    // A run that was refused before it began is none: nothing of it is to be found under its id.
+    let mut effects = vec![emit(model, run.options.announced.then_some(id), what)];
     if model.boot.headless && !model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.held) {
         // Without a screen there is nothing left to do.
         model.leaving = true;

@@ -16,7 +16,7 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{Closed, FileRef, Record};
-use crate::domain::judgement::{Answer, Judgement, Question};
+use crate::domain::judgement::{Answer, Judgement, Phantom, Question};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
@@ -197,6 +197,7 @@ fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement
                 key: claim.key.clone(),
                 claim: format!("{} {}", claim.kind, claim.subject),
                 label: claim.label.name().to_owned(),
+                severity: claim.severity,
                 provisional,
             };
             runs::emit(model, Some(id), what)
@@ -267,6 +268,10 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     let mut effects = labels(model, id, None, &judgement, false);
     for warning in &judgement.warnings {
         effects.push(runs::emit(model, Some(id), What::Warning { text: warning.clone() }));
+    }
+    for Phantom { agent, said, found } in &judgement.phantoms {
+        let text = Safe::line(&format!("struck: {agent} said {said}: {found}"));
+        effects.push(runs::emit(model, Some(id), What::Warning { text }));
     }
     effects.push(runs::emit(model, Some(id), what));
     effects.push(Effect::Run(id.clone(), RunEffect::Publish { stage, judgement, ours }));
@@ -412,7 +417,7 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
 
 /// Returns the worst of some exit codes. One without a place in the order says why nothing was decided at all: it
 /// comes before all of them. None at all means that something is broken.
-pub(super) fn worst(codes: impl Iterator<Item = u8>) -> u8 {
+pub fn worst(codes: impl Iterator<Item = u8>) -> u8 {
     let rank = |code: &u8| WORST_FIRST.iter().position(|known| known == code).map_or(0, |at| at + 1);
     codes.min_by_key(rank).unwrap_or(3)
 }
