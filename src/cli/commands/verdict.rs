@@ -3,9 +3,9 @@
 use super::super::args::About;
 use super::super::out::Done;
 use super::{Context, place, record};
-use crate::domain::claim::Tier;
 use crate::domain::claim::derive::in_words;
-use crate::domain::consensus::{Reason, ReasonCode, Status, Verdict};
+use crate::domain::claim::{Severity, Tier};
+use crate::domain::consensus::{Judged, Label, Reason, ReasonCode, Status, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::spec::Folder;
 
@@ -113,8 +113,11 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
         let names: Vec<&str> = verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
         row("Missing", names.join(", "));
     }
-    if !verdict.conflicts.is_empty() {
-        row("Conflicts", verdict.conflicts.join(", "));
+    // Those of severity info never move a status.
+    let matters = |claim: &&Judged| claim.label == Label::Conflict && claim.severity > Severity::Info;
+    let conflicts: Vec<String> = verdict.claims.iter().filter(matters).map(Judged::title).collect();
+    if !conflicts.is_empty() {
+        row("Conflicts", conflicts.join(", "));
     }
     let dissents: usize = verdict.claims.iter().map(|claim| claim.dissent.len()).sum();
     if dissents > 0 {
