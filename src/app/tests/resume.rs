@@ -157,16 +157,16 @@ fn a_resumed_agent_that_was_rate_limited_is_simply_asked() {
 
 #[test]
 fn what_changed_is_named_when_a_run_starts_over_for_it() {
-    let change: [(fn(&mut super::world::World), &str); 3] = [
-        (|world| world.words = "another text".into(), "the spec"),
-        (|world| world.config = "another roster".into(), "the config"),
-        (|world| (world.words, world.config) = ("another text".into(), "another".into()), "the spec, the config"),
+    let table = [
+        ("another text", "", "the spec"),
+        ("the spec", "another roster", "the config"),
+        ("another text", "another roster", "the spec, the config"),
     ];
-    for (change, what) in change {
+    for (words, config, what) in table {
         let mut next = Script::new();
         next.world = killed().reborn().world;
         next.model.now = next.model.now.plus_ms(60_000);
-        change(&mut next.world);
+        (next.world.words, next.world.config) = (words.into(), config.into());
         next.start(&[Stage::Plan]).settle();
         let text = next.model.notice.as_ref().unwrap().text.as_str().to_owned();
         assert_eq!(text, format!("changed since the run was stopped: {what} · it starts over"));
