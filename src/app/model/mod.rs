@@ -20,7 +20,7 @@ use crate::domain::settings::{Settings, Trust};
 mod run;
 mod view;
 
-pub use run::{Decision, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
+pub use run::{Decision, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
 pub use view::{Completion, Conflict, Overlay, Transcript, View};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.

@@ -152,7 +152,7 @@ proptest! {
             take(&mut script, step);
             prop_assert!(keymap::footer(&script.model).iter().all(|binding| can(&script.model, binding.action)));
             if !script.quits().is_empty() {
-                prop_assert!(script.model.runs.values().all(|run| !run.phase.is_live() && !run.held));
+                prop_assert!(script.model.runs.values().all(|run| !run.phase.is_live() && !run.lock.is_held()));
                 prop_assert!(!headless || told_once(&script), "{}", script.story());
                 return Ok(());
             }
