@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, complain, navigation, notice, run as runs, typed};
+use super::{cancel, complain, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, Model, Overlay};
@@ -97,7 +97,7 @@ pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>
             let is_first = model.survey.ready().is_none();
             model.survey = Load::Ready(survey);
             if is_first && model.boot.demo {
-                navigation::select_plan(model);
+                selection::select_plan(model);
             }
         }
         Err(failure) => {

@@ -176,7 +176,7 @@ pub(super) fn progressed(model: &mut Model, progress: Vec<Progress>) -> Vec<Effe
             effects.push(runs::emit(model, Some(&key.run), what));
         }
     }
-    effects.extend(super::navigation::follow(model));
+    effects.extend(super::reading::follow(model));
     effects
 }
 

@@ -1,6 +1,6 @@
 //! Typed text: the command line, searches, reasons, the question before a run.
 
-use super::{ask, cancel, complain, navigation, run as runs};
+use super::{ask, cancel, complain, navigation, reading, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -161,7 +161,7 @@ pub(super) fn survey(model: &mut Model) -> Vec<Effect> {
 fn search_key(model: &mut Model, mut line: Line, key: Key) -> Vec<Effect> {
     if key == Key::Enter {
         model.overlay = None;
-        return navigation::search(model, line.text().to_owned());
+        return reading::search(model, line.text().to_owned());
     }
     line.edit(key);
     model.overlay = Some(Overlay::Search(line));

@@ -7,6 +7,7 @@
 //! [`parse_panel`] reads and checks, [`decide`] computes, [`explain()`] shows the arithmetic of one claim. It must not
 //! know files, clocks, floats or hash-map order, nor where assertions and tiers come from.
 
+mod alone;
 mod canon;
 mod digest;
 mod explain;
@@ -25,6 +26,7 @@ mod verdict;
 mod waive;
 
 pub use crate::domain::spec::Level;
+pub use alone::{Alone, Difference, Help, helped};
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
