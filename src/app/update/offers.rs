@@ -70,6 +70,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Follow
         | Action::Search
         | Action::Survey
+        | Action::Suspend
         | Action::Dump => true,
     }
 }
