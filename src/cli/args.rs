@@ -181,6 +181,9 @@ pub struct Stage {
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
 }
 
 /// A spec and a stage; with one word, the stage of the branch's spec.

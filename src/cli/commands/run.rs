@@ -29,7 +29,9 @@ pub(super) fn stages(context: &Context, asked: &Asked, stage: Option<Stage>) -> 
         });
     }
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    requests(context, vec![Request::Start(StartRun { spec: folder.id, stages, fresh, rerun_missing })])
+    let start = Request::Start(StartRun { spec: folder.id, stages, fresh, rerun_missing });
+    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+    headless(Start { sources: context.sources()?, flags, requests: vec![start] }).map(Done::exit)
 }
 
 /// Returns the stages from the first one on that has no current verdict that lets the spec pass.
