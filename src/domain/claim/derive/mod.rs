@@ -270,7 +270,7 @@ pub fn risk_subject(spec: &Spec, risk: &Risk) -> String {
 }
 
 /// An assertion as a person reads it, with the places that it cites.
-fn in_words(assertion: &Assertion, evidence: &[Citation]) -> String {
+pub fn in_words(assertion: &Assertion, evidence: &[Citation]) -> String {
     let Assertion { kind, subject, predicate, value, polarity, .. } = assertion;
     let not = if *polarity == Polarity::No { "not " } else { "" };
     let cited: Vec<String> = evidence.iter().map(cited_in_words).collect();
