@@ -64,7 +64,7 @@ pub enum Ballot {
 
 /// Tells how what stands open in a run stands with its round.
 pub fn ballot(model: &Model, run: &Run) -> Ballot {
-    if !run.phase.is_live() || run.verdicts.contains_key(&run.stage) {
+    if !run.phase.is_live() || run.stop.is_some() || run.verdicts.contains_key(&run.stage) {
         Ballot::None
     } else if at_hand(run).is_some() {
         Ballot::Open
