@@ -71,7 +71,12 @@ impl Dispatch {
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
-            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
+            Effect::Emit(_)
+            | Effect::OpenEditor { .. }
+            | Effect::Suspend
+            | Effect::Copy(_)
+            | Effect::DumpRecording
+            | Effect::Quit(_) => {
             }
         }
     }

@@ -19,6 +19,10 @@ const PAGE: usize = 10;
 
 /// A key was pressed.
 pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+    // Also where text is typed: it is no text.
+    if keymap::lookup(model, key) == Some(Action::Suspend) {
+        return vec![Effect::Suspend];
+    }
     if let Some(overlay) = model.overlay.take() {
         model.overlay = Some(overlay.clone());
         return typed::key(model, overlay, key);
@@ -98,6 +102,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Trust => push(model, View::Trust { scroll: 0 }),
         Action::Approve => ask::approve(model),
         Action::Survey => typed::survey(model),
+        Action::Suspend => vec![Effect::Suspend],
         Action::Dump => vec![Effect::DumpRecording],
     }
 }

@@ -74,6 +74,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Follow
         | Action::Search
         | Action::Survey
+        | Action::Suspend
         | Action::Dump => true,
     }
 }
