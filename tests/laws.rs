@@ -8,6 +8,8 @@
 
 #[path = "laws/panels.rs"]
 mod panels;
+#[path = "laws/round.rs"]
+mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

@@ -119,6 +119,8 @@ pub enum Action {
     ShowAll,
     /// Ask only those that did not answer.
     AskMissing,
+    /// Ask the panel once what stands open.
+    Round,
     /// Read the document.
     Document,
     /// Run the check that would settle it.
@@ -207,6 +209,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Transcript, &[Key::Char('N')], A::NextMatch, "next match", 3),
     bind(P::Verdict, &[Key::Enter], A::Open, "decide", 1),
     bind(P::Verdict, &[Key::Char('t')], A::Check, "run check", 2),
+    bind(P::Verdict, &[Key::Char('R')], A::Round, "one round", 3),
     bind(P::Verdict, &[Key::Char('m')], A::AskMissing, "ask missing", 3),
     bind(P::Verdict, &[Key::Char('p')], A::Document, "document", 4),
     bind(P::Verdict, &[Key::Char('a')], A::ShowAll, "show all", 5),

@@ -184,6 +184,9 @@ pub struct Stage {
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
 }
 
 /// Several specs, and which of their stages.
@@ -200,6 +203,9 @@ pub struct Auto {
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
 }
 
 /// A spec and a stage; with one word, the stage of the branch's spec.

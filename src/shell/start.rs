@@ -50,6 +50,8 @@ pub struct Flags {
     pub allow_hollow: bool,
     /// Open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
+    /// No round is held, whatever the config says.
+    pub no_round: bool,
     /// Runs start without the question before they cost something.
     pub yes: bool,
     /// This is the demonstration.
@@ -191,6 +193,7 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
         allow_degraded: start.flags.allow_degraded,
         allow_hollow: start.flags.allow_hollow,
         fail_on_dissent: start.flags.fail_on_dissent,
+        no_round: start.flags.no_round,
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),

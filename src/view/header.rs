@@ -46,6 +46,9 @@ pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>>
     match &run.phase {
         Phase::Opening => spin(format!("taking the lock {elapsed}")),
         Phase::Preparing => spin(format!("reading inputs {elapsed}")),
+        Phase::Asking if run.rounds.get(&run.stage).is_some_and(|round| !round.closed) => {
+            spin(format!("the round {elapsed}"))
+        }
         Phase::Asking => spin(format!("asking {elapsed}")),
         Phase::Judging => spin(format!("deciding {elapsed}")),
         Phase::Recording => spin(format!("recording {elapsed}")),

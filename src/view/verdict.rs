@@ -254,6 +254,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     };
     offer(Action::Open, "Enter", "decide the first".to_owned());
     offer(Action::Check, "t", "run the check that settles it".to_owned());
+    offer(Action::Round, "R", "let them answer each other once".to_owned());
     if !missing.is_empty() {
         offer(Action::AskMissing, "m", format!("ask only {} again", missing.join(", ")));
     }
@@ -380,6 +381,10 @@ fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
     }
     if judgement.phantoms.len() > 3 {
         lines.push(vec![dim(format!("         … {} more struck", judgement.phantoms.len() - 3))]);
+    }
+    if let Some(changes) = &judgement.round {
+        let asked = format!(" · {} of {} families voted", changes.answered, changes.asked);
+        lines.push(vec![dim("round    "), plain(changes.to_string()), dim(asked)]);
     }
     let dissents: Vec<&Judged> =
         verdict.claims.iter().filter(|c| c.label == Label::AgreedOver && !c.dissent.is_empty()).collect();

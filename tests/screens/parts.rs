@@ -260,6 +260,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
         decided: BTreeMap::new(),
@@ -408,6 +409,8 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
             found: Safe::line("no test has this name"),
         }],
         documents: vec![("specs/003-rate-limiter/plan.md".into(), document.into())],
+        ballot: None,
+        round: None,
         warnings: Vec::new(),
         took_ms: 12,
     }

@@ -4,7 +4,7 @@
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
-use super::{ask, cancel, notice, run as runs, seats, settle, typed, verdict};
+use super::{ask, cancel, notice, round, run as runs, seats, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
@@ -71,6 +71,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::AskAgain => ask_again(model),
         Action::Fresh => again(model, true, false),
         Action::AskMissing => again(model, false, true),
+        Action::Round => round::ask_now(model),
         Action::Verdict => show_verdict(model),
         Action::Run => show_run(model),
         Action::ShowAll => {
