@@ -43,6 +43,8 @@ pub enum Effect {
         /// From 1.
         line: Option<u32>,
     },
+    /// Give the terminal back to the shell until it continues us; what runs goes on running.
+    Suspend,
     /// Put text on the clipboard.
     Copy(String),
     /// Approve the project's config and checks as they were shown.

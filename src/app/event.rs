@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::claim::Severity;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -105,6 +106,8 @@ pub enum What {
         claim: String,
         /// The label.
         label: String,
+        /// How much it matters.
+        severity: Severity,
         /// Whether it can still change.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         provisional: bool,

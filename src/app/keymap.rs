@@ -137,6 +137,8 @@ pub enum Action {
     NextConflict,
     /// The previous conflict.
     PreviousConflict,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
     /// Open the place in the editor.
     Editor,
     /// Copy to the clipboard.
@@ -242,6 +244,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Everywhere, &[Key::Char('s')], A::Servers, "servers", 0),
     bind(P::Everywhere, &[Key::Char('?')], A::Help, "keys", 22),
     bind(P::Everywhere, &[Key::Char('q'), Key::Ctrl('c')], A::Quit, "quit", 23),
+    bind(P::Everywhere, &[Key::Ctrl('z')], A::Suspend, "to the shell, fg comes back", 0),
     bind(P::Everywhere, &[Key::F(12)], A::Dump, "record for a bug report", 0),
 ];
 

@@ -55,7 +55,7 @@ pub struct Global {
     /// Exits 1 while a dissent is open.
     #[arg(long, global = true)]
     pub fail_on_dissent: bool,
-    /// Starts without the question before it costs something.
+    /// Starts on the screen without the question before it costs something; without a screen nothing is asked.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Does not go on with a stopped run.
@@ -86,8 +86,8 @@ pub enum Command {
     Audit(Stage),
     /// Asks the panel to let it through.
     Unlock(Stage),
-    /// Runs the stages that a spec has not passed.
-    Auto(Stage),
+    /// Runs the stages that specs have not passed, one spec after the other.
+    Auto(Auto),
     /// Shows what is recorded for each spec.
     Status {
         /// Only this spec.
@@ -133,6 +133,9 @@ pub enum Command {
     /// Looks after the record of runs.
     #[command(subcommand)]
     Evidence(Evidence),
+    /// Measures verdicts against cases whose truth is known.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Lists the panel.
     Agents,
     /// Starts the MCP servers, lists their states and ends them.
@@ -183,6 +186,22 @@ pub struct Stage {
     pub rerun_missing: bool,
 }
 
+/// Several specs, and which of their stages.
+#[derive(Debug, Clone, Group)]
+pub struct Auto {
+    /// The specs; may be left out on a branch that names one.
+    pub specs: Vec<String>,
+    /// Begins here, also where that was passed before.
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
+    pub from: Option<String>,
+    /// Exactly these stages (plan,tasks,…), also where they were passed before.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub stages: Vec<String>,
+    /// Asks only those that did not answer last time.
+    #[arg(long)]
+    pub rerun_missing: bool,
+}
+
 /// A spec and a stage; with one word, the stage of the branch's spec.
 #[derive(Debug, Clone, Group)]
 pub struct About {
@@ -207,6 +226,9 @@ pub struct Dissent {
     /// Upholds the objection: the stage is rejected.
     #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
     pub reject: Option<String>,
+    /// Takes the last decision about a claim back.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub undo: Option<String>,
     /// At which stage [default: the one where it is open].
     #[arg(long, value_name = "STAGE", requires = "deciding")]
     pub stage: Option<String>,
@@ -247,6 +269,22 @@ pub enum Trust {
     Revoke,
 }
 
+/// What to measure.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Bench {
+    /// How often the panel is right, lets something false through, stops what is fit, and asks nobody.
+    Consensus {
+        /// Draws other cases.
+        #[arg(long, value_name = "N", default_value_t = crate::domain::bench::table::SEED)]
+        seed: u64,
+        /// Times how long a decision takes instead.
+        #[arg(long, conflicts_with = "seed")]
+        speed: bool,
+    },
+    /// How much of what is wrong `check` finds, and how often it cries wolf.
+    Check,
+}
+
 /// What to do with the memory.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Memory {
@@ -282,6 +320,8 @@ impl Command {
             Command::Decide { .. } => "decide the panel",
             Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
             Command::Evidence(Evidence::List { .. }) => "list the evidence",
+            Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
+            Command::Bench(Bench::Check) => "measure check",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",
@@ -312,6 +352,8 @@ mod tests {
         let parse = |words: &[&str]| Args::try_parse_from(["dicast", "dissent", "001"].iter().chain(words)).is_ok();
         assert!(parse(&[]));
         assert!(parse(&["--waive", "abcd", "--by", "me", "--reason", "why"]));
+        assert!(parse(&["--undo", "abcd", "--by", "me", "--reason", "why"]));
+        assert!(!parse(&["--undo", "abcd"]));
         assert!(!parse(&["--waive", "abcd"]));
         assert!(!parse(&["--waive", "abcd", "--by", "me"]));
         assert!(!parse(&["--by", "me", "--reason", "why"]));

@@ -31,12 +31,18 @@ impl Safe {
 
 fn clean(text: &str, keep_breaks: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut rest = text;
+    loop {
+        // Nearly all of nearly every text needs nothing: it is copied in runs, because floods come through here.
+        let plain = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(rest.len());
+        out.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+        let Some(c) = rest.chars().next() else { return out };
+        rest = &rest[c.len_utf8()..];
         match c {
             '\r' | '\n' | '\u{2028}' | '\u{2029}' => {
-                if c == '\r' && chars.peek() == Some(&'\n') {
-                    chars.next();
+                if c == '\r' {
+                    rest = rest.strip_prefix('\n').unwrap_or(rest);
                 }
                 out.push(if keep_breaks { '\n' } else { ' ' });
             }
@@ -50,7 +56,6 @@ fn clean(text: &str, keep_breaks: bool) -> String {
             _ => out.push(c),
         }
     }
-    out
 }
 
 /// Bidirectional controls, tags, and formatting characters that make a text look like another one. The zero-width

@@ -16,6 +16,7 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -69,7 +70,12 @@ impl Dispatch {
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
-            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
+            Effect::Emit(_)
+            | Effect::OpenEditor { .. }
+            | Effect::Suspend
+            | Effect::Copy(_)
+            | Effect::DumpRecording
+            | Effect::Quit(_) => {
             }
         }
     }
@@ -198,7 +204,8 @@ impl Dispatch {
                 };
                 if found.run.is_none() && is_wanted {
                     let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, answers });
+                    let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run = Some(FoundRun { run: summary.run, records, answers, inputs });
                 }
             }
             Ok(found)
@@ -439,6 +446,26 @@ async fn answers(
         }
     }
     Ok(answers)
+}
+
+/// Reads what each stage of a run was opened with, the last time.
+async fn inputs(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<Stage, Inputs>, Failure> {
+    let mut opened = BTreeMap::new();
+    for (_, record) in records {
+        if let Record::StageOpened { stage, inputs, .. } = record {
+            let text = evidence.read(spec.clone(), run.clone(), inputs.clone(), token.clone()).await?;
+            let bad =
+                |error: serde_json::Error| Failure::BadReply { from: inputs.path.clone(), why: error.to_string() };
+            opened.insert(*stage, serde_json::from_str(&text).map_err(bad)?);
+        }
+    }
+    Ok(opened)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.

@@ -1,11 +1,14 @@
 //! Starting and ending: from config to a running loop, and back to a quiet machine.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::dispatch::Dispatch;
@@ -19,8 +22,10 @@ use super::terminal::{Terminal, restore};
 use super::{Clock, Shell};
 use crate::actors::lanes::lanes;
 use crate::actors::{Scope, Waker};
+use crate::app::key::Key;
 use crate::app::model::{Boot, Model};
 use crate::app::msg::{Input, Request};
+use crate::cli::plain::Aim;
 use crate::config::{self, Loaded, Sources};
 use crate::domain::failure::{DiskError, Failure};
 use crate::domain::settings::Settings;
@@ -45,6 +50,8 @@ pub struct Flags {
     pub allow_hollow: bool,
     /// Open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
+    /// Runs start without the question before they cost something.
+    pub yes: bool,
     /// This is the demonstration.
     pub demo: bool,
     /// How fast scripted agents play: 1 is their own pace, 0 at once.
@@ -103,7 +110,15 @@ fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
     let (sender, keys) = mpsc::channel(KEYS);
     base.scope.spawn(read_keys(sender, is_lent, base.scope.clone()));
     let signals = signals(&base, pulse, true)?;
-    run(base, Screen::new(terminal, lent), Some(keys), signals, start.requests)
+    let screen = Screen::new(terminal, lent, aim(&start));
+    run(base, screen, Some(keys), signals, start.requests)
+}
+
+/// Returns how commands name the repository where the user stands.
+fn aim(start: &Start) -> Aim {
+    let repo = start.sources.repo.clone();
+    let is_here = crate::disk::text::canonical(Path::new(".")).is_ok_and(|here| here == repo);
+    Aim { repo: (!is_here).then_some(repo), config: start.sources.given_config.clone() }
 }
 
 /// Settings with nothing of the repository's own that could run.
@@ -179,6 +194,7 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
+        yes: start.flags.yes,
         look: super::look::find_out(|name| std::env::var(name).ok()),
     }
 }
@@ -259,6 +275,8 @@ fn leave(runtime: Runtime, scope: &Scope, hands: &Hands, waker: &Waker) {
 /// Reads keys while the terminal is ours.
 async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>, scope: Scope) {
     let cancel = scope.cancel.clone();
+    // Somebody's `kill -TSTP` means what the key means: unheard it would stop us with the terminal in our hands.
+    let mut told_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok();
     loop {
         // The stream is dropped while an editor has the terminal: it would take the editor's keys.
         if lent.wait_for(|lent| !lent).await.is_err() {
@@ -269,6 +287,9 @@ async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>,
         loop {
             let waited = if assembler.is_waiting() { ESC_ALONE } else { Duration::from_secs(3_600) };
             let inputs = tokio::select! {
+                // An event that is there comes before the time that passed meanwhile: a starved reader must not take the
+                // first byte of an arrow key for Esc.
+                biased;
                 () = cancel.cancelled() => return,
                 changed = lent.wait_for(|lent| *lent) => {
                     if changed.is_err() { return }
@@ -276,9 +297,10 @@ async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>,
                 }
                 event = events.next() => match event {
                     Some(Ok(event)) => assembler.feed(event),
-                    // The terminal is gone: SIGHUP tells the rest.
+                    // The terminal is gone: the inbox notices that no keys come any more, if SIGHUP does not tell.
                     Some(Err(_)) | None => return,
                 },
+                Some(()) = async { told_to_stop.as_mut()?.recv().await } => vec![Input::Key(Key::Ctrl('z'))],
                 () = tokio::time::sleep(waited) => assembler.expire(),
             };
             for input in inputs {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dicast::app::model::{Boot, Model, Phase, Run, RunOptions, Seat, SeatState};
+use dicast::app::model::{Boot, Lock, Model, Phase, Run, RunOptions, Seat, SeatState};
 use dicast::domain::agenda;
 use dicast::domain::artifact::Expect;
 use dicast::domain::check::{self, FileText, Tree};
@@ -83,6 +83,7 @@ pub(crate) fn started() -> Model {
         user: "ana".into(),
         found_agents: vec!["claude".into(), "codex".into()],
         animate: true,
+        yes: false,
         ..Boot::default()
     };
     Model { now: NOW, ..Model::new(START, boot, Arc::new(settings(&PANEL)), Trust::Unneeded) }
@@ -188,6 +189,7 @@ pub(crate) fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
         state,
         since: Some(START),
         took_ms: None,
+        wrote: None,
         progress: None,
         answer: None,
         errors: Vec::new(),
@@ -244,7 +246,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         opened: START,
         ended: (!phase.is_live()).then_some(Moment(NOW.0 - 9_000)),
         options: RunOptions::default(),
-        held: phase.is_live(),
+        lock: if phase.is_live() { Lock::Ours { copies: 0 } } else { Lock::Free },
         phase,
         seats,
         preparation: Some(preparation()),
@@ -263,7 +265,6 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
-        mirroring: 0,
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,

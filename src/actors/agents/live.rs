@@ -80,7 +80,9 @@ impl Live {
         };
         match kind {
             TurnKind::Draft => {}
-            TurnKind::Repair => live.write("── repair ──"),
+            TurnKind::Repair => {
+                live.write("── repair ──");
+            }
         }
         live
     }
@@ -110,24 +112,28 @@ impl Live {
         self.lines += 1;
         match stream {
             Stream::Out => {
-                self.write(&text);
+                let safe = self.write(&text);
                 // The answer itself says nothing of what the agent is doing.
                 let is_fence = text.trim_start().starts_with("```");
                 self.is_fenced ^= is_fence;
                 if !is_fence && !self.is_fenced && !text.trim().is_empty() {
-                    self.doing = shown(text.trim());
+                    self.doing = safe;
                 }
             }
-            Stream::Err => self.write(&format!("stderr: {text}")),
+            Stream::Err => {
+                self.write(&format!("stderr: {text}"));
+            }
         }
     }
 
-    fn write(&mut self, text: &str) {
-        self.scribe.push(&Safe::line(text));
+    fn write(&mut self, text: &str) -> Safe {
+        let safe = Safe::line(text);
+        self.scribe.push(&safe);
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
-        self.tail.push_back(shown(text));
+        self.tail.push_back(safe.clone());
+        safe
     }
 }
 
@@ -154,10 +160,10 @@ impl Listener for Live {
         self.due = self.scribe.is_busy().then(|| self.shown + SHOW);
         self.lanes.show(Progress {
             seat: self.seat.clone(),
-            doing: self.doing.clone(),
+            doing: shown(self.doing.as_str().trim()),
             lines: self.lines,
             bytes: self.bytes,
-            tail: self.tail.iter().cloned().collect(),
+            tail: self.tail.iter().map(|line| shown(line.as_str())).collect(),
         });
     }
 }

@@ -23,6 +23,12 @@ use crate::domain::server::ServerSpec;
 /// What a dead server's pipe may still hold is read for this long before its group is killed and calls fail.
 const DRAIN: Duration = Duration::from_millis(50);
 
+/// Room for one read of stderr: what a pipe holds on Linux, so that one read takes all that a dead child left.
+const PIPE: usize = 64 << 10;
+
+/// Least time between two reads of stderr: a flood waits in its pipe instead of taking a core from the screen.
+const PACE: Duration = Duration::from_millis(20);
+
 /// Lines of stderr that are kept for the servers view.
 const WORDS: usize = 40;
 /// Bytes kept of one such line: what a screen can show.
@@ -221,7 +227,7 @@ impl Words {
 /// Reads stderr until it ends, or until the group is gone (a process that left the group may hold the pipe for ever).
 async fn listen(mut stderr: impl AsyncRead + Unpin, life: Life) {
     let _complete = life.words.complete.clone().drop_guard();
-    let mut buffer = vec![0; 16 << 10];
+    let mut buffer = vec![0; PIPE];
     loop {
         tokio::select! {
             biased;
@@ -230,6 +236,11 @@ async fn listen(mut stderr: impl AsyncRead + Unpin, life: Life) {
                 Ok(0) | Err(_) => return,
             },
             () = life.gone() => return,
+        }
+        // No pause once it is gone: what the pipe still holds are its last words.
+        tokio::select! {
+            () = tokio::time::sleep(PACE) => {}
+            () = life.gone() => {}
         }
     }
 }

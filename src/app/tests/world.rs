@@ -62,6 +62,8 @@ pub(super) struct World {
     pub(super) unreadable: bool,
     /// The spec's text: other words are other inputs.
     pub(super) words: String,
+    /// The project's config: another one is another input.
+    pub(super) config: String,
     /// Runs that were asked to stop.
     pub(super) stopped: BTreeSet<RunId>,
     /// Agents that were asked to stop.
@@ -239,7 +241,14 @@ impl World {
                     _ => None,
                 };
                 let answers = records().filter_map(kept).collect();
-                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers });
+                let opened = |record: &Record| match record {
+                    Record::StageOpened { stage, inputs, .. } => {
+                        Some((*stage, serde_json::from_str(&journal.files[&inputs.path]).unwrap()))
+                    }
+                    _ => None,
+                };
+                let inputs = records().filter_map(opened).collect();
+                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers, inputs });
             }
         }
         found
@@ -293,7 +302,11 @@ impl World {
             agenda: Vec::new(),
             expect: Expect { stage, topics: Vec::new(), sent: Vec::new() },
             prompts: roster.iter().map(|agent| (agent.clone(), format!("{stage} for {agent}").into())).collect(),
-            inputs: Inputs { spec_sha256: Some(Sha::of(&self.words)), ..Inputs::default() },
+            inputs: Inputs {
+                spec_sha256: Some(Sha::of(&self.words)),
+                config_sha256: Some(Sha::of(&self.config)),
+                ..Inputs::default()
+            },
             prior: Default::default(),
             constitution: BTreeSet::new(),
         })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, complain, navigation, notice, run as runs, typed};
+use super::{cancel, complain, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, Model, Overlay};
@@ -55,7 +55,7 @@ pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Ve
     let start = Start { spec, stages, fresh: false, rerun_missing: false };
     // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
     let is_free = model.settings.roster(stage).all(|agent| matches!(agent.kind, AgentKind::Replay { .. }));
-    if is_free {
+    if is_free || model.boot.yes {
         return runs::start(model, start);
     }
     model.overlay = Some(Overlay::Preflight(start));
@@ -97,7 +97,7 @@ pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>
             let is_first = model.survey.ready().is_none();
             model.survey = Load::Ready(survey);
             if is_first && model.boot.demo {
-                navigation::select_plan(model);
+                selection::select_plan(model);
             }
         }
         Err(failure) => {

@@ -6,8 +6,11 @@ mod ask;
 mod cancel;
 mod durable;
 mod navigation;
+mod offers;
+mod reading;
 mod run;
 mod seats;
+mod selection;
 mod settle;
 mod typed;
 mod verdict;
@@ -19,9 +22,10 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
-pub use navigation::{HomeRow, can, home_rows};
+pub use offers::can;
+pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
-pub use verdict::{attention, open_claims, rows};
+pub use verdict::{attention, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -39,7 +43,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
-        Msg::PageRead(page) => navigation::page_read(model, page),
+        Msg::PageRead(page) => reading::page_read(model, page),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
         Msg::KeyPainted(us) => {
             model.key_us = Some(us);

@@ -20,16 +20,28 @@ const SHORT: usize = 12;
 /// Exit 10 when nothing is recorded, 64 when no single claim has that key.
 pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure> {
     let folder = place::spec(context, asked.spec.as_deref())?;
-    let verdicts = record::verdicts(&context.store(), &folder)?;
-    let deciding = [(&asked.accept, Choice::Accept), (&asked.waive, Choice::Waive), (&asked.reject, Choice::Reject)];
+    let (verdicts, unreadable) = record::verdicts(&context.store(), &folder);
+    let deciding = [
+        (&asked.accept, Choice::Accept),
+        (&asked.waive, Choice::Waive),
+        (&asked.reject, Choice::Reject),
+        (&asked.undo, Choice::Undo),
+    ];
     let decided = deciding.into_iter().find_map(|(key, choice)| key.as_deref().map(|key| (key, choice)));
     let Some((key, choice)) = decided else {
-        return Ok(list(context, &folder, &verdicts));
+        return Ok(list(context, &folder, &verdicts, &unreadable));
     };
     let asked_stage = asked.stage.as_deref().map(stage_called).transpose()?;
     let verdicts: Vec<Verdict> =
         verdicts.into_iter().filter(|verdict| asked_stage.is_none_or(|stage| verdict.stage == stage)).collect();
-    let (stage, key) = named(&folder, &verdicts, key)?;
+    // A key that is nowhere to be found may stand in the file that cannot be read: that is to be mended first.
+    let bad = unreadable.into_iter().find(|(stage, _)| asked_stage.is_none_or(|asked| asked == *stage));
+    let is_known = verdicts.iter().flat_map(|verdict| &verdict.claims).any(|claim| claim.key.as_str().starts_with(key));
+    let (stage, key) = match named(&folder, &verdicts, key, &choice) {
+        Ok(found) => found,
+        Err(failure) if is_known => return Err(failure),
+        Err(failure) => return Err(bad.map_or(failure, |(_, bad)| bad)),
+    };
     let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
     let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
     run::requests(context, vec![Request::Decide(decide)])
@@ -47,8 +59,9 @@ fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {
 }
 
 /// Returns the one claim that a key, or the start of one, means, and its stage: the one where it is open; where it is
-/// open nowhere, the last that has it, so that a decision can be changed.
-fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, Sha), Failure> {
+/// open nowhere, the last that has it, so that a decision can be changed. What is taken back was decided: then it is
+/// the one stage that has it.
+fn named(folder: &Folder, verdicts: &[Verdict], given: &str, choice: &Choice) -> Result<(Stage, Sha), Failure> {
     let shown: String = given.chars().take(80).collect();
     let next = format!("run `dicast dissent {}` to see the keys", folder.id);
     if verdicts.is_empty() {
@@ -78,14 +91,16 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str) -> Result<(Stage, S
     if found.iter().any(|(_, other)| other != key) {
         return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next));
     }
-    let open: Vec<Stage> =
-        found.iter().filter(|(verdict, key)| is_open(verdict, key)).map(|(verdict, _)| verdict.stage).collect();
-    match open.as_slice() {
+    let counts = |verdict: &Verdict, key: &Sha| *choice == Choice::Undo || is_open(verdict, key);
+    let meant: Vec<Stage> =
+        found.iter().filter(|(verdict, key)| counts(verdict, key)).map(|(verdict, _)| verdict.stage).collect();
+    match meant.as_slice() {
         [] => Ok((last.stage, (*key).clone())),
         [one] => Ok((*one, (*key).clone())),
         several => {
             let names: Vec<&str> = several.iter().map(|stage| stage.name()).collect();
-            let why = format!("{shown:?} is open in several stages: {}", names.join(", "));
+            let is = if *choice == Choice::Undo { "stands" } else { "is open" };
+            let why = format!("{shown:?} {is} in several stages: {}", names.join(", "));
             Err(Failure::usage("KEY", why, format!("say which: --stage {}", names.join("|"))))
         }
     }
@@ -109,7 +124,19 @@ fn side(value: &Value, polarity: Option<Polarity>) -> String {
     }
 }
 
-fn list(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
+/// The exit code when a verdict cannot be read: the list is not whole.
+const NOT_WHOLE: u8 = 3;
+
+fn list(context: &Context, folder: &Folder, verdicts: &[Verdict], unreadable: &[(Stage, Failure)]) -> Done {
+    let mut done = listed(context, folder, verdicts);
+    for (_, failure) in unreadable {
+        done.notes.push(format!("error: {failure}\n  next: {}", failure.hint()));
+        done.exit = NOT_WHOLE;
+    }
+    done
+}
+
+fn listed(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
     let open: Vec<(Stage, &Judged)> = verdicts
         .iter()
         .flat_map(|verdict| verdict.claims.iter().map(|claim| (verdict.stage, claim)))
@@ -159,7 +186,8 @@ fn text(folder: &Folder, open: &[(Stage, &Judged)]) -> String {
     if !weighty.is_empty() {
         let spec = &folder.id;
         out.push_str(&format!(
-            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T [--stage STAGE]\n"
+            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T [--stage STAGE]\n\
+             take it back with: dicast dissent {spec} --undo KEY --by WHO --reason T\n"
         ));
     }
     out

@@ -38,10 +38,15 @@ pub(super) fn verdict_path(folder: &Folder, stage: Stage) -> String {
 /// Exit 3 when it cannot be read, or is not what its hash and its place say.
 pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Option<Verdict>, Failure> {
     let path = verdict_path(folder, stage);
-    let Some(bytes) = store.read(&path, VERDICT_MAX)? else { return Ok(None) };
     let bad = |why: String| {
-        let next = format!("restore the file, or run `dicast {stage} {}` again", folder.id);
+        let next = format!("restore the file, or remove it and run `dicast {stage} {}` again", folder.id);
         Failure::BadInput { place: path.clone(), why, next, exit: 3 }
+    };
+    let bytes = match store.read(&path, VERDICT_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(Failure::Disk { why, .. }) => return Err(bad(format!("it cannot be read: {why}"))),
+        Err(failure) => return Err(failure),
     };
     let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| bad(format!("it is no verdict: {error}")))?;
     if verdict.spec_id != folder.id || verdict.stage != stage {
@@ -64,13 +69,17 @@ pub(super) fn recorded(store: &Store, folder: &Folder, stage: Stage) -> Result<V
     })
 }
 
-/// Reads every verdict of a spec, in the order of stages.
-///
-/// # Errors
-/// As [`verdict`].
-pub(super) fn verdicts(store: &Store, folder: &Folder) -> Result<Vec<Verdict>, Failure> {
-    let all: Result<Vec<_>, _> = Stage::ALL.into_iter().map(|stage| verdict(store, folder, stage)).collect();
-    Ok(all?.into_iter().flatten().collect())
+/// Reads every verdict of a spec, in the order of stages, with why the others cannot be read: one bad file must not
+/// hide the rest.
+pub(super) fn verdicts(store: &Store, folder: &Folder) -> (Vec<Verdict>, Vec<(Stage, Failure)>) {
+    let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
+    for stage in Stage::ALL {
+        match verdict(store, folder, stage) {
+            Ok(found) => verdicts.extend(found),
+            Err(failure) => failures.push((stage, failure)),
+        }
+    }
+    (verdicts, failures)
 }
 
 /// Reads the panel of the last run that decided a stage, or of the run that was named with `--run`.

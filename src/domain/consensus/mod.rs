@@ -7,9 +7,11 @@
 //! [`parse_panel`] reads and checks, [`decide`] computes, [`explain()`] shows the arithmetic of one claim. It must not
 //! know files, clocks, floats or hash-map order, nor where assertions and tiers come from.
 
+mod alone;
 mod canon;
 mod digest;
 mod explain;
+mod fold;
 mod headline;
 mod label;
 mod merge;
@@ -19,11 +21,13 @@ pub mod policy;
 mod reason;
 mod ruling;
 mod seal;
+mod standing;
 mod tally;
 mod verdict;
 mod waive;
 
 pub use crate::domain::spec::Level;
+pub use alone::{Alone, Difference, Help, helped};
 pub use canon::{CHECKED_BY, Canon, Form, OUTCOME, quantity};
 pub use digest::digest;
 pub use explain::{Explanation, Side, Speaker, explain, find};
@@ -33,6 +37,7 @@ pub use panel::{Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Pa
 pub use parse::{PanelError, parse_panel};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
+pub use standing::{Holder, Standing, Standings, says, standing};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};
 
 use crate::domain::claim::Tier;
@@ -46,7 +51,7 @@ pub fn decide(panel: &Panel) -> Verdict {
     let bench = Bench::seat(panel);
     let claims = tally::gather(&bench);
     let tallies = claims.list.iter().map(|claim| tally::tally(&bench, claim)).collect();
-    let (case, findings) = Case::open(bench, claims, tallies).rule();
+    let (case, findings) = Case::open(bench, &claims, tallies).rule();
     let mut verdict = write(&case, findings);
     verdict.hash = verdict.computed_hash();
     verdict
@@ -100,9 +105,16 @@ fn reasons(bench: &Bench<'_>, findings: Findings) -> Vec<Reason> {
     let reason = |(code, named): (ReasonCode, ruling::Named)| Reason {
         code,
         agents: named.agents.into_iter().map(|i| bench.agents[i].name.clone()).collect(),
-        claims: named.claims.into_iter().collect(),
+        claims: sorted(named.claims),
     };
     findings.into_iter().map(reason).collect()
+}
+
+/// Sorts keys, each once.
+fn sorted(mut keys: Vec<Sha>) -> Vec<Sha> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 fn artifact(agent: &Participant) -> Option<Artifact> {
@@ -112,10 +124,10 @@ fn artifact(agent: &Participant) -> Option<Artifact> {
 
 fn judged(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Judged {
     let vote = |ballot: &tally::Ballot<'_>| Vote {
-        family: bench.agents[ballot.agents[0]].family.clone(),
+        family: ballot.family.clone(),
         value: ballot.side.value.clone(),
         polarity: ballot.side.polarity,
-        agents: ballot.agents.iter().map(|&i| bench.agents[i].name.clone()).collect(),
+        agents: tally.voters_of(ballot).iter().map(|&i| bench.agents[i].name.clone()).collect(),
     };
     let dissent = |said: &tally::Said| Dissent {
         agent: bench.agents[said.agent].name.clone(),

@@ -21,6 +21,8 @@ const SEEDS: [u64; 4] = [3, 1_009, 20_011, 777_767];
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
+    /// The shape of the JSON.
+    pub schema: &'static str,
     /// How many projects were broken, the sample among them.
     pub projects: u32,
     /// Generated projects in which anything worse than a remark was found before they were broken.
@@ -58,6 +60,7 @@ pub fn run(sample_tree: Tree) -> Table {
         .collect();
     let is_unsound = |(_, before): &&(Project, Findings)| before.iter().any(|f| f.2 != Severity::Info);
     Table {
+        schema: "dicast.bench-check/1",
         projects: count(projects.len()),
         unsound: count(projects.iter().skip(1).filter(is_unsound).count()),
         rows: KINDS.iter().map(|kind| measure(kind, &projects)).collect(),

@@ -1,5 +1,6 @@
 //! Builds panels for the tables of this module's tests.
 
+mod alone;
 mod labels;
 mod merging;
 mod panels;

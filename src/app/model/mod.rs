@@ -1,0 +1,274 @@
+//! The state of everything, once. The screen is drawn from it, and nothing else knows it.
+//!
+//! Plain data without channels or clocks: it can be compared, kept and replayed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::{CommitId, Effect};
+use crate::domain::failure::Failure;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::judgement::Judgement;
+use crate::domain::moment::Moment;
+use crate::domain::overview::Overview;
+use crate::domain::safe::Safe;
+use crate::domain::server;
+use crate::domain::settings::{Settings, Trust};
+
+mod run;
+mod view;
+
+pub use run::{Decision, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
+pub use view::{Completion, Conflict, Overlay, Transcript, View};
+
+/// How long a notice stays on screen, in milliseconds: long enough to read two lines.
+pub const NOTICE_MS: u64 = 8_000;
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The time of this turn.
+    pub now: Moment,
+    /// What was fixed at start.
+    pub boot: Boot,
+    /// What was configured.
+    pub settings: Arc<Settings>,
+    /// Whether the project's config may start anything.
+    pub trust: Trust,
+    /// What the repository holds.
+    pub survey: Load<Arc<Overview>>,
+    /// Every run that this process knows.
+    pub runs: BTreeMap<RunId, Run>,
+    /// How many run ids were made.
+    pub minted: u64,
+    /// What waits for a commit.
+    pub after: BTreeMap<CommitId, After>,
+    /// The next commit's name.
+    pub next_commit: CommitId,
+    /// The MCP servers.
+    pub servers: BTreeMap<String, server::Status>,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The open views, the visible one last; never empty.
+    pub views: Vec<View>,
+    /// What lies over the view.
+    pub overlay: Option<Overlay>,
+    /// The line that tells what just happened.
+    pub notice: Option<Notice>,
+    /// Typed commands, the latest last.
+    pub history: Vec<String>,
+    /// How long the last key took until its frame was written, in microseconds.
+    pub key_us: Option<u64>,
+    /// The exit code, once it is known that we end.
+    pub quitting: Option<u8>,
+    /// Whether we end as soon as no run holds anything any more.
+    pub leaving: bool,
+    /// Whether the program starts over right after it ended: what may run has changed.
+    pub reload: bool,
+}
+
+/// What was fixed at start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Boot {
+    /// Drawn once; run ids come from it.
+    pub seed: u64,
+    /// Our process id.
+    pub pid: u32,
+    /// Our version.
+    pub version: String,
+    /// The name of the repository's folder.
+    pub repo: String,
+    /// Whether this is the demonstration.
+    pub demo: bool,
+    /// Whether there is no screen.
+    pub headless: bool,
+    /// Whether a Degraded verdict may exit 0.
+    pub allow_degraded: bool,
+    /// Whether a Hollow verdict may exit 0.
+    pub allow_hollow: bool,
+    /// Whether open dissent makes the exit code 1.
+    pub fail_on_dissent: bool,
+    /// Coding agents by name on PATH.
+    pub found_agents: Vec<String>,
+    /// The name that git would sign with.
+    pub user: String,
+    /// Whether things may move on screen.
+    pub animate: bool,
+    /// Whether runs start without the question before they cost something.
+    pub yes: bool,
+    /// How the terminal wants things to look.
+    pub look: super::look::Look,
+}
+
+/// Something that is read in the background.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Load<T> {
+    /// On its way, since then.
+    Loading(Moment),
+    /// There.
+    Ready(T),
+    /// Not to be had.
+    Failed(Failure),
+}
+
+impl<T> Load<T> {
+    /// Returns it, if it is there.
+    pub fn ready(&self) -> Option<&T> {
+        match self {
+            Load::Ready(value) => Some(value),
+            Load::Loading(_) | Load::Failed(_) => None,
+        }
+    }
+}
+
+/// What happens once a commit is durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct After {
+    /// Of which run.
+    pub run: RunId,
+    /// What the model then shows.
+    pub then: Then,
+    /// What is then done.
+    pub effects: Vec<Effect>,
+}
+
+/// What the model shows once a commit is durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Then {
+    /// The run is ours and journalled.
+    Opened,
+    /// The stage's prompts are durable: agents may be asked.
+    StageOpened,
+    /// The agent may be started.
+    Launched(AgentName),
+    /// The agent's answer is kept.
+    Answered {
+        /// Whose.
+        agent: AgentName,
+        /// Its JSON; its file is the first of the commit.
+        text: Arc<str>,
+        /// How long the turn took, in milliseconds.
+        took_ms: u64,
+    },
+    /// The agent's failure is kept.
+    Failed {
+        /// Whose.
+        agent: AgentName,
+        /// What comes next for it.
+        next: SeatState,
+    },
+    /// The verdict is kept.
+    Decided(Arc<Judgement>),
+    /// The documents' record is kept.
+    Published,
+    /// The stop is recorded.
+    Stopped,
+    /// The run is closed.
+    Closed,
+    /// A decided stage was opened again, or a decision was recorded: decide anew.
+    Reopened,
+    /// Nothing to show.
+    Nothing,
+}
+
+/// One line that tells what just happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The text.
+    pub text: Safe,
+    /// Whether it is bad news.
+    pub bad: bool,
+    /// When it goes.
+    pub until: Moment,
+}
+
+impl Model {
+    /// Makes the model of a program that has just started.
+    pub fn new(now: Moment, boot: Boot, settings: Arc<Settings>, trust: Trust) -> Self {
+        Self {
+            now,
+            boot,
+            settings,
+            trust,
+            survey: Load::Loading(now),
+            runs: BTreeMap::new(),
+            minted: 0,
+            after: BTreeMap::new(),
+            next_commit: CommitId(1),
+            servers: BTreeMap::new(),
+            size: (80, 24),
+            views: vec![View::Home { cursor: 0 }],
+            overlay: None,
+            notice: None,
+            history: Vec::new(),
+            key_us: None,
+            quitting: None,
+            leaving: false,
+            reload: false,
+        }
+    }
+
+    /// Returns the visible view.
+    pub fn view(&self) -> &View {
+        // `views` is never empty; a home view stands in if a bug made it so.
+        const HOME: &View = &View::Home { cursor: 0 };
+        self.views.last().unwrap_or(HOME)
+    }
+
+    /// Returns the run that the visible view shows, else the only live one.
+    pub fn focused_run(&self) -> Option<&Run> {
+        let shown = self.views.iter().rev().find_map(|view| match view {
+            View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
+            View::Conflict(conflict) => Some(&conflict.run),
+            View::Transcript(transcript) => Some(&transcript.seat.run),
+            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
+                None
+            }
+        });
+        match shown {
+            Some(run) => self.runs.get(run),
+            // Of several nobody can say which one is meant.
+            None => Some(self.live_runs()).filter(|live| live.clone().count() == 1).and_then(|mut live| live.next()),
+        }
+    }
+
+    /// Returns the runs that are live.
+    pub fn live_runs(&self) -> impl Iterator<Item = &Run> + Clone {
+        self.runs.values().filter(|run| run.phase.is_live())
+    }
+
+    /// Returns the live run of a spec.
+    pub fn live_run_of(&self, spec: &SpecId) -> Option<&Run> {
+        self.live_runs().find(|run| &run.spec == spec)
+    }
+
+    /// Tells whether something on screen moves by itself: a spinner or an elapsed time.
+    pub fn is_animated(&self) -> bool {
+        self.live_runs().next().is_some()
+            || self.notice.is_some()
+            || matches!(self.survey, Load::Loading(_))
+            || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))
+            || matches!(self.view(), View::Conflict(Conflict { checking: Some(_), .. }))
+    }
+
+    /// Returns the earliest moment at which something happens by itself, if nothing else does before.
+    pub fn next_alarm(&self) -> Option<Moment> {
+        let waits = self.live_runs().flat_map(|run| &run.seats).filter_map(|seat| match seat.state {
+            SeatState::Waiting { until, .. } => Some(until),
+            SeatState::Queued(_)
+            | SeatState::Launching(_)
+            | SeatState::Asking(_)
+            | SeatState::Keeping
+            | SeatState::Answered
+            | SeatState::Failed(_)
+            | SeatState::External => None,
+        });
+        let deadlines = self
+            .live_runs()
+            .filter(|run| run.stop.is_none())
+            .map(|run| run.opened.plus_ms(self.settings.run.deadline_ms));
+        waits.chain(deadlines).chain(self.notice.as_ref().map(|notice| notice.until)).min()
+    }
+}

@@ -1,0 +1,375 @@
+//! One run as the brain knows it: its phase, its seats, what was kept and what a human decided.
+//!
+//! It must not know views, nor what moves a run: that is `update`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::msg::{Choice, Reopened};
+use crate::domain::claim::lookup::Lookups;
+use crate::domain::consensus::Inputs;
+use crate::domain::failure::{AgentError, Failure};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal;
+use crate::domain::judgement::{Answer, Human, Judgement};
+use crate::domain::moment::Moment;
+use crate::domain::preparation::Preparation;
+use crate::domain::run::{Progress, SeatKey, TurnKind};
+use crate::domain::safe::Safe;
+use crate::domain::stage::Stage;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Its spec.
+    pub spec: SpecId,
+    /// The stages asked for.
+    pub stages: Vec<Stage>,
+    /// The stage at hand.
+    pub stage: Stage,
+    /// When it began here.
+    pub opened: Moment,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// How it was asked for.
+    pub options: RunOptions,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Who sits at this stage.
+    pub seats: Vec<Seat>,
+    /// What the stage started from.
+    pub preparation: Option<Arc<Preparation>>,
+    /// The latest judgement, provisional while answers are out.
+    pub judgement: Option<Arc<Judgement>>,
+    /// How many questions consensus has not answered yet.
+    pub judging: u32,
+    /// Whether an answer arrived after the last provisional judgement was asked for.
+    pub judge_again: bool,
+    /// What a human decided at this stage.
+    pub human: Human,
+    /// Decisions that can be undone, the latest last.
+    pub decisions: Vec<Decision>,
+    /// What waits until the stage was judged again from what is kept.
+    pub pending: Option<Reopened>,
+    /// Records that wait until the journal is ours again.
+    pub unrecorded: Vec<journal::Record>,
+    /// What was looked up or run.
+    #[serde(with = "crate::domain::claim::lookup::as_pairs")]
+    pub known: Arc<Lookups>,
+    /// Recorded verdicts by stage.
+    pub verdicts: BTreeMap<Stage, Arc<Judgement>>,
+    /// Answers that an earlier launch kept, by stage and agent.
+    pub kept: BTreeMap<Stage, BTreeMap<AgentName, Kept>>,
+    /// How agents failed in an earlier process, by stage.
+    pub failed: BTreeMap<Stage, BTreeMap<AgentName, AgentError>>,
+    /// Highest attempt per stage and agent so far.
+    pub attempts: BTreeMap<Stage, BTreeMap<AgentName, u32>>,
+    /// How many verdicts of each stage were recorded.
+    pub decided: BTreeMap<Stage, u32>,
+    /// How many times each stage was opened.
+    pub openings: BTreeMap<Stage, u32>,
+    /// The inputs that each stage was opened with by an earlier process.
+    pub opened_with: BTreeMap<Stage, Inputs>,
+    /// Hashes of documents that we published, by path.
+    pub published: BTreeMap<String, Vec<Sha>>,
+    /// Who asked it to stop.
+    pub stop: Option<Stop>,
+    /// Processes that were left after a sweep; anything but 0 is shown in red.
+    pub survivors: u32,
+    /// What became of the copies in memory.
+    pub memory: MemoryState,
+    /// What went wrong without changing the outcome.
+    pub warnings: Vec<Safe>,
+    /// Whose its journal and lock are.
+    pub lock: Lock,
+}
+
+/// Whose the journal and the lock of a run are. Copies to memory go on beside everything else: only the end waits
+/// for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Lock {
+    /// Not ours.
+    #[default]
+    Free,
+    /// Ours: records may be written.
+    Ours {
+        /// Copies to memory that are under way and will be recorded.
+        copies: u32,
+    },
+    /// Ours, and given back next: no new work is recorded any more, a decision waits until it is free.
+    Closing {
+        /// Copies to memory that are under way and will be recorded.
+        copies: u32,
+    },
+}
+
+impl Lock {
+    /// Tells whether another run of the spec cannot have it.
+    pub fn is_held(self) -> bool {
+        self != Lock::Free
+    }
+
+    /// Returns how many copies to memory are under way.
+    pub fn copies(self) -> u32 {
+        match self {
+            Lock::Free => 0,
+            Lock::Ours { copies } | Lock::Closing { copies } => copies,
+        }
+    }
+
+    /// One more copy is under way.
+    pub fn copy(&mut self) {
+        if let Lock::Ours { copies } | Lock::Closing { copies } = self {
+            *copies += 1;
+        }
+    }
+
+    /// A copy came back. Tells whether its record can still be written.
+    pub fn copied(&mut self) -> bool {
+        match self {
+            Lock::Ours { copies } | Lock::Closing { copies } if *copies > 0 => {
+                *copies -= 1;
+                true
+            }
+            Lock::Free | Lock::Ours { .. } | Lock::Closing { .. } => false,
+        }
+    }
+
+    /// It will be given back; copies that are under way are recorded before.
+    pub fn close(&mut self) {
+        if let Lock::Ours { copies } = *self {
+            *self = Lock::Closing { copies };
+        }
+    }
+}
+
+/// How a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// Abandon a stopped run of the same spec.
+    pub fresh: bool,
+    /// Ask only those that did not answer.
+    pub rerun_missing: bool,
+    /// Whether it goes on with an earlier process's run.
+    pub resumed: bool,
+    /// Whether a decided run was opened again.
+    pub reopened: bool,
+    /// Whether its start is on record, and was told.
+    pub announced: bool,
+    /// Whether a fresh run follows once this one is closed: its inputs changed under it.
+    pub restart: bool,
+}
+
+/// Where a run stands: which request it waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Looking for a run to go on with, and taking the lock.
+    Opening,
+    /// Reading inputs and rendering prompts.
+    Preparing,
+    /// Agents are asked.
+    Asking,
+    /// Consensus gathers, looks up and decides.
+    Judging,
+    /// The verdict is becoming durable.
+    Recording,
+    /// Documents are being written.
+    Publishing,
+    /// Everything in flight is being stopped.
+    Stopping,
+    /// Stopped; it can go on.
+    Stopped,
+    /// Every stage that could be reached has its verdict.
+    Decided,
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+impl Phase {
+    /// Tells whether something of the run may still happen by itself.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Phase::Opening
+            | Phase::Preparing
+            | Phase::Asking
+            | Phase::Judging
+            | Phase::Recording
+            | Phase::Publishing
+            | Phase::Stopping => true,
+            Phase::Stopped | Phase::Decided | Phase::Failed(_) => false,
+        }
+    }
+}
+
+/// Who asked a run to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Key, signal or command.
+    pub by: String,
+    /// When.
+    pub since: Moment,
+    /// Whether it was asked for twice: then the groups are killed at once.
+    pub killed: bool,
+    /// Exit code that the process ends with because of it.
+    pub exit: u8,
+}
+
+/// What became of a run's copies in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum MemoryState {
+    /// Nothing to copy yet.
+    #[default]
+    None,
+    /// Being copied.
+    Copying,
+    /// Memory has them.
+    Stored(u32),
+    /// They wait on disk until memory answers.
+    Waiting(String),
+}
+
+/// A decision that a human made in this process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Key of the claim.
+    pub claim: Sha,
+    /// Digest of its assertions as they were: another assertion reopens it.
+    pub digest: Sha,
+    /// What it is about.
+    pub subject: String,
+    /// What was decided.
+    pub choice: Choice,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One participant at a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Who, and how it is reached.
+    pub who: journal::Seat,
+    /// The try at hand, from 1.
+    pub attempt: u32,
+    /// Where it stands.
+    pub state: SeatState,
+    /// When the first try began.
+    pub since: Option<Moment>,
+    /// How long it took, once it is done, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// How much it wrote, once its answer is kept, in bytes.
+    pub wrote: Option<u64>,
+    /// What it wrote last.
+    pub progress: Option<Progress>,
+    /// Its answer.
+    pub answer: Option<Answer>,
+    /// Failures so far, the latest last.
+    pub errors: Vec<AgentError>,
+    /// What a repair turn has to be told.
+    pub repair: Option<Repair>,
+    /// Whether somebody stopped this agent alone.
+    pub stopped: bool,
+}
+
+/// An answer that an earlier launch kept, as its record tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The answer.
+    pub answer: Answer,
+    /// How long the turn took, in milliseconds.
+    pub took_ms: u64,
+    /// How much the agent wrote, in bytes.
+    pub wrote: u64,
+}
+
+/// What a repair turn has to mend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// What was wrong, for the agent.
+    pub why: String,
+    /// What it wrote.
+    pub previous: Arc<str>,
+}
+
+/// Where a participant stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeatState {
+    /// Waits for a place beside others of its family.
+    Queued(TurnKind),
+    /// Its launch is becoming durable.
+    Launching(TurnKind),
+    /// At work.
+    Asking(TurnKind),
+    /// Its answer, or its failure, is becoming durable.
+    Keeping,
+    /// Asked again at a given moment.
+    Waiting {
+        /// When.
+        until: Moment,
+        /// Why not now.
+        why: AgentError,
+    },
+    /// Its answer is kept.
+    Answered,
+    /// It will not answer.
+    Failed(AgentError),
+    /// Answers through memory; looked for when the others are done.
+    External,
+}
+
+impl SeatState {
+    /// Tells whether nothing more will come from it by itself.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            SeatState::Answered | SeatState::Failed(_) | SeatState::External => true,
+            SeatState::Queued(_)
+            | SeatState::Launching(_)
+            | SeatState::Asking(_)
+            | SeatState::Keeping
+            | SeatState::Waiting { .. } => false,
+        }
+    }
+}
+
+impl Run {
+    /// Returns the seat of an agent.
+    pub fn seat(&self, agent: &AgentName) -> Option<&Seat> {
+        self.seats.iter().find(|seat| &seat.who.agent == agent)
+    }
+
+    /// Returns the seat of an agent, to change it.
+    pub fn seat_mut(&mut self, agent: &AgentName) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| &seat.who.agent == agent)
+    }
+
+    /// Returns the latest judgement of a stage: that at hand may be provisional, an earlier one is recorded.
+    pub fn judged(&self, stage: Stage) -> Option<&Arc<Judgement>> {
+        if stage == self.stage { self.judgement.as_ref() } else { self.verdicts.get(&stage) }
+    }
+
+    /// Returns the key of a seat's current attempt.
+    pub fn key(&self, seat: &Seat) -> SeatKey {
+        SeatKey { run: self.id.clone(), stage: self.stage, attempt: seat.attempt, agent: seat.who.agent.clone() }
+    }
+
+    /// Returns the families that sit.
+    pub fn families(&self) -> BTreeSet<&str> {
+        self.seats.iter().map(|seat| seat.who.family.as_str()).collect()
+    }
+
+    /// Returns how many agents have answered.
+    pub fn answered(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.answer.is_some()).count()
+    }
+
+    /// Returns how long the run has been going on, or went on, in milliseconds.
+    pub fn elapsed_ms(&self, now: Moment) -> u64 {
+        self.ended.unwrap_or(now).since(self.opened)
+    }
+}

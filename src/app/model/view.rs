@@ -1,0 +1,150 @@
+//! What fills the screen and what lies over it: places, selections and typed text.
+//!
+//! It must not know how anything is drawn.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Load;
+use crate::app::line::Line;
+use crate::app::msg::{Choice, Start};
+use crate::domain::consensus::Side;
+use crate::domain::hash::Sha;
+use crate::domain::ids::{RunId, SpecId};
+use crate::domain::moment::Moment;
+use crate::domain::run::SeatKey;
+use crate::domain::safe::Safe;
+use crate::domain::stage::Stage;
+use crate::domain::transcript::Page;
+
+/// What fills the screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum View {
+    /// The repository: what was found, what `check` says, what could be asked.
+    Home {
+        /// The selected row: specs first, then next steps.
+        cursor: usize,
+    },
+    /// One spec: its findings, requirements and stages.
+    Spec {
+        /// Which.
+        spec: SpecId,
+        /// The selected finding.
+        cursor: usize,
+    },
+    /// A run: its agents, the verdict as it forms, what the selected agent writes.
+    Dashboard {
+        /// Which.
+        run: RunId,
+        /// The selected agent.
+        cursor: usize,
+        /// The focused pane, from 1.
+        pane: u8,
+        /// First claim shown in the verdict pane.
+        scroll: usize,
+    },
+    /// Everything an agent wrote.
+    Transcript(Transcript),
+    /// A verdict and why.
+    Verdict {
+        /// Which run.
+        run: RunId,
+        /// Which stage.
+        stage: Stage,
+        /// The selected claim.
+        cursor: usize,
+        /// Whether agreed claims are all shown.
+        all: bool,
+    },
+    /// A conflict: both sides, and ways to settle it.
+    Conflict(Conflict),
+    /// The MCP servers.
+    Servers {
+        /// The selected one.
+        cursor: usize,
+    },
+    /// What would be approved.
+    Trust {
+        /// First line shown.
+        scroll: usize,
+    },
+    /// All keys.
+    Help {
+        /// First line shown.
+        scroll: usize,
+    },
+}
+
+/// The transcript view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transcript {
+    /// Whose.
+    pub seat: SeatKey,
+    /// The visible page.
+    pub page: Load<Arc<Page>>,
+    /// Whether the end is followed.
+    pub follow: bool,
+    /// The first visible line.
+    pub top: u64,
+    /// What is searched for.
+    pub search: Option<String>,
+    /// Whether a page is on its way.
+    pub reading: bool,
+}
+
+/// The conflict view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Which run.
+    pub run: RunId,
+    /// Which stage.
+    pub stage: Stage,
+    /// Key of the claim.
+    pub claim: Sha,
+    /// What can be chosen, strongest first: of the verdict at hand.
+    pub sides: Vec<Side>,
+    /// The chosen side, from 0.
+    pub side: Option<usize>,
+    /// The selected citation.
+    pub citation: usize,
+    /// The reason as typed so far.
+    pub reason: Line,
+    /// Whether the reason has the keys.
+    pub typing: bool,
+    /// What is decided once the reason is there: waived or rejected.
+    pub wanted: Option<Choice>,
+    /// Since when a check runs.
+    pub checking: Option<Moment>,
+}
+
+/// What lies over a view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Overlay {
+    /// The command line.
+    Command {
+        /// What is typed.
+        line: Line,
+        /// Possible endings.
+        completions: Vec<Completion>,
+        /// The selected one.
+        chosen: Option<usize>,
+        /// What is wrong with what was entered.
+        error: Option<Safe>,
+        /// Position in the history while going through it.
+        recalled: Option<usize>,
+    },
+    /// A search in a scrolling view.
+    Search(Line),
+    /// A question before agents that cost something are started.
+    Preflight(Start),
+}
+
+/// A possible ending of a typed command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The whole line if it is taken.
+    pub line: String,
+    /// What it does.
+    pub about: String,
+}

@@ -1,0 +1,101 @@
+//! Which actions work here and now: only such keys are shown, and only such keys act.
+//!
+//! It changes nothing.
+
+use super::selection::{home_rows, selected_agent, selected_spec, target};
+use super::{seats, settle, verdict};
+use crate::app::keymap::Action;
+use crate::app::model::{Model, Phase, Run, View};
+
+/// Tells whether an action works here and now: only such keys are shown.
+pub fn can(model: &Model, action: Action) -> bool {
+    let run = model.focused_run();
+    let is_live = run.is_some_and(|run| run.phase.is_live());
+    let has_verdict = |run: &Run| !run.verdicts.is_empty();
+    let view = model.view();
+    match action {
+        Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
+        Action::Trust => model.trust.proposal().is_some(),
+        Action::Approve => !model.trust.is_granted(),
+        Action::StopAgent | Action::StopRun => is_live,
+        Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
+        Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
+        Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
+        Action::Verdict => {
+            if let View::Spec { spec, .. } = view {
+                model.runs.values().any(|run| &run.spec == spec && has_verdict(run))
+            } else {
+                run.is_some_and(|run| run.judgement.is_some())
+            }
+        }
+        Action::Run => matches!(view, View::Spec { spec, .. } if model.runs.values().any(|run| &run.spec == spec)),
+        Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
+        Action::Check => settle::checkable(model).is_some(),
+        Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
+            matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
+        }
+        Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
+        Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
+        Action::Open => match view {
+            View::Home { .. } => !home_rows(model).is_empty(),
+            View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
+            View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
+            View::Verdict { stage, .. } => run.is_some_and(|run| {
+                run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
+            }),
+            View::Conflict(conflict) => {
+                conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run))
+            }
+            View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
+                true
+            }
+        },
+        Action::NextPane | Action::PreviousPane | Action::Pane(_) => matches!(view, View::Dashboard { .. }),
+        Action::Back => model.views.len() > 1 || is_live,
+        Action::NextMatch => matches!(view, View::Transcript(t) if t.search.is_some()),
+        Action::Restart => !model.servers.is_empty(),
+        Action::Servers => !matches!(view, View::Servers { .. }),
+        Action::Help => !matches!(view, View::Help { .. }),
+        Action::Editor => target(model).is_some(),
+        Action::Up
+        | Action::Down
+        | Action::PageUp
+        | Action::PageDown
+        | Action::Top
+        | Action::Bottom
+        | Action::Quit
+        | Action::Command
+        | Action::Palette
+        | Action::Copy
+        | Action::Follow
+        | Action::Search
+        | Action::Survey
+        | Action::Suspend
+        | Action::Dump => true,
+    }
+}
+
+/// Tells whether the selected agent of a live run can be asked again, or the key says when it can.
+fn has_given_up_here(model: &Model, run: &Run) -> bool {
+    let seat = selected_agent(model).and_then(|(id, agent)| run.seat(&agent).filter(|_| id == run.id));
+    run.phase.is_live() && run.stop.is_none() && seat.is_some_and(seats::is_given_up)
+}
+
+fn can_resume(run: &Run) -> bool {
+    match run.phase {
+        Phase::Stopped => true,
+        Phase::Decided => has_missing(run),
+        Phase::Failed(_) => true,
+        Phase::Opening
+        | Phase::Preparing
+        | Phase::Asking
+        | Phase::Judging
+        | Phase::Recording
+        | Phase::Publishing
+        | Phase::Stopping => false,
+    }
+}
+
+fn has_missing(run: &Run) -> bool {
+    run.seats.iter().any(|seat| seat.answer.is_none() && !seat.who.external)
+}
