@@ -287,6 +287,8 @@ pub enum Bench {
         #[arg(long, conflicts_with = "seed")]
         speed: bool,
     },
+    /// How much of what is wrong `check` finds, and how often it cries wolf.
+    Check,
 }
 
 /// What to do with the memory.
@@ -325,6 +327,7 @@ impl Command {
             Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
             Command::Evidence(Evidence::List { .. }) => "list the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
+            Command::Bench(Bench::Check) => "measure check",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",

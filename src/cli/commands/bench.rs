@@ -6,8 +6,11 @@ use serde_json::json;
 
 use super::super::args::Bench;
 use super::super::out::{Done, table};
+use super::super::sample;
 use crate::domain::bench::load::{self, Shape};
+use crate::domain::bench::mutants;
 use crate::domain::bench::table::{Report, report};
+use crate::domain::check::{FileText, Tree};
 use crate::domain::consensus::{decide, parse_panel};
 use crate::domain::failure::Failure;
 
@@ -28,6 +31,17 @@ pub(super) fn bench(what: &Bench, json: bool) -> Result<Done, Failure> {
             }
             Ok(Done::lines(text(&report)))
         }
+        Bench::Check => Ok(check(json)),
+    }
+}
+
+/// Breaks sound projects and counts what `check` finds.
+fn check(json: bool) -> Done {
+    let files = sample::files().iter().map(|(path, text)| ((*path).to_owned(), FileText::text(*text))).collect();
+    let table = mutants::run(Tree { files, ..Tree::default() });
+    match json {
+        true => Done::json(serde_json::to_string(&table).unwrap_or_default() + "\n"),
+        false => Done::lines(table.text()),
     }
 }
 

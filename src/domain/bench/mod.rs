@@ -1,4 +1,5 @@
-//! The benchmark of the consensus: cases whose truth is known, and how often each method ends as it should.
+//! The benchmark of the consensus: cases whose truth is known, and how often each method ends as it should. Beside it that of
+//! `check` ([`mutants`]): sound projects, broken one change at a time.
 //!
 //! ```text
 //! chance ─▶ world (what is true) ─▶ inject (spoilt, judged) ─▶ speak (a panel) ─▶ score ─▶ table
@@ -14,6 +15,7 @@ pub mod exchange;
 pub mod hand;
 pub mod inject;
 pub mod load;
+pub mod mutants;
 pub mod score;
 pub mod speak;
 pub mod table;
