@@ -76,8 +76,7 @@ impl Dispatch {
             | Effect::Suspend
             | Effect::Copy(_)
             | Effect::DumpRecording
-            | Effect::Quit(_) => {
-            }
+            | Effect::Quit(_) => {}
         }
     }
 
