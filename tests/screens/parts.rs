@@ -358,7 +358,12 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
     let verdict = consensus::decide(&panel);
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
-    let seen = |place: &str, excerpt: &str| Found::Seen { sha256: None, place: place.into(), excerpt: excerpt.into() };
+    let seen = |place: &str, excerpt: &str| Found::Seen {
+        sha256: None,
+        place: place.into(),
+        excerpt: excerpt.into(),
+        by: None,
+    };
     let pool = (
         file("src/store.rs", 88),
         Some(seen("src/store.rs:88", "pub async fn get(&self) -> Result<Conn, PoolError> {")),

@@ -201,7 +201,14 @@ impl World {
             }
             RunEffect::RunCheck(citation) => {
                 let sha = Sha::of("output");
-                let ran = Shown::Ran { passed: true, executed: 1, exit: Some(0), output_sha256: sha, place: None };
+                let ran = Shown::Ran {
+                    passed: true,
+                    executed: 1,
+                    exit: Some(0),
+                    output_sha256: sha,
+                    tests: Vec::new(),
+                    place: None,
+                };
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
             RunEffect::Publish { stage, judgement, .. } => {
@@ -407,7 +414,7 @@ impl World {
         }
         let (ballot, changed) = self.hold(question, &mut panel);
         let verdict = consensus::decide(&panel);
-        let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new() };
+        let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new(), by: None };
         let agent = question.seats[0].agent.clone();
         let ground = |(claim, citation): &(Sha, Citation)| Ground {
             agent: agent.clone(),
