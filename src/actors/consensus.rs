@@ -19,6 +19,7 @@ use crate::domain::artifact::{self, Artifact};
 use crate::domain::claim::derive::{self, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement};
+use crate::domain::dissent::Standing;
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -252,6 +253,7 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
         .flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| ((*agent).clone(), charge)))
         .map(|(agent, charge)| Phantom { agent, said: charge.said.clone(), found: charge.found.clone() })
         .collect();
+    let (mut standing, mut helped) = (None, None);
     let mut documents: Vec<(String, Arc<str>)> = Vec::new();
     if !case.question.provisional {
         let artifacts: BTreeMap<AgentName, Artifact> =
@@ -267,6 +269,10 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
             .extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
         let text = serde_json::to_string_pretty(&verdict)
             .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
+        let human = &case.question.human;
+        let (ledger, accepted) = (&preparation.ledger, &human.accepted_conditions);
+        standing = Some(Standing::after(ledger, &preparation.spec, &verdict, &human.waivers, accepted).into());
+        helped = consensus::helped(&panel, &verdict);
         documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
     }
     Ok(Judgement {
@@ -276,6 +282,8 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
         from_memory: case.from_memory,
         grounds,
         phantoms,
+        standing,
+        helped,
         documents,
         warnings: case.warnings,
         took_ms: 0,
@@ -295,7 +303,9 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
         .iter()
         .map(|requirement| Requirement { id: requirement.id.clone(), level: requirement.level })
         .collect();
-    panel.accepted_conditions = question.human.accepted_conditions.iter().cloned().collect();
+    let accepted: BTreeSet<&String> =
+        question.human.accepted_conditions.keys().chain(&preparation.ledger.accepted).collect();
+    panel.accepted_conditions = accepted.into_iter().cloned().collect();
     panel.waivers.clone_from(&question.human.waivers);
     panel.rejected = question.human.rejected.iter().cloned().collect();
     for seat in &question.seats {
@@ -313,7 +323,7 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
             family: seat.family.clone(),
             voter: true,
             status,
-            open_dissent: Vec::new(),
+            open_dissent: preparation.ledger.owed_to(&seat.agent),
             artifact: heard.map(|heard| heard.kept.clone()),
             claims: derived.get(&seat.agent).map(Derived::plain).unwrap_or_default(),
         });

@@ -1,0 +1,1 @@
+//! The fold, closings, questions and entries.
