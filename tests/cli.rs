@@ -27,3 +27,6 @@ mod runs;
 
 #[path = "cli/children.rs"]
 mod children;
+
+#[path = "cli/ledger.rs"]
+mod ledger;

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where a fixture cannot be made")]
 
-use dicast::app::model::Model;
+use dicast::app::model::{Model, View};
+use dicast::app::update::rows;
 use dicast::view::draw;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -119,7 +120,7 @@ fn a_verdict_that_may_still_change_is_called_forming_and_nothing_else() {
 fn only_conflicts_that_are_the_users_are_counted() {
     let text = text(fixture("run_remarks"), (120, 36));
     assert!(text.contains("YOUR CALL 2") && text.contains("2 conflicts"), "{text}");
-    assert!(text.contains("2 more, 1 of them differ (info)"), "{text}");
+    assert!(text.contains("… 1 more, 1 of them differ (info)"), "{text}");
 }
 
 #[test]
@@ -151,4 +152,41 @@ fn scripted_agents_and_the_demonstration_are_labelled() {
     model.boot.demo = false;
     let text = text(&model, (80, 24));
     assert_eq!(text.lines().filter(|line| line.contains("SCRIPTED")).count(), 4, "{text}");
+}
+
+#[test]
+fn a_verdict_that_passes_says_who_settled_its_conflicts_and_names_the_false_claim() {
+    for size in [(80, 24), (120, 36)] {
+        let text = text(fixture("verdict_settled_all"), size);
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.contains("PASS") && first.contains("2 conflicts settled by you, 2 dissents go on"), "{text}");
+        assert!(text.contains("False codex said test limiter::burst passes: no test has this name"), "{text}");
+    }
+}
+
+#[test]
+fn every_claim_of_a_verdict_can_be_selected_and_is_then_on_screen() {
+    let mut model = fixtures::many_agreed();
+    let Some(View::Verdict { run, stage, .. }) = model.views.last().cloned() else { unreachable!() };
+    for all in [false, true] {
+        let keys = rows(&model.runs[&run], stage, all);
+        assert!(keys.len() >= 40);
+        for (cursor, key) in keys.iter().enumerate().step_by(7) {
+            *model.views.last_mut().unwrap() = View::Verdict { run: run.clone(), stage, cursor, all };
+            let claims = &model.runs[&run].judgement.as_ref().unwrap().verdict.claims;
+            let subject = &claims.iter().find(|claim| &claim.key == key).unwrap().subject;
+            for size in [(80, 24), (120, 36)] {
+                let text = text(&model, size);
+                let selected = text.lines().find(|line| line.contains("▸")).unwrap_or_default();
+                assert!(selected.contains(subject.as_str()), "{cursor}: {subject}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kept_answer_shows_that_it_is_and_how_long_it_took() {
+    let text = text(fixture("run_kept"), (120, 36));
+    let codex = text.lines().find(|line| line.contains("codex")).unwrap_or_default();
+    assert!(codex.contains("kept from before") && codex.contains("01:54") && codex.contains("12 kB"), "{text}");
 }

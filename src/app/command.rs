@@ -19,6 +19,8 @@ pub enum Command {
     Auto(SpecId),
     /// Show a recorded verdict.
     Verdict(SpecId, Stage),
+    /// Show a recorded verdict with one claim selected: its key or a beginning of it, or its subject.
+    Explain(SpecId, Stage, String),
     /// Show one spec.
     Spec(SpecId),
     /// Read and check the repository again.
@@ -41,6 +43,19 @@ enum Takes {
     Nothing,
     Spec,
     SpecAndStage,
+    SpecStageAndClaim,
+}
+
+impl Takes {
+    /// How many words may follow.
+    fn words(self) -> usize {
+        match self {
+            Takes::Nothing => 0,
+            Takes::Spec => 1,
+            Takes::SpecAndStage => 2,
+            Takes::SpecStageAndClaim => 3,
+        }
+    }
 }
 
 /// Every command: name, what it takes, what it does.
@@ -53,6 +68,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("unlock", Takes::Spec, "the decision to let it through"),
     ("auto", Takes::Spec, "the remaining stages"),
     ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
+    ("explain", Takes::SpecStageAndClaim, "why a claim of a verdict has its label"),
     ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
     ("check", Takes::Nothing, "read and check the repository again"),
     ("cancel", Takes::Nothing, "stop the run"),
@@ -94,19 +110,31 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
                 [spec, stage] => (spec::resolve(specs, spec)?, *stage),
                 [stage] if branch.is_some() => (spec_of(&[], specs, branch)?, *stage),
                 _ => {
-                    return Err(Failure::usage(
-                        format!("command {name}"),
-                        "it takes a spec and a stage",
-                        format!("{name} 001 plan"),
-                    ));
+                    let example = format!("{name} 001 plan");
+                    return Err(Failure::usage(format!("command {name}"), "it takes a spec and a stage", example));
                 }
             };
-            let stage = stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
-                Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
-            })?;
+            let stage = stage_of(name, &spec, stage)?;
             Ok(Command::Verdict(spec, stage))
         }
+        Takes::SpecStageAndClaim => match rest.as_slice() {
+            [spec, stage, claim @ ..] if !claim.is_empty() => {
+                let spec = spec::resolve(specs, spec)?;
+                let stage = stage_of(name, &spec, stage)?;
+                Ok(Command::Explain(spec, stage, claim.join(" ")))
+            }
+            _ => {
+                let (why, example) = ("it takes a spec, a stage and a claim", format!("{name} 001 plan FR-001"));
+                Err(Failure::usage(format!("command {name}"), why, example))
+            }
+        },
     }
+}
+
+fn stage_of(name: &str, spec: &SpecId, stage: &str) -> Result<Stage, Failure> {
+    stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
+        Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
+    })
 }
 
 fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
@@ -191,21 +219,26 @@ pub fn complete(line: &str, specs: &[SpecId]) -> Vec<Completion> {
             .collect();
     };
     let Some((name, takes, _)) = TABLE.iter().find(|(name, ..)| *name == bare(first)) else { return Vec::new() };
-    match (takes, words.len()) {
-        (Takes::Spec, 1) | (Takes::SpecAndStage, 1) => specs
-            .iter()
-            .filter(|spec| spec.as_str().contains(tail))
-            .map(|spec| Completion {
-                line: format!("{name} {spec}{}", if *takes == Takes::SpecAndStage { " " } else { "" }),
+    // What follows is offered next: a space stands before it.
+    let more = |place: usize| if takes.words() > place { " " } else { "" };
+    let place = words.len();
+    match place {
+        1 if takes.words() >= 1 => {
+            // A number is the beginning of one; words of the name may stand anywhere in it.
+            let mut found: Vec<&SpecId> = specs.iter().filter(|spec| spec.as_str().contains(tail)).collect();
+            found.sort_by_key(|spec| !spec.as_str().starts_with(tail));
+            let line = |spec| format!("{name} {spec}{}", more(place));
+            found.into_iter().map(|spec| Completion { line: line(spec), about: String::new() }).collect()
+        }
+        2 if takes.words() >= 2 => Stage::ALL
+            .into_iter()
+            .filter(|stage| stage.name().starts_with(tail))
+            .map(|stage| Completion {
+                line: format!("{} {stage}{}", words.join(" "), more(place)),
                 about: String::new(),
             })
             .collect(),
-        (Takes::SpecAndStage, 2) => Stage::ALL
-            .into_iter()
-            .filter(|stage| stage.name().starts_with(tail))
-            .map(|stage| Completion { line: format!("{head} {stage}"), about: String::new() })
-            .collect(),
-        (Takes::Nothing | Takes::Spec | Takes::SpecAndStage, _) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -236,6 +269,9 @@ mod tests {
         assert!(parse("plan 001 002", &specs(), None).is_err());
         assert!(parse("verdict 001 nope", &specs(), None).is_err());
         assert!(parse("quit now", &specs(), None).is_err());
+        assert!(parse("explain 001 plan", &specs(), None).is_err());
+        let claim = Command::Explain(SpecId::new("001-login").unwrap(), Stage::Plan, "covers FR-001".into());
+        assert_eq!(parse("explain 001 plan covers FR-001", &specs(), None), Ok(claim));
     }
 
     #[test]
@@ -246,6 +282,11 @@ mod tests {
         assert_eq!(lines("plan rate"), ["plan 003-rate-limiter"]);
         assert_eq!(lines("verdict 003-rate-limiter un"), ["verdict 003-rate-limiter unlock"]);
         assert_eq!(lines("nope x"), Vec::<String>::new());
+        assert_eq!(lines("verdict 003"), ["verdict 003-rate-limiter "]);
+        assert_eq!(lines("verdict  003 pl"), ["verdict 003 plan"]);
+        assert_eq!(lines("/explain 003"), ["explain 003-rate-limiter "]);
+        assert_eq!(lines("explain 003 pl"), ["explain 003 plan "]);
+        assert_eq!(lines("explain 003 plan FR"), Vec::<String>::new());
     }
 
     proptest::proptest! {

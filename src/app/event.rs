@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::claim::Severity;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -105,6 +106,8 @@ pub enum What {
         claim: String,
         /// The label.
         label: String,
+        /// How much it matters.
+        severity: Severity,
         /// Whether it can still change.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         provisional: bool,
@@ -124,6 +127,12 @@ pub enum What {
         path: String,
         /// In one sentence.
         why: String,
+        /// Whether the panel helped; nothing where there was no panel.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        panel_helped: Option<PanelHelped>,
+        /// Dissents that stand open, in words: they are asked again at the next stage.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        carried: Vec<String>,
     },
     /// Something that does not change the outcome.
     #[serde(rename = "warning")]
@@ -146,4 +155,13 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<(String, String)>,
     },
+}
+
+/// Whether the best of the panel alone would have ended the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanelHelped {
+    /// Whether it would not have.
+    pub helped: bool,
+    /// In one sentence.
+    pub why: String,
 }

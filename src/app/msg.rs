@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use crate::domain::claim::lookup;
+use crate::domain::consensus::Inputs;
 use crate::domain::fact::Fact;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -184,6 +185,8 @@ pub struct FoundRun {
     pub records: Vec<(Moment, Record)>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
+    /// What each stage was opened with, the last time.
+    pub inputs: BTreeMap<Stage, Inputs>,
 }
 
 /// What publishing did.

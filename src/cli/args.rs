@@ -55,7 +55,7 @@ pub struct Global {
     /// Exits 1 while a dissent is open.
     #[arg(long, global = true)]
     pub fail_on_dissent: bool,
-    /// Starts without the question before it costs something.
+    /// Starts on the screen without the question before it costs something; without a screen nothing is asked.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Does not go on with a stopped run.
@@ -86,8 +86,8 @@ pub enum Command {
     Audit(Stage),
     /// Asks the panel to let it through.
     Unlock(Stage),
-    /// Runs the stages that a spec has not passed.
-    Auto(Stage),
+    /// Runs the stages that specs have not passed, one spec after the other.
+    Auto(Auto),
     /// Shows what is recorded for each spec.
     Status {
         /// Only this spec.
@@ -183,6 +183,22 @@ pub struct Stage {
     pub rerun_missing: bool,
 }
 
+/// Several specs, and which of their stages.
+#[derive(Debug, Clone, Group)]
+pub struct Auto {
+    /// The specs; may be left out on a branch that names one.
+    pub specs: Vec<String>,
+    /// Begins here, also where that was passed before.
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages")]
+    pub from: Option<String>,
+    /// Exactly these stages (plan,tasks,…), also where they were passed before.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub stages: Vec<String>,
+    /// Asks only those that did not answer last time.
+    #[arg(long)]
+    pub rerun_missing: bool,
+}
+
 /// A spec and a stage; with one word, the stage of the branch's spec.
 #[derive(Debug, Clone, Group)]
 pub struct About {
@@ -207,6 +223,9 @@ pub struct Dissent {
     /// Upholds the objection: the stage is rejected.
     #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
     pub reject: Option<String>,
+    /// Takes the last decision about a claim back.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub undo: Option<String>,
     /// At which stage [default: the one where it is open].
     #[arg(long, value_name = "STAGE", requires = "deciding")]
     pub stage: Option<String>,
@@ -312,6 +331,8 @@ mod tests {
         let parse = |words: &[&str]| Args::try_parse_from(["dicast", "dissent", "001"].iter().chain(words)).is_ok();
         assert!(parse(&[]));
         assert!(parse(&["--waive", "abcd", "--by", "me", "--reason", "why"]));
+        assert!(parse(&["--undo", "abcd", "--by", "me", "--reason", "why"]));
+        assert!(!parse(&["--undo", "abcd"]));
         assert!(!parse(&["--waive", "abcd"]));
         assert!(!parse(&["--waive", "abcd", "--by", "me"]));
         assert!(!parse(&["--by", "me", "--reason", "why"]));

@@ -5,6 +5,7 @@
 use crate::domain::claim::Kind;
 use crate::domain::consensus::{Explanation, Judged, Panel, PanelError, Verdict, decide, explain, parse_panel};
 use crate::domain::failure::Failure;
+use crate::domain::ids::RunId;
 
 /// Longest name that an error repeats, in characters.
 const SHOWN: usize = 80;
@@ -51,6 +52,19 @@ pub fn explained(panel: &Panel, verdict: &Verdict, name: &str) -> Result<Explana
         .collect();
     let why = format!("{shown:?} names several claims: {}", names.join(", "));
     Err(Failure::usage("CLAIM", why, "give one of these, or its key"))
+}
+
+/// Version of the JSON of an explanation.
+const EXPLANATION_SCHEMA: &str = "dicast.explanation/1";
+
+/// Writes an explanation for programs; `run` is the one whose panel it is of, where it is one's.
+pub fn explanation_json(verdict: &Verdict, explanation: &Explanation, run: Option<&RunId>) -> serde_json::Value {
+    let judged = verdict.claims.iter().find(|judged| judged.key == explanation.key);
+    serde_json::json!({
+        "schema": EXPLANATION_SCHEMA, "spec_id": verdict.spec_id, "stage": verdict.stage, "run": run, "claim": judged,
+        "rule": explanation.rule, "comparison": explanation.comparison, "answered": explanation.answered,
+        "silent": explanation.silent, "text": explanation.to_string(),
+    })
 }
 
 #[cfg(test)]

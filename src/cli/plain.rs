@@ -2,10 +2,15 @@
 //!
 //! Pure: text in, text out. Foreign text passes through `Safe`.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use crate::app::event::{Event, What};
 use crate::app::model::{Model, Phase};
+use crate::app::update::rows;
+use crate::domain::claim::Severity;
+use crate::domain::consensus::Label;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
@@ -71,12 +76,22 @@ pub fn lines(event: &Event) -> (String, String) {
             };
             progress(format!("MCP server {}: {state}", server.name))
         }
-        What::ClaimLabelled { claim, label, provisional: false, .. } if label == "conflict" => {
+        // Claims of severity info never move a status: to people they are no news.
+        What::ClaimLabelled { claim, label, severity, provisional: false, .. }
+            if label == Label::Conflict.name() && *severity > Severity::Info =>
+        {
             progress(format!("conflict: {claim}"))
         }
         What::ClaimLabelled { .. } => (String::new(), String::new()),
-        What::StageVerdict { stage, status, exit, hash, path, why } => {
-            let text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+        What::StageVerdict { stage, status, exit, hash, path, why, panel_helped, carried } => {
+            let mut text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+            if let Some(panel) = panel_helped {
+                text.push_str(&format!("  panel helped?  {}\n", panel.why));
+            }
+            for dissent in carried {
+                let next = stage.next().map_or_else(String::new, |next| format!(" · asked again at {next}"));
+                text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
+            }
             (String::new(), clean(text))
         }
         What::Warning { text } => progress(format!("warning: {text}")),
@@ -118,8 +133,53 @@ fn when(now: Moment, at: &str) -> String {
     }
 }
 
+/// How a command that is printed names the repository, so that it can be pasted where the user stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aim {
+    /// The repository, where it is not what a command finds by itself.
+    pub repo: Option<PathBuf>,
+    /// The config that was given by hand.
+    pub config: Option<PathBuf>,
+}
+
+impl Aim {
+    /// Writes a command that only reads.
+    pub fn reading(&self, words: &str) -> String {
+        match &self.repo {
+            Some(repo) => format!("dicast --repo {} {words}", quoted(repo)),
+            None => format!("dicast {words}"),
+        }
+    }
+
+    /// Writes a command that runs agents: they stand in the config.
+    fn running(&self, words: &str) -> String {
+        match &self.config {
+            Some(config) => self.reading(&format!("--config {} {words}", quoted(config))),
+            None => self.reading(words),
+        }
+    }
+
+    /// Writes a path of the repository as the user finds it.
+    fn path(&self, path: &str) -> String {
+        self.repo.as_ref().map_or_else(|| path.to_owned(), |repo| repo.join(path).display().to_string())
+    }
+}
+
+/// Writes a path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.chars().all(|c| c.is_alphanumeric() || "/._-+,@".contains(c)) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Digits of a key that tell claims of one spec apart.
+const SHORT: usize = 12;
+
 /// Returns the lines that stay on the terminal when the screen goes: outcome and why, and the command that goes on.
-pub fn farewell(model: &Model) -> String {
+pub fn farewell(model: &Model, aim: &Aim) -> String {
     let Some(run) = model.runs.values().next_back() else { return String::new() };
     let outcome = match (&run.phase, run.judgement.as_ref()) {
         (Phase::Decided, Some(judgement)) => {
@@ -146,21 +206,50 @@ pub fn farewell(model: &Model) -> String {
         ) => format!("{} {}: {}", run.stage, run.spec, if phase.is_live() { "abandoned" } else { "ended" }),
     };
     let took = clock(run.elapsed_ms(model.now));
-    let next = if run.phase == Phase::Decided {
-        format!("dicast explain {} {} CLAIM", run.spec, run.stage)
-    } else {
-        format!("dicast {} {}", run.stage, run.spec)
+    let first = rows(run, run.stage, false).into_iter().next();
+    let next = match (&run.phase, first) {
+        (Phase::Decided, Some(key)) => {
+            let short: String = key.as_str().chars().take(SHORT).collect();
+            aim.reading(&format!("explain {} {} {short}", run.spec, run.stage))
+        }
+        (Phase::Decided, None) => aim.reading(&format!("verdict {} {}", run.spec, run.stage)),
+        (_, _) => aim.running(&format!("{} {}", run.stage, run.spec)),
     };
-    Safe::block(&format!(
-        "{outcome}\ntook {took}, evidence in {}/consensus/{}/{}\ngo on with: {next}\n",
-        model.settings.evidence.root, run.spec, run.id
-    ))
-    .to_string()
+    let evidence = aim.path(&format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id));
+    Safe::block(&format!("{outcome}\ntook {took}, evidence in {evidence}\ngo on with: {next}\n")).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_printed_command_can_be_pasted() {
+        let here = Aim::default();
+        assert_eq!((here.reading("check"), here.path("a/b")), ("dicast check".to_owned(), "a/b".to_owned()));
+        let there = Aim { repo: Some("/tmp/it's here".into()), config: Some("/c.toml".into()) };
+        assert_eq!(there.reading("check"), r"dicast --repo '/tmp/it'\''s here' check");
+        assert_eq!(there.running("plan 003"), r"dicast --repo '/tmp/it'\''s here' --config /c.toml plan 003");
+        assert_eq!(there.path("a"), "/tmp/it's here/a");
+    }
+
+    #[test]
+    fn conflicts_of_severity_info_are_no_news_to_people_and_told_to_programs() {
+        let told = |severity| {
+            let what = What::ClaimLabelled {
+                stage: crate::domain::stage::Stage::Plan,
+                key: crate::domain::hash::Sha::of("x"),
+                claim: "test FR-001".into(),
+                label: "conflict".into(),
+                severity,
+                provisional: false,
+            };
+            let event = Event { at: Moment(0), run: None, what };
+            (lines(&event).0, json(&event, 1).contains("claim.labelled"))
+        };
+        assert_eq!(told(Severity::Info), (String::new(), true));
+        assert_eq!(told(Severity::Minor), ("conflict: test FR-001\n".to_owned(), true));
+    }
 
     #[test]
     fn short_times_are_in_milliseconds_and_later_ones_relative() {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::disk::text::{is_executable, is_file};
+use crate::disk::text::{is_executable, is_file, read_text_capped};
+use crate::domain::check::{BUILD_FILES, FileText, Tree, checks as detected};
 use crate::domain::settings::{CheckSource, CheckTemplate};
 
 /// An agent CLI that this program knows by name.
@@ -74,12 +75,42 @@ pub fn find_on_path(names: impl IntoIterator<Item = &'static str>, path: Option<
         .collect()
 }
 
+/// Largest build file that is looked into, in bytes; hand-written ones stay far below.
+const BUILD_FILE_MAX: u64 = 1 << 20;
+
 /// Finds the checks that a repository's build files offer. They run only when approved.
 pub fn checks(repo: &Path) -> BTreeMap<String, CheckTemplate> {
-    let mut checks = BTreeMap::new();
-    if is_file(&repo.join("Cargo.toml")) {
-        let argv = ["cargo", "test", "--", "{id}"].map(str::to_owned).to_vec();
-        checks.insert("cargo-test".to_owned(), CheckTemplate { argv, source: CheckSource::Detected });
+    let mut tree = Tree::default();
+    for name in BUILD_FILES {
+        let path = repo.join(name);
+        if is_file(&path) {
+            // One that cannot be read suggests only what its name does.
+            let text = read_text_capped(&path, BUILD_FILE_MAX).ok().flatten().unwrap_or_default();
+            tree.files.insert(name.to_owned(), FileText::text(text));
+        }
     }
-    checks
+    let template = |argv| CheckTemplate { argv, source: CheckSource::Detected };
+    detected(&tree).into_iter().map(|(name, argv)| (name, template(argv))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::text::write_atomic_text;
+
+    #[test]
+    fn what_build_files_suggest_is_found_in_a_folder() {
+        let repo = tempfile::tempdir().unwrap();
+        assert!(checks(repo.path()).is_empty());
+        let files = [
+            ("Cargo.toml", ""),
+            ("package.json", "{\"scripts\":{\"test\":\"x\"}}"),
+            ("go.mod", ""),
+            ("Makefile", "all:\n"),
+        ];
+        for (name, text) in files {
+            write_atomic_text(&repo.path().join(name), text).unwrap();
+        }
+        assert_eq!(checks(repo.path()).into_keys().collect::<Vec<_>>(), ["cargo-test", "go-test", "npm-test"]);
+    }
 }

@@ -189,7 +189,7 @@ pub const KEYS: &[Key] = &[
         Shape::Argv,
         Required,
         "A command that settles a claim when it is run; `{id}` becomes the test's id. It runs only when approved. \
-         `cargo-test` is found by itself where there is a Cargo.toml.",
+         What the build files of cargo, go, npm, vitest, jest, pytest and make offer is found by itself.",
     ),
     not_yet("guardrails.<stage>.before", "Commands that must succeed before a stage.", "checks run after the answers"),
     not_yet("guardrails.<stage>.after", "Commands that must succeed after a stage.", "checks run after the answers"),

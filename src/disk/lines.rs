@@ -9,7 +9,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::domain::failure::{DiskError, Failure};
+use super::text::class;
+use crate::domain::failure::Failure;
 
 /// What stands at the end of a file that reached its cap.
 const FULL: &[u8] = b"[... this transcript is full: the rest was not written ...]\n";
@@ -164,18 +165,8 @@ fn open(path: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-/// Which of the system's errors need a next step of their own.
-const KINDS: [(io::ErrorKind, DiskError); 5] = [
-    (io::ErrorKind::StorageFull, DiskError::Full),
-    (io::ErrorKind::QuotaExceeded, DiskError::Full),
-    (io::ErrorKind::PermissionDenied, DiskError::Denied),
-    (io::ErrorKind::ReadOnlyFilesystem, DiskError::Denied),
-    (io::ErrorKind::NotFound, DiskError::Missing),
-];
-
 fn refused(what: &str, error: &io::Error) -> Failure {
-    let kind = KINDS.iter().find(|(known, _)| *known == error.kind()).map_or(DiskError::Other, |(_, kind)| *kind);
-    Failure::Disk { what: what.to_owned(), kind, why: error.to_string() }
+    Failure::Disk { what: what.to_owned(), kind: class(error), why: error.to_string() }
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::files::Files;
 use super::lock::{self, Attempt, Note};
+use super::text::class;
 use super::{Entry, Medium};
-use crate::domain::failure::{DiskError, Failure};
+use crate::domain::failure::Failure;
 use crate::domain::hash::{Sha, hex};
 use crate::domain::journal::verification::TEMPORARY;
 
@@ -326,20 +327,6 @@ pub fn is_inside(path: &str) -> bool {
             Component::Normal(_) => true,
             Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => false,
         })
-}
-
-fn class(error: &io::Error) -> DiskError {
-    use io::ErrorKind::{FileTooLarge, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let kind = error.kind();
-    if matches!(kind, StorageFull | QuotaExceeded | FileTooLarge) {
-        DiskError::Full
-    } else if matches!(kind, PermissionDenied | ReadOnlyFilesystem) {
-        DiskError::Denied
-    } else if kind == NotFound {
-        DiskError::Missing
-    } else {
-        DiskError::Other
-    }
 }
 
 /// The system's words in the style of our messages.

@@ -51,6 +51,38 @@ pub fn write_atomic_text(path: &Path, text: &str) -> Result<(), Failure> {
     replace(path, text, SHARED).map_err(|e| disk("write", path, &e))
 }
 
+/// Does what [`write_atomic_text`] does with a file that somebody named: its folder must be there, since a missing one
+/// is more likely a slip than a wish.
+///
+/// # Errors
+/// Usage, naming the folder, when it is missing; else as [`write_atomic_text`].
+pub fn write_named_text(path: &Path, text: &str) -> Result<(), Failure> {
+    needs_folder(path)?;
+    write_atomic_text(path, text)
+}
+
+/// Tells whether the folder of a file that somebody named is there.
+///
+/// # Errors
+/// Usage, with the command that makes it.
+#[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
+pub fn needs_folder(path: &Path) -> Result<(), Failure> {
+    let folder = folder_of(path);
+    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    let why = format!("there is no folder {}", folder.display());
+    Err(Failure::usage(path.display().to_string(), why, format!("make it first: mkdir -p {}", folder.display())))
+}
+
+/// Returns the folder of a file; of a bare name, the current one.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
 /// Does what [`write_atomic_text`] does with a file that only its owner may read.
 ///
 /// # Errors
@@ -61,10 +93,7 @@ pub fn write_atomic_private_text(path: &Path, text: &str) -> Result<(), Failure>
 
 #[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
 fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     // In the same folder, because a rename is one step only within a filesystem; named after us, so that two writers
     // do not share it.
@@ -113,7 +142,7 @@ pub(super) fn disk(verb: &str, path: &Path, error: &io::Error) -> Failure {
 /// Returns which next step an error of the system calls for.
 pub(super) fn class(error: &io::Error) -> DiskError {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+    if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge]) {
         DiskError::Full
     } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
         DiskError::Denied

@@ -23,6 +23,7 @@ pub mod preparation;
 pub mod prompt;
 pub mod redact;
 pub mod retry;
+pub mod round;
 pub mod run;
 pub mod safe;
 pub mod server;

@@ -95,6 +95,9 @@ const INSTRUCTIONS: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "GEMINI.md"];
 /// Most host findings that are told to agents: more would be noise beside the spec.
 const FINDINGS_MAX: usize = 20;
 
+/// Exit code for a record that was altered.
+const ALTERED: u8 = 3;
+
 /// Folders of ours that no verdict is about.
 const OURS: [&str; 1] = [".dicast/"];
 
@@ -102,7 +105,7 @@ const OURS: [&str; 1] = [".dicast/"];
 ///
 /// # Errors
 /// Exit 64 for an unknown spec; exit 10 when its document cannot be read, it asks for nothing, an earlier stage is
-/// missing, or a configured context file is not there.
+/// missing or did not pass, or a configured context file is not there; exit 3 for an earlier verdict that was altered.
 pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let reading = check::read(tree);
     let Some(spec) = reading.specs.iter().find(|spec| spec.id == ask.spec) else {
@@ -180,12 +183,10 @@ fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
 
 /// Reads the recorded verdicts of the stages before this one, and refuses a stage whose predecessor is missing.
 fn verdicts_before(tree: &Tree, spec: &Spec, stage: Stage) -> Result<BTreeMap<Stage, Verdict>, Failure> {
-    let read = |stage: Stage| {
-        let text = tree.text(&format!("{}/verdicts/{stage}.json", spec.dir))?;
-        // A verdict that cannot be read stands for nothing.
-        serde_json::from_str::<Verdict>(text).ok().map(|verdict| (stage, verdict))
-    };
-    let verdicts: BTreeMap<Stage, Verdict> = Stage::ALL.into_iter().filter(|s| *s < stage).filter_map(read).collect();
+    let before = Stage::ALL.into_iter().filter(|before| *before < stage);
+    let read = before.map(|before| Ok(recorded(tree, spec, before)?.map(|verdict| (before, verdict))));
+    let read: Vec<Option<(Stage, Verdict)>> = read.collect::<Result<_, Failure>>()?;
+    let verdicts: BTreeMap<Stage, Verdict> = read.into_iter().flatten().collect();
     let Some(needed) = stage.needs() else { return Ok(verdicts) };
     // A plan or task list that somebody else wrote is as good a start as one of ours.
     let is_written = match needed {
@@ -196,18 +197,40 @@ fn verdicts_before(tree: &Tree, spec: &Spec, stage: Stage) -> Result<BTreeMap<St
     let place = format!("{} of {}", stage, spec.id);
     match verdicts.get(&needed) {
         Some(verdict) if verdict.is_advancing() => Ok(verdicts),
-        _ if is_written => Ok(verdicts),
+        // Its document is there all the same: it says what is open, and is nothing to go on with.
         Some(verdict) => Err(Failure::needs_input(
             place,
-            format!("its {needed} ended {}", verdict.status.name()),
-            format!("settle it first: `dicast dissent {}`, or run `dicast {needed} {}` again", spec.id, spec.id),
+            format!("its {needed} ended in {}: {}", verdict.status.name(), verdict.status.words()),
+            format!("decide what is open (`dicast dissent {}`), or run `dicast {needed} {}` again", spec.id, spec.id),
         )),
+        None if is_written => Ok(verdicts),
         None => Err(Failure::needs_input(
             place,
             format!("it has no {needed} yet"),
             format!("run `dicast {needed} {}` first", spec.id),
         )),
     }
+}
+
+/// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
+/// on it.
+fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
+    let path = format!("{}/verdicts/{stage}.json", spec.dir);
+    let Some(text) = tree.text(&path) else { return Ok(None) };
+    let altered = |why: String| Failure::BadInput {
+        place: path.clone(),
+        why,
+        next: format!("restore the file, or run `dicast {stage} {}` again", spec.id),
+        exit: ALTERED,
+    };
+    let verdict: Verdict = serde_json::from_str(text).map_err(|error| altered(format!("it is no verdict: {error}")))?;
+    if verdict.spec_id != spec.id || verdict.stage != stage {
+        return Err(altered(format!("it is the verdict of {} of {}", verdict.stage, verdict.spec_id)));
+    }
+    if verdict.computed_hash() != verdict.hash {
+        return Err(altered("it was altered: its hash does not match".into()));
+    }
+    Ok(Some(verdict))
 }
 
 /// The documents that a stage builds on, as far as they are there.
@@ -324,3 +347,6 @@ fn rules(text: &str) -> BTreeSet<String> {
         .map(str::to_uppercase)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

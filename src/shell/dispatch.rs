@@ -16,6 +16,7 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
@@ -201,7 +202,8 @@ impl Dispatch {
                 };
                 if found.run.is_none() && is_wanted {
                     let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, answers });
+                    let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run = Some(FoundRun { run: summary.run, records, answers, inputs });
                 }
             }
             Ok(found)
@@ -233,8 +235,7 @@ impl Dispatch {
 
     /// Prepares a stage from the working copy and the spec's ledger.
     fn prepare(&self, mut ask: Ask, token: CancellationToken) -> Reply<Arc<Preparation>> {
-        let (evidence, repo, root) =
-            (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
+        let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
         let cut = token.clone();
         let work = async move {
             ask.entries = ledger(&evidence, &ask.spec, &token).await?;
@@ -351,8 +352,8 @@ impl Dispatch {
                 let due = standing.due(&ledger(&evidence, &spec, &token).await?);
                 if !due.is_empty() {
                     let records = due.iter().map(serde_json::to_value).collect::<Result<_, _>>();
-                    let records = records
-                        .map_err(|e| Failure::BadReply { from: "the ledger".into(), why: e.to_string() })?;
+                    let records =
+                        records.map_err(|e| Failure::BadReply { from: "the ledger".into(), why: e.to_string() })?;
                     evidence.append_ledger(spec, at, records, token).await?;
                 }
             }
@@ -375,7 +376,8 @@ impl Dispatch {
         let run = id.clone();
         let is_ready = model.servers.get(&memory).is_some_and(|s| s.state == crate::domain::server::State::Ready);
         self.job(async move {
-            let entries: Vec<memory::Entry> = entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
+            let entries: Vec<memory::Entry> =
+                entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
             let mut stored = 0;
             let mut why = (!is_ready).then(|| format!("{memory} is not ready"));
             for entry in &entries {
@@ -451,11 +453,7 @@ fn to_entry(
 }
 
 /// Reads what the spec's ledger says of dissent.
-async fn ledger(
-    evidence: &evidence::Handle,
-    spec: &SpecId,
-    token: &CancellationToken,
-) -> Result<Vec<Entry>, Failure> {
+async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())
 }
@@ -476,6 +474,26 @@ async fn answers(
         }
     }
     Ok(answers)
+}
+
+/// Reads what each stage of a run was opened with, the last time.
+async fn inputs(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<Stage, Inputs>, Failure> {
+    let mut opened = BTreeMap::new();
+    for (_, record) in records {
+        if let Record::StageOpened { stage, inputs, .. } = record {
+            let text = evidence.read(spec.clone(), run.clone(), inputs.clone(), token.clone()).await?;
+            let bad =
+                |error: serde_json::Error| Failure::BadReply { from: inputs.path.clone(), why: error.to_string() };
+            opened.insert(*stage, serde_json::from_str(&text).map_err(bad)?);
+        }
+    }
+    Ok(opened)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.

@@ -51,14 +51,16 @@ pub struct Screen {
     terminal: Terminal,
     /// Tells the task that reads keys whether the terminal is ours.
     lent: watch::Sender<bool>,
+    /// How the commands that stay behind name the repository.
+    aim: plain::Aim,
     /// It could not be written: nobody looks any more.
     gone: bool,
 }
 
 impl Screen {
     /// Shows the model on a terminal that was taken.
-    pub fn new(terminal: Terminal, lent: watch::Sender<bool>) -> Self {
-        Self { terminal, lent, gone: false }
+    pub fn new(terminal: Terminal, lent: watch::Sender<bool>, aim: plain::Aim) -> Self {
+        Self { terminal, lent, aim, gone: false }
     }
 }
 
@@ -104,7 +106,7 @@ impl Face for Screen {
         if self.gone {
             return Ok(());
         }
-        out::put(&plain::farewell(model));
+        out::put(&plain::farewell(model, &self.aim));
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Starting and ending: from config to a running loop, and back to a quiet machine.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::actors::lanes::lanes;
 use crate::actors::{Scope, Waker};
 use crate::app::model::{Boot, Model};
 use crate::app::msg::{Input, Request};
+use crate::cli::plain::Aim;
 use crate::config::{self, Loaded, Sources};
 use crate::domain::failure::{DiskError, Failure};
 use crate::domain::settings::Settings;
@@ -45,6 +47,8 @@ pub struct Flags {
     pub allow_hollow: bool,
     /// Open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
+    /// Runs start without the question before they cost something.
+    pub yes: bool,
     /// This is the demonstration.
     pub demo: bool,
     /// How fast scripted agents play: 1 is their own pace, 0 at once.
@@ -103,7 +107,15 @@ fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
     let (sender, keys) = mpsc::channel(KEYS);
     base.scope.spawn(read_keys(sender, is_lent, base.scope.clone()));
     let signals = signals(&base, pulse, true)?;
-    run(base, Screen::new(terminal, lent), Some(keys), signals, start.requests)
+    let screen = Screen::new(terminal, lent, aim(&start));
+    run(base, screen, Some(keys), signals, start.requests)
+}
+
+/// Returns how commands name the repository where the user stands.
+fn aim(start: &Start) -> Aim {
+    let repo = start.sources.repo.clone();
+    let is_here = crate::disk::text::canonical(Path::new(".")).is_ok_and(|here| here == repo);
+    Aim { repo: (!is_here).then_some(repo), config: start.sources.given_config.clone() }
 }
 
 /// Settings with nothing of the repository's own that could run.
@@ -179,6 +191,7 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
+        yes: start.flags.yes,
         look: super::look::find_out(|name| std::env::var(name).ok()),
     }
 }

@@ -15,8 +15,8 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, columns, nth};
 use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
-use crate::app::model::{Model, Run, SeatState, View};
-use crate::app::update::{attention, rows};
+use crate::app::model::{Run, SeatState};
+use crate::app::update::attention;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
@@ -222,27 +222,33 @@ pub(super) fn decided(waiver: &Waiver) -> String {
     }
 }
 
-/// Tells whether the claim that the visible view is about was decided by a human.
-pub(super) fn is_decided_here(model: &Model) -> bool {
-    let Some(run) = model.focused_run() else { return false };
-    let key = match model.view() {
-        View::Conflict(conflict) => Some(conflict.claim.clone()),
-        View::Verdict { stage, cursor, all, .. } => rows(run, *stage, *all).into_iter().nth(*cursor),
-        View::Home { .. }
-        | View::Spec { .. }
-        | View::Dashboard { .. }
-        | View::Transcript(_)
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => None,
-    };
-    let Some((judgement, key)) = run.judgement.as_deref().zip(key) else { return false };
-    find(judgement, &key).is_some_and(|claim| matches!(Standing::of(judgement, claim), Standing::Decided(_)))
-}
-
 /// Returns how many conflicts of a judgement are the user's to settle.
 pub(super) fn open(judgement: &Judgement) -> usize {
     judgement.verdict.claims.iter().filter(|claim| Standing::of(judgement, claim).is_open()).count()
+}
+
+/// Returns how many conflicts of a judgement a human settled.
+pub(super) fn settled(judgement: &Judgement) -> usize {
+    let is_settled = |claim: &&Judged| matches!(Standing::of(judgement, claim), Standing::Decided(_));
+    judgement.verdict.claims.iter().filter(is_settled).count()
+}
+
+/// Returns who settled conflicts: `you` for the user at the screen, else names.
+pub(super) fn settlers(judgement: &Judgement, user: &str) -> String {
+    let name = |by: &str| if by == user { "you".to_owned() } else { Safe::line(by).to_string() };
+    let by: BTreeSet<String> = judgement.panel.waivers.iter().map(|waiver| name(&waiver.by)).collect();
+    by.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns how many agents stand against what was chosen for them: their dissents go on to the next stage.
+pub(super) fn carried(judgement: &Judgement) -> usize {
+    let against = |claim: &Judged| {
+        let Standing::Decided(waiver) = Standing::of(judgement, claim) else { return 0 };
+        let Some(choice) = &waiver.choice else { return 0 };
+        let lost = claim.votes.iter().filter(|vote| (&vote.value, vote.polarity) != (&choice.value, choice.polarity));
+        lost.map(|vote| vote.agents.len()).sum()
+    };
+    judgement.verdict.claims.iter().map(against).sum()
 }
 
 /// Says how many claims are not shown: `… 12 more agreed`, `… 12 more, 3 of them differ (info)`, `… 5 more`.

@@ -20,7 +20,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, overlay, spinner, why};
 use crate::app::model::{Conflict, Model, Run};
-use crate::app::update::{checkable, citations, open_claims, sides};
+use crate::app::update::{checkable, citations, open_claims};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::consensus::{Judged, Side};
 use crate::domain::judgement::Judgement;
@@ -33,7 +33,7 @@ struct Case<'m> {
     run: &'m Run,
     judgement: &'m Judgement,
     conflict: &'m Conflict,
-    sides: Vec<Side>,
+    sides: &'m [Side],
     cited: Vec<(String, Citation, Option<Found>)>,
 }
 
@@ -48,9 +48,8 @@ pub(super) fn draw(model: &Model, conflict: &Conflict, area: Rect, canvas: &mut 
         canvas.pieces(padded(nth(area, 2)), &[dim("this claim is not open any more · Esc back")]);
         return;
     };
-    let sides = sides(judgement, &conflict.claim);
     let cited = citations(run, &conflict.claim);
-    let case = Case { model, run, judgement, conflict, sides, cited };
+    let case = Case { model, run, judgement, conflict, sides: &conflict.sides, cited };
     let open = open_claims(run);
     let used = head(&case, claim, &open, area, canvas);
     let has_after = area.height >= 20;

@@ -48,7 +48,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
         return;
     };
     let mut body = head(model, run, area, canvas);
-    let lines = outcome(run, area);
+    let lines = outcome(model, run, area);
     for (line, place) in lines.iter().zip(0..) {
         canvas.pieces(padded(nth(body, place)), line);
     }
@@ -95,12 +95,12 @@ fn answered(run: &Run) -> String {
 }
 
 /// Says how a run ended, what of it is kept, and what can be done.
-fn outcome(run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
+fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
         Phase::Failed(failure) => lines.extend(failed(failure, area)),
         Phase::Stopped => lines.push(stopped(run)),
-        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(judgement, area))),
+        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, judgement, area))),
         Phase::Opening
         | Phase::Preparing
         | Phase::Asking
@@ -140,23 +140,24 @@ pub(super) fn failed(failure: &Failure, area: Rect) -> Vec<Vec<Piece<'static>>> 
 
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
     let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
-    let kept = if kept.is_empty() { "no answer yet".to_owned() } else { format!("kept {}", kept.join(", ")) };
+    // Of nothing there is nothing to go on with.
+    let (kept, again) = match kept.as_slice() {
+        [] => ("nothing kept".to_owned(), " start again"),
+        kept => (format!("kept {}", kept.join(", ")), " go on"),
+    };
     let text = format!("  {} left · {kept} · ", text::count_as(run.survivors, "process", "processes"));
-    vec![
-        piece(" STOPPED ", Ink::BadgeWarn),
-        plain(text),
-        piece("r", Ink::Accent),
-        plain(" go on   "),
-        piece("n", Ink::Accent),
-        plain(" from scratch"),
-    ]
+    let mut line = vec![piece(" STOPPED ", Ink::BadgeWarn), plain(text), piece("r", Ink::Accent), plain(again)];
+    if again == " go on" {
+        line.extend([plain("   "), piece("n", Ink::Accent), plain(" from scratch")]);
+    }
+    line
 }
 
 /// Says what the verdict is; why stands in a row of its own where it does not fit and there is one.
-fn decided(judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
+fn decided(model: &Model, judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let why = Safe::line(&judgement.verdict.why()).to_string();
     let hint = [piece("v", Ink::Accent), plain(" opens it")];
-    let mut line = super::verdict::call(judgement);
+    let mut line = super::verdict::call(judgement, &model.boot.user);
     let needed = text::width_of(&line) + 5 + text::width(&why) + text::width_of(&hint) + 2;
     if needed <= usize::from(area.width) || area.height < 18 {
         line.push(plain(format!("  {why}   ")));

@@ -5,7 +5,6 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, columns, padded};
-use super::claims;
 use super::text::{self, Piece, piece, plain};
 use super::theme::Ink;
 use crate::app::keymap::{self, Action, Binding};
@@ -19,11 +18,7 @@ pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
         fill(row, &labels, canvas);
         return;
     }
-    let mut bindings = keymap::footer(model);
-    if claims::is_decided_here(model) {
-        bindings.retain(|binding| binding.action != Action::Check);
-    }
-    let (help, others): (Vec<_>, Vec<_>) = bindings.into_iter().partition(|b| b.action == Action::Help);
+    let (help, others): (Vec<_>, Vec<_>) = keymap::footer(model).into_iter().partition(|b| b.action == Action::Help);
     let label = |b: &Binding| label_of(&name(b), meaning(model, b));
     let Some(help) = help.first().map(|b| label_of(&name(b), b.label)) else {
         fill(row, &fitting(&others, label, row.width), canvas);

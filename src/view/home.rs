@@ -326,7 +326,7 @@ fn summary(spec: &SpecOverview) -> Vec<Piece<'static>> {
         line.push(piece(format!(" · {}", text::count(errors, "error")), Ink::Bad));
     }
     if warnings > 0 {
-        line.push(piece(format!(" · {}", text::count(warnings, "doubt")), Ink::Warn));
+        line.push(piece(format!(" · {}", text::count(warnings, "warning")), Ink::Warn));
     }
     if remarks > 0 {
         line.push(piece(format!(" · {}", text::count(remarks, "remark")), Ink::Dim));

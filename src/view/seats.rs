@@ -82,7 +82,7 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
         canvas.put(x, row.y, 12, &Safe::line(label).to_string(), Ink::Dim);
         x += 13;
     }
-    let written = seat.progress.as_ref().map(|progress| bytes(progress.bytes)).unwrap_or_default();
+    let written = seat.wrote.or(seat.progress.as_ref().map(|progress| progress.bytes)).map(bytes).unwrap_or_default();
     let (time_wide, size_wide) = if row.width >= 60 { (16, 8) } else { (6, 0) };
     let end = row.right().saturating_sub(1);
     let times = end.saturating_sub(time_wide + size_wide);
@@ -163,10 +163,12 @@ fn mending(turn: TurnKind) -> &'static str {
 
 /// What is known of an answer: how much was derived from it, and what of it is false.
 fn answered(run: &Run, seat: &Seat) -> String {
-    let Some(judgement) = &run.judgement else { return "answered".to_owned() };
+    // One that was not asked in this launch answered an earlier one.
+    let word = if seat.since.is_none() { "kept from before" } else { "answered" };
+    let Some(judgement) = &run.judgement else { return word.to_owned() };
     let claims = judgement.panel.agents.iter().find(|p| p.name == seat.who.agent).map_or(0, |p| p.claims.len());
     let phantoms = judgement.phantoms.iter().filter(|phantom| phantom.agent == seat.who.agent).count();
-    let kept = if claims == 0 { "answered".to_owned() } else { format!("answered: {}", text::count(claims, "claim")) };
+    let kept = if claims == 0 { word.to_owned() } else { format!("{word}: {}", text::count(claims, "claim")) };
     if phantoms > 0 { format!("{kept}, {phantoms} struck") } else { kept }
 }
 

@@ -8,6 +8,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{claims, header, spinner};
 use crate::app::model::{Load, Model};
+use crate::domain::check::Tally;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::clock;
 use crate::domain::overview::SpecOverview;
@@ -55,7 +56,7 @@ pub(super) fn draw(model: &Model, id: &SpecId, cursor: usize, area: Rect, canvas
     let stack = [
         Pane {
             title: vec![strong("Found by rules")],
-            note: vec![dim(text::count(findings, "finding"))],
+            note: vec![dim(Tally::of(&found.findings).words())],
             rows: heights[0],
         },
         Pane { title: vec![strong("Requirements")], note: vec![dim(demands)], rows: heights[2] },
@@ -80,7 +81,7 @@ fn findings_list(found: &SpecOverview, cursor: usize, area: Rect, canvas: &mut C
     if found.findings.is_empty() {
         canvas.pieces(
             padded(nth(area, 0)),
-            &[piece("✔ ", Ink::Good), plain("nothing: no doubt, no hole, no false tick")],
+            &[piece("✔ ", Ink::Good), plain("nothing: no warning, no hole, no false tick")],
         );
         return;
     }

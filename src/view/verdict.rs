@@ -3,6 +3,7 @@
 //! ```text
 //!  YOUR CALL 2  2 conflicts, 1 false claim            003-rate-limiter › plan · run 7Q4F · 05:12
 //!  Why   claude and codex want different stores for FR-003
+//!  False codex said test limiter::burst passes: no test has this name
 //!  Next  Enter decide the first   p read plan.md
 //! ┌Claims ─ needs you first ──────────────────────┬ Why this label ─────────────────────────────┐
 //! ├Coverage and record ───────────────────────────┴─────────────────────────────────────────────┤
@@ -10,8 +11,6 @@
 //! ```
 //!
 //! On a narrow screen the reasons stand below the claims.
-
-use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
@@ -22,11 +21,12 @@ use super::theme::Ink;
 use super::{header, why};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Run};
-use crate::app::update::{can, rows};
+use crate::app::update::{can, carried, rows};
 use crate::domain::consensus::{Call, Judged, Label};
+use crate::domain::dissent::{Dissent, side};
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
-use crate::domain::judgement::Judgement;
+use crate::domain::judgement::{Judgement, Phantom};
 use crate::domain::moment::clock;
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
@@ -54,10 +54,10 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let keys = rows(run, at.stage, at.all);
     let cursor = at.cursor.min(keys.len().saturating_sub(1));
     let chosen = keys.get(cursor).and_then(|key| claims::find(judgement, key));
-    let used = head(model, run, (judgement, chosen), at.stage, area, canvas);
+    let used = head(model, run, judgement, at.stage, area, canvas);
     let body = below(area, used);
     let is_wide = area.width >= BESIDE;
-    let record = record(judgement, area.width);
+    let record = record(run, judgement, area.width);
     let body = if is_wide { body } else { footnotes(&record, judgement, body, canvas) };
     let listed = keys.len() + 2;
     let reasons_rows = if is_wide { 0 } else { 4 };
@@ -143,7 +143,7 @@ pub(super) fn called(judgement: &Judgement) -> Call {
 }
 
 /// Returns PASS, YOUR CALL or STOP, with the numbers behind it.
-pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
+pub(super) fn call(judgement: &Judgement, user: &str) -> Vec<Piece<'static>> {
     let verdict = &judgement.verdict;
     let call = called(judgement);
     let ink = match call {
@@ -151,10 +151,22 @@ pub(super) fn call(judgement: &Judgement) -> Vec<Piece<'static>> {
         Call::YourCall(_) => Ink::BadgeWarn,
         Call::Stop => Ink::BadgeBad,
     };
-    let conflicts = claims::open(judgement);
-    let mut parts = vec![verdict.status.words().to_owned()];
+    let (conflicts, settled) = (claims::open(judgement), claims::settled(judgement));
+    let mut parts = Vec::new();
     if conflicts > 0 {
-        parts = vec![text::count(conflicts, "conflict")];
+        parts.push(text::count(conflicts, "conflict"));
+    }
+    if settled > 0 {
+        let what = if conflicts > 0 { settled.to_string() } else { text::count(settled, "conflict") };
+        parts.push(format!("{what} settled by {}", claims::settlers(judgement, user)));
+        match claims::carried(judgement) {
+            0 => {}
+            1 => parts.push("1 dissent goes on".to_owned()),
+            many => parts.push(format!("{many} dissents go on")),
+        }
+    }
+    if parts.is_empty() {
+        parts.push(verdict.status.words().to_owned());
     }
     if !judgement.phantoms.is_empty() {
         parts.push(text::count(judgement.phantoms.len(), "false claim"));
@@ -185,15 +197,7 @@ fn forming(run: &Run) -> Vec<Piece<'static>> {
 }
 
 /// Draws the first lines. Returns how many it took.
-fn head(
-    model: &Model,
-    run: &Run,
-    (judgement, chosen): (&Judgement, Option<&Judged>),
-    stage: Stage,
-    area: Rect,
-    canvas: &mut Canvas<'_>,
-) -> usize {
-    let is_decided = chosen.is_some_and(|claim| matches!(Standing::of(judgement, claim), Standing::Decided(_)));
+fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rect, canvas: &mut Canvas<'_>) -> usize {
     let verdict = &judgement.verdict;
     let mut right = vec![dim(format!("{} › {stage}", run.spec))];
     if area.width >= 100 {
@@ -201,7 +205,7 @@ fn head(
         right.push(dim(format!(" · run {} · {elapsed}", run.id.short())));
     }
     let is_forming = is_forming(run, stage);
-    let mut left = if is_forming { forming(run) } else { call(judgement) };
+    let mut left = if is_forming { forming(run) } else { call(judgement, &model.boot.user) };
     if run.phase.is_live() && !is_forming {
         left.extend([plain("  "), piece(super::spinner::frame(model), Ink::Accent), dim(" may still change")]);
     }
@@ -219,15 +223,29 @@ fn head(
         };
         canvas.pieces(padded(nth(area, 1 + at)), &[piece(name, Ink::Dim), plain(&**line)]);
     }
-    let row = padded(nth(area, 1 + lines.len()));
+    // A false claim is a claim about the code that the code does not bear out: it stands beside the verdict, whatever
+    // the verdict says.
+    let struck = usize::from(area.height >= 20 && !judgement.phantoms.is_empty());
+    if let Some(phantom) = judgement.phantoms.first().filter(|_| struck > 0) {
+        let row = padded(nth(area, 1 + lines.len()));
+        canvas.pieces(row, &false_claim(phantom, judgement.phantoms.len() - 1));
+    }
+    let row = padded(nth(area, 1 + lines.len() + struck));
     let taken = canvas.pieces(row, &[dim("Next  ")]);
     let rest = Rect { x: row.x + taken, width: row.width.saturating_sub(taken), ..row };
-    canvas.groups(rest, &steps(model, run, judgement, stage, is_decided), 3);
-    2 + lines.len()
+    canvas.groups(rest, &steps(model, run, judgement, stage), 3);
+    2 + lines.len() + struck
+}
+
+/// Names an agent and what it said that is not so, and how many more such claims there are.
+fn false_claim(phantom: &Phantom, more: usize) -> Vec<Piece<'_>> {
+    let more = if more > 0 { format!(" · {more} more struck") } else { String::new() };
+    let text = format!(" said {}: {}{more}", phantom.said, phantom.found);
+    vec![piece("False ", Ink::Bad), strong(phantom.agent.as_str()), plain(text)]
 }
 
 /// Returns what can be done next, with its keys; only what works now.
-fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, is_decided: bool) -> Vec<Vec<Piece<'static>>> {
+fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<Vec<Piece<'static>>> {
     let missing: Vec<&str> = judgement.verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
     let mut steps: Vec<Vec<Piece<'static>>> = Vec::new();
     let mut offer = |action: Action, name: &'static str, does: String| {
@@ -236,9 +254,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, is_decid
         }
     };
     offer(Action::Open, "Enter", "decide the first".to_owned());
-    if !is_decided {
-        offer(Action::Check, "t", "run the check that settles it".to_owned());
-    }
+    offer(Action::Check, "t", "run the check that settles it".to_owned());
     if !missing.is_empty() {
         offer(Action::AskMissing, "m", format!("ask only {} again", missing.join(", ")));
     }
@@ -288,18 +304,6 @@ fn table(run: &Run, judgement: &Judgement, keys: &[Sha], cursor: usize, area: Re
     let list = below(area, 1);
     let all = judgement.verdict.claims.len();
     let room = usize::from(list.height);
-    // Rows that would stay empty show agreed claims too, below those that can be selected.
-    let extra: Vec<Sha> = if keys.len() < room && keys.len() < all {
-        let listed: BTreeSet<&Sha> = keys.iter().collect();
-        rows(run, judgement.panel.stage, true)
-            .into_iter()
-            .filter(|key| !listed.contains(key))
-            .take(room - keys.len())
-            .collect()
-    } else {
-        Vec::new()
-    };
-    let keys = [keys, &extra].concat();
     let shown = if keys.len() < all || keys.len() > room { room.saturating_sub(1) } else { room }.min(keys.len());
     let first = first_shown(cursor, shown, keys.len());
     let visible = keys.get(first..first + shown).unwrap_or_default();
@@ -359,8 +363,23 @@ fn winners(claim: &Judged) -> usize {
     claim.votes.iter().filter(|vote| is_winner(&vote.value, vote.polarity)).count()
 }
 
+/// Says which dissents go on, and where they are asked again.
+fn left_open(judgement: &Judgement, stage: Stage) -> Option<Vec<Piece<'static>>> {
+    let open: Vec<&Dissent> = carried(judgement).collect();
+    let first = open.first()?;
+    let holds = format!("{} holds {}", first.agent, Safe::line(&side(&first.said)));
+    let more = if open.len() > 1 { format!(", {} more", open.len() - 1) } else { String::new() };
+    let again = stage.next().map_or_else(String::new, |next| format!(", asked again at {next}"));
+    let ask = Safe::line(&first.ask).to_string();
+    Some(vec![
+        dim("Dissent carried to the next stage: "),
+        plain(format!("{holds}{more}{again}")),
+        dim(format!(" · {ask}")),
+    ])
+}
+
 /// Returns the lines about coverage, who is missing, what was struck, dissents, documents and the record.
-fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
+fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<'j>>> {
     let verdict = &judgement.verdict;
     let mut lines = Vec::new();
     let mut first = coverage_note(judgement);
@@ -370,21 +389,20 @@ fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
     }
     first.push(dim(format!("   families {} of {} answered", verdict.families.ok, verdict.families.expected)));
     lines.push(first);
-    for phantom in judgement.phantoms.iter().take(2) {
+    // The first stands under the verdict already.
+    for phantom in judgement.phantoms.iter().skip(1).take(2) {
         let text = format!(" said {}: {}", phantom.said, phantom.found);
         lines.push(vec![piece("struck   ", Ink::Bad), strong(phantom.agent.as_str()), plain(text)]);
     }
-    if judgement.phantoms.len() > 2 {
-        lines.push(vec![dim(format!("         … {} more struck", judgement.phantoms.len() - 2))]);
+    if judgement.phantoms.len() > 3 {
+        lines.push(vec![dim(format!("         … {} more struck", judgement.phantoms.len() - 3))]);
     }
-    let dissents: Vec<&Judged> =
-        verdict.claims.iter().filter(|c| c.label == Label::AgreedOver && !c.dissent.is_empty()).collect();
-    if let Some(claim) = dissents.first() {
-        let by: Vec<&str> = claim.dissent.iter().map(|dissent| dissent.agent.as_str()).collect();
-        let more = if dissents.len() > 1 { format!(", {} more", dissents.len() - 1) } else { String::new() };
-        let text = format!("{} ({}){more} · carried to the next stage", Safe::line(&claim.title()), by.join(", "));
-        lines.push(vec![dim("dissent  "), plain(text)]);
+    if let Some(help) = &judgement.helped {
+        let text = run.preparation.as_ref().map_or_else(|| help.to_string(), |p| p.in_words(&help.to_string()));
+        let name = if width >= BESIDE { "Did the panel help?  " } else { "panel helped? " };
+        lines.push(vec![dim(name), plain(Safe::line(&text).to_string())]);
     }
+    lines.extend(left_open(judgement, verdict.stage));
     if let Some((path, _)) = judgement.documents.iter().find(|(path, _)| path.ends_with(".md")) {
         lines.push(vec![dim("document "), plain(Safe::line(path).to_string())]);
     }

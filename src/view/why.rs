@@ -15,7 +15,7 @@ use super::claims::{self, Standing, host, said};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use crate::app::model::Model;
-use crate::app::update::{self, checkable};
+use crate::app::update::checkable;
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label};
@@ -101,7 +101,7 @@ pub(super) fn reasons<'j>(
     let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
     let width = Widths { all: width, with_words };
     let mut out = Vec::new();
-    let sides = sides(judgement, claim);
+    let sides = sides(claim);
     let standing = Standing::of(judgement, claim);
     let label_width = sides.iter().map(|s| text::width(&said(s.value, s.polarity))).max().unwrap_or(0).clamp(6, 12) + 1;
     for side in &sides {
@@ -148,7 +148,7 @@ pub(super) fn reasons<'j>(
         let text = format!("{}: {}", Safe::line(&waiver.by), Safe::line(&waiver.reason));
         out.push(Reason::of(vec![head("signed"), plain(text)]).weighing(Weight::Outcome));
     }
-    if let Some((_, check)) = checkable(model).filter(|_| !matches!(standing, Standing::Decided(_))) {
+    if let Some((_, check)) = checkable(model) {
         let settle = vec![head("settle"), piece("t", Ink::Accent), plain(format!(" run {}", cited(&check)))];
         out.push(Reason::of(settle).weighing(Weight::Outcome));
     }
@@ -169,7 +169,7 @@ fn top(sides: &[Side<'_>]) -> usize {
 }
 
 /// Groups a claim's votes and dissents by what they say, in the order in which the conflict view numbers them.
-fn sides<'j>(judgement: &Judgement, claim: &'j Judged) -> Vec<Side<'j>> {
+fn sides<'j>(claim: &'j Judged) -> Vec<Side<'j>> {
     let mut sides: Vec<Side<'_>> = Vec::new();
     let votes = claim.votes.iter().map(|v| (&v.value, v.polarity, 1, v.agents.iter().collect::<Vec<_>>()));
     let dissents = claim.dissent.iter().map(|d| (&d.value, d.polarity, 0, vec![&d.agent]));
@@ -181,12 +181,11 @@ fn sides<'j>(judgement: &Judgement, claim: &'j Judged) -> Vec<Side<'j>> {
             sides.push(Side { value, polarity, votes, agents });
         }
     }
-    let numbered = update::sides(judgement, &claim.key);
-    let number = |side: &Side<'_>| numbered.iter().position(|n| &n.value == side.value && n.polarity == side.polarity);
+    let is_winner = |side: &Side<'_>| claim.value.as_ref() == Some(side.value) && claim.polarity == Some(side.polarity);
     for side in &mut sides {
         side.agents.sort();
     }
-    sides.sort_by_key(|side| (number(side).unwrap_or(usize::MAX), std::cmp::Reverse(side.votes)));
+    sides.sort_by_key(|side| (!is_winner(side), std::cmp::Reverse(side.votes), side.value, side.polarity));
     sides
 }
 

@@ -83,6 +83,10 @@ fn check_writes_reports_where_it_is_told() {
     let value: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(sarif).unwrap()).unwrap();
     assert_eq!(value["version"], "2.1.0");
     assert!(std::fs::read_to_string(junit).unwrap().contains("<testsuite"));
+    let said = world.dicast(&["check", "--output", "md", "nope/out.md"]).exits(64);
+    said.complains("there is no folder nope").complains("mkdir -p nope");
+    assert!(!world.path("nope").exists());
+    world.dicast(&["memory", "serve", "--db", "nope/memory.db"]).exits(64).complains("there is no folder /");
     world.dicast(&["check", "--output", "pdf", "x"]).exits(64).complains("junit, sarif or md");
     world.dicast(&["status", "--output", "md", "x"]).exits(64).complains("--output");
 }
@@ -119,4 +123,14 @@ fn specs_are_found_by_prefix_and_by_branch() {
     let value = world.dicast(&["status", "--json"]).exits(0).json();
     assert_eq!(value.len(), 2);
     assert_eq!(value[1]["spec_id"], "004-audit");
+}
+
+#[test]
+fn init_writes_the_checks_that_the_build_files_offer() {
+    let world = World::with_spec().file("package.json", "{\"scripts\":{\"test\":\"x\"}}").file("pyproject.toml", "");
+    world.dicast(&["init"]).exits(0);
+    let config = std::fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    for part in ["[checks.npm-test]", "[checks.pytest]\nargv = [\"python3\", \"-m\", \"pytest\", \"-k\", \"{id}\"]"] {
+        assert!(config.contains(part), "{part}:\n{config}");
+    }
 }

@@ -127,7 +127,7 @@ fn explain_and_consensus_work_on_the_recorded_panel() {
 fn dissent_is_listed_with_its_key_and_a_decision_needs_a_name_and_a_reason() {
     let world = World::with_spec();
     world.record(&panel(Stage::Plan, &inputs()));
-    world.dicast(&["dissent", "003"]).exits(0).says("gemini said 20").says("--waive");
+    world.dicast(&["dissent", "003"]).exits(0).says("gemini holds 20").says("--waive");
     let json = world.dicast(&["dissent", "003", "--json"]).exits(0).json();
     let key = json[0]["key"].as_str().unwrap();
     assert_eq!(json[0]["dissent"][0]["agent"], "gemini");
@@ -197,4 +197,74 @@ fn a_panel_that_cannot_be_read_exits_3_and_json_is_one_line() {
     world.dicast(&["decide"]).exits(64);
     assert_eq!(world.dicast(&["decide", "p.json", "--json"]).exits(0).json().len(), 1);
     world.dicast(&["decide", "p.json", "--explain", "FR-001"]).exits(0).says("covers FR-001");
+}
+
+#[test]
+fn a_key_of_a_panel_is_explained_to_programs() {
+    let world = World::new().file("p.json", panel(Stage::Plan, "{}"));
+    let json = world.dicast(&["decide", "p.json", "--explain", "FR-001", "--json"]).exits(0).json();
+    assert_eq!((&json[0]["schema"], &json[0]["run"]), (&"dicast.explanation/1".into(), &().into()));
+    assert_eq!(json[0]["claim"]["subject"], "FR-001");
+}
+
+#[test]
+fn one_verdict_that_cannot_be_read_is_named_and_hides_no_other() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    let path = "specs/003-rate-limiter/verdicts/tasks.json";
+    for bad in ["{", "[]", "x"] {
+        world.write(path, bad);
+        let said = world.dicast(&["dissent", "003"]).exits(3).says("gemini holds 20").complains(path);
+        said.complains("it is no verdict").complains("run `dicast tasks 003-rate-limiter` again");
+        assert_eq!(world.dicast(&["dissent", "003", "--json"]).exits(3).json().len(), 1);
+    }
+    // A folder in its place cannot be read either.
+    fs::remove_file(world.path(path)).unwrap();
+    fs::create_dir(world.path(path)).unwrap();
+    world.dicast(&["dissent", "003"]).exits(3).complains(path).complains("it cannot be read");
+    world.dicast(&["auto", "003"]).exits(3).complains(path).complains("run `dicast tasks 003-rate-limiter` again");
+}
+
+#[test]
+fn what_was_said_and_is_not_so_stands_beside_the_verdict() {
+    let world = World::with_spec();
+    let claim = |tier: &str| {
+        format!(
+            r#"{{"kind":"test","subject":"t_burst","predicate":"exists","value":"yes","polarity":1,"tier":"{tier}"}},"#
+        )
+    };
+    let lies = panel(Stage::Plan, &inputs()).replacen("\"claims\":[", &format!("\"claims\":[{}", claim("E-")), 1);
+    world.record(&lies);
+    world
+        .dicast(&["verdict", "plan"])
+        .exits(0)
+        .says("Struck")
+        .says("claude said test t_burst: exists: it was looked up");
+    // In a clone without the evidence the verdict alone tells who.
+    fs::remove_dir_all(world.path(".dicast/evidence")).unwrap();
+    world.dicast(&["verdict", "plan"]).exits(0).says("claude said something that was looked up and is not so");
+}
+
+#[test]
+fn lines_cut_off_a_journal_are_found_by_the_published_verdict() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    world.dicast(&["evidence", "verify"]).exits(0);
+    let runs = world.path(".dicast/evidence/consensus/003-rate-limiter");
+    let entries = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path());
+    let run = entries.into_iter().find(|path| path.join("journal.jsonl").exists()).unwrap();
+    let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    let first = journal.lines().next().unwrap().to_owned() + "\n";
+    fs::write(run.join("journal.jsonl"), first).unwrap();
+    world.dicast(&["evidence", "verify"]).exits(3).says("truncated");
+    fs::remove_file(run.join("manifest.json")).unwrap();
+    let said = world.dicast(&["evidence", "verify"]).exits(3).says("truncated").says("journal.jsonl");
+    said.says("specs/003-rate-limiter/verdicts/plan.json was decided here");
+    let json = world.dicast(&["evidence", "verify", "--json"]).exits(3).json();
+    assert_eq!(json[0]["problems"][0]["kind"], "truncated");
+    let named = run.file_name().unwrap().to_str().unwrap();
+    world.dicast(&["evidence", "verify", "--run", named]).exits(3).says("truncated");
+    // Without the folder there is nothing to accuse, and something to say.
+    fs::remove_dir_all(&runs).unwrap();
+    world.dicast(&["evidence", "verify"]).exits(0).says("the run that decided it is not here");
 }

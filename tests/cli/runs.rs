@@ -18,7 +18,7 @@ fn fake_agent() -> PathBuf {
 }
 
 /// A panel: each agent is a family of its own, and behaves as its flags say.
-fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
+pub(crate) fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
     let mut text = String::new();
     for (name, flags) in agents {
         let program = fake_agent();
@@ -93,6 +93,9 @@ fn what_is_missing_exits_10_and_says_what_to_do() {
     let world = approved(&[("ann", &[]), ("bob", &[])]);
     let said = world.dicast(&["tasks", "--json"]).exits(10);
     assert_eq!(said.json().last().unwrap()["exit"], 10);
+    // What never began has no id, and no evidence.
+    let refused = world.dicast(&["implement", "--json"]).exits(10).json().pop().unwrap();
+    assert_eq!((&refused["run"], &refused["evidence"]), (&().into(), &().into()));
     world.dicast(&["implement"]).exits(10).complains("writes code");
     world.write("specs/003-rate-limiter/spec.md", "# Nothing is asked here\n");
     world.dicast(&["plan"]).exits(10).complains("spec.md");
@@ -159,6 +162,12 @@ fn dissent_can_be_waived_from_the_command_line() {
     world.dicast(&["evidence", "verify"]).exits(0);
     let journal = world.command("grep").args(["-rl", "both will do", ".dicast/evidence"]).output().unwrap();
     assert!(journal.status.success(), "the reason is in the record");
+    // Taken back, it stands as it did, and there is nothing left to take back.
+    let undo = ["dissent", "003", "--undo", &key[..12], "--by", "Ada", "--reason", "asked the customer"];
+    assert_eq!(world.dicast(&undo).code, before.code);
+    world.dicast(&["verdict", "plan"]).exits(before.code);
+    world.dicast(&undo).exits(64).complains("nothing was decided about it");
+    world.dicast(&["evidence", "verify"]).exits(0);
 }
 
 #[test]
@@ -170,6 +179,8 @@ fn auto_goes_as_far_as_it_can_and_exits_with_where_it_stopped() {
     let stages: Vec<_> = lines.iter().filter(|l| l["type"] == "stage.verdict").map(|l| l["stage"].clone()).collect();
     assert_eq!(stages.first(), Some(&"plan".into()), "{said:?}");
     assert_ne!(said.code, 0, "nobody writes code here");
+    let memory = lines.last().unwrap()["memory"].as_str().unwrap();
+    assert!(memory == "none" || memory.starts_with("stored") || memory.starts_with("waiting"), "{memory}");
 }
 
 /// Starts a plan whose agents never answer, and waits until both were asked.
@@ -190,6 +201,7 @@ fn a_second_dicast_names_the_owner_and_cancel_stops_it() {
     let mut owner = hanging(&world);
     let second = world.dicast(&["plan", "--json"]).exits(3);
     let last = second.json().pop().unwrap();
+    assert!(last["run"].is_null(), "{last}");
     assert!(last.to_string().contains(&format!("pid {}", owner.id())), "{last}");
     world.dicast(&["cancel", "003"]).exits(0).says("stopped 003-rate-limiter");
     assert_eq!(owner.wait().unwrap().code(), Some(130));
@@ -263,7 +275,14 @@ fn the_demonstration_tells_its_story_without_a_terminal() {
         said.out
     );
     assert!(said.err.contains("SCRIPTED"), "{}", said.err);
+    assert!(said.err.contains("warning: struck: "), "{}", said.err);
+    let conflicts: Vec<&str> = said.err.lines().filter(|line| line.starts_with("conflict: ")).collect();
+    assert!(conflicts.len() == 1 && !conflicts[0].contains("test "), "{conflicts:?}");
     let said = said.says("error ").says("burst_of_twenty_is_allowed");
+    // What it prints works as it is, from anywhere.
+    let line = said.out.lines().find_map(|line| line.strip_prefix("  why: dicast ")).unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    world.dicast(&words).exits(0).says("rule ");
     let last = said.out.lines().last().unwrap();
     assert!(last.starts_with("shown: ") && said.out.contains("  t: cargo test"), "{}", said.out);
 }
@@ -276,4 +295,33 @@ fn the_demonstration_is_one_stream_for_programs() {
     let last = lines.last().unwrap();
     assert_eq!((&last["type"], &last["exit"]), (&"batch.finished".into(), &0.into()));
     assert_eq!(lines.iter().filter(|line| line["type"] == "run.finished").count(), 2);
+    // Of what was said and is not so, programs are told too, before the verdict.
+    let at = |is: &dyn Fn(&serde_json::Value) -> bool| lines.iter().position(is).unwrap_or_else(|| panic!("{lines:?}"));
+    let struck = |line: &serde_json::Value| line["text"].as_str().is_some_and(|text| text.starts_with("struck: "));
+    assert!(at(&struck) < at(&|line| line["type"] == "stage.verdict"));
+}
+
+#[test]
+fn several_specs_run_one_after_the_other_and_end_as_one() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]).file("specs/004-audit/spec.md", crate::world::SPEC);
+    let said = world.dicast(&["auto", "003", "004", "--stages", "plan", "--json"]);
+    let lines = said.json();
+    let specs: Vec<_> = lines.iter().filter(|l| l["type"] == "run.started").map(|l| l["spec"].clone()).collect();
+    assert_eq!(specs, ["003-rate-limiter", "004-audit"], "{said:?}");
+    let exits: Vec<_> = lines.iter().filter(|l| l["type"] == "run.finished").map(|l| l["exit"].clone()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["type"], &last["exit"], &last["exits"]),
+        (&"batch.finished".into(), &said.code.into(), &exits.into())
+    );
+    assert_eq!(last["specs"], serde_json::json!(["003-rate-limiter", "004-audit"]));
+    // One that cannot be run is told, and stops no other.
+    world.write("specs/003-rate-limiter/verdicts/plan.json", "{");
+    let said = world.dicast(&["auto", "003", "004", "--json"]).complains("verdicts/plan.json: it is no verdict");
+    let last = said.json().pop().unwrap();
+    assert_eq!((&last["exit"], &last["exits"][0]), (&said.code.into(), &3.into()));
+    assert!(said.json().iter().any(|l| l["spec"] == "004-audit"), "{said:?}");
+    world.dicast(&["auto", "003", "nope"]).exits(64).complains("no spec is called");
+    world.dicast(&["auto", "003", "--from", "lunch"]).exits(64).complains("no stage is called");
+    world.dicast(&["auto", "003", "--from", "plan", "--stages", "plan"]).exits(64);
 }

@@ -149,6 +149,55 @@ fn settled() -> Model {
     model
 }
 
+/// A verdict that passes because a human settled every conflict; one agent said something that is not so.
+pub(crate) fn settled_all() -> Model {
+    let mut model = verdict(0);
+    let mut panel = panel();
+    panel.agents.truncate(3);
+    panel.requirements.retain(|requirement| requirement.id != "FR-006");
+    let open = open_claims(&model.runs[&run_id()]);
+    for claim in open {
+        let side = sides(model.runs[&run_id()].judgement.as_ref().unwrap(), &claim).remove(0);
+        panel.waivers.push(Waiver {
+            digest: digest(&panel, &claim),
+            claim,
+            by: model.boot.user.clone(),
+            reason: "measured".into(),
+            choice: Some(Choice { value: side.value, polarity: side.polarity }),
+        });
+    }
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.seats.truncate(3);
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
+/// More agreed claims than any screen shows at once.
+pub(crate) fn many_agreed() -> Model {
+    let mut model = verdict(0);
+    let mut panel = panel();
+    for agent in panel.agents.iter_mut().take(3) {
+        agent.claims = (100..140).map(|n| covers(&format!("FR-{n}"), Tier::E2)).collect();
+    }
+    let judgement = Arc::new(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
+/// A run that was gone on with: two answers are kept from before, one agent is asked again.
+fn kept() -> Model {
+    let mut model = asking();
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    for seat in run.seats.iter_mut().filter(|seat| seat.state == SeatState::Answered) {
+        (seat.since, seat.progress, seat.wrote) = (None, None, Some(12_100));
+    }
+    model
+}
+
 /// A run whose agents differ on remarks too, which nobody has to settle.
 fn remarks() -> Model {
     let mut model = decided();
@@ -191,10 +240,12 @@ fn conflict(side: Option<usize>, reason: &str, is_typing: bool) -> Model {
     let judgement = run.judgement.as_ref().unwrap();
     let store = judgement.panel.canon().key(Kind::Decision, "D-007", "answer");
     assert!(open.contains(&store));
+    let sides = sides(judgement, &store);
     model.views.push(View::Conflict(Conflict {
         run: run_id(),
         stage: Stage::Plan,
         claim: store,
+        sides,
         side,
         citation: 0,
         reason: Line::new(reason),
@@ -439,6 +490,8 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict", verdict(0)),
         ("verdict_forming", forming()),
         ("verdict_settled", settled()),
+        ("verdict_settled_all", settled_all()),
+        ("run_kept", kept()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dicast::app::model::{Boot, Model, Phase, Run, RunOptions, Seat, SeatState};
+use dicast::app::model::{Boot, Lock, Model, Phase, Run, RunOptions, Seat, SeatState};
 use dicast::domain::agenda;
 use dicast::domain::artifact::Expect;
 use dicast::domain::check::{self, FileText, Tree};
 use dicast::domain::claim::lookup::{Citation, Found, Lookups};
 use dicast::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use dicast::domain::consensus::{self, Answer, Inputs, Level, Panel, Participant, Requirement};
+use dicast::domain::dissent::{Ledger, Standing};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::{AgentName, Family, RunId, SpecId};
 use dicast::domain::journal;
@@ -83,6 +84,7 @@ pub(crate) fn started() -> Model {
         user: "ana".into(),
         found_agents: vec!["claude".into(), "codex".into()],
         animate: true,
+        yes: false,
         ..Boot::default()
     };
     Model { now: NOW, ..Model::new(START, boot, Arc::new(settings(&PANEL)), Trust::Unneeded) }
@@ -188,6 +190,7 @@ pub(crate) fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
         state,
         since: Some(START),
         took_ms: None,
+        wrote: None,
         progress: None,
         answer: None,
         errors: Vec::new(),
@@ -227,6 +230,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
         prompts: BTreeMap::new(),
         inputs: inputs(),
         prior: Default::default(),
+        ledger: Default::default(),
         constitution: Default::default(),
     })
 }
@@ -244,7 +248,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         opened: START,
         ended: (!phase.is_live()).then_some(Moment(NOW.0 - 9_000)),
         options: RunOptions::default(),
-        held: phase.is_live(),
+        lock: if phase.is_live() { Lock::Ours { copies: 0 } } else { Lock::Free },
         phase,
         seats,
         preparation: Some(preparation()),
@@ -263,7 +267,6 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
-        mirroring: 0,
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
@@ -354,6 +357,8 @@ pub(crate) fn panel() -> Panel {
 
 pub(crate) fn judged(panel: Panel) -> Judgement {
     let verdict = consensus::decide(&panel);
+    let helped = consensus::helped(&panel, &verdict);
+    let standing = Standing::after(&Ledger::default(), &preparation().spec, &verdict, &panel.waivers, &BTreeMap::new());
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
     let seen = |place: &str, excerpt: &str| Found::Seen { sha256: None, place: place.into(), excerpt: excerpt.into() };
@@ -406,6 +411,8 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
             said: Safe::line("test limiter::burst passes"),
             found: Safe::line("no test has this name"),
         }],
+        standing: Some(Arc::new(standing)),
+        helped,
         documents: vec![("specs/003-rate-limiter/plan.md".into(), document.into())],
         warnings: Vec::new(),
         took_ms: 12,

@@ -10,16 +10,17 @@ use crate::disk::EntryKind;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
-use crate::domain::journal::verification::{ProblemKind, RunOnDisk, TEMPORARY, Verification};
+use crate::domain::journal::verification::{ProblemKind, RunOnDisk, TEMPORARY, Trace, Verification};
 
 /// Looks at every run that the filter lets through.
 pub(super) fn verify(vault: &Vault, filter: &Filter) -> Result<Verification, Failure> {
     let mut verification = Verification::default();
+    let mut traces = Vec::new();
     for entry in vault.store.list("consensus")? {
         match (SpecId::new(&entry.name), entry.kind) {
             (Ok(spec), EntryKind::Dir) => {
                 if filter.spec.as_ref().is_none_or(|wanted| *wanted == spec) {
-                    look_at_spec(vault, filter, &spec, &mut verification)?;
+                    traces.extend(look_at_spec(vault, filter, &spec, &mut verification)?);
                 }
             }
             (Ok(_) | Err(_), EntryKind::File | EntryKind::Odd) | (Err(_), EntryKind::Dir) => {
@@ -30,6 +31,14 @@ pub(super) fn verify(vault: &Vault, filter: &Filter) -> Result<Verification, Fai
             }
         }
     }
+    let is_wanted = |spec: &SpecId| match (&filter.run, &filter.spec) {
+        (Some(_), _) => traces.iter().any(|trace: &Trace| trace.is_wanted && trace.spec == *spec),
+        (None, Some(wanted)) => wanted == spec,
+        (None, None) => true,
+    };
+    for published in filter.published.iter().filter(|published| is_wanted(&published.spec)) {
+        verification.look_at_published(published, &traces);
+    }
     verification.problems.sort();
     match &filter.run {
         Some(run) if verification.runs == 0 => Err(no_run(run)),
@@ -37,14 +46,26 @@ pub(super) fn verify(vault: &Vault, filter: &Filter) -> Result<Verification, Fai
     }
 }
 
-fn look_at_spec(vault: &Vault, filter: &Filter, spec: &SpecId, verification: &mut Verification) -> Result<(), Failure> {
+fn look_at_spec(
+    vault: &Vault,
+    filter: &Filter,
+    spec: &SpecId,
+    verification: &mut Verification,
+) -> Result<Vec<Trace>, Failure> {
+    let mut traces = Vec::new();
     let folder = spec_folder(spec);
     for entry in vault.store.list(&folder)? {
         let path = format!("consensus/{spec}/{}", entry.name);
         match (entry.kind, RunId::try_from(entry.name.clone())) {
             (EntryKind::Dir, Ok(run)) => {
-                if filter.run.as_ref().is_none_or(|wanted| *wanted == run) {
-                    verification.look_at_run(&run_on_disk(vault, spec, run)?);
+                let is_wanted = filter.run.as_ref().is_none_or(|wanted| *wanted == run);
+                // Another run may be the one that decided what is published.
+                if is_wanted || !filter.published.is_empty() {
+                    let found = run_on_disk(vault, spec, run)?;
+                    traces.push(Trace::of(&found, is_wanted));
+                    if is_wanted {
+                        verification.look_at_run(&found);
+                    }
                 }
             }
             _ if filter.run.is_some() => {}
@@ -60,7 +81,7 @@ fn look_at_spec(vault: &Vault, filter: &Filter, spec: &SpecId, verification: &mu
             }
         }
     }
-    Ok(())
+    Ok(traces)
 }
 
 /// Reads the manifest, then the journal, then lists the files: each is written after the next, so a run that is being

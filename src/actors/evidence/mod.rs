@@ -21,7 +21,7 @@ use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::summary::RunSummary;
-use crate::domain::journal::verification::Verification;
+use crate::domain::journal::verification::{PublishedVerdict, Verification};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::moment::Moment;
 use crate::domain::redact::Redactor;
@@ -128,6 +128,8 @@ pub struct Filter {
     pub spec: Option<SpecId>,
     /// Only this run.
     pub run: Option<RunId>,
+    /// The verdicts in the specs' folders, which runs must account for.
+    pub published: Vec<PublishedVerdict>,
 }
 
 /// Asks the evidence actor; cheap to clone.

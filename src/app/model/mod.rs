@@ -20,7 +20,7 @@ use crate::domain::settings::{Settings, Trust};
 mod run;
 mod view;
 
-pub use run::{Decision, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
+pub use run::{Decision, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
 pub use view::{Completion, Conflict, Overlay, Transcript, View};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
@@ -96,6 +96,8 @@ pub struct Boot {
     pub user: String,
     /// Whether things may move on screen.
     pub animate: bool,
+    /// Whether runs start without the question before they cost something.
+    pub yes: bool,
     /// How the terminal wants things to look.
     pub look: super::look::Look,
 }

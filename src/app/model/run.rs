@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::domain::claim::lookup::Lookups;
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -62,8 +63,8 @@ pub struct Run {
     pub known: Arc<Lookups>,
     /// Recorded verdicts by stage.
     pub verdicts: BTreeMap<Stage, Arc<Judgement>>,
-    /// Answers that an earlier process kept, by stage and agent.
-    pub kept: BTreeMap<Stage, BTreeMap<AgentName, Answer>>,
+    /// Answers that an earlier launch kept, by stage and agent.
+    pub kept: BTreeMap<Stage, BTreeMap<AgentName, Kept>>,
     /// How agents failed in an earlier process, by stage.
     pub failed: BTreeMap<Stage, BTreeMap<AgentName, AgentError>>,
     /// Highest attempt per stage and agent so far.
@@ -72,10 +73,8 @@ pub struct Run {
     pub decided: BTreeMap<Stage, u32>,
     /// How many times each stage was opened.
     pub openings: BTreeMap<Stage, u32>,
-    /// Hash of the inputs that each stage was opened with by an earlier process.
-    pub opened_with: BTreeMap<Stage, Sha>,
-    /// How many copies to memory are under way.
-    pub mirroring: u32,
+    /// The inputs that each stage was opened with by an earlier process.
+    pub opened_with: BTreeMap<Stage, Inputs>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.
@@ -86,8 +85,67 @@ pub struct Run {
     pub memory: MemoryState,
     /// What went wrong without changing the outcome.
     pub warnings: Vec<Safe>,
-    /// Whether the journal and lock are ours now.
-    pub held: bool,
+    /// Whose its journal and lock are.
+    pub lock: Lock,
+}
+
+/// Whose the journal and the lock of a run are. Copies to memory go on beside everything else: only the end waits
+/// for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Lock {
+    /// Not ours.
+    #[default]
+    Free,
+    /// Ours: records may be written.
+    Ours {
+        /// Copies to memory that are under way and will be recorded.
+        copies: u32,
+    },
+    /// Ours, and given back next: no new work is recorded any more, a decision waits until it is free.
+    Closing {
+        /// Copies to memory that are under way and will be recorded.
+        copies: u32,
+    },
+}
+
+impl Lock {
+    /// Tells whether another run of the spec cannot have it.
+    pub fn is_held(self) -> bool {
+        self != Lock::Free
+    }
+
+    /// Returns how many copies to memory are under way.
+    pub fn copies(self) -> u32 {
+        match self {
+            Lock::Free => 0,
+            Lock::Ours { copies } | Lock::Closing { copies } => copies,
+        }
+    }
+
+    /// One more copy is under way.
+    pub fn copy(&mut self) {
+        if let Lock::Ours { copies } | Lock::Closing { copies } = self {
+            *copies += 1;
+        }
+    }
+
+    /// A copy came back. Tells whether its record can still be written.
+    pub fn copied(&mut self) -> bool {
+        match self {
+            Lock::Ours { copies } | Lock::Closing { copies } if *copies > 0 => {
+                *copies -= 1;
+                true
+            }
+            Lock::Free | Lock::Ours { .. } | Lock::Closing { .. } => false,
+        }
+    }
+
+    /// It will be given back; copies that are under way are recorded before.
+    pub fn close(&mut self) {
+        if let Lock::Ours { copies } = *self {
+            *self = Lock::Closing { copies };
+        }
+    }
 }
 
 /// How a run was asked for.
@@ -101,6 +159,8 @@ pub struct RunOptions {
     pub resumed: bool,
     /// Whether a decided run was opened again.
     pub reopened: bool,
+    /// Whether its start is on record, and was told.
+    pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
     pub restart: bool,
 }
@@ -203,6 +263,8 @@ pub struct Seat {
     pub since: Option<Moment>,
     /// How long it took, once it is done, in milliseconds.
     pub took_ms: Option<u64>,
+    /// How much it wrote, once its answer is kept, in bytes.
+    pub wrote: Option<u64>,
     /// What it wrote last.
     pub progress: Option<Progress>,
     /// Its answer.
@@ -213,6 +275,17 @@ pub struct Seat {
     pub repair: Option<Repair>,
     /// Whether somebody stopped this agent alone.
     pub stopped: bool,
+}
+
+/// An answer that an earlier launch kept, as its record tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The answer.
+    pub answer: Answer,
+    /// How long the turn took, in milliseconds.
+    pub took_ms: u64,
+    /// How much the agent wrote, in bytes.
+    pub wrote: u64,
 }
 
 /// What a repair turn has to mend.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Load;
 use crate::app::line::Line;
 use crate::app::msg::{Choice, Start};
+use crate::domain::consensus::Side;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -101,6 +102,8 @@ pub struct Conflict {
     pub stage: Stage,
     /// Key of the claim.
     pub claim: Sha,
+    /// What can be chosen, strongest first: of the verdict at hand.
+    pub sides: Vec<Side>,
     /// The chosen side, from 0.
     pub side: Option<usize>,
     /// The selected citation.

@@ -230,3 +230,43 @@ fn a_provisional_judgement_that_comes_after_the_last_one_does_not_stop_the_verdi
     script.unhold().settle().expect_phase(Phase::Decided);
     assert!(!script.journal().contains(&"run_stopped".to_owned()));
 }
+
+#[test]
+fn a_run_that_kept_nothing_is_started_again_and_not_gone_on_with() {
+    let mut script = waiting_for(Kind::Turn, &Phase::Asking);
+    script.key(Key::Esc).unhold().settle().expect_phase(Phase::Stopped);
+    let text = script.model.notice.as_ref().unwrap().text.as_str().to_owned();
+    assert!(text.contains("nothing was kept · r start again") && !text.contains("only"), "{text}");
+}
+
+#[test]
+fn an_agent_that_was_stopped_alone_is_asked_again_as_a_new_attempt_while_the_run_is_live() {
+    let mut script = Script::new();
+    script.plays("claude", [Play::Hangs]).plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle();
+    assert!(!crate::app::update::can(&script.model, crate::app::keymap::Action::AskAgain), "it is at work");
+    script.hold(Kind::Turn).key(Key::Char('x')).key(Key::Char('r'));
+    let text = script.model.notice.as_ref().unwrap().text.as_str().to_owned();
+    assert!(text.contains("claude is still being stopped: r asks it again as soon as it has ended"), "{text}");
+    script.unhold().settle();
+    assert_eq!(script.seat("claude"), &SeatState::Failed(AgentError::Cancelled));
+    script.world.plays.remove("claude");
+    script.key(Key::Char('r')).settle().expect_phase(Phase::Asking);
+    assert_eq!(script.asked(), ["claude 1", "codex 1", "gemini 1", "claude 2"]);
+    assert_eq!(script.seat("claude"), &SeatState::Answered);
+    script.key(Key::Down).key(Key::Down).key(Key::Char('x')).settle().expect_phase(Phase::Decided);
+    let missing = &script.run().verdicts[&Stage::Plan].verdict.missing_agents;
+    assert_eq!(missing.iter().map(|agent| agent.as_str()).collect::<Vec<_>>(), ["gemini"]);
+}
+
+#[test]
+fn when_the_others_are_being_decided_the_key_says_when_it_asks_again() {
+    let mut script = Script::new();
+    script.plays("claude", [Play::Hangs]).hold(Kind::Judge).start(&[Stage::Plan]).settle();
+    script.key(Key::Char('x')).settle().expect_phase(Phase::Judging);
+    script.key(Key::Char('r'));
+    let text = script.model.notice.as_ref().unwrap().text.as_str().to_owned();
+    assert!(text.contains("r asks claude again once that is recorded"), "{text}");
+    script.world.plays.clear();
+    script.unhold().settle().expect_phase(Phase::Decided).key(Key::Char('r')).settle().expect_phase(Phase::Decided);
+    assert_eq!(script.asked().last().map(String::as_str), Some("claude 2"));
+}

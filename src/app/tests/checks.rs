@@ -158,3 +158,55 @@ fn the_verdict_of_an_earlier_stage_is_walked_and_copied_but_decided_only_in_its_
     script.key(Key::End).key(Key::Char('y'));
     assert_eq!(names(&script.effects).last(), Some(&format!("copy {hash}")));
 }
+
+#[test]
+fn while_memory_is_deaf_a_check_runs_and_settles_the_conflict() {
+    let mut script = cited(Script::new());
+    for (agent, value) in [("claude", "10"), ("codex", "20"), ("gemini", "30")] {
+        script.plays(agent, [super::world::says(value)]);
+    }
+    script.hold(Kind::Mirror).start(&[Stage::Plan]).settle().key(Key::Char('v')).key(Key::Enter);
+    script.key(Key::Char('t')).settle().expect_phase(Phase::Decided);
+    assert_eq!(label(&script), Label::Proven);
+    script.unhold().settle();
+    assert_eq!(script.journal().last().map(String::as_str), Some("run_closed"));
+    assert!(script.world.locks.is_empty());
+}
+
+#[test]
+fn what_was_proven_or_settled_offers_no_check_and_the_key_does_nothing() {
+    let mut proven = with_test();
+    // Another test is cited too, and was not run.
+    proven.world.cited.push((open_key(), Citation::Test { check: None, id: "other".into() }));
+    proven.key(Key::Char('t')).settle();
+    assert_eq!(label(&proven), Label::Proven);
+    let mut settled = with_test();
+    settled.key(Key::Char('1')).type_text("sure").key(Key::Enter).settle();
+    for script in [&mut proven, &mut settled] {
+        script.key(Key::Char('v')).key(Key::Char('a')).key(Key::Home);
+        for _ in 0..script.run().judgement.as_ref().unwrap().verdict.claims.len() {
+            let is_offered = crate::app::update::can(&script.model, crate::app::keymap::Action::Check);
+            let at = script.effects.len();
+            script.key(Key::Char('t'));
+            assert!(!is_offered && script.effects.len() == at, "{:?}", script.model.view());
+            script.key(Key::Down);
+        }
+    }
+}
+
+#[test]
+fn the_sides_on_screen_are_those_of_the_verdict_at_hand() {
+    let mut script = with_test();
+    let shown = |script: &Script| match script.model.view() {
+        crate::app::model::View::Conflict(conflict) => conflict.sides.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shown(&script).len(), 3);
+    assert!(
+        shown(&script).iter().all(|side| side.speakers.iter().all(|s| s.tier != crate::domain::claim::Tier::E3True))
+    );
+    script.key(Key::Char('t')).settle();
+    assert!(
+        shown(&script).iter().any(|side| side.speakers.iter().any(|s| s.tier == crate::domain::claim::Tier::E3True))
+    );
+}

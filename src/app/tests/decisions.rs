@@ -208,3 +208,66 @@ fn nothing_can_be_decided_while_the_verdict_is_only_forming() {
     assert!(matches!(script.model.view(), View::Verdict { .. }));
     assert_eq!(script.run().phase, Phase::Stopped);
 }
+
+/// A fresh conflict whose copies memory does not take.
+fn with_deaf_memory() -> Script {
+    let mut script = Script::new();
+    script.plays("claude", [says("10")]).plays("codex", [says("20")]).plays("gemini", [says("30")]);
+    script.hold(Kind::Mirror).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    script.key(Key::Char('v')).key(Key::Enter);
+    script
+}
+
+#[test]
+fn while_memory_is_deaf_a_conflict_is_decided_and_taken_back_at_once_and_the_lock_is_released_once() {
+    let mut script = with_deaf_memory();
+    script.key(Key::Char('1')).type_text("measured").key(Key::Enter).settle().expect_phase(Phase::Decided);
+    assert_eq!(status(&script), Status::AgreeWithDissent);
+    script.key(Key::Char('u')).settle().expect_phase(Phase::Decided);
+    assert_eq!(status(&script), Status::Conflict);
+    let is_end = |name: &String| name == "run_closed" || name == "mirrored";
+    assert!(!script.journal().iter().any(is_end), "memory has not answered: {:?}", script.journal());
+    assert!(
+        !names(&script.effects).iter().any(|name| name == "open" || name == "release") || script.run().lock.is_held()
+    );
+    script.unhold().settle().expect_phase(Phase::Decided);
+    let journal = script.journal();
+    assert_eq!(journal[journal.len() - 4..], ["mirrored", "mirrored", "mirrored", "run_closed"], "{journal:?}");
+    let count = |wanted: &str| names(&script.effects).iter().filter(|name| *name == wanted).count();
+    assert_eq!((count("open"), count("release")), (1, 1));
+    assert!(script.world.locks.is_empty() && script.finished().len() == 1);
+}
+
+#[test]
+fn a_decision_while_the_run_is_put_away_is_carried_out_right_after() {
+    for held in [Kind::Commit, Kind::Release] {
+        let mut script = with_deaf_memory();
+        script.hold(held).answer_one(Kind::Mirror);
+        script.settle().key(Key::Char('1')).type_text("measured").key(Key::Enter).expect_phase(Phase::Opening);
+        script.unhold().settle().expect_phase(Phase::Decided);
+        assert_eq!((status(&script), script.run().decisions.len()), (Status::AgreeWithDissent, 1), "{held:?}");
+        assert_eq!(script.journal().last().map(String::as_str), Some("run_closed"));
+        assert!(script.world.locks.is_empty());
+    }
+}
+
+#[test]
+fn a_decision_that_waits_for_the_run_to_be_put_away_can_be_stopped_and_leaves_the_verdict() {
+    let mut script = with_deaf_memory();
+    script.hold(Kind::Release).answer_one(Kind::Mirror);
+    script.settle().key(Key::Char('1')).type_text("measured").key(Key::Enter).key(Key::Char('X'));
+    script.unhold().settle().expect_phase(Phase::Decided);
+    assert_eq!((status(&script), script.run().decisions.len()), (Status::Conflict, 0));
+    assert!(!script.journal().contains(&"human_decided".to_owned()) && script.world.locks.is_empty());
+}
+
+#[test]
+fn after_a_stop_that_the_verdict_beat_a_decision_waits_for_the_copies_that_were_cut_short() {
+    let mut script = Script::new();
+    script.plays("claude", [says("10")]).plays("codex", [says("20")]).plays("gemini", [says("30")]);
+    script.hold(Kind::Publish).start(&[Stage::Plan]).settle().key(Key::Esc);
+    script.unhold().hold(Kind::Mirror).settle().expect_phase(Phase::Decided);
+    script.key(Key::Char('v')).key(Key::Enter).key(Key::Char('1')).type_text("measured").key(Key::Enter).settle();
+    script.expect_phase(Phase::Opening).unhold().settle().expect_phase(Phase::Decided);
+    assert_eq!(status(&script), Status::AgreeWithDissent);
+}

@@ -178,6 +178,16 @@ fn an_agent_that_costs_something_is_asked_for_first() {
 }
 
 #[test]
+fn nobody_is_asked_who_said_yes_before() {
+    use crate::domain::settings::{AgentKind, Launch};
+    let mut settings = super::script::settings(&super::script::THREE);
+    settings.agents[0].kind = AgentKind::Command(Launch::default());
+    let mut script = Script::of(settings, false);
+    script.model.boot.yes = true;
+    script.key(Key::Char('p')).settle().expect_phase(Phase::Decided);
+}
+
+#[test]
 fn a_typed_command_starts_what_a_key_starts() {
     let mut script = Script::new();
     script.key(Key::Char(':')).type_text("/speckit.plan 002").key(Key::Enter).settle();

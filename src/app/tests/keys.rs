@@ -79,16 +79,16 @@ fn a_live_run_offers_to_stop_and_an_ended_one_to_go_on() {
 }
 
 #[test]
-fn nothing_is_offered_that_would_decide_while_a_run_is_put_away() {
-    let mut script = Script::new();
-    script.hold(Kind::Mirror);
-    for (agent, value) in [("claude", "10"), ("codex", "20"), ("gemini", "30")] {
-        script.plays(agent, [super::world::says(value)]);
+fn deciding_is_offered_while_memory_has_not_taken_its_copies_and_while_the_run_is_put_away() {
+    for held in [Kind::Mirror, Kind::Release] {
+        let mut script = Script::new();
+        script.hold(held);
+        for (agent, value) in [("claude", "10"), ("codex", "20"), ("gemini", "30")] {
+            script.plays(agent, [super::world::says(value)]);
+        }
+        script.start(&[Stage::Plan]).settle().key(Key::Char('v'));
+        assert!(footer(&script).contains(&Action::Open), "{held:?}");
     }
-    script.start(&[Stage::Plan]).settle().key(Key::Char('v'));
-    assert!(!footer(&script).contains(&Action::Open));
-    script.unhold().settle();
-    assert!(footer(&script).contains(&Action::Open));
 }
 
 #[test]
@@ -143,4 +143,26 @@ fn verdict_rows_can_be_walked_to_their_ends() {
     script.key(Key::Char('y'));
     let hash = script.run().verdicts[&Stage::Plan].verdict.hash.to_string();
     assert_eq!(names(&script.effects).last(), Some(&format!("copy {hash}")));
+}
+
+#[test]
+fn a_line_that_could_not_be_read_is_brought_back_to_be_corrected() {
+    let mut script = Script::new();
+    script.key(Key::Char(':')).type_text("plna 001").key(Key::Enter);
+    assert!(matches!(script.model.overlay, Some(Overlay::Command { error: Some(_), .. })));
+    script.key(Key::Esc).key(Key::Char(':')).key(Key::Up);
+    assert!(matches!(&script.model.overlay, Some(Overlay::Command { line, .. }) if line.text() == "plna 001"));
+}
+
+#[test]
+fn a_typed_explain_selects_the_claim_in_its_verdict() {
+    let mut script = super::decisions::in_conflict(false);
+    script.key(Key::Char(':')).type_text("explain 001 plan D-001").key(Key::Enter);
+    let View::Verdict { run, stage, cursor, all } = script.model.view().clone() else {
+        panic!("{:?}", script.model.view())
+    };
+    let rows = crate::app::update::rows(&script.model.runs[&run], stage, all);
+    assert_eq!(rows.get(cursor), Some(&super::world::open_key()));
+    script.key(Key::Char(':')).type_text("explain 001 plan nothing").key(Key::Enter);
+    assert!(script.model.notice.as_ref().unwrap().text.as_str().contains("is called nothing"));
 }

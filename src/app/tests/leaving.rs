@@ -2,6 +2,7 @@
 
 use super::script::{Kind, Script, names};
 use super::world::{Play, says};
+use crate::app::event::What;
 use crate::app::key::Key;
 use crate::app::model::{MemoryState, Phase, View};
 use crate::app::msg::{Msg, Request, Signal};
@@ -151,4 +152,32 @@ fn leaving_cuts_the_copies_short_and_waits_for_the_record_of_what_is_missing() {
     assert_eq!((script.finished(), script.quits()), (vec![0], vec![0]));
     assert!(matches!(script.run().memory, MemoryState::Waiting(_)));
     assert_eq!(script.journal().last().map(String::as_str), Some("run_closed"));
+}
+
+#[test]
+fn the_end_of_a_run_says_that_copies_are_missing_and_not_that_they_are_being_made() {
+    let mut script = Script::headless();
+    script.plays("codex", [says("10"), Play::Hangs]);
+    script.hold(Kind::Mirror).start(&[Stage::Plan, Stage::Tasks]).settle();
+    assert_eq!((script.run().stage, &script.run().memory), (Stage::Tasks, &MemoryState::Copying));
+    script.send(Msg::Asked(Request::Stop(None)));
+    script.settle();
+    let told = script.events().into_iter().filter_map(|event| match &event.what {
+        What::RunFinished { memory, .. } => Some(memory.clone()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["waiting: the run ended before they were made"]);
+}
+
+#[test]
+fn a_run_that_is_refused_before_it_began_has_no_id_to_tell() {
+    let of = |script: &Script| script.events().into_iter().map(|event| event.run.clone()).collect::<Vec<_>>();
+    let mut script = Script::headless();
+    // Nobody writes code in this version.
+    script.start(&[Stage::Implement]).settle();
+    assert_eq!((of(&script), script.quits()), (vec![None], vec![10]));
+    let mut script = Script::headless();
+    script.start(&[Stage::Plan]).settle();
+    let id = script.id();
+    assert!(of(&script).iter().all(|run| run.as_ref() == Some(&id)));
 }

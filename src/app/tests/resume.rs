@@ -154,3 +154,32 @@ fn a_resumed_agent_that_was_rate_limited_is_simply_asked() {
     next.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
     assert_eq!(next.asked(), ["codex 2"]);
 }
+
+#[test]
+fn what_changed_is_named_when_a_run_starts_over_for_it() {
+    let table = [
+        ("another text", "", "the spec"),
+        ("the spec", "another roster", "the config"),
+        ("another text", "another roster", "the spec, the config"),
+    ];
+    for (words, config, what) in table {
+        let mut next = Script::new();
+        next.world = killed().reborn().world;
+        next.model.now = next.model.now.plus_ms(60_000);
+        (next.world.words, next.world.config) = (words.into(), config.into());
+        next.start(&[Stage::Plan]).settle();
+        let text = next.model.notice.as_ref().unwrap().text.as_str().to_owned();
+        assert_eq!(text, format!("changed since the run was stopped: {what} · it starts over"));
+    }
+}
+
+#[test]
+fn a_kept_answer_keeps_the_time_and_size_that_its_record_tells() {
+    let mut next = killed().reborn();
+    next.tick(60_000);
+    next.start(&[Stage::Plan]).settle();
+    let seat = next.run().seat(&super::script::agent("claude")).unwrap();
+    assert_eq!((seat.took_ms, seat.wrote, seat.since), (Some(40), Some("raw words".len() as u64), None));
+    let asked = next.run().seat(&super::script::agent("gemini")).unwrap();
+    assert!(asked.since.is_some() && asked.took_ms.is_none());
+}

@@ -11,6 +11,7 @@ use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
+use crate::domain::dissent::Standing;
 use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -62,6 +63,8 @@ pub(super) struct World {
     pub(super) unreadable: bool,
     /// The spec's text: other words are other inputs.
     pub(super) words: String,
+    /// The project's config: another one is another input.
+    pub(super) config: String,
     /// Runs that were asked to stop.
     pub(super) stopped: BTreeSet<RunId>,
     /// Agents that were asked to stop.
@@ -232,7 +235,14 @@ impl World {
                     _ => None,
                 };
                 let answers = records().filter_map(kept).collect();
-                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers });
+                let opened = |record: &Record| match record {
+                    Record::StageOpened { stage, inputs, .. } => {
+                        Some((*stage, serde_json::from_str(&journal.files[&inputs.path]).unwrap()))
+                    }
+                    _ => None,
+                };
+                let inputs = records().filter_map(opened).collect();
+                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers, inputs });
             }
         }
         found
@@ -286,8 +296,13 @@ impl World {
             agenda: Vec::new(),
             expect: Expect { stage, topics: Vec::new(), sent: Vec::new() },
             prompts: roster.iter().map(|agent| (agent.clone(), format!("{stage} for {agent}").into())).collect(),
-            inputs: Inputs { spec_sha256: Some(Sha::of(&self.words)), ..Inputs::default() },
+            inputs: Inputs {
+                spec_sha256: Some(Sha::of(&self.words)),
+                config_sha256: Some(Sha::of(&self.config)),
+                ..Inputs::default()
+            },
             prior: Default::default(),
+            ledger: Default::default(),
             constitution: BTreeSet::new(),
         })
     }
@@ -337,6 +352,11 @@ impl World {
             }
         }
         let verdict = consensus::decide(&panel);
+        let is_final = !question.provisional;
+        let (waivers, accepted) = (&question.human.waivers, &question.human.accepted_conditions);
+        let standing = Standing::after(&preparation.ledger, &preparation.spec, &verdict, waivers, accepted);
+        let standing = is_final.then(|| Arc::new(standing));
+        let helped = consensus::helped(&panel, &verdict).filter(|_| is_final);
         let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new() };
         let agent = question.seats[0].agent.clone();
         let ground = |(claim, citation): &(Sha, Citation)| Ground {
@@ -355,6 +375,8 @@ impl World {
             from_memory: BTreeMap::new(),
             grounds,
             phantoms: Vec::new(),
+            standing,
+            helped,
             documents,
             warnings: Vec::new(),
             took_ms: 1,

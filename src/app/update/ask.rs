@@ -55,7 +55,7 @@ pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Ve
     let start = Start { spec, stages, fresh: false, rerun_missing: false };
     // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
     let is_free = model.settings.roster(stage).all(|agent| matches!(agent.kind, AgentKind::Replay { .. }));
-    if is_free {
+    if is_free || model.boot.yes {
         return runs::start(model, start);
     }
     model.overlay = Some(Overlay::Preflight(start));

@@ -5,7 +5,7 @@
 use super::durable::{Batch, commit};
 use super::{notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::model::{Model, Phase, SeatState, Stop, Then};
+use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then};
 use crate::app::msg::Signal;
 use crate::domain::failure::AgentError;
 use crate::domain::ids::{AgentName, RunId};
@@ -78,11 +78,15 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
         return Vec::new();
     }
     run.phase = Phase::Stopping;
-    if !run.held {
-        return recorded(model, id);
+    match run.lock {
+        Lock::Free => recorded(model, id),
+        Lock::Ours { .. } => {
+            let record = Record::RunStopped { by: stop.by, survivors: run.survivors };
+            commit(model, id, Batch::record(record), Then::Stopped, Vec::new())
+        }
+        // It is given back already: `runs::released` ends it.
+        Lock::Closing { .. } => Vec::new(),
     }
-    let record = Record::RunStopped { by: stop.by, survivors: run.survivors };
-    commit(model, id, Batch::record(record), Then::Stopped, Vec::new())
 }
 
 /// The stop is recorded: say what was kept.
@@ -94,12 +98,12 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
     let open: Vec<&str> =
         run.seats.iter().filter(|s| s.answer.is_none() && !s.who.external).map(|s| s.who.agent.as_str()).collect();
-    let text = format!(
-        "stopped, {} processes left · kept {} · {}n from scratch",
-        run.survivors,
-        if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") },
-        if open.is_empty() { String::new() } else { format!("r go on with {} only · ", open.join(", ")) },
-    );
+    let next = match (kept.as_slice(), open.as_slice()) {
+        ([], _) => "nothing was kept · r start again".to_owned(),
+        (kept, []) => format!("kept {} · r go on · n from scratch", kept.join(", ")),
+        (kept, open) => format!("kept {} · r go on with {} only · n from scratch", kept.join(", "), open.join(", ")),
+    };
+    let text = format!("stopped, {} processes left · {next}", run.survivors);
     notice(model, text);
     runs::finish(model, id)
 }
@@ -147,7 +151,7 @@ pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
     model.quitting = Some(model.quitting.unwrap_or(exit));
     let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
     // A decided run may still wait for its copies in memory. We do not: the rest waits on disk.
-    let copying = model.runs.iter().filter(|(_, run)| run.held && !run.phase.is_live());
+    let copying = model.runs.iter().filter(|(_, run)| run.lock.is_held() && !run.phase.is_live());
     let mut effects: Vec<Effect> = copying.map(|(id, _)| Effect::Run(id.clone(), RunEffect::Stop)).collect();
     if live.is_empty() {
         effects.extend(leave_if_done(model));
@@ -159,7 +163,7 @@ pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
 /// Quits when that was asked for and no run holds anything any more.
 pub(super) fn leave_if_done(model: &Model) -> Vec<Effect> {
     match model.quitting {
-        Some(exit) if model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.held) => {
+        Some(exit) if model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.lock.is_held()) => {
             vec![Effect::Quit(exit)]
         }
         Some(_) | None => Vec::new(),

@@ -76,7 +76,7 @@ fn failed(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
     model.after.retain(|_, after| &after.run != id);
     complain(model, &failure);
     // A run that has ended already stays as it ended.
-    let Some(run) = model.runs.get_mut(id).filter(|run| run.held) else { return Vec::new() };
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.lock.is_held()) else { return Vec::new() };
     let was_live = run.phase.is_live();
     run.ended = Some(model.now);
     run.unrecorded.clear();

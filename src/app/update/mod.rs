@@ -25,7 +25,7 @@ use crate::domain::safe::Safe;
 pub use offers::can;
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
-pub use verdict::{attention, open_claims, rows};
+pub use verdict::{attention, carried, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {

@@ -3,13 +3,14 @@
 //! Which actions work is in `offers`, what the selection is on in `selection`, the transcript in `reading`.
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
-use super::selection::{HomeRow, home_rows, last_row, selected_spec, target};
-use super::{ask, cancel, notice, run as runs, settle, typed, verdict};
+use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
+use super::{ask, cancel, notice, run as runs, seats, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
 use crate::app::model::{Model, Overlay, Phase, View};
 use crate::app::msg::Start;
+use crate::domain::consensus::find;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
 
@@ -63,7 +64,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextStep => start_selected(model, None),
         Action::StopAgent => stop_selected_agent(model),
         Action::StopRun => cancel::asked(model, None),
-        Action::AskAgain => again(model, false, false),
+        Action::AskAgain => ask_again(model),
         Action::Fresh => again(model, true, false),
         Action::AskMissing => again(model, false, true),
         Action::Verdict => show_verdict(model),
@@ -220,22 +221,17 @@ fn start_selected(model: &mut Model, stage: Option<Stage>) -> Vec<Effect> {
 }
 
 fn stop_selected_agent(model: &mut Model) -> Vec<Effect> {
-    let (run, cursor) = match model.view() {
-        View::Dashboard { run, cursor, .. } => (run.clone(), *cursor),
-        View::Transcript(transcript) => {
-            let (run, agent) = (transcript.seat.run.clone(), transcript.seat.agent.clone());
-            return cancel::stop_agent(model, &run, &agent);
+    selected_agent(model).map_or_else(Vec::new, |(run, agent)| cancel::stop_agent(model, &run, &agent))
+}
+
+/// Asks the selected agent of a live run again; goes on with a run that is over.
+fn ask_again(model: &mut Model) -> Vec<Effect> {
+    match selected_agent(model) {
+        Some((run, agent)) if model.runs.get(&run).is_some_and(|run| run.phase.is_live()) => {
+            seats::ask_again(model, &run, &agent)
         }
-        View::Home { .. }
-        | View::Spec { .. }
-        | View::Verdict { .. }
-        | View::Conflict(_)
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => return Vec::new(),
-    };
-    let agent = model.runs.get(&run).and_then(|run| run.seats.get(cursor)).map(|seat| seat.who.agent.clone());
-    agent.map_or_else(Vec::new, |agent| cancel::stop_agent(model, &run, &agent))
+        Some(_) | None => again(model, false, false),
+    }
 }
 
 /// Goes on with the run on screen, or starts it over.
@@ -264,12 +260,27 @@ fn show_verdict(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Opens a recorded verdict of this session.
-pub(super) fn open_verdict(model: &mut Model, spec: &SpecId, stage: Stage) -> Vec<Effect> {
+/// Opens a recorded verdict of this session, with a claim selected if one is named.
+pub(super) fn open_verdict(model: &mut Model, spec: &SpecId, stage: Stage, claim: Option<&str>) -> Vec<Effect> {
     let run = model.runs.values().rev().find(|run| &run.spec == spec && run.verdicts.contains_key(&stage));
-    match run.map(|run| run.id.clone()) {
-        Some(run) => push(model, View::Verdict { run, stage, cursor: 0, all: false }),
-        None => {
+    match (run, claim) {
+        (Some(run), None) => {
+            let run = run.id.clone();
+            push(model, View::Verdict { run, stage, cursor: 0, all: false })
+        }
+        (Some(run), Some(claim)) => {
+            let found = run.verdicts.get(&stage).and_then(|judgement| find(&judgement.verdict, claim));
+            let at = found.and_then(|found| verdict::rows(run, stage, true).iter().position(|key| key == &found.key));
+            let run = run.id.clone();
+            match at {
+                Some(cursor) => push(model, View::Verdict { run, stage, cursor, all: true }),
+                None => {
+                    notice(model, format!("no claim of the {stage} of {spec}, or more than one, is called {claim}"));
+                    Vec::new()
+                }
+            }
+        }
+        (None, _) => {
             let text = format!(
                 "{spec} has no {stage} verdict of this session · `dicast explain {spec} {stage}` reads recorded ones"
             );

@@ -2,8 +2,8 @@
 //!
 //! It changes nothing.
 
-use super::selection::{home_rows, selected_spec, target};
-use super::{settle, verdict};
+use super::selection::{home_rows, selected_agent, selected_spec, target};
+use super::{seats, settle, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 
@@ -18,7 +18,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Trust => model.trust.proposal().is_some(),
         Action::Approve => !model.trust.is_granted(),
         Action::StopAgent | Action::StopRun => is_live,
-        Action::AskAgain => run.is_some_and(can_resume),
+        Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
         Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
         Action::Verdict => {
@@ -72,6 +72,12 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Survey
         | Action::Dump => true,
     }
+}
+
+/// Tells whether the selected agent of a live run can be asked again, or the key says when it can.
+fn has_given_up_here(model: &Model, run: &Run) -> bool {
+    let seat = selected_agent(model).and_then(|(id, agent)| run.seat(&agent).filter(|_| id == run.id));
+    run.phase.is_live() && run.stop.is_none() && seat.is_some_and(seats::is_given_up)
 }
 
 fn can_resume(run: &Run) -> bool {

@@ -8,7 +8,7 @@ use super::durable::{Batch, commit};
 use super::{ask, complain, notice, seats, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
-use crate::app::model::{MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
+use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
@@ -16,6 +16,7 @@ use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Human};
 use crate::domain::preparation::Preparation;
 use crate::domain::run::TurnKind;
+use crate::domain::safe::Safe;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
 
@@ -30,7 +31,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
         return Vec::new();
     }
     // The lock of a run that has ended is still ours until its copies are made.
-    if let Some(ending) = model.runs.values().find(|run| run.held && run.spec == start.spec) {
+    if let Some(ending) = model.runs.values().find(|run| run.lock.is_held() && run.spec == start.spec) {
         let text = format!("run {} of {} is being put away, try again in a moment", ending.id.short(), ending.spec);
         notice(model, text);
         return Vec::new();
@@ -83,13 +84,12 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
-        mirroring: 0,
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
         memory: MemoryState::None,
         warnings: Vec::new(),
-        held: false,
+        lock: Lock::Free,
     }
 }
 
@@ -154,9 +154,14 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
                 *highest = (*highest).max(*attempt);
             }
-            Record::StageOpened { stage, inputs, .. } => {
-                *run.openings.entry(*stage).or_insert(0) += 1;
-                run.opened_with.insert(*stage, inputs.sha256.clone());
+            Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, .. } => {
+                let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
+                if let Some(text) = text {
+                    let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
+                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes };
+                    run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
+                }
             }
             Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
             Record::HumanDecided { stage, .. } if *stage == run.stage => {
@@ -169,7 +174,6 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             }
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
-            | Record::AgentAnswered { .. }
             | Record::HumanDecided { .. }
             | Record::Published { .. }
             | Record::PublishIntended { .. }
@@ -180,9 +184,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         }
     }
     run.human = settle::human(&run.decisions);
-    for (stage, agent, file, text) in found.answers {
-        run.kept.entry(stage).or_default().insert(agent, Answer { file, text });
-    }
+    run.opened_with = found.inputs;
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
             && shown == id
@@ -200,13 +202,13 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let is_decided_here = run.options.reopened && run.preparation.is_some();
     match outcome {
-        Ok(()) => run.held = true,
+        Ok(()) => run.lock = Lock::Ours { copies: 0 },
         Err(failure) if is_decided_here => return settle::not_reopened(model, id, &failure),
         Err(failure) => return fail(model, id, failure),
     }
     if run.stop.is_some() {
         // Nothing was recorded yet: there is no stop to record either.
-        return super::cancel::recorded(model, id);
+        return if is_decided_here { settle::stays_decided(model, id) } else { super::cancel::recorded(model, id) };
     }
     if is_decided_here {
         return settle::reopened(model, id);
@@ -226,6 +228,7 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
 /// The run is journalled: prepare its first stage, or go on with a decision.
 pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.options.announced = true;
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
@@ -270,9 +273,9 @@ pub(super) fn prepared(
             return fail(model, id, failure);
         }
     };
-    let inputs_sha = crate::domain::hash::Sha::of(inputs.as_bytes());
-    if run.opened_with.get(&stage).is_some_and(|before| *before != inputs_sha) {
-        return stale(model, id);
+    let changed = run.opened_with.get(&stage).map(|before| preparation.inputs.changed_since(before));
+    if let Some(changed) = changed.filter(|changed| !changed.is_empty()) {
+        return stale(model, id, &changed.join(", "));
     }
     // A resumed stage is opened again: its prompts are kept beside the earlier ones.
     let opening = run.openings.get(&stage).copied().unwrap_or(0) + 1;
@@ -298,24 +301,27 @@ pub(super) fn prepared(
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let event = emit(model, Some(id), What::StageStarted { stage, agents });
-    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, vec![event])
+    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents })];
+    if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
+        events.push(emit(model, Some(id), What::Warning { text }));
+    }
+    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, events)
 }
 
 /// What the run is about changed while it was stopped: it is closed, and a fresh one follows. What was asked of a
 /// recorded stage cannot be done to another text: asking everybody anew is for the user to decide.
-fn stale(model: &mut Model, id: &RunId) -> Vec<Effect> {
+fn stale(model: &mut Model, id: &RunId, changed: &str) -> Vec<Effect> {
     if let Some(run) = model.runs.get(id).filter(|run| run.options.reopened) {
         let (spec, stage) = (run.spec.clone(), run.stage);
         let failure = Failure::BadInput {
             place: format!("{stage} of {spec}"),
-            why: "the spec or its context changed since it was decided".into(),
+            why: format!("changed since it was decided: {changed}"),
             next: format!("run `dicast {stage} {spec}` again"),
             exit: STALE,
         };
         return fail(model, id, failure);
     }
-    notice(model, "the spec or its context changed since the run was stopped: it starts over");
+    notice(model, format!("changed since the run was stopped: {changed} · it starts over"));
     if let Some(run) = model.runs.get_mut(id) {
         run.options.restart = true;
         run.phase = Phase::Stopped;
@@ -348,7 +354,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         external: matches!(agent.kind, AgentKind::Memory),
     };
     let tried = run.attempts.get(&run.stage).and_then(|tried| tried.get(&agent.name)).copied().unwrap_or(0);
-    let answer = run.kept.get(&run.stage).and_then(|kept| kept.get(&agent.name)).cloned();
+    let kept = run.kept.get(&run.stage).and_then(|kept| kept.get(&agent.name));
+    let answer = kept.map(|kept| kept.answer.clone());
     // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     let failed = run.failed.get(&run.stage).and_then(|failed| failed.get(&agent.name));
@@ -363,7 +370,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         who,
         state,
         since: None,
-        took_ms: None,
+        took_ms: kept.map(|kept| kept.took_ms),
+        wrote: kept.map(|kept| kept.wrote),
         progress: None,
         answer,
         errors: Vec::new(),
@@ -413,10 +421,14 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
 
 /// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
 fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
-    match model.runs.get(id) {
-        Some(run) if run.held && run.mirroring > 0 => Vec::new(),
-        Some(run) if run.held => commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new()),
-        Some(_) | None => finish(model, id),
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    match run.lock {
+        Lock::Ours { copies: 0 } => {
+            run.lock.close();
+            commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new())
+        }
+        Lock::Ours { .. } | Lock::Closing { .. } => Vec::new(),
+        Lock::Free => finish(model, id),
     }
 }
 
@@ -429,9 +441,13 @@ pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     // Copies that are still being made are not recorded any more, and records on their way change nothing.
-    run.mirroring = 0;
+    if run.lock.copies() > 0 {
+        run.memory = MemoryState::Waiting("the run ended before they were made".to_owned());
+    }
+    let is_held = run.lock.is_held();
+    run.lock = if is_held { Lock::Closing { copies: 0 } } else { Lock::Free };
     model.after.retain(|_, after| &after.run != id);
-    if run.held {
+    if is_held {
         return vec![Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() })];
     }
     released(model, id, Ok(()))
@@ -442,8 +458,15 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if let Err(failure) = &outcome {
         complain(model, failure);
     }
-    if let Some(run) = model.runs.get_mut(id) {
-        run.held = false;
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.lock = Lock::Free;
+    // Somebody decided something while the run was put away: it is opened again at once.
+    if run.phase.is_live() {
+        if run.stop.is_some() {
+            return settle::stays_decided(model, id);
+        }
+        let spec = run.spec.clone();
+        return vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })];
     }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
@@ -475,8 +498,12 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
             | Phase::Decided => None,
         },
     };
-    let mut effects = vec![emit(model, Some(id), what)];
-    if model.boot.headless && !model.leaving && model.runs.values().all(|run| !run.phase.is_live() && !run.held) {
+    // A run that was refused before it began is none: nothing of it is to be found under its id.
+    let mut effects = vec![emit(model, run.options.announced.then_some(id), what)];
+    if model.boot.headless
+        && !model.leaving
+        && model.runs.values().all(|run| !run.phase.is_live() && !run.lock.is_held())
+    {
         // Without a screen there is nothing left to do.
         model.leaving = true;
         model.quitting = Some(verdict::worst(model.runs.values().map(|run| verdict::exit(model, run))));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, run as runs, verdict};
+use super::{cancel, notice, run as runs, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
@@ -135,6 +135,44 @@ pub(super) fn launched(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<
     }
     seat.state = SeatState::Asking(kind);
     Vec::new()
+}
+
+/// Tells whether an agent of a live run can be asked again: it will not answer any more, or is being stopped.
+pub(super) fn is_given_up(seat: &Seat) -> bool {
+    match seat.state {
+        SeatState::Failed(_) => true,
+        SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Keeping => seat.stopped,
+        SeatState::Queued(_) | SeatState::Waiting { .. } | SeatState::Answered | SeatState::External => false,
+    }
+}
+
+/// Asks one agent of a live run again, as a new attempt; where it cannot be done now, says when it can.
+pub(super) fn ask_again(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    let is_asking = run.phase == Phase::Asking && run.stop.is_none();
+    let Some(seat) = run.seat_mut(agent).filter(|seat| is_given_up(seat)) else { return Vec::new() };
+    if !is_asking {
+        notice(model, format!("the others are in and are being decided: r asks {agent} again once that is recorded"));
+        return Vec::new();
+    }
+    if !matches!(seat.state, SeatState::Failed(_)) {
+        notice(model, format!("{agent} is still being stopped: r asks it again as soon as it has ended"));
+        return Vec::new();
+    }
+    *seat = Seat {
+        attempt: seat.attempt + 1,
+        who: seat.who.clone(),
+        state: SeatState::Queued(TurnKind::Draft),
+        since: None,
+        took_ms: None,
+        wrote: None,
+        progress: None,
+        answer: None,
+        errors: Vec::new(),
+        repair: None,
+        stopped: false,
+    };
+    schedule(model, id)
 }
 
 /// Tells whether an agent is at work.
@@ -395,6 +433,7 @@ pub(super) fn kept(
     if let (Some(seat), Some(file)) = (run.seat_mut(agent), files.first()) {
         seat.state = SeatState::Answered;
         seat.took_ms = Some(took_ms);
+        seat.wrote = files.get(1).map(|raw| raw.bytes);
         seat.answer = Some(Answer { file: file.clone(), text });
     }
     settle(model, id)

@@ -5,7 +5,7 @@
 use super::{ask, settle, verdict};
 use crate::app::keymap;
 use crate::app::model::{Conflict, Model, View};
-use crate::domain::ids::SpecId;
+use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::settings::Trust;
 use crate::domain::stage::Stage;
 
@@ -107,6 +107,24 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
         View::Home { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    }
+}
+
+/// The agent that the selection is on.
+pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
+    match model.view() {
+        View::Dashboard { run, cursor, .. } => {
+            let seat = model.runs.get(run)?.seats.get(*cursor)?;
+            Some((run.clone(), seat.who.agent.clone()))
+        }
+        View::Transcript(transcript) => Some((transcript.seat.run.clone(), transcript.seat.agent.clone())),
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Verdict { .. }
+        | View::Conflict(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,

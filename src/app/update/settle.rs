@@ -8,11 +8,11 @@ use super::{complain, notice, run as runs, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::line::Line;
-use crate::app::model::{Conflict, Decision, Model, Phase, Run, RunOptions, View};
+use crate::app::model::{Conflict, Decision, Lock, Model, Phase, Run, RunOptions, View};
 use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
-use crate::domain::consensus::{self, Side, Waiver};
+use crate::domain::consensus::{self, Label, Side, Waiver};
 use crate::domain::dissent::Signed;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -69,11 +69,20 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
     }
 }
 
-/// Returns the test that would settle the claim on screen, if one was cited and has not been run.
+/// Returns the test that would settle the claim on screen, if it is not settled, one was cited and has not been run.
 pub fn checkable(model: &Model) -> Option<(RunId, Citation)> {
     let (id, key) = subject(model)?;
     let run = model.runs.get(&id).filter(|run| is_decidable(model, run))?;
-    settling_test(run.judgement.as_ref()?, &key).map(|citation| (id, citation))
+    let is_running = matches!(model.view(), View::Conflict(Conflict { checking: Some(_), .. }));
+    let judgement = run.judgement.as_ref().filter(|judgement| !is_running && !is_settled(judgement, &key))?;
+    settling_test(judgement, &key).map(|citation| (id, citation))
+}
+
+/// Tells whether nothing that could be run would change a claim: the host ran it, struck it, or a human decided.
+fn is_settled(judgement: &Judgement, key: &Sha) -> bool {
+    let is_waived = judgement.panel.waivers.iter().any(|waiver| &waiver.claim == key);
+    let label = judgement.verdict.claims.iter().find(|claim| &claim.key == key).map(|claim| claim.label);
+    is_waived || matches!(label, Some(Label::Proven | Label::Refuted))
 }
 
 /// A test that was cited for a claim, exists, and has not been run.
@@ -111,9 +120,6 @@ pub(super) fn run_check(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
     let Some((run, citation)) = checkable(model) else { return Vec::new() };
     if let Some(View::Conflict(conflict)) = model.views.last_mut() {
-        if conflict.checking.is_some() {
-            return Vec::new();
-        }
         conflict.checking = Some(now);
     }
     notice(model, "running the check on a scratch copy");
@@ -162,7 +168,8 @@ pub(super) fn check_ran(
     if is_over { reopen(model, id, Vec::new(), "a check was run") } else { Vec::new() }
 }
 
-/// Opens a recorded stage again. What is to be recorded waits until the journal is ours.
+/// Opens a recorded stage again. What is to be recorded waits until the journal is ours: at once while copies to memory
+/// are still being made, else after it was given back and taken again.
 fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) -> Vec<Effect> {
     let now = model.now;
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
@@ -173,12 +180,16 @@ fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) ->
     run.options = RunOptions { resumed: true, reopened: true, ..run.options };
     records.insert(0, Record::RunReopened { stage: run.stage, why: why.to_owned() });
     run.unrecorded.append(&mut records);
-    if run.held {
-        return reopened(model, id);
-    }
     run.phase = Phase::Opening;
-    let spec = run.spec.clone();
-    vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })]
+    match run.lock {
+        Lock::Ours { .. } => reopened(model, id),
+        Lock::Free => {
+            let spec = run.spec.clone();
+            vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })]
+        }
+        // `released` opens it.
+        Lock::Closing { .. } => Vec::new(),
+    }
 }
 
 /// The journal is ours: record what waited.
@@ -192,6 +203,11 @@ pub(super) fn reopened(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// The journal is not to be had: the stage stays decided as it was.
 pub(super) fn not_reopened(model: &mut Model, id: &RunId, failure: &Failure) -> Vec<Effect> {
     complain(model, failure);
+    stays_decided(model, id)
+}
+
+/// A stage that was to be decided anew stays as it was: nothing of the decision was recorded.
+pub(super) fn stays_decided(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let now = model.now;
     if let Some(run) = model.runs.get_mut(id) {
         run.unrecorded.clear();
@@ -199,7 +215,7 @@ pub(super) fn not_reopened(model: &mut Model, id: &RunId, failure: &Failure) -> 
         run.phase = Phase::Decided;
         run.ended = Some(now);
     }
-    super::cancel::leave_if_done(model)
+    runs::finish(model, id)
 }
 
 /// A decision is durable: now it holds, and the stage is decided anew.
@@ -334,7 +350,16 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
     let Some(open) = model.runs.get(&run).map(verdict::open_claims) else { return Vec::new() };
     let selected = subject(model).map(|(_, key)| key).filter(|key| open.contains(key));
     let Some(claim) = selected.or_else(|| open.into_iter().next()) else { return Vec::new() };
-    let conflict = Conflict {
+    let conflict = case(model, run, stage, claim);
+    model.views.push(View::Conflict(conflict));
+    Vec::new()
+}
+
+/// A claim that is put to the user, with nothing chosen yet.
+fn case(model: &Model, run: RunId, stage: Stage, claim: Sha) -> Conflict {
+    let judgement = model.runs.get(&run).and_then(|run| run.judgement.as_ref());
+    Conflict {
+        sides: judgement.map(|judgement| sides(judgement, &claim)).unwrap_or_default(),
         run,
         stage,
         claim,
@@ -344,21 +369,28 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
         typing: false,
         wanted: None,
         checking: None,
-    };
-    model.views.push(View::Conflict(conflict));
-    Vec::new()
+    }
+}
+
+/// A run has another judgement: conflicts of it that are open show its sides.
+pub(super) fn show_sides(model: &mut Model, id: &RunId, judgement: &Judgement) {
+    for view in &mut model.views {
+        if let View::Conflict(conflict) = view
+            && &conflict.run == id
+        {
+            let chosen =
+                conflict.side.and_then(|at| conflict.sides.get(at)).map(|side| (side.value.clone(), side.polarity));
+            conflict.sides = sides(judgement, &conflict.claim);
+            let is_chosen = |side: &Side| chosen.as_ref() == Some(&(side.value.clone(), side.polarity));
+            conflict.side = conflict.sides.iter().position(is_chosen);
+        }
+    }
 }
 
 /// Chooses a side.
 pub(super) fn choose(model: &mut Model, side: usize) -> Vec<Effect> {
-    let count = match subject(model) {
-        Some((run, key)) => {
-            model.runs.get(&run).and_then(|run| run.judgement.as_ref()).map_or(0, |j| sides(j, &key).len())
-        }
-        None => 0,
-    };
     if let Some(View::Conflict(conflict)) = model.views.last_mut()
-        && side < count
+        && side < conflict.sides.len()
     {
         conflict.side = Some(side);
         conflict.typing = true;
@@ -393,12 +425,7 @@ pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
 /// Keeps the chosen side.
 pub(super) fn keep(model: &mut Model) -> Vec<Effect> {
     let View::Conflict(conflict) = model.view() else { return Vec::new() };
-    let chosen = model
-        .runs
-        .get(&conflict.run)
-        .and_then(|run| run.judgement.as_ref())
-        .and_then(|judgement| sides(judgement, &conflict.claim).into_iter().nth(conflict.side?));
-    match chosen {
+    match conflict.side.and_then(|at| conflict.sides.get(at)) {
         Some(side) => {
             let choice = Choice::Take { value: side.value.to_string(), polarity: side.polarity.sign() };
             settle(model, choice)
@@ -444,10 +471,10 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
 }
 
 /// Tells whether a human can decide about the stage at hand: its verdict is recorded, and nothing of the spec is under
-/// way.
+/// way. Copies of its own that memory has not taken yet are no hindrance.
 pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
-    let is_quiet = |other: &Run| other.spec != run.spec || !(other.phase.is_live() || other.held);
-    run.verdicts.contains_key(&run.stage) && model.runs.values().all(is_quiet)
+    let is_busy = |other: &Run| other.phase.is_live() || (other.lock.is_held() && other.id != run.id);
+    run.verdicts.contains_key(&run.stage) && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
 }
 
 /// Takes the last decision back.
@@ -474,19 +501,9 @@ pub(super) fn turn(model: &mut Model, forward: bool) -> Vec<Effect> {
     let Some(open) = model.runs.get(&conflict.run).map(verdict::open_claims) else { return Vec::new() };
     let Some(at) = open.iter().position(|key| key == &conflict.claim) else { return Vec::new() };
     let next = if forward { at + 1 } else { at + open.len() - 1 } % open.len().max(1);
-    let claim = open[next].clone();
-    if let Some(View::Conflict(conflict)) = model.views.last_mut() {
-        *conflict = Conflict {
-            claim,
-            side: None,
-            citation: 0,
-            reason: Line::default(),
-            typing: false,
-            wanted: None,
-            checking: None,
-            run: conflict.run.clone(),
-            stage: conflict.stage,
-        };
+    let next = case(model, conflict.run.clone(), conflict.stage, open[next].clone());
+    if let Some(view) = model.views.last_mut() {
+        *view = View::Conflict(next);
     }
     Vec::new()
 }

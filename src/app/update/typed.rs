@@ -104,15 +104,16 @@ fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
         model.overlay = None;
         return Vec::new();
     }
+    // Also one that cannot be read: it is brought back to be corrected.
+    if model.history.last() != Some(&text) {
+        model.history.push(text.clone());
+        let excess = model.history.len().saturating_sub(HISTORY);
+        model.history.drain(..excess);
+    }
     let branch = super::surveyed(model).and_then(|survey| survey.branch_spec().cloned());
     match command::parse(&text, &specs(model), branch.as_ref()) {
         Ok(command) => {
             model.overlay = None;
-            if model.history.last() != Some(&text) {
-                model.history.push(text);
-                let excess = model.history.len().saturating_sub(HISTORY);
-                model.history.drain(..excess);
-            }
             perform(model, command)
         }
         Err(failure) => {
@@ -127,7 +128,8 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Stage(stage, spec) => ask::propose(model, spec, vec![stage]),
         Command::Auto(spec) => ask::propose_rest(model, spec),
-        Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage),
+        Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
+        Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),
         Command::Spec(spec) => {
             model.views.push(View::Spec { spec, cursor: 0 });
             Vec::new()

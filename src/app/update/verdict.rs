@@ -6,17 +6,18 @@ use std::sync::Arc;
 use super::durable::{Batch, commit};
 use super::{cancel, run as runs};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::event::What;
-use crate::app::model::{MemoryState, Model, Phase, Run, SeatState, Then};
+use crate::app::event::{PanelHelped, What};
+use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport, Reopened};
 use crate::domain::claim::Severity;
 use crate::domain::claim::lookup::Found;
-use crate::domain::consensus::{Answer as AgentStatus, Label, Policy};
+use crate::domain::consensus::{Answer as AgentStatus, Judged, Label, Policy};
+use crate::domain::dissent::Dissent;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{Closed, FileRef, Record};
-use crate::domain::judgement::{Answer, Judgement, Question};
+use crate::domain::judgement::{Answer, Judgement, Phantom, Question};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
@@ -197,6 +198,7 @@ fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement
                 key: claim.key.clone(),
                 claim: format!("{} {}", claim.kind, claim.subject),
                 label: claim.label.name().to_owned(),
+                severity: claim.severity,
                 provisional,
             };
             runs::emit(model, Some(id), what)
@@ -252,25 +254,41 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     run.warnings.extend(judgement.warnings.iter().cloned());
     run.judgement = Some(Arc::clone(&judgement));
     run.verdicts.insert(stage, Arc::clone(&judgement));
+    super::settle::show_sides(model, id, &judgement);
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
     let ours = run.published.clone();
     let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.dir.clone());
     let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
+    let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
+    let panel_helped =
+        judgement.helped.as_ref().map(|help| PanelHelped { helped: help.is_yes(), why: in_words(&help.to_string()) });
     let what = What::StageVerdict {
         stage,
+        panel_helped,
+        carried: carried(&judgement).map(|dissent| format!("{}: {}", dissent.line(), dissent.ask)).collect(),
         status: verdict.status.name().to_owned(),
         exit: verdict.exit,
         hash: verdict.hash.clone(),
         path,
-        why: run.preparation.as_ref().map_or_else(|| verdict.why(), |p| p.in_words(&verdict.why())),
+        why: in_words(&verdict.why()),
     };
     let mut effects = labels(model, id, None, &judgement, false);
     for warning in &judgement.warnings {
         effects.push(runs::emit(model, Some(id), What::Warning { text: warning.clone() }));
     }
+    for Phantom { agent, said, found } in &judgement.phantoms {
+        let text = Safe::line(&format!("struck: {agent} said {said}: {found}"));
+        effects.push(runs::emit(model, Some(id), What::Warning { text }));
+    }
     effects.push(runs::emit(model, Some(id), what));
     effects.push(Effect::Run(id.clone(), RunEffect::Publish { stage, judgement, ours }));
     effects
+}
+
+/// Returns the dissents that a recorded verdict leaves open.
+pub fn carried(judgement: &Judgement) -> impl Iterator<Item = &Dissent> {
+    judgement.standing.iter().flat_map(|standing| standing.ledger.standing())
 }
 
 /// Documents are written, or could not be.
@@ -318,7 +336,11 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
         None => {
             run.phase = Phase::Decided;
             run.ended = Some(model.now);
-            run.stop = None;
+            // A stop that the verdict beat has cut everything of the run short: it is worked on again only after it
+            // was put away.
+            if run.stop.take().is_some() {
+                run.lock.close();
+            }
         }
     }
     effects
@@ -346,7 +368,7 @@ fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
         entries.push((format!("{}/{}/{}/verdict", run.spec, run.id, stage), text, None));
     }
     run.memory = MemoryState::Copying;
-    run.mirroring += 1;
+    run.lock.copy();
     vec![Effect::Run(id.clone(), RunEffect::Mirror { spec: run.spec.clone(), stage, entries })]
 }
 
@@ -358,8 +380,7 @@ pub(super) fn mirrored(
     outcome: Result<MirrorReport, Failure>,
 ) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let is_recorded = run.mirroring > 0;
-    run.mirroring = run.mirroring.saturating_sub(1);
+    let is_recorded = run.lock.copied();
     let report = outcome.unwrap_or_else(|failure| MirrorReport { stored: 0, waiting: Some(failure.to_string()) });
     run.memory = match &report.waiting {
         Some(why) => MemoryState::Waiting(why.clone()),
@@ -371,10 +392,11 @@ pub(super) fn mirrored(
         run.warnings.push(text.clone());
         effects.push(runs::emit(model, Some(id), What::Warning { text }));
     }
-    let Some(run) = model.runs.get(id).filter(|_| is_recorded) else { return effects };
+    let Some(run) = model.runs.get_mut(id).filter(|_| is_recorded) else { return effects };
     let mut records = vec![Record::Mirrored { stage, stored: report.stored, waiting: report.waiting }];
     let mut then = Then::Nothing;
-    if let Some(why) = closing(run).filter(|_| run.mirroring == 0) {
+    if let Some(why) = closing(run).filter(|_| run.lock.copies() == 0) {
+        run.lock.close();
         records.push(Record::RunClosed { why });
         then = Then::Closed;
     }
@@ -388,6 +410,8 @@ fn closing(run: &Run) -> Option<Closed> {
         Phase::Decided => Some(Closed::Decided),
         Phase::Failed(_) => Some(Closed::Failed),
         Phase::Stopped => run.options.restart.then_some(Closed::Stale),
+        // A decision waits until it is put away.
+        Phase::Opening | Phase::Stopping if matches!(run.lock, Lock::Closing { .. }) => Some(Closed::Decided),
         Phase::Opening
         | Phase::Preparing
         | Phase::Asking
@@ -406,13 +430,15 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
         _ => {}
     }
     let worst = worst(run.verdicts.values().map(|judgement| judgement.verdict.exit));
-    let has_dissent = || run.verdicts.values().flat_map(|j| &j.verdict.claims).any(|claim| !claim.dissent.is_empty());
+    // The last stage's ledger knows what became of the dissents of those before it.
+    let has_dissent =
+        || run.verdicts.last_key_value().is_some_and(|(_, judgement)| carried(judgement).next().is_some());
     if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
 }
 
 /// Returns the worst of some exit codes. One without a place in the order says why nothing was decided at all: it
 /// comes before all of them. None at all means that something is broken.
-pub(super) fn worst(codes: impl Iterator<Item = u8>) -> u8 {
+pub fn worst(codes: impl Iterator<Item = u8>) -> u8 {
     let rank = |code: &u8| WORST_FIRST.iter().position(|known| known == code).map_or(0, |at| at + 1);
     codes.min_by_key(rank).unwrap_or(3)
 }
@@ -430,18 +456,15 @@ pub fn open_claims(run: &Run) -> Vec<Sha> {
         .collect()
 }
 
-/// Returns the keys of the claims as the verdict view lists them: those that need somebody first; agreed claims
-/// without a dissent only when all are wanted, or as far as a short list goes.
+/// Returns the keys of the claims as the verdict view lists them: those that need somebody first. Remarks, which move
+/// nothing, come last, and only when all are wanted.
 pub fn rows(run: &Run, stage: Stage, all: bool) -> Vec<Sha> {
-    /// How many agreed claims are listed before "… more".
-    const AGREED: usize = 8;
     let Some(judgement) = run.judged(stage) else { return Vec::new() };
-    let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|c| all || c.severity > Severity::Info).collect();
-    claims.sort_by_key(|claim| (attention(claim.label), std::cmp::Reverse(claim.severity)));
-    let quiet =
-        claims.iter().position(|claim| attention(claim.label) >= attention(Label::Agreed)).unwrap_or(claims.len());
-    let shown = if all { claims.len() } else { claims.len().min(quiet + AGREED) };
-    claims[..shown].iter().map(|claim| claim.key.clone()).collect()
+    // What was struck weighs nothing any more, and is no remark.
+    let is_remark = |claim: &Judged| claim.severity <= Severity::Info && claim.label != Label::Refuted;
+    let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|claim| all || !is_remark(claim)).collect();
+    claims.sort_by_key(|claim| (is_remark(claim), attention(claim.label), std::cmp::Reverse(claim.severity)));
+    claims.into_iter().map(|claim| claim.key.clone()).collect()
 }
 
 /// The order in which labels want to be looked at.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::check::{jsonl, junit, sarif, text};
 use super::super::out::{Done, Text};
 use super::{Context, survey};
-use crate::disk::text::write_atomic_text;
+use crate::disk::text::{needs_folder, write_named_text};
 use crate::domain::check::Report;
 use crate::domain::failure::Failure;
 
@@ -15,6 +15,8 @@ use crate::domain::failure::Failure;
 /// When the repository cannot be read, there is no such spec or range, or a report cannot be written.
 pub(super) fn check(context: &Context, spec: Option<&str>, range: Option<&str>) -> Result<Done, Failure> {
     let formats = formats(&context.global.output)?;
+    // Before the work: whoever mistyped a folder should not wait for it.
+    formats.iter().filter(|(_, file)| *file != "-").try_for_each(|(_, file)| needs_folder(Path::new(file)))?;
     let report = survey::report(context, spec, range)?;
     let mut done = match context.global.json {
         true => Done::json(jsonl(&report, context.now)),
@@ -24,7 +26,7 @@ pub(super) fn check(context: &Context, spec: Option<&str>, range: Option<&str>) 
         if file == "-" {
             done.text = Text::Lines(write(&report));
         } else {
-            write_atomic_text(Path::new(file), &write(&report))?;
+            write_named_text(Path::new(file), &write(&report))?;
             done.notes.push(format!("wrote {file}"));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::decide::{decide_text, explained};
+use super::super::decide::{decide_text, explained, explanation_json};
 use super::super::out::Done;
 use crate::disk::text::read_text_capped;
 use crate::domain::consensus::parse_panel;
@@ -22,7 +22,11 @@ pub(super) fn decide(path: &Path, claim: Option<&str>, json: bool) -> Result<Don
     let text = panel(path)?;
     let (verdict, pretty) = decide_text(&text)?;
     if let Some(claim) = claim {
-        return Ok(Done::lines(explained(&parse_panel(&text)?, &verdict, claim)?.to_string()));
+        let explanation = explained(&parse_panel(&text)?, &verdict, claim)?;
+        return Ok(match json {
+            true => Done::value(&explanation_json(&verdict, &explanation, None)),
+            false => Done::lines(explanation.to_string()),
+        });
     }
     let output = if json { serde_json::to_string(&verdict).unwrap_or_default() + "\n" } else { pretty };
     Ok(Done::json(output).with_exit(verdict.exit))

@@ -6,7 +6,7 @@
 use super::super::args::Global;
 use super::super::check::errors;
 use super::super::out::{self, Done};
-use super::super::plain::EVENT_SCHEMA;
+use super::super::plain::{Aim, EVENT_SCHEMA};
 use super::{Context, now, place, record, run, survey};
 use crate::domain::claim::Severity;
 use crate::domain::consensus::{Judged, Label, Verdict};
@@ -14,6 +14,9 @@ use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
 use crate::shell::demo::{Copy, STAGE};
 use crate::shell::start::Flags;
+
+/// Digits of a key that tell claims of one spec apart.
+const KEY_DIGITS: usize = 12;
 
 /// Runs the demonstration: on the screen where there is a terminal, else in lines to the end.
 ///
@@ -37,6 +40,7 @@ pub(super) fn demo(global: &Global, speed: u32) -> Result<Done, Failure> {
     let report = survey::report(&context, None, None)?;
     tell(format!("what `dicast check` finds, without any agent:\n{}\n", errors(&report)));
     tell(format!("dicast {STAGE} {}: four agents are asked\n", copy.spec));
+    let aim = Aim { repo: Some(copy.folder().to_owned()), config: None };
     let first = copy.plan()?;
     let folder = place::spec(&context, Some(copy.spec.as_str()))?;
     let before = record::recorded(&context.store(), &folder, STAGE)?;
@@ -47,6 +51,8 @@ pub(super) fn demo(global: &Global, speed: u32) -> Result<Done, Failure> {
     let after = record::recorded(&context.store(), &folder, STAGE)?;
     for claim in &open {
         tell(format!("  {}: {}\n", claim.title(), became(&after, claim)));
+        let key: String = claim.key.as_str().chars().take(KEY_DIGITS).collect();
+        tell(format!("  why: {}\n", aim.reading(&format!("explain {} {STAGE} {key}", copy.spec))));
     }
     tell(format!(
         "\nshown: {} lies in ticked work, a conflict (exit {first}), and the test that settled it (exit {second}: one \

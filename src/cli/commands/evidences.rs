@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::super::ask::Desk;
 use super::super::evidence::{runs_json, runs_text, verification_exit, verification_json, verification_text};
 use super::super::out::Done;
-use super::{Context, READING, place};
+use super::{Context, READING, place, record};
 use crate::actors::evidence::Filter;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
+use crate::domain::journal::verification::PublishedVerdict;
 
 /// How long verifying may take: every byte is read, and there may be gigabytes.
 const VERIFYING: Duration = Duration::from_secs(1_800);
@@ -18,15 +19,35 @@ const VERIFYING: Duration = Duration::from_secs(1_800);
 /// # Errors
 /// When the evidence cannot be read.
 pub(super) fn verify(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
-    let filter = Filter { spec: chosen(context, spec)?, run: named_run(context)? };
+    let (published, unreadable) = published(context)?;
+    let filter = Filter { spec: chosen(context, spec)?, run: named_run(context)?, published };
     let desk = Desk::open()?;
     let evidence = context.evidence(&desk)?;
-    let found = desk.ask(VERIFYING, "verifying the evidence", evidence.verify(filter, desk.token()))?;
+    let mut found = desk.ask(VERIFYING, "verifying the evidence", evidence.verify(filter, desk.token()))?;
+    // The evidence has its own copy: what became of this one is for `dicast verdict` to refuse.
+    found.notes.extend(unreadable.iter().map(Failure::to_string));
     let done = match context.global.json {
         true => Done::json(verification_json(&found)),
         false => Done::lines(verification_text(&found)),
     };
     Ok(done.with_exit(verification_exit(&found)))
+}
+
+/// Reads the verdicts in the specs' folders, with why some cannot be read.
+fn published(context: &Context) -> Result<(Vec<PublishedVerdict>, Vec<Failure>), Failure> {
+    let store = context.store();
+    let (mut published, mut unreadable) = (Vec::new(), Vec::new());
+    for folder in place::folders(context)? {
+        let (verdicts, failures) = record::verdicts(&store, &folder);
+        unreadable.extend(failures.into_iter().map(|(_, failure)| failure));
+        for verdict in verdicts {
+            let path = record::verdict_path(&folder, verdict.stage);
+            let Some((sha256, _)) = store.digest(&path)? else { continue };
+            let artifacts = verdict.artifacts.into_iter().map(|artifact| artifact.sha256).collect();
+            published.push(PublishedVerdict { spec: folder.id.clone(), path, sha256, hash: verdict.hash, artifacts });
+        }
+    }
+    Ok((published, unreadable))
 }
 
 /// Lists the runs, newest first.

@@ -1,6 +1,6 @@
 //! `dicast explain`: the arithmetic of one claim, from the panel in the evidence.
 
-use super::super::decide::explained;
+use super::super::decide::{explained, explanation_json};
 use super::super::out::Done;
 use super::{Context, place, record};
 use crate::domain::consensus::decide;
@@ -21,10 +21,5 @@ pub(super) fn explain(context: &Context, first: &str, second: &str, third: Optio
     if !context.global.json {
         return Ok(Done::lines(explanation.to_string()));
     }
-    let judged = verdict.claims.iter().find(|judged| judged.key == explanation.key);
-    Ok(Done::value(&serde_json::json!({
-        "schema": "dicast.explanation/1", "spec_id": folder.id, "stage": stage, "run": of_run.run, "claim": judged,
-        "rule": explanation.rule, "comparison": explanation.comparison, "answered": explanation.answered,
-        "silent": explanation.silent, "text": explanation.to_string(),
-    })))
+    Ok(Done::value(&explanation_json(&verdict, &explanation, Some(&of_run.run))))
 }

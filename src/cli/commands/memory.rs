@@ -7,6 +7,7 @@ use super::super::ask::Desk;
 use super::super::out::Done;
 use super::super::play::{Ending, play as perform};
 use super::{Context, given_text};
+use crate::disk::text::needs_folder;
 use crate::domain::failure::Failure;
 use crate::server::memory::serve_memory;
 
@@ -18,8 +19,12 @@ const SCRIPT_MAX: u64 = 16 << 20;
 /// # Errors
 /// When the file cannot be opened, or is no memory.
 pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64) -> Result<Done, Failure> {
-    let db = db.unwrap_or_else(|| context.repo.join(".dicast/memory.db"));
-    let db = std::path::absolute(&db).unwrap_or(db);
+    let own = context.repo.join(".dicast/memory.db");
+    let db = db.map_or_else(|| own.clone(), |db| std::path::absolute(&db).unwrap_or(db));
+    // Ours is made with its folder.
+    if db != own {
+        needs_folder(&db)?;
+    }
     let desk = Desk::open()?;
     let delay = Duration::from_millis(start_delay_ms);
     desk.serve(async move {

@@ -70,17 +70,17 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
     let here = || Context::of(global.clone());
-    let stage = |stage: Option<Stage>, asked: Asked| run::stages(&here()?, &asked, stage);
+    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage);
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
-        Command::Plan(asked) => stage(Some(Stage::Plan), asked),
-        Command::Tasks(asked) => stage(Some(Stage::Tasks), asked),
-        Command::Implement(asked) => stage(Some(Stage::Implement), asked),
-        Command::Validate(asked) => stage(Some(Stage::Validate), asked),
-        Command::Audit(asked) => stage(Some(Stage::Audit), asked),
-        Command::Unlock(asked) => stage(Some(Stage::Unlock), asked),
-        Command::Auto(asked) => stage(None, asked),
+        Command::Plan(asked) => stage(Stage::Plan, asked),
+        Command::Tasks(asked) => stage(Stage::Tasks, asked),
+        Command::Implement(asked) => stage(Stage::Implement, asked),
+        Command::Validate(asked) => stage(Stage::Validate, asked),
+        Command::Audit(asked) => stage(Stage::Audit, asked),
+        Command::Unlock(asked) => stage(Stage::Unlock, asked),
+        Command::Auto(asked) => run::auto(&here()?, &asked),
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
         Command::Verdict { about, at, require } => verdict::verdict(&here()?, &about, at.as_deref(), &require),
         Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),

@@ -5,12 +5,14 @@
 use super::super::ask::Desk;
 use super::{Context, READING};
 use crate::disk::Store;
+use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Panel, Verdict, parse_panel};
+use crate::domain::dissent::{self, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::journal::{FileRef, Record};
-use crate::domain::spec::Folder;
+use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
 
 /// Largest verdict read, in bytes: hundreds of claims stay far below.
@@ -38,10 +40,15 @@ pub(super) fn verdict_path(folder: &Folder, stage: Stage) -> String {
 /// Exit 3 when it cannot be read, or is not what its hash and its place say.
 pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Option<Verdict>, Failure> {
     let path = verdict_path(folder, stage);
-    let Some(bytes) = store.read(&path, VERDICT_MAX)? else { return Ok(None) };
     let bad = |why: String| {
-        let next = format!("restore the file, or run `dicast {stage} {}` again", folder.id);
+        let next = format!("restore the file, or remove it and run `dicast {stage} {}` again", folder.id);
         Failure::BadInput { place: path.clone(), why, next, exit: 3 }
+    };
+    let bytes = match store.read(&path, VERDICT_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(Failure::Disk { why, .. }) => return Err(bad(format!("it cannot be read: {why}"))),
+        Err(failure) => return Err(failure),
     };
     let verdict: Verdict = serde_json::from_slice(&bytes).map_err(|error| bad(format!("it is no verdict: {error}")))?;
     if verdict.spec_id != folder.id || verdict.stage != stage {
@@ -64,13 +71,44 @@ pub(super) fn recorded(store: &Store, folder: &Folder, stage: Stage) -> Result<V
     })
 }
 
-/// Reads every verdict of a spec, in the order of stages.
+/// Reads every verdict of a spec, in the order of stages, with why the others cannot be read: one bad file must not
+/// hide the rest.
+pub(super) fn verdicts(store: &Store, folder: &Folder) -> (Vec<Verdict>, Vec<(Stage, Failure)>) {
+    let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
+    for stage in Stage::ALL {
+        match verdict(store, folder, stage) {
+            Ok(found) => verdicts.extend(found),
+            Err(failure) => failures.push((stage, failure)),
+        }
+    }
+    (verdicts, failures)
+}
+
+/// Reads what the recorded verdicts and the spec's ledger leave open.
 ///
 /// # Errors
-/// As [`verdict`].
-pub(super) fn verdicts(store: &Store, folder: &Folder) -> Result<Vec<Verdict>, Failure> {
-    let all: Result<Vec<_>, _> = Stage::ALL.into_iter().map(|stage| verdict(store, folder, stage)).collect();
-    Ok(all?.into_iter().flatten().collect())
+/// Exit 3 when the ledger was altered; as reading the spec.
+pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Result<Ledger, Failure> {
+    let store = context.store();
+    let mut tree = Tree::default();
+    for path in &folder.documents {
+        if let Some(bytes) = store.read(path, VERDICT_MAX)?
+            && let Ok(text) = spec::text_of(path, &bytes)
+        {
+            tree.files.insert(path.clone(), FileText::text(text));
+        }
+    }
+    let reading = check::read(&tree);
+    let Some(spec) = reading.specs.into_iter().find(|spec| spec.id == folder.id) else {
+        let next = "repair it: the ledger is about its requirements";
+        return Err(Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next));
+    };
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let reply = evidence.read_ledger(folder.id.clone(), desk.token());
+    let entries = desk.ask(READING, "reading the ledger", reply)?;
+    let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
+    Ok(Ledger::read(&spec, verdicts, &entries))
 }
 
 /// Reads the panel of the last run that decided a stage, or of the run that was named with `--run`.

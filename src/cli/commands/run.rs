@@ -2,34 +2,109 @@
 
 use std::io::IsTerminal as _;
 
-use super::super::args::{Global, Stage as Asked};
+use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
-use super::{Context, agents, first, place, record, status, survey};
+use super::super::plain::EVENT_SCHEMA;
+use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
+use crate::app::update::worst;
 use crate::domain::failure::Failure;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 use crate::shell::start::{Flags, Start, headless, interactive};
 
-/// Runs one stage of a spec, or those that it has not passed.
+/// Runs one stage of a spec.
 ///
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn stages(context: &Context, asked: &Asked, stage: Option<Stage>) -> Result<Done, Failure> {
-    let folder = place::spec(context, asked.spec.as_deref())?;
-    let stages = match stage {
-        Some(stage) => vec![stage],
-        None => remaining(context, &folder)?,
+pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage) -> Result<Done, Failure> {
+    let spec = place::spec(context, asked.spec.as_deref())?.id;
+    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
+    requests(context, vec![Request::Start(StartRun { spec, stages: vec![stage], fresh, rerun_missing })])
+}
+
+/// The exit codes from here on say that a signal ended the process.
+const SIGNALLED: u8 = 128;
+
+/// Runs the stages of specs that they have not passed, or those that were named: one spec after the other, in the
+/// order given. One that cannot be run is told and stops no other; a signal stops all.
+///
+/// # Errors
+/// Usage for an unknown spec or stage; for a single spec, what keeps its run from starting.
+pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
+    let mut folders = Vec::new();
+    for spec in &asked.specs {
+        let folder = place::spec(context, Some(spec))?;
+        if folders.iter().all(|before: &Folder| before.id != folder.id) {
+            folders.push(folder);
+        }
+    }
+    if folders.is_empty() {
+        folders.push(place::spec(context, None)?);
+    }
+    let named = named_stages(asked)?;
+    if let [only] = folders.as_slice() {
+        return one(context, asked, only, named.as_deref());
+    }
+    let (mut exits, mut specs) = (Vec::new(), Vec::new());
+    for folder in &folders {
+        let exit = match one(context, asked, folder, named.as_deref()) {
+            Ok(done) => out::finish(&done),
+            Err(failure) => {
+                out::fail(&failure, &format!("run {}", folder.id), failure.exit(), context.global.json, now());
+                failure.exit()
+            }
+        };
+        exits.push(exit);
+        specs.push(&folder.id);
+        if exit >= SIGNALLED {
+            break;
+        }
+    }
+    let exit = worst(exits.iter().copied());
+    Ok(match context.global.json {
+        false => Done::exit(exit),
+        true => Done::value(&serde_json::json!({
+            "schema": EVENT_SCHEMA, "seq": out::next_sequence(), "at": now().rfc3339(), "run": null,
+            "type": "batch.finished", "exit": exit, "exits": exits, "specs": specs,
+        }))
+        .with_exit(exit),
+    })
+}
+
+/// Returns the stages that were named, in their order.
+fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
+    let called = |flag: &str, word: &str| {
+        let bad = |unknown: crate::domain::stage::UnknownStage| {
+            Failure::usage(flag, unknown.to_string(), "give one of these")
+        };
+        word.trim().parse::<Stage>().map_err(bad)
+    };
+    if let Some(from) = &asked.from {
+        let from = called("--from", from)?;
+        return Ok(Some(Stage::ALL.into_iter().filter(|stage| *stage >= from).collect()));
+    }
+    let mut stages = asked.stages.iter().map(|word| called("--stages", word)).collect::<Result<Vec<_>, _>>()?;
+    stages.sort();
+    stages.dedup();
+    Ok((!stages.is_empty()).then_some(stages))
+}
+
+/// Runs one spec of several.
+fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>) -> Result<Done, Failure> {
+    let stages = match named {
+        Some(named) => named.to_vec(),
+        None => remaining(context, folder)?,
     };
     if stages.is_empty() {
-        let done = format!("{} has passed every stage", folder.id);
+        let done = format!("{} has passed every stage\n", folder.id);
         return Ok(match context.global.json {
-            true => Done::json(out::ended(0, None, context.now)),
-            false => Done::lines(format!("{done}\n")),
+            true => Done::json(out::ended(0, None, now())),
+            false => Done::lines(done),
         });
     }
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    requests(context, vec![Request::Start(StartRun { spec: folder.id, stages, fresh, rerun_missing })])
+    requests(context, vec![Request::Start(StartRun { spec: folder.id.clone(), stages, fresh, rerun_missing })])
 }
 
 /// Returns the stages from the first one on that has no current verdict that lets the spec pass.
@@ -88,6 +163,7 @@ pub(super) fn flags(global: &Global) -> Flags {
         allow_degraded: global.allow_degraded,
         allow_hollow: global.allow_hollow,
         fail_on_dissent: global.fail_on_dissent,
+        yes: global.yes,
         ..Flags::default()
     }
 }

@@ -3,7 +3,9 @@
 use super::super::args::About;
 use super::super::out::Done;
 use super::{Context, place, record};
-use crate::domain::consensus::{Status, Verdict};
+use crate::domain::claim::derive::in_words;
+use crate::domain::claim::{Severity, Tier};
+use crate::domain::consensus::{Judged, Label, Reason, ReasonCode, Status, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::spec::Folder;
 
@@ -12,6 +14,9 @@ const STALE: u8 = 7;
 
 /// The exit code when the status is not one of those required.
 const NOT_IN_LIST: u8 = 1;
+
+/// How many struck assertions are shown in words.
+const SHOWN: usize = 5;
 
 /// Shows a recorded verdict; exits with its code, 7 when it is stale, 10 when there is none, 1 when its status is not
 /// required.
@@ -37,7 +42,37 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
         }
         return Ok(Done::value(&value).with_exit(exit));
     }
-    Ok(Done::lines(text(&folder, &verdict, changed.as_deref())).with_exit(exit))
+    let struck = struck(context, &folder, &verdict);
+    Ok(Done::lines(text(&folder, &verdict, changed.as_deref(), &struck)).with_exit(exit))
+}
+
+/// Returns what was said and is not so, in words: assertion by assertion from the evidence, or where that is not here
+/// as the verdict counts it.
+fn struck(context: &Context, folder: &Folder, verdict: &Verdict) -> Vec<String> {
+    let is_charge = |code| matches!(code, ReasonCode::PhantomCompletion | ReasonCode::RanFalse);
+    let charges: Vec<_> = verdict.reasons.iter().filter(|reason| is_charge(reason.code)).collect();
+    if charges.is_empty() {
+        return Vec::new();
+    }
+    if let Ok(of_run) = record::panel(context, folder, verdict.stage)
+        && of_run.hash == verdict.hash
+    {
+        let found =
+            |tier| if tier == Tier::E3False { "it was run, and is not so" } else { "it was looked up, and is not so" };
+        return of_run
+            .panel
+            .agents
+            .iter()
+            .flat_map(|agent| agent.claims.iter().map(|claim| (&agent.name, claim)))
+            .filter(|(_, claim)| claim.tier.is_false())
+            .map(|(agent, claim)| format!("{agent} said {}: {}", in_words(claim, &[]), found(claim.tier)))
+            .collect();
+    }
+    let of = |reason: &&Reason| {
+        let agents: Vec<&str> = reason.agents.iter().map(|agent| agent.as_str()).collect();
+        format!("{} {}", agents.join(", "), reason.code.words())
+    };
+    charges.iter().map(of).collect()
 }
 
 fn status_of(name: &str) -> Result<Status, Failure> {
@@ -50,7 +85,7 @@ fn status_of(name: &str) -> Result<Status, Failure> {
     })
 }
 
-fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>) -> String {
+fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[String]) -> String {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     let call = match changed {
@@ -59,6 +94,12 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>) -> String {
     };
     row(&call, format!("{} of {}: {} (exit {})", verdict.stage, folder.id, verdict.status.name(), verdict.exit));
     row("Why", verdict.why());
+    for said in struck.iter().take(SHOWN) {
+        row("Struck", said.clone());
+    }
+    if struck.len() > SHOWN {
+        row("", format!("… {} more", struck.len() - SHOWN));
+    }
     if let Some(changed) = changed {
         row("Stale", format!("{changed}; run `dicast {} {}` again", verdict.stage, folder.id));
     }
@@ -72,8 +113,11 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>) -> String {
         let names: Vec<&str> = verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
         row("Missing", names.join(", "));
     }
-    if !verdict.conflicts.is_empty() {
-        row("Conflicts", verdict.conflicts.join(", "));
+    // Those of severity info never move a status.
+    let matters = |claim: &&Judged| claim.label == Label::Conflict && claim.severity > Severity::Info;
+    let conflicts: Vec<String> = verdict.claims.iter().filter(matters).map(Judged::title).collect();
+    if !conflicts.is_empty() {
+        row("Conflicts", conflicts.join(", "));
     }
     let dissents: usize = verdict.claims.iter().map(|claim| claim.dissent.len()).sum();
     if dissents > 0 {

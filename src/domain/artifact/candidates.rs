@@ -11,11 +11,8 @@ use crate::domain::hash::{Sha, canonical};
 /// The name that an artifact bears in its `schema` field.
 pub(super) const ARTIFACT: &str = "dicast.artifact/1";
 
-/// The same, as writers put it that escape slashes.
-const ARTIFACT_ESCAPED: &str = r"dicast.artifact\/1";
-
 /// Names that an object may bear which we send: the ask, and examples of an answer.
-const OURS: [&str; 4] = [ARTIFACT, ARTIFACT_ESCAPED, "dicast.ask/1", "dicast.round/1"];
+const OURS: [&str; 4] = [ARTIFACT, r"dicast.artifact\/1", "dicast.ask/1", "dicast.round/1"];
 
 /// Deepest nesting that is looked into: serde_json refuses more than 128 levels of its own.
 const DEPTH_MAX: usize = 256;
@@ -62,15 +59,17 @@ pub(super) fn strip_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns the places to look for an artifact, best first: the whole text, the last fenced JSON, then the objects that
-/// call themselves artifacts from the last to the first, then the last object of any name (it gives the best reason).
-pub(super) fn ladder(text: &str) -> Vec<&str> {
+/// Returns the places to look for an object of a schema, best first: the whole text, the last fenced JSON, then the
+/// objects that bear the schema's name from the last to the first, then the last object of any name (it gives the best
+/// reason).
+pub(super) fn ladder<'t>(text: &'t str, schema: &str) -> Vec<&'t str> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     if text.starts_with('{') {
         ranges.push(0..text.len());
     }
     ranges.extend(last_fenced(text));
-    let objects = objects(text, &[ARTIFACT, ARTIFACT_ESCAPED]);
+    // Some writers escape slashes.
+    let objects = objects(text, &[schema, &schema.replace('/', r"\/")]);
     ranges.extend(objects.named.into_iter().rev());
     ranges.extend(objects.last);
 

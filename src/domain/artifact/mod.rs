@@ -18,6 +18,7 @@ mod schema;
 
 pub use body::{Artifact, Body};
 pub use candidates::sent_objects;
+pub(in crate::domain) use schema::schema_of;
 pub use schema::{answer_schema, markdown};
 
 use body::Common;
@@ -61,7 +62,7 @@ pub enum UnusableKind {
 }
 
 impl Unusable {
-    fn new(kind: UnusableKind, why: impl AsRef<str>) -> Self {
+    pub(in crate::domain) fn new(kind: UnusableKind, why: impl AsRef<str>) -> Self {
         Self { kind, why: Safe::line(why.as_ref()).as_str().chars().take(WHY_MAX).collect() }
     }
 }
@@ -73,14 +74,24 @@ impl Unusable {
 /// # Errors
 /// [`Unusable`] says why there is none. Of several reasons it is the one for the object that came closest.
 pub fn extract(expect: &Expect, text: &str) -> Result<Arc<str>, Unusable> {
+    find(candidates::ARTIFACT, &expect.sent, text, |json| validate(expect, json).map(drop))
+}
+
+/// Finds the object of a schema in an answer, as [`extract`] does. `check` says why a candidate is not it.
+pub(in crate::domain) fn find(
+    schema: &str,
+    sent: &[Sha],
+    text: &str,
+    check: impl Fn(&str) -> Result<(), Unusable>,
+) -> Result<Arc<str>, Unusable> {
     let clean = candidates::strip_controls(text);
     let clean = clean.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if clean.is_empty() {
         return Err(Unusable::new(UnusableKind::Empty, "the answer is empty"));
     }
     let mut closest: Option<(Closeness, Unusable)> = None;
-    for candidate in candidates::ladder(clean) {
-        let (closeness, unusable) = match weigh(expect, candidate) {
+    for candidate in candidates::ladder(clean, schema) {
+        let (closeness, unusable) = match weigh(schema, sent, candidate, &check) {
             Ok(()) => return Ok(Arc::from(candidate)),
             Err(reason) => reason,
         };
@@ -100,23 +111,28 @@ enum Closeness {
     NotJson,
     OtherObject,
     Sent,
-    CallsItselfArtifact,
+    CallsItselfSo,
 }
 
-fn weigh(expect: &Expect, candidate: &str) -> Result<(), (Closeness, Unusable)> {
+fn weigh(
+    schema: &str,
+    sent: &[Sha],
+    candidate: &str,
+    check: impl Fn(&str) -> Result<(), Unusable>,
+) -> Result<(), (Closeness, Unusable)> {
     let value: serde_json::Value = serde_json::from_str(candidate)
         .map_err(|e| (Closeness::NotJson, Unusable::new(UnusableKind::Syntax, format!("not JSON: {e}"))))?;
     // What cannot be written canonically holds a float, and nothing that we send does.
-    let sent = super::hash::canonical(&value).is_ok_and(|text| expect.sent.contains(&Sha::of(text)));
-    if sent {
+    let is_sent = super::hash::canonical(&value).is_ok_and(|text| sent.contains(&Sha::of(text)));
+    if is_sent {
         return Err((
             Closeness::Sent,
             Unusable::new(UnusableKind::Echo, "the answer gives back what was sent in the prompt"),
         ));
     }
-    let named = value.get("schema").and_then(serde_json::Value::as_str) == Some(candidates::ARTIFACT);
-    let closeness = if named { Closeness::CallsItselfArtifact } else { Closeness::OtherObject };
-    validate(expect, candidate).map(|_| ()).map_err(|unusable| (closeness, unusable))
+    let named = value.get("schema").and_then(serde_json::Value::as_str) == Some(schema);
+    let closeness = if named { Closeness::CallsItselfSo } else { Closeness::OtherObject };
+    check(candidate).map_err(|unusable| (closeness, unusable))
 }
 
 /// Reads an artifact and checks that it answers the agenda: each topic once, with a value or an abstention, and no
@@ -176,7 +192,8 @@ pub fn parse(stage: Stage, json: &str) -> Result<Artifact, Unusable> {
     Ok(Artifact { summary: common.summary, answers: common.answers, claims: common.claims, body })
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, Unusable> {
+/// Reads a type, with the path of the field that does not fit.
+pub(in crate::domain) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Unusable> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
         let kind = if e.inner().is_data() { UnusableKind::Schema } else { UnusableKind::Syntax };

@@ -36,14 +36,14 @@ pub fn answer_schema(stage: Stage, topics: &[String]) -> Value {
 }
 
 fn of_stage(stage: Stage) -> Value {
-    let common = root::<Common>();
+    let common = schema_of::<Common>();
     let body = match stage {
-        Stage::Plan => root::<Plan>(),
-        Stage::Tasks => root::<Tasks>(),
-        Stage::Implement => root::<Implement>(),
-        Stage::Validate => root::<Validate>(),
-        Stage::Audit => root::<Audit>(),
-        Stage::Unlock => root::<Unlock>(),
+        Stage::Plan => schema_of::<Plan>(),
+        Stage::Tasks => schema_of::<Tasks>(),
+        Stage::Implement => schema_of::<Implement>(),
+        Stage::Validate => schema_of::<Validate>(),
+        Stage::Audit => schema_of::<Audit>(),
+        Stage::Unlock => schema_of::<Unlock>(),
     };
     let mut properties = merged(&common, &body, "properties");
     properties.insert("stage".into(), json!({"const": stage.name()}));
@@ -57,7 +57,8 @@ fn of_stage(stage: Stage) -> Value {
     json!({"type": "object", "required": required, "properties": properties, "$defs": definitions})
 }
 
-fn root<T: JsonSchema>() -> Value {
+/// Returns the schema of a type, without what only costs tokens.
+pub(in crate::domain) fn schema_of<T: JsonSchema>() -> Value {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<T>().to_value();
     prune(&mut schema);
     schema

@@ -7,6 +7,20 @@ use std::collections::BTreeMap;
 
 use super::Tree;
 
+/// The files at the root that [`checks`] looks at.
+pub const BUILD_FILES: [&str; 10] = [
+    "Cargo.toml",
+    "package.json",
+    "pyproject.toml",
+    "pytest.ini",
+    "setup.cfg",
+    "tox.ini",
+    "go.mod",
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+];
+
 /// Returns the checks that build files at the root suggest, by name; `{id}` stands for a test's id.
 pub fn checks(tree: &Tree) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();

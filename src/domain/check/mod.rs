@@ -26,7 +26,7 @@ mod tree;
 mod whose;
 mod words;
 
-pub use detect::{HOOKS, checks, context_files, hooks};
+pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
 pub use range::{Hunk, hunks};
 pub use rule::{Analyst, Rule, Severity};

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::label::Label;
 use super::panel::{Choice, Panel};
 use super::ruling::Case;
@@ -49,7 +51,7 @@ pub struct Explanation {
 }
 
 /// One value and polarity, and who said it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// The value.
     pub value: Value,
@@ -64,7 +66,7 @@ pub struct Side {
 }
 
 /// One agent's assertion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speaker {
     /// Its name.
     pub agent: String,

@@ -180,6 +180,11 @@ fn words(subject: &str) -> impl Iterator<Item = &str> {
     subject.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// Tells whether a number, a negation or a quoted name tells two canonical subjects apart.
+pub(super) fn is_told_apart(a: &str, b: &str) -> bool {
+    Marks::of(a) != Marks::of(b)
+}
+
 /// What tells two subjects apart however near they are: each a list in the order of the text, numbers in digits before
 /// those in words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -82,6 +82,30 @@ pub struct Inputs {
     pub verdicts: BTreeMap<String, Sha>,
 }
 
+impl Inputs {
+    /// Names what differs from an earlier state, files by their paths; nothing if they are the same.
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let one = |is: bool, what: &str| is.then(|| what.to_owned());
+        let files = |now: &BTreeMap<String, Sha>, was: &BTreeMap<String, Sha>| {
+            let paths: BTreeSet<&String> = now.keys().chain(was.keys()).collect();
+            paths.into_iter().filter(|path| now.get(*path) != was.get(*path)).cloned().collect::<Vec<_>>()
+        };
+        let named =
+            |what: &str, names: Vec<String>| (!names.is_empty()).then(|| format!("{what} ({})", names.join(", ")));
+        let parts = [
+            one(self.spec_sha256 != before.spec_sha256, "the spec"),
+            named("documents", files(&self.documents, &before.documents)),
+            named("context files", files(&self.context, &before.context)),
+            one(self.config_sha256 != before.config_sha256, "the config"),
+            one(self.tree != before.tree, "the code"),
+            one(self.commit != before.commit, "the commit"),
+            one(self.prompts_sha256 != before.prompts_sha256, "the prompts"),
+            named("earlier verdicts", files(&self.verdicts, &before.verdicts)),
+        ];
+        parts.into_iter().flatten().collect()
+    }
+}
+
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Sha>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -4,6 +4,9 @@
 //! decided.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::canon::{Canon, OUTCOME};
 use super::panel::{PANEL_SCHEMA, Panel};
@@ -77,15 +80,80 @@ fn located(text: &str, error: &serde_path_to_error::Error<serde_json::Error>) ->
     let Some((index, field)) = in_agent else {
         return PanelError::at(if path == "." { "panel".to_owned() } else { path }, why);
     };
-    let name = index.parse::<usize>().ok().and_then(|i| {
-        let loose: serde_json::Value = serde_json::from_str(text).ok()?;
-        let name: String = loose.get("agents")?.get(i)?.get("name")?.as_str()?.chars().take(80).collect();
-        Some(name).filter(|name| !name.is_empty())
-    });
+    let name = index.parse().ok().and_then(|index| name_of(text, index));
     let field = field.trim_start_matches('.');
     match name {
         Some(name) if !field.is_empty() => PanelError::Malformed { agent: Some(name), field: field.to_owned(), why },
         name => PanelError::Malformed { agent: name, field: path, why },
+    }
+}
+
+/// Returns the name of the agent at a place, cut to [`NAME_SHOWN`] characters, from a text that may break off or go wrong
+/// behind it. Nothing else of the text is kept: it may be large.
+fn name_of(text: &str, index: usize) -> Option<String> {
+    let mut found = None;
+    let search = Search { at: Place::Panel, index, found: &mut found };
+    // What is wrong with the text is told already.
+    let _ = search.deserialize(&mut serde_json::Deserializer::from_str(text));
+    found.map(|name| name.chars().take(NAME_SHOWN).collect::<String>()).filter(|name| !name.is_empty())
+}
+
+/// Longest name of an agent that an error repeats, in characters.
+const NAME_SHOWN: usize = 80;
+
+/// Looks for the name of one agent.
+struct Search<'f> {
+    at: Place,
+    index: usize,
+    found: &'f mut Option<String>,
+}
+
+/// What a [`Search`] stands in.
+#[derive(Clone, Copy)]
+enum Place {
+    Panel,
+    Agents,
+    Agent,
+}
+
+impl<'de> DeserializeSeed<'de> for Search<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        match self.at {
+            Place::Panel | Place::Agent => json.deserialize_map(self),
+            Place::Agents => json.deserialize_seq(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Search<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a panel")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match (self.at, key.as_str()) {
+                (Place::Panel, "agents") => {
+                    let agents = Search { at: Place::Agents, index: self.index, found: &mut *self.found };
+                    map.next_value_seed(agents)?;
+                }
+                (Place::Agent, "name") => *self.found = Some(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut agents: A) -> Result<(), A::Error> {
+        for _ in 0..self.index {
+            agents.next_element::<IgnoredAny>()?;
+        }
+        agents.next_element_seed(Search { at: Place::Agent, index: self.index, found: self.found })?;
+        while agents.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 

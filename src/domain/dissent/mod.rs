@@ -176,7 +176,8 @@ impl Ledger {
     fn open(&mut self, spec: &Spec, topics: &[Topic], claim: &Judged, verdict: &Verdict, said: &Said) {
         for losing in &claim.dissent {
             let holds = Choice { value: losing.value.clone(), polarity: losing.polarity };
-            let known = self.dissents.iter_mut().find(|known| known.agent == losing.agent && is_about(claim, &known.key));
+            let known =
+                self.dissents.iter_mut().find(|known| known.agent == losing.agent && is_about(claim, &known.key));
             if let Some(known) = known {
                 // Held again after it was closed at an earlier stage. A second assertion on one claim adds nothing.
                 if known.closed.as_ref().is_some_and(|closed| closed.stage < verdict.stage) {
@@ -292,15 +293,15 @@ fn plain(value: &Value, polarity: Polarity) -> (String, Polarity) {
 /// Returns the conditions that a verdict shows to be accepted: a conditional yes only passes with all of them.
 fn conditions(verdict: &Verdict) -> BTreeSet<String> {
     let is_outcome = |claim: &&Judged| (claim.subject.as_str(), claim.predicate.as_str()) == OUTCOME;
-    let decided = verdict.claims.iter().find(is_outcome).and_then(|claim| claim.value.as_ref()).and_then(Value::as_text);
+    let decided =
+        verdict.claims.iter().find(is_outcome).and_then(|claim| claim.value.as_ref()).and_then(Value::as_text);
     if verdict.outcome != Decision::Pass || !matches!(decided, Some("PARTIAL" | "CONDITIONAL")) {
         return BTreeSet::new();
     }
-    let conditions = verdict.claims.iter().filter(|claim| claim.kind == Kind::Finding && claim.predicate == "condition");
+    let conditions =
+        verdict.claims.iter().filter(|claim| claim.kind == Kind::Finding && claim.predicate == "condition");
     conditions
-        .flat_map(|claim| {
-            std::iter::once(&claim.subject).chain(claim.merged_from.iter().map(|merged| &merged.subject))
-        })
+        .flat_map(|claim| std::iter::once(&claim.subject).chain(claim.merged_from.iter().map(|merged| &merged.subject)))
         .cloned()
         .collect()
 }

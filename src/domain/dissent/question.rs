@@ -54,7 +54,7 @@ pub(super) fn words(spec: &Spec, topics: &[Topic], claim: &Judged, said: &Said) 
     let ask = said.asked.get(&claim.key).cloned().unwrap_or_else(|| match claim.kind {
         Kind::Covers => format!("{subject} is covered"),
         Kind::Decision if (subject.as_str(), predicate.as_str()) == OUTCOME => "the outcome of that stage".to_owned(),
-        Kind::Decision => format!("question {subject} of an earlier text of the spec"),
+        Kind::Decision => format!("question {subject}, which the spec does not ask any more"),
         Kind::Test if predicate == "passes" => format!("test {subject} passes"),
         Kind::Test => format!("what checks {subject}"),
         Kind::FileChange => format!("{subject} is {predicate}"),
@@ -151,13 +151,7 @@ pub fn side(side: &Choice) -> String {
 const UNITS: [(&str, &[(u128, &str)]); 2] = [
     (
         " ns",
-        &[
-            (3_600_000_000_000, "h"),
-            (60_000_000_000, "min"),
-            (1_000_000_000, "s"),
-            (1_000_000, "ms"),
-            (1_000, "us"),
-        ],
+        &[(3_600_000_000_000, "h"), (60_000_000_000, "min"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")],
     ),
     (" bytes", &[(1 << 30, "GiB"), (1 << 20, "MiB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")]),
 ];
@@ -186,12 +180,14 @@ impl Dissent {
         format!("{} holds {}{against}", self.agent, side(&self.said))
     }
 
+    /// Returns the topic of the next agenda that asks it.
+    pub fn topic_on_agenda(&self) -> String {
+        self.topic.clone().unwrap_or_else(|| topic_id(&self.key))
+    }
+
     /// Says what would close it at a later stage.
     pub fn closes(&self) -> String {
-        let what = match &self.topic {
-            Some(topic) => topic.clone(),
-            None => topic_id(&self.key),
-        };
+        let what = self.topic_on_agenda();
         let value = match &self.against {
             Some(won) => format!("{} answering {what} with {}", self.agent, side(won)),
             None => format!("an agreed answer to {what}"),

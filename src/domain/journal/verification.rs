@@ -6,13 +6,14 @@
 //! record names is *alien* once the run is closed; before that it may be one whose record never became durable, and is
 //! a note. Files under `late/` bear their hash in their name. A manifest must name a line that the journal still has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::chain::{BreakKind, Chain, Head, Tail};
 use super::manifest::{Gone, Manifest};
 use super::{FileRef, Record, closed};
+use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 
 /// Ending of a temporary file: what a write that was cut off leaves behind.
@@ -104,7 +105,82 @@ pub struct RunOnDisk {
     pub odd: Vec<String>,
 }
 
+/// A verdict in a spec's folder: somebody's record that a run decided it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedVerdict {
+    /// The spec.
+    pub spec: SpecId,
+    /// Its file, relative to the repository.
+    pub path: String,
+    /// Hash of the file.
+    pub sha256: Sha,
+    /// Hash of the verdict.
+    pub hash: Sha,
+    /// Hashes of the answers that it was decided on.
+    pub artifacts: Vec<Sha>,
+}
+
+/// What a run's folder shows of the verdicts that were decided in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The spec.
+    pub spec: SpecId,
+    /// The journal, relative to the evidence root.
+    pub journal: String,
+    /// Hashes of the verdicts that its records name; none where the journal cannot be read, which is said elsewhere.
+    pub decided: Option<BTreeSet<Sha>>,
+    /// Hashes of its files.
+    pub files: BTreeSet<Sha>,
+    /// Whether this run was asked for.
+    pub is_wanted: bool,
+}
+
+impl Trace {
+    /// Reads what a run's folder shows.
+    pub fn of(run: &RunOnDisk, is_wanted: bool) -> Self {
+        let bytes = run.journal.as_deref().unwrap_or_default();
+        let chain = Chain::read(Head::of_run(&run.spec, &run.run), bytes);
+        let records = chain.records::<Record>().ok().filter(|_| !matches!(chain.tail, Tail::Broken(_)));
+        let decided = records.map(|records| {
+            records
+                .into_iter()
+                .filter_map(
+                    |(_, record)| {
+                        if let Record::StageDecided { hash, .. } = record { Some(hash) } else { None }
+                    },
+                )
+                .collect()
+        });
+        let files = run.files.iter().map(|file| file.sha256.clone()).collect();
+        let journal = format!("{}/journal.jsonl", run.folder);
+        Self { spec: run.spec.clone(), journal, decided, files, is_wanted }
+    }
+
+    /// Tells whether a verdict's own file, or all the answers that it was decided on, lie in the folder.
+    fn holds(&self, published: &PublishedVerdict) -> bool {
+        let has_answers = || published.artifacts.iter().all(|sha| self.files.contains(sha));
+        self.files.contains(&published.sha256) || (!published.artifacts.is_empty() && has_answers())
+    }
+}
+
 impl Verification {
+    /// Holds a verdict in a spec's folder against the runs: the one that decided it must say so. Whole lines cut off
+    /// a journal's end are found so, even where the manifest went with them.
+    pub fn look_at_published(&mut self, published: &PublishedVerdict, traces: &[Trace]) {
+        let traces: Vec<&Trace> = traces.iter().filter(|trace| trace.spec == published.spec).collect();
+        if traces.iter().any(|trace| trace.decided.as_ref().is_some_and(|decided| decided.contains(&published.hash))) {
+            return;
+        }
+        let holders: Vec<&Trace> = traces.into_iter().filter(|trace| trace.holds(published)).collect();
+        if holders.is_empty() {
+            self.notes.push(format!("{}: the run that decided it is not here", published.path));
+        }
+        for trace in holders.into_iter().filter(|trace| trace.is_wanted && trace.decided.is_some()) {
+            let why = format!("{} was decided here, and no line says so: the end is gone", published.path);
+            self.accuse(ProblemKind::Truncated, trace.journal.clone(), why);
+        }
+    }
+
     /// Adds a problem.
     pub fn accuse(&mut self, kind: ProblemKind, path: impl Into<String>, why: impl Into<String>) {
         self.ok = false;

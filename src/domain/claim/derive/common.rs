@@ -150,8 +150,8 @@ impl Desk<'_> {
         })
     }
 
-    pub(super) fn stated(&mut self, artifact: &Artifact) {
-        for (i, stated) in artifact.claims.iter().enumerate() {
+    pub(super) fn stated(&mut self, artifact: &Artifact, claims: &[Stated]) {
+        for (i, stated) in claims.iter().enumerate() {
             let field = format!("claims[{i}]");
             let predicate = stated.predicate.trim().to_lowercase();
             let counts = predicates(stated.kind).contains(&predicate.as_str());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lookup::{Citation, Lookups};
 use super::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::agenda::Topic;
-use crate::domain::artifact::body::{Change, Risk};
+use crate::domain::artifact::body::{Change, Cite, Risk, Stated};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::safe::Safe;
 use crate::domain::spec::{Level, Spec};
@@ -153,10 +153,22 @@ pub fn derive(artifact: &Artifact, inputs: &DeriveInputs<'_>) -> Derived {
     desk.answers(&artifact.answers);
     desk.risks(artifact.body.risks());
     desk.outcome(artifact);
-    desk.stated(artifact);
+    desk.stated(artifact, &artifact.claims);
     let mut derived = desk.derived;
     derived.assertions = united(derived.assertions);
     derived
+}
+
+/// Derives what one more stated claim says beside an answer, as if it stood among its `claims`.
+pub fn stated(artifact: &Artifact, stated: &Stated, inputs: &DeriveInputs<'_>) -> Derived {
+    let mut desk = Desk { inputs: *inputs, derived: Derived::default() };
+    desk.stated(artifact, std::slice::from_ref(stated));
+    desk.derived
+}
+
+/// Returns what evidence names, as the host looks it up.
+pub fn cited(evidence: &[Cite]) -> Vec<Citation> {
+    named::citations(evidence)
 }
 
 /// Where one answer is derived.
@@ -258,7 +270,7 @@ pub fn risk_subject(spec: &Spec, risk: &Risk) -> String {
 }
 
 /// An assertion as a person reads it, with the places that it cites.
-fn in_words(assertion: &Assertion, evidence: &[Citation]) -> String {
+pub fn in_words(assertion: &Assertion, evidence: &[Citation]) -> String {
     let Assertion { kind, subject, predicate, value, polarity, .. } = assertion;
     let not = if *polarity == Polarity::No { "not " } else { "" };
     let cited: Vec<String> = evidence.iter().map(cited_in_words).collect();
