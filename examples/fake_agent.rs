@@ -4,8 +4,11 @@
 //! ```text
 //! fake_agent [--slow MS] [--hang] [--no-read] [--crash CODE] [--grandchild] [--setsid-grandchild] [--ignore-term]
 //!            [--flood-stdout MB|forever] [--flood-stderr MB|forever] [--garbage] [--malformed] [--huge-reply]
-//!            [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N]
+//!            [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
 //! ```
+//!
+//! In the round (`dicast.round/1`) it keeps its own sides and agrees where it held none (`sensible`, the default), takes
+//! its own sides back (`withdraw`), says nothing (`silent`), hangs (`hang`) or writes no JSON (`garbage`).
 
 #![expect(clippy::disallowed_methods, reason = "a program of its own may sleep, read files and start a child")]
 
@@ -38,6 +41,7 @@ struct Orders {
     stderr: Option<String>,
     family_style: Option<String>,
     quantity: Option<String>,
+    round: Option<String>,
     /// Not for users: be the grandchild, in a session of its own if true.
     sleeper: Option<bool>,
 }
@@ -64,6 +68,7 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
             "--stderr" => orders.stderr = Some(value()?),
             "--family-style" => orders.family_style = Some(value()?),
             "--quantity" => orders.quantity = Some(value()?),
+            "--round" => orders.round = Some(value()?),
             "--sleeper" => orders.sleeper = Some(false),
             "--setsid-sleeper" => orders.sleeper = Some(true),
             other => return Err(format!("unknown flag {other}")),
@@ -153,7 +158,12 @@ fn answer(orders: &Orders, prompt: &str) -> io::Result<()> {
     if let Some(file) = &orders.answer {
         return out.write_all(&std::fs::read(file)?);
     }
-    let Some(ask) = ask_of(prompt) else { return writeln!(out, "There is no dicast.ask/1 block in this prompt.") };
+    if let Some(ballot) = block_of(prompt, "dicast.round/1") {
+        return vote(&mut out, &ballot, orders.round.as_deref().unwrap_or("sensible"));
+    }
+    let Some(ask) = block_of(prompt, "dicast.ask/1") else {
+        return writeln!(out, "There is no dicast.ask/1 block in this prompt.");
+    };
     let style = orders.family_style.as_deref().unwrap_or("plain");
     let mut artifact = artifact(&ask, style, orders.quantity.as_deref());
     if orders.huge_reply {
@@ -197,11 +207,35 @@ fn deafen() -> io::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
-/// Finds the last fenced JSON block of schema `dicast.ask/1`.
-fn ask_of(prompt: &str) -> Option<Value> {
+/// Votes on a ballot as told.
+fn vote(out: &mut impl Write, ballot: &Value, how: &str) -> io::Result<()> {
+    if how == "hang" {
+        writeln!(out, "fake: thinking about the ballot")?;
+        out.flush()?;
+        thread::sleep(FOREVER);
+    }
+    if how == "garbage" {
+        return writeln!(out, "fake: I would rather not say.");
+    }
+    let own: Vec<&Value> = ballot["yours"].as_array().into_iter().flatten().map(|yours| &yours["n"]).collect();
+    let word = |item: &Value| match (how, own.contains(&&item["n"]), item["sides"].as_array().map(Vec::len)) {
+        ("withdraw", true, _) => Some("withdraw"),
+        ("sensible", true, _) => Some("keep"),
+        ("sensible", false, Some(1)) => Some("agree"),
+        _ => None,
+    };
+    let items = ballot["items"].as_array().into_iter().flatten();
+    let votes: Vec<Value> = items
+        .filter_map(|item| Some(json!({"n": item["n"], "vote": word(item)?, "because": format!("fake: {how}")})))
+        .collect();
+    writeln!(out, "fake: voted.\n\n```json\n{}\n```", json!({"schema": "dicast.round/1", "votes": votes}))
+}
+
+/// Finds the last fenced JSON block of a schema.
+fn block_of(prompt: &str, schema: &str) -> Option<Value> {
     prompt.rsplit("```json").find_map(|piece| {
         let value: Value = serde_json::from_str(piece.split("\n```").next()?).ok()?;
-        (value["schema"] == "dicast.ask/1").then_some(value)
+        (value["schema"] == schema).then_some(value)
     })
 }
 

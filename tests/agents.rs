@@ -25,7 +25,7 @@ use dicast::domain::failure::{AgentError, Deadline};
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
-use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Transport, Turn, TurnEnded, TurnKind};
+use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Transport, Turn, TurnEnded, TurnKind, Wanted};
 use dicast::domain::stage::Stage;
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
 use tokio_util::sync::CancellationToken;
@@ -125,7 +125,11 @@ fn turn(flags: &[&str]) -> Turn {
             limits: Limits { kill_grace_ms: 2_000, ..Limits::default() },
         },
         prompt: format!("Plan it.\n\n```json\n{ask}\n```\n").into(),
-        expect: Expect { stage: Stage::Plan, topics: vec!["D-001".into(), "D-002".into()], sent: vec![] },
+        wanted: Wanted::Artifact(Expect {
+            stage: Stage::Plan,
+            topics: vec!["D-001".into(), "D-002".into()],
+            sent: vec![],
+        }),
     }
 }
 

@@ -50,10 +50,10 @@ fn lookups(artifacts: &BTreeMap<AgentName, Artifact>, spec: &Spec) -> Lookups {
     let cited: BTreeSet<Citation> = artifacts.values().flat_map(|artifact| citations(artifact, spec)).collect();
     let find = |citation: &Citation| match citation {
         Citation::File { path, .. } if there.contains(&path.as_str()) => {
-            Found::Seen { sha256: None, place: format!("{path}:1"), excerpt: String::new() }
+            Found::Seen { sha256: None, place: format!("{path}:1"), excerpt: String::new(), by: None }
         }
         Citation::Test { id, .. } if id == "limiter::refuses" => {
-            Found::Seen { sha256: None, place: "tests/limiter.rs:3".into(), excerpt: String::new() }
+            Found::Seen { sha256: None, place: "tests/limiter.rs:3".into(), excerpt: String::new(), by: None }
         }
         Citation::Test { .. } => Found::False { why: "no such test".into() },
         Citation::File { .. } | Citation::Symbol { .. } | Citation::Requirement { .. } => Found::Absent,

@@ -86,6 +86,36 @@ fn esc_stops_a_run_in_the_next_frame_and_leaves_no_process() {
     assert!(repo.run(&["evidence", "verify"]).status.success());
 }
 
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again_while_agents_go_on() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &["--slow", "1500"]), ("bob", &["--hang"])]);
+    let mut session = open_run(&repo);
+    let pid = session.pid();
+    let stopped = |session: &Session| {
+        session.until("it is stopped", PATIENCE, || processes::is_stopped(pid).then_some(()));
+        session.assert_restored();
+        processes::go_on(pid);
+        session.wait_for("1 Agents");
+        session.wait("it has the terminal", PATIENCE, vt100::Screen::alternate_screen);
+    };
+    session.send("\x1a");
+    stopped(&session);
+    // From outside, in the command line, and in another size than before.
+    session.send(":pl");
+    session.wait_for("pl");
+    session.resize(80, 24);
+    session.signal(Signal::TSTP);
+    stopped(&session);
+    session.send("\x1b");
+    session.wait_for("ann");
+    session.wait_for("answered");
+    session.send("\x1b");
+    session.wait_for("0 processes left");
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.quit();
+}
+
 /// Everything that a terminal may send for one key or event, and what it is.
 const SEQUENCES: [(&str, &str); 33] = [
     ("up", "\x1b[A"),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::mcp::memory::Query;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, mcp, post, repo};
 use crate::domain::artifact::{self, Artifact};
-use crate::domain::claim::derive::{self, DeriveInputs, Derived};
+use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement};
 use crate::domain::dissent::Standing;
@@ -24,7 +24,9 @@ use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
-use crate::domain::judgement::{Ground, Judgement, Phantom, Question};
+use crate::domain::journal::Seat;
+use crate::domain::judgement::{Ground, Judgement, Phantom, Question, Round};
+use crate::domain::round;
 use crate::domain::safe::Safe;
 use crate::domain::settings::Settings;
 
@@ -102,6 +104,7 @@ struct Heard {
 struct Case {
     question: Question,
     heard: BTreeMap<AgentName, Heard>,
+    votes: BTreeMap<AgentName, round::Answer>,
     absent: BTreeMap<AgentName, Answer>,
     from_memory: BTreeMap<AgentName, Arc<str>>,
     lookups: Lookups,
@@ -136,6 +139,7 @@ impl Bench {
     async fn gather(&self, question: Question, token: &CancellationToken) -> Result<Case, Failure> {
         let mut case = Case {
             heard: BTreeMap::new(),
+            votes: BTreeMap::new(),
             absent: question.absent.clone(),
             from_memory: BTreeMap::new(),
             lookups: (*question.known).clone(),
@@ -175,6 +179,12 @@ impl Bench {
             let path = format!("artifacts/{}-{agent}-memory.json", expect.stage);
             self.hear(&mut case, agent, Kept { path, sha256: Sha::of(text.as_bytes()) }, &text);
         }
+        for (agent, answer) in case.question.round.iter().flat_map(|round| &round.answers) {
+            match round::parse(&answer.text) {
+                Ok(votes) => drop(case.votes.insert(agent.clone(), votes)),
+                Err(why) => case.warnings.push(Safe::line(&format!("{agent}'s votes cannot be used: {why}"))),
+            }
+        }
         Ok(case)
     }
 
@@ -195,8 +205,8 @@ impl Bench {
     /// Looks up what was cited and is not known yet.
     async fn look_up(&self, case: &mut Case, token: &CancellationToken) -> Result<(), Failure> {
         let spec = Arc::clone(&case.question.preparation.spec);
-        let cited: BTreeSet<Citation> =
-            case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec)).collect();
+        let drafts = case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec));
+        let cited: BTreeSet<Citation> = drafts.chain(case.votes.values().flat_map(round::cited)).collect();
         let unknown: BTreeSet<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
         if unknown.is_empty() {
             return Ok(());
@@ -227,8 +237,8 @@ impl Bench {
     }
 }
 
-/// The pure part: derive, decide, write the documents.
-fn decide(case: Case) -> Result<Judgement, Failure> {
+/// The pure part: derive, apply the round, decide, write the documents.
+fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let preparation = Arc::clone(&case.question.preparation);
     let inputs = DeriveInputs {
         spec: &preparation.spec,
@@ -241,18 +251,40 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
     };
     let derived: BTreeMap<&AgentName, Derived> =
         case.heard.iter().map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs))).collect();
-    let panel = panel(&case, &derived);
+    let mut panel = panel(&case, &derived);
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
-    let mut verdict = consensus::decide(&panel);
-    verdict.recorded_at = Some(case.question.at.rfc3339());
     let canon = panel.canon();
     let grounds = derived.iter().flat_map(|(agent, derived)| grounds(agent, derived, &canon, &case.lookups));
-    let grounds = grounds.collect();
-    let phantoms = derived
-        .iter()
-        .flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| ((*agent).clone(), charge)))
-        .map(|(agent, charge)| Phantom { agent, said: charge.said.clone(), found: charge.found.clone() })
-        .collect();
+    let mut grounds: Vec<Ground> = grounds.collect();
+    let charges = derived.iter().flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| (*agent, charge)));
+    let mut phantoms: Vec<Phantom> = charges.map(|(agent, charge)| phantom(agent, charge)).collect();
+    let (mut ballot, mut changed) = (None, None);
+    match &case.question.round {
+        Some(held) => {
+            let voted = vote(&case, held, &inputs);
+            grounds.extend(voted.grounds);
+            phantoms.extend(voted.phantoms);
+            let before = consensus::decide(&panel);
+            let applied = round::apply(&panel, &held.ballot, &voted.heard);
+            panel = applied.panel;
+            case.warnings.extend(applied.ignored);
+            let after = consensus::decide(&panel);
+            changed = Some(round::changes(&held.ballot, &before, &after, (voted.heard.len(), held.asked.len())));
+        }
+        None if !case.question.provisional => {
+            let asking = round::Asking {
+                seed: case.question.run.as_str(),
+                voices: &derived,
+                requirements: &preparation.spec.requirements,
+                agenda: &preparation.agenda,
+            };
+            ballot = round::open(&panel, &asking).map(Arc::new);
+        }
+        None => {}
+    }
+    let mut verdict = consensus::decide(&panel);
+    verdict.recorded_at = Some(case.question.at.rfc3339());
+    let settled = settled(&case, &panel);
     let (mut standing, mut helped) = (None, None);
     let mut documents: Vec<(String, Arc<str>)> = Vec::new();
     if !case.question.provisional {
@@ -282,12 +314,27 @@ fn decide(case: Case) -> Result<Judgement, Failure> {
         from_memory: case.from_memory,
         grounds,
         phantoms,
+        settled,
         standing,
         helped,
         documents,
+        ballot,
+        round: changed,
         warnings: case.warnings,
         took_ms: 0,
     })
+}
+
+/// Returns the claims that no answer still out can change. Where tests are run at the end nobody can tell: what is run
+/// proves or strikes anything.
+fn settled(case: &Case, panel: &Panel) -> BTreeSet<Sha> {
+    let question = &case.question;
+    if !question.provisional || question.preparation.stage.has_outcome() {
+        return BTreeSet::new();
+    }
+    let is_out = |seat: &&Seat| !case.heard.contains_key(&seat.agent) && !case.absent.contains_key(&seat.agent);
+    let out: Vec<_> = question.seats.iter().filter(is_out).map(|seat| seat.family.clone()).collect();
+    consensus::settled(panel, &out)
 }
 
 fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
@@ -329,6 +376,40 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
         });
     }
     panel
+}
+
+fn phantom(agent: &AgentName, charge: &Charge) -> Phantom {
+    Phantom { agent: agent.clone(), said: charge.said.clone(), found: charge.found.clone() }
+}
+
+/// What came of a round.
+#[derive(Debug, Default)]
+struct Voted {
+    heard: round::Heard,
+    grounds: Vec<Ground>,
+    phantoms: Vec<Phantom>,
+}
+
+/// Weighs the votes of a round by what the host found.
+fn vote(case: &Case, held: &Round, inputs: &DeriveInputs<'_>) -> Voted {
+    let mut voted = Voted::default();
+    for (agent, answer) in &case.votes {
+        let Some(heard) = case.heard.get(agent) else { continue };
+        let (casts, charges) = round::weigh(&held.ballot, answer, &heard.artifact, inputs);
+        voted.heard.insert(agent.clone(), casts);
+        voted.phantoms.extend(charges.iter().map(|charge| phantom(agent, charge)));
+        for vote in answer.votes.iter().filter(|vote| !vote.because.trim().is_empty() || !vote.evidence.is_empty()) {
+            let Some(claim) = held.ballot.item(vote.n).and_then(round::Item::key) else { continue };
+            let cited = derive::cited(&vote.evidence).into_iter();
+            voted.grounds.push(Ground {
+                agent: agent.clone(),
+                claim: claim.clone(),
+                because: Safe::line(&format!("in the round ({}): {}", vote.vote.name(), vote.because)),
+                cited: cited.map(|cited| (cited.clone(), case.lookups.get(&cited).cloned())).collect(),
+            });
+        }
+    }
+    voted
 }
 
 /// What one agent gave as grounds, by claim.

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use crate::domain::artifact::Expect;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::AgentError;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
-use crate::domain::run::{SeatKey, TurnKind};
+use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::stage::Stage;
 use crate::domain::transcript::PageRequest;
 
@@ -43,6 +42,8 @@ pub enum Effect {
         /// From 1.
         line: Option<u32>,
     },
+    /// Give the terminal back to the shell until it continues us; what runs goes on running.
+    Suspend,
     /// Put text on the clipboard.
     Copy(String),
     /// Approve the project's config and checks as they were shown.
@@ -96,12 +97,12 @@ pub enum RunEffect {
     TakeTurn {
         /// Who.
         seat: SeatKey,
-        /// Draft or repair.
+        /// What for.
         kind: TurnKind,
         /// What it is told.
         prompt: Arc<str>,
-        /// What a valid answer looks like.
-        expect: Expect,
+        /// What it is to bring.
+        wanted: Wanted,
     },
     /// Ask one agent to stop, then kill it after the grace.
     StopSeat(SeatKey),

@@ -8,6 +8,8 @@ use crate::domain::claim::Severity;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::moment::Moment;
+use crate::domain::round::Changes;
+use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::stage::Stage;
@@ -56,6 +58,9 @@ pub enum What {
         attempt: u32,
         /// Whether it is played from a script.
         scripted: bool,
+        /// What for, if it is not the stage's own question.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        turn: Option<TurnKind>,
     },
     /// What an agent is doing; at most one a second each.
     #[serde(rename = "agent.progress")]
@@ -88,6 +93,27 @@ pub enum What {
         /// When it is asked again.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_at: Option<String>,
+        /// What for, if it was not the stage's own question.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        turn: Option<TurnKind>,
+    },
+    /// The panel is asked once what stands open.
+    #[serde(rename = "round.started")]
+    RoundStarted {
+        /// Stage.
+        stage: Stage,
+        /// How many items.
+        items: usize,
+        /// Who is asked: one of each family.
+        agents: Vec<AgentName>,
+    },
+    /// The round is over, and the verdict counts it.
+    #[serde(rename = "round.finished")]
+    RoundFinished {
+        /// Stage.
+        stage: Stage,
+        /// What it changed.
+        changes: Changes,
     },
     /// A server changed its state.
     #[serde(rename = "server.changed")]
@@ -111,6 +137,9 @@ pub enum What {
         /// Whether it can still change.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         provisional: bool,
+        /// Whether no answer that is still out can change it, while it is provisional.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        settled: bool,
     },
     /// A stage has its verdict, and it is on disk.
     #[serde(rename = "stage.verdict")]

@@ -119,6 +119,8 @@ pub enum Action {
     ShowAll,
     /// Ask only those that did not answer.
     AskMissing,
+    /// Ask the panel once what stands open.
+    Round,
     /// Read the document.
     Document,
     /// Run the check that would settle it.
@@ -137,6 +139,8 @@ pub enum Action {
     NextConflict,
     /// The previous conflict.
     PreviousConflict,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
     /// Open the place in the editor.
     Editor,
     /// Copy to the clipboard.
@@ -205,6 +209,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Transcript, &[Key::Char('N')], A::NextMatch, "next match", 3),
     bind(P::Verdict, &[Key::Enter], A::Open, "decide", 1),
     bind(P::Verdict, &[Key::Char('t')], A::Check, "run check", 2),
+    bind(P::Verdict, &[Key::Char('R')], A::Round, "one round", 3),
     bind(P::Verdict, &[Key::Char('m')], A::AskMissing, "ask missing", 3),
     bind(P::Verdict, &[Key::Char('p')], A::Document, "document", 4),
     bind(P::Verdict, &[Key::Char('a')], A::ShowAll, "show all", 5),
@@ -242,6 +247,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Everywhere, &[Key::Char('s')], A::Servers, "servers", 0),
     bind(P::Everywhere, &[Key::Char('?')], A::Help, "keys", 22),
     bind(P::Everywhere, &[Key::Char('q'), Key::Ctrl('c')], A::Quit, "quit", 23),
+    bind(P::Everywhere, &[Key::Ctrl('z')], A::Suspend, "to the shell, fg comes back", 0),
     bind(P::Everywhere, &[Key::F(12)], A::Dump, "record for a bug report", 0),
 ];
 

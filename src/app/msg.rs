@@ -183,10 +183,19 @@ pub struct FoundRun {
     pub run: RunId,
     /// Its records with their times.
     pub records: Vec<(Moment, Record)>,
+    /// The texts of the files that records of its rounds name.
+    pub rounds: BTreeMap<String, Arc<str>>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
+}
+
+impl FoundRun {
+    /// Returns the text of the file that a record of a round names.
+    pub(super) fn text_of(&self, record: &Record) -> Option<&Arc<str>> {
+        self.rounds.get(&record.of_round()?.path)
+    }
 }
 
 /// What publishing did.

@@ -133,6 +133,9 @@ pub enum Command {
     /// Looks after the record of runs.
     #[command(subcommand)]
     Evidence(Evidence),
+    /// Measures verdicts against cases whose truth is known.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Lists the panel.
     Agents,
     /// Starts the MCP servers, lists their states and ends them.
@@ -181,6 +184,9 @@ pub struct Stage {
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
 }
 
 /// Several specs, and which of their stages.
@@ -197,6 +203,9 @@ pub struct Auto {
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
 }
 
 /// A spec and a stage; with one word, the stage of the branch's spec.
@@ -266,6 +275,22 @@ pub enum Trust {
     Revoke,
 }
 
+/// What to measure.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Bench {
+    /// How often the panel is right, lets something false through, stops what is fit, and asks nobody.
+    Consensus {
+        /// Draws other cases.
+        #[arg(long, value_name = "N", default_value_t = crate::domain::bench::table::SEED)]
+        seed: u64,
+        /// Times how long a decision takes instead.
+        #[arg(long, conflicts_with = "seed")]
+        speed: bool,
+    },
+    /// How much of what is wrong `check` finds, and how often it cries wolf.
+    Check,
+}
+
 /// What to do with the memory.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Memory {
@@ -301,6 +326,8 @@ impl Command {
             Command::Decide { .. } => "decide the panel",
             Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
             Command::Evidence(Evidence::List { .. }) => "list the evidence",
+            Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
+            Command::Bench(Bench::Check) => "measure check",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",

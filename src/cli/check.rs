@@ -88,7 +88,7 @@ pub fn jsonl(report: &Report, at: Moment) -> String {
     let findings = report.findings.iter().map(|f| {
         json!({"type": "check.finding", "rule": f.rule.id(), "analyst": f.rule.analyst(), "severity": f.severity,
                "spec": f.spec, "about": f.about, "file": f.place.file, "line": f.place.line, "message": f.message,
-               "clear": f.clear})
+               "clear": f.clear, "by": f.by})
     });
     let finished = json!({"type": "run.finished", "exit": report.exit(), "verdicts": [], "evidence": null, "memory": null,
                           "files": report.files});
@@ -133,7 +133,7 @@ pub fn sarif(report: &Report) -> String {
                 "locations": [{"physicalLocation": {
                     "artifactLocation": {"uri": uri(&f.place.file), "uriBaseId": "%SRCROOT%"},
                     "region": {"startLine": f.place.line.max(1)}}}],
-                "properties": {"spec": f.spec, "about": f.about}
+                "properties": {"spec": f.spec, "about": f.about, "by": f.by}
             })
         })
         .collect();

@@ -49,15 +49,29 @@ pub fn lines(event: &Event) -> (String, String) {
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
             progress(format!("{stage}: asking {}", agents.join(", ")))
         }
-        What::AgentStarted { agent, attempt, scripted, .. } => {
+        What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
-            progress(format!(
-                "{agent}{label}: started{}",
-                if *attempt > 1 { format!(", try {attempt}") } else { String::new() }
-            ))
+            let what = match turn {
+                Some(_) => ", for the round".to_owned(),
+                None if *attempt > 1 => format!(", try {attempt}"),
+                None => String::new(),
+            };
+            progress(format!("{agent}{label}: started{what}"))
         }
         What::AgentProgress { doing, .. } if doing.as_str().trim().is_empty() => (String::new(), String::new()),
         What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
+        What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), .. } => {
+            progress(format!("{agent}: voted in {}", took(*duration_ms)))
+        }
+        What::AgentFinished { agent, duration_ms, why: Some(why), turn: Some(_), .. } => {
+            progress(format!("{agent}: {why} after {}, stays silent in the round", took(*duration_ms)))
+        }
+        What::RoundStarted { items, agents, .. } => {
+            let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
+            let things = if *items == 1 { "1 thing stands" } else { &format!("{items} things stand") };
+            progress(format!("round: {things} open, asking {} once, without names", agents.join(", ")))
+        }
+        What::RoundFinished { changes, .. } => progress(changes.to_string()),
         What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
             let took = took(*duration_ms);
             let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
@@ -243,6 +257,7 @@ mod tests {
                 label: "conflict".into(),
                 severity,
                 provisional: false,
+                settled: false,
             };
             let event = Event { at: Moment(0), run: None, what };
             (lines(&event).0, json(&event, 1).contains("claim.labelled"))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::domain::round::{ROUND_SCHEMA, Word};
 use crate::domain::stage::Stage;
 
 /// How a performance ends.
@@ -88,6 +89,35 @@ struct Scene {
     steps: Vec<Step>,
     fail: Option<Fail>,
     answer: Option<serde_json::Map<String, Value>>,
+    /// What it does when it is asked in the round; votes nothing if not given.
+    #[serde(default)]
+    round: RoundScene,
+}
+
+/// What one agent does in the round.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoundScene {
+    #[serde(default)]
+    steps: Vec<Step>,
+    #[serde(default)]
+    votes: Vec<ScriptedVote>,
+}
+
+/// A vote. Numbers on a ballot change from run to run, so items and sides are meant by their words.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptedVote {
+    /// Words of the item's claim.
+    item: String,
+    vote: Word,
+    /// What the side that is held to be right says.
+    side: Option<String>,
+    /// Words of the other item's claim.
+    same_as: Option<String>,
+    because: Option<String>,
+    #[serde(default)]
+    evidence: Vec<Value>,
 }
 
 /// One line, after a pause.
@@ -117,7 +147,7 @@ struct Fail {
     after_steps: Option<usize>,
 }
 
-/// What is read of the `dicast.ask/1` block.
+/// What is read of the `dicast.ask/1` or `dicast.round/1` block.
 #[derive(Debug, Deserialize)]
 struct Ask {
     schema: String,
@@ -126,6 +156,24 @@ struct Ask {
     attempt: u32,
     #[serde(default)]
     agenda: Vec<Topic>,
+    /// Of a round.
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+/// One item of a ballot.
+#[derive(Debug, Deserialize)]
+struct Item {
+    n: u32,
+    claim: String,
+    sides: Vec<Side>,
+}
+
+/// One side of an item.
+#[derive(Debug, Deserialize)]
+struct Side {
+    n: u32,
+    value: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -162,12 +210,16 @@ fn prepare(script: &str, agent: Option<&str>, stdin: impl Read) -> Result<(Scene
     };
     let mut prompt = Vec::new();
     stdin.take(PROMPT_MAX).read_to_end(&mut prompt).map_err(|error| format!("the prompt: {error}"))?;
-    let ask = ask_of(&String::from_utf8_lossy(&prompt)).ok_or("the prompt has no dicast.ask/1 block")?;
+    let ask =
+        ask_of(&String::from_utf8_lossy(&prompt)).ok_or("the prompt has no dicast.ask/1 or dicast.round/1 block")?;
     let name = agent.unwrap_or(&ask.agent);
     let mut scenes = agents.remove(name).ok_or(format!("it has no agent {name:?}"))?;
     let scene = scenes.remove(&ask.stage).ok_or(format!("agent {name:?} has no scene for {}", ask.stage))?;
     Ok((scene, ask))
 }
+
+/// The formats in which something is asked: the stage's question, and the round.
+const ASKS: [&str; 2] = ["dicast.ask/1", ROUND_SCHEMA];
 
 /// Finds the last fenced block that is one. The prompt above it may hold fences of its own.
 fn ask_of(prompt: &str) -> Option<Ask> {
@@ -175,7 +227,7 @@ fn ask_of(prompt: &str) -> Option<Ask> {
     let is_fence = |line: &&str| line.trim_start().starts_with("```");
     (0..lines.len()).rev().filter(|at| is_fence(&lines[*at])).find_map(|open| {
         let inside: Vec<&str> = lines[open + 1..].iter().copied().take_while(|line| !is_fence(line)).collect();
-        serde_json::from_str(&inside.join("\n")).ok().filter(|ask: &Ask| ask.schema == "dicast.ask/1")
+        serde_json::from_str(&inside.join("\n")).ok().filter(|ask: &Ask| ASKS.contains(&ask.schema.as_str()))
     })
 }
 
@@ -186,18 +238,12 @@ fn enact(
     stderr: &mut impl Write,
     mut pause: impl FnMut(u64),
 ) -> io::Result<Ending> {
+    if ask.schema == ROUND_SCHEMA {
+        return vote(&scene.round, ask, stdout, stderr, pause);
+    }
     let fail = scene.fail.as_ref().filter(|fail| fail.until_attempt.is_none_or(|last| ask.attempt <= last));
     let steps = fail.and_then(|fail| fail.after_steps).unwrap_or(scene.steps.len());
-    for step in scene.steps.iter().take(steps) {
-        pause(step.after_ms);
-        if let Some(line) = &step.say {
-            writeln!(stdout, "{line}")?;
-            stdout.flush()?;
-        }
-        if let Some(line) = &step.stderr {
-            writeln!(stderr, "{line}")?;
-        }
-    }
+    say(&scene.steps[..steps.min(scene.steps.len())], stdout, stderr, &mut pause)?;
     if let Some(fail) = fail {
         if let Some(words) = &fail.stderr {
             writeln!(stderr, "{words}")?;
@@ -213,6 +259,66 @@ fn enact(
         stdout.flush()?;
     }
     Ok(Ending::Exit(0))
+}
+
+fn say(
+    steps: &[Step],
+    stdout: &mut impl Write,
+    stderr: &mut impl Write,
+    pause: &mut impl FnMut(u64),
+) -> io::Result<()> {
+    for step in steps {
+        pause(step.after_ms);
+        if let Some(line) = &step.say {
+            writeln!(stdout, "{line}")?;
+            stdout.flush()?;
+        }
+        if let Some(line) = &step.stderr {
+            writeln!(stderr, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Plays an agent's part of the round.
+fn vote(
+    scene: &RoundScene,
+    ask: &Ask,
+    stdout: &mut impl Write,
+    stderr: &mut impl Write,
+    mut pause: impl FnMut(u64),
+) -> io::Result<Ending> {
+    say(&scene.steps, stdout, stderr, &mut pause)?;
+    let mut votes: Vec<Value> = Vec::new();
+    for scripted in &scene.votes {
+        match on_ballot(scripted, &ask.items) {
+            Some(vote) if votes.iter().all(|known| known["n"] != vote["n"]) => votes.push(vote),
+            Some(_) | None => writeln!(stderr, "the ballot has no item and side for {:?}", scripted.item)?,
+        }
+    }
+    writeln!(stdout, "\n```json\n{:#}\n```", json!({"schema": ROUND_SCHEMA, "votes": votes}))?;
+    stdout.flush()?;
+    Ok(Ending::Exit(0))
+}
+
+/// Fills in the numbers that a scripted vote has on this ballot.
+fn on_ballot(scripted: &ScriptedVote, items: &[Item]) -> Option<Value> {
+    let find = |words: &str| {
+        let words = words.to_lowercase();
+        items.iter().find(|item| !words.is_empty() && item.claim.to_lowercase().contains(&words))
+    };
+    let item = find(&scripted.item)?;
+    let mut vote = json!({"n": item.n, "vote": scripted.vote, "evidence": scripted.evidence});
+    if let Some(because) = &scripted.because {
+        vote["because"] = json!(because);
+    }
+    if let Some(side) = &scripted.side {
+        vote["as"] = json!(item.sides.iter().find(|known| known.value.eq_ignore_ascii_case(side))?.n);
+    }
+    if let Some(words) = &scripted.same_as {
+        vote["as"] = json!(find(words)?.n);
+    }
+    Some(vote)
 }
 
 /// Fills the script's answer in for this agenda: names become topic ids, and topics that the script does not speak of
@@ -328,6 +434,51 @@ mod tests {
         let value: Value = toml::from_str(SCRIPT).unwrap();
         let (a, b) = (played(SCRIPT, None, "plan", 2), played(&value.to_string(), None, "plan", 2));
         assert_eq!((a.out, a.err), (b.out, b.err));
+    }
+
+    #[test]
+    fn in_the_round_votes_find_their_items_and_sides_by_words() {
+        let script = r#"
+            schema = "dicast.script/1"
+            [agents.ada.plan]
+            fail = { crash = true }
+            [agents.ada.plan.round]
+            steps = [{ say = "Reading the others", after_ms = 700 }]
+            votes = [
+                { item = "BURST size", vote = "agree", side = "20", because = "the test says so" },
+                { item = "clock", vote = "same_as", same_as = "time goes" },
+                { item = "the moon", vote = "abstain" },
+                { item = "burst", vote = "keep" },
+            ]
+        "#;
+        let side = |n: u32, value: &str| json!({"n": n, "value": value, "because": "", "evidence": [], "host": "said"});
+        let items = json!([
+            {"n": 1, "claim": "risk: time goes back", "sides": [side(1, "yes")]},
+            {"n": 2, "claim": "What burst size?", "sides": [side(1, "10"), side(2, "20")]},
+            {"n": 3, "claim": "risk: the clock is turned back", "sides": [side(1, "yes")]},
+        ]);
+        let ask = json!({"schema": "dicast.round/1", "spec_id": "001-x", "stage": "plan", "agent": "ada", "attempt": 1,
+            "items": items, "yours": [], "answer_schema": {}});
+        let prompt = format!("```json\n{ask}\n```\n");
+        let (mut out, mut err, mut paused) = (Vec::new(), Vec::new(), 0);
+        let ending = perform(script, None, prompt.as_bytes(), &mut out, &mut err, |ms| paused += ms);
+        assert_eq!((ending, paused), (Ending::Exit(0), 700), "a draft's failure is not played again");
+        let text = String::from_utf8(out).unwrap();
+        let votes = crate::domain::round::extract(&Default::default(), &text).unwrap();
+        let votes: Value = serde_json::from_str(&votes).unwrap();
+        assert_eq!(
+            votes["votes"][0],
+            json!({"n": 2, "vote": "agree", "as": 2, "because": "the test says so", "evidence": []})
+        );
+        assert_eq!(votes["votes"][1], json!({"n": 3, "vote": "same_as", "as": 1, "evidence": []}));
+        assert_eq!(votes["votes"].as_array().unwrap().len(), 2);
+        let lost = String::from_utf8(err).unwrap();
+        assert!(lost.contains("\"the moon\"") && lost.contains("\"burst\""), "{lost}");
+        let silent = r#"{"schema":"dicast.script/1","agents":{"ada":{"plan":{}}}}"#;
+        let mut out = Vec::new();
+        let ending = perform(silent, None, prompt.as_bytes(), &mut out, io::sink(), |_| ());
+        assert_eq!(ending, Ending::Exit(0));
+        assert!(String::from_utf8(out).unwrap().contains("\"votes\": []"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// A SHA-256 as 64 lower-case hex digits, so that `sha256sum` prints the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,6 +15,13 @@ impl Sha {
     /// Hashes bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Self(hex(&Sha256::digest(bytes.as_ref())))
+    }
+
+    /// Hashes what a writer puts down piece by piece.
+    pub fn of_pieces(write: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Self {
+        let mut hasher = Sha256::new();
+        write(&mut |piece| hasher.update(piece));
+        Self(hex(&hasher.finalize()))
     }
 
     /// Returns the hex digits.
@@ -31,11 +38,13 @@ impl fmt::Display for Sha {
 
 /// Writes bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// Why a value has no canonical writing.

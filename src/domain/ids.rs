@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 use super::moment::Moment;
 
@@ -44,9 +45,11 @@ fn checked(what: &'static str, text: &str) -> Result<String, BadName> {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
+        ///
+        /// Its text is shared: a verdict names the same few agents and families many times.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Checks a name: 1 to 100 bytes of letters, digits, `-`, `_`, `.`, starting with a letter or digit.
@@ -54,7 +57,7 @@ macro_rules! name {
             /// # Errors
             /// [`BadName`] says what is wrong.
             pub fn new(text: &str) -> Result<Self, BadName> {
-                checked($what, text).map(Self)
+                checked($what, text).map(|text| Self(text.into()))
             }
 
             /// Returns the name as text.
@@ -72,7 +75,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 

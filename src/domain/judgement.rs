@@ -15,6 +15,7 @@ use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
 use super::moment::Moment;
 use super::preparation::Preparation;
+use super::round::{Ballot, Changes};
 use super::safe::Safe;
 
 /// An answer that is durable.
@@ -24,6 +25,28 @@ pub struct Answer {
     pub file: FileRef,
     /// Its JSON.
     pub text: Arc<str>,
+}
+
+/// The round of a stage: what was asked, and what is durable of the answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// What is asked.
+    pub ballot: Arc<Ballot>,
+    /// Who is asked: one of each family.
+    pub asked: BTreeSet<AgentName>,
+    /// The votes of those that answered.
+    pub answers: BTreeMap<AgentName, Answer>,
+    /// Who gave none, and stays silent.
+    pub silent: BTreeSet<AgentName>,
+    /// Whether it is over.
+    pub closed: bool,
+}
+
+impl Round {
+    /// Returns who has neither voted nor stays silent.
+    pub fn out(&self) -> impl Iterator<Item = &AgentName> {
+        self.asked.iter().filter(|agent| !self.answers.contains_key(*agent) && !self.silent.contains(*agent))
+    }
 }
 
 /// What the consensus actor is asked.
@@ -45,6 +68,8 @@ pub struct Question {
     pub policy: Policy,
     /// What a human decided so far.
     pub human: Human,
+    /// The votes of the stage's round, once it is over.
+    pub round: Option<Round>,
     /// What was looked up or run before, so that it is not done twice.
     #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
@@ -81,10 +106,16 @@ pub struct Judgement {
     pub phantoms: Vec<Phantom>,
     /// Where the verdict leaves the ledger; none while provisional.
     pub standing: Option<Arc<Standing>>,
+    /// While provisional: claims whose label no answer that is still out can change.
+    pub settled: BTreeSet<Sha>,
     /// Whether the panel helped; none while provisional, and where there was no panel.
     pub helped: Option<Help>,
     /// The stage's documents, by repository-relative path; empty while provisional.
     pub documents: Vec<(String, Arc<str>)>,
+    /// What stands open, if a round could be held about it and none was.
+    pub ballot: Option<Arc<Ballot>>,
+    /// What the round changed, once it was held.
+    pub round: Option<Changes>,
     /// What went wrong without changing the verdict.
     pub warnings: Vec<Safe>,
     /// How long it took, in milliseconds.

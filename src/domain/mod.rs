@@ -5,6 +5,7 @@
 
 pub mod agenda;
 pub mod artifact;
+pub mod bench;
 pub mod check;
 pub mod claim;
 pub mod classify;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::artifact::Expect;
+use super::artifact::{self, Expect, Unusable};
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
+use super::round;
 use super::safe::Safe;
 use super::stage::Stage;
 
@@ -35,6 +36,31 @@ pub enum TurnKind {
     Draft,
     /// The one chance to mend an answer that did not validate.
     Repair,
+    /// The one exchange after the drafts.
+    Round,
+}
+
+/// What a turn is to bring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// The stage's artifact.
+    Artifact(Expect),
+    /// Votes on a ballot.
+    Votes(round::Expect),
+}
+
+impl Wanted {
+    /// Finds it in what an agent wrote.
+    ///
+    /// # Errors
+    /// [`Unusable`] says why it is not there.
+    pub fn extract(&self, text: &str) -> Result<Arc<str>, Unusable> {
+        match self {
+            Wanted::Artifact(expect) => artifact::extract(expect, text),
+            Wanted::Votes(expect) => round::extract(expect, text),
+        }
+    }
 }
 
 /// How an agent hands over its answer.
@@ -100,14 +126,14 @@ impl Default for Limits {
 pub struct Turn {
     /// Who.
     pub seat: SeatKey,
-    /// Draft or repair.
+    /// What for.
     pub kind: TurnKind,
     /// What to start.
     pub launch: Launch,
     /// The whole prompt, given on stdin.
     pub prompt: Arc<str>,
-    /// What a valid answer looks like.
-    pub expect: Expect,
+    /// What it is to bring.
+    pub wanted: Wanted,
 }
 
 /// How one turn ended.
@@ -115,9 +141,9 @@ pub struct Turn {
 pub struct TurnEnded {
     /// Who.
     pub seat: SeatKey,
-    /// Draft or repair.
+    /// What for.
     pub kind: TurnKind,
-    /// The artifact as JSON text, or why there is none.
+    /// The artifact or the votes as JSON text, or why there are none.
     pub outcome: Result<Arc<str>, TurnFailed>,
     /// What it wrote to stdout.
     pub raw: Captured,

@@ -25,7 +25,8 @@ use crate::domain::journal::{self, Closed, FileRef, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
-use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind};
+use crate::domain::round;
+use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind, Wanted};
 use crate::domain::settings::{self, Agent, AgentKind};
 use crate::domain::stage::Stage;
 
@@ -72,8 +73,12 @@ impl Dispatch {
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
-            Effect::Emit(_) | Effect::OpenEditor { .. } | Effect::Copy(_) | Effect::DumpRecording | Effect::Quit(_) => {
-            }
+            Effect::Emit(_)
+            | Effect::OpenEditor { .. }
+            | Effect::Suspend
+            | Effect::Copy(_)
+            | Effect::DumpRecording
+            | Effect::Quit(_) => {}
         }
     }
 
@@ -119,8 +124,8 @@ impl Dispatch {
                 // What is to be kept is kept, also while the run is being stopped.
                 inbox.expect(Pending::Committed(id, commit, self.hands.evidence.commit(request, root)));
             }
-            RunEffect::TakeTurn { seat, kind, prompt, expect } => {
-                let reply = self.take_turn(model, &seat, kind, prompt, expect);
+            RunEffect::TakeTurn { seat, kind, prompt, wanted } => {
+                let reply = self.take_turn(model, &seat, kind, prompt, wanted);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
             RunEffect::StopSeat(seat) => {
@@ -202,8 +207,9 @@ impl Dispatch {
                 };
                 if found.run.is_none() && is_wanted {
                     let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
+                    let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, answers, inputs });
+                    found.run = Some(FoundRun { run: summary.run, records, rounds, answers, inputs });
                 }
             }
             Ok(found)
@@ -256,7 +262,7 @@ impl Dispatch {
         seat: &SeatKey,
         kind: TurnKind,
         prompt: Arc<str>,
-        expect: crate::domain::artifact::Expect,
+        wanted: Wanted,
     ) -> Reply<run::TurnEnded> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
         let launch = agent.and_then(|agent| self.launch(agent));
@@ -264,8 +270,11 @@ impl Dispatch {
         let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
         tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
         match launch {
-            Some(launch) => {
-                let turn = Turn { seat: seat.clone(), kind, launch, prompt, expect };
+            Some(mut launch) => {
+                if kind == TurnKind::Round {
+                    launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
+                }
+                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted };
                 self.hands.agents.take_turn(turn, stop, kill)
             }
             None => {
@@ -474,6 +483,22 @@ async fn answers(
         }
     }
     Ok(answers)
+}
+
+/// Reads the ballots and votes that a run's records name, by path.
+async fn rounds(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<String, Arc<str>>, Failure> {
+    let mut texts = BTreeMap::new();
+    for file in records.iter().filter_map(|(_, record)| record.of_round()) {
+        let text = evidence.read(spec.clone(), run.clone(), file.clone(), token.clone()).await?;
+        texts.insert(file.path.clone(), text);
+    }
+    Ok(texts)
 }
 
 /// Reads what each stage of a run was opened with, the last time.

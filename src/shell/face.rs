@@ -153,6 +153,8 @@ impl Lines {
             | What::AgentStarted { .. }
             | What::AgentProgress { .. }
             | What::AgentFinished { .. }
+            | What::RoundStarted { .. }
+            | What::RoundFinished { .. }
             | What::ServerChanged { .. }
             | What::ClaimLabelled { .. }
             | What::StageVerdict { .. }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
@@ -131,9 +132,19 @@ impl Inbox {
         let mut has_key = false;
         if let Some(keys) = &mut self.keys {
             for _ in 0..PER_TURN {
-                let Ok(input) = keys.try_recv() else { break };
-                has_key = true;
-                messages.push(Msg::Input(input));
+                match keys.try_recv() {
+                    Ok(input) => {
+                        has_key = true;
+                        messages.push(Msg::Input(input));
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    // Whoever read them found the terminal gone. Without keys nobody could end us.
+                    Err(TryRecvError::Disconnected) => {
+                        self.keys = None;
+                        messages.push(Msg::Signalled(Signal::HangUp));
+                        break;
+                    }
+                }
             }
         }
         let mut edited = false;

@@ -16,6 +16,7 @@ pub mod shutdown;
 pub mod start;
 pub mod terminal;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use self::dispatch::Dispatch;
@@ -26,7 +27,7 @@ use self::shutdown::Pulse;
 use crate::actors::Waker;
 use crate::app::effect::Effect;
 use crate::app::model::Model;
-use crate::app::msg::{Msg, Request, Signal};
+use crate::app::msg::{Input, Msg, Request, Signal};
 use crate::app::update::update;
 use crate::domain::moment::Moment;
 
@@ -140,9 +141,10 @@ impl<F: Face> Shell<F> {
     /// Handles messages and performs their effects; returns the exit code when the brain quits.
     fn turn(&mut self, messages: Vec<Msg>, dirty: &mut bool) -> Option<u8> {
         let mut quit = None;
-        for message in messages {
+        let mut messages = VecDeque::from(messages);
+        while let Some(message) = messages.pop_front() {
             self.recorder.record(&message);
-            if let Msg::Input(crate::app::msg::Input::Resized(columns, rows)) = message {
+            if let Msg::Input(Input::Resized(columns, rows)) = message {
                 self.face.resized(columns, rows);
             }
             for effect in update(&mut self.model, message) {
@@ -154,6 +156,13 @@ impl<F: Face> Shell<F> {
                     Effect::OpenEditor { path, line } => {
                         self.face.lend(true, self.model.size);
                         self.dispatch.edit(&path, line, &mut self.inbox);
+                    }
+                    Effect::Suspend => {
+                        self.face.lend(true, self.model.size);
+                        let (columns, rows) = terminal::suspend().unwrap_or(self.model.size);
+                        self.face.lend(false, (columns, rows));
+                        messages.push_front(Msg::Input(Input::Resized(columns, rows)));
+                        messages.push_front(Msg::Tick(self.clock.now()));
                     }
                     Effect::Copy(text) => self.face.copy(&text),
                     effect @ (Effect::Survey

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::dispatch::Dispatch;
@@ -20,6 +22,7 @@ use super::terminal::{Terminal, restore};
 use super::{Clock, Shell};
 use crate::actors::lanes::lanes;
 use crate::actors::{Scope, Waker};
+use crate::app::key::Key;
 use crate::app::model::{Boot, Model};
 use crate::app::msg::{Input, Request};
 use crate::cli::plain::Aim;
@@ -47,6 +50,8 @@ pub struct Flags {
     pub allow_hollow: bool,
     /// Open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
+    /// No round is held, whatever the config says.
+    pub no_round: bool,
     /// Runs start without the question before they cost something.
     pub yes: bool,
     /// This is the demonstration.
@@ -188,6 +193,7 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
         allow_degraded: start.flags.allow_degraded,
         allow_hollow: start.flags.allow_hollow,
         fail_on_dissent: start.flags.fail_on_dissent,
+        no_round: start.flags.no_round,
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
@@ -272,6 +278,8 @@ fn leave(runtime: Runtime, scope: &Scope, hands: &Hands, waker: &Waker) {
 /// Reads keys while the terminal is ours.
 async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>, scope: Scope) {
     let cancel = scope.cancel.clone();
+    // Somebody's `kill -TSTP` means what the key means: unheard it would stop us with the terminal in our hands.
+    let mut told_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok();
     loop {
         // The stream is dropped while an editor has the terminal: it would take the editor's keys.
         if lent.wait_for(|lent| !lent).await.is_err() {
@@ -282,6 +290,9 @@ async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>,
         loop {
             let waited = if assembler.is_waiting() { ESC_ALONE } else { Duration::from_secs(3_600) };
             let inputs = tokio::select! {
+                // An event that is there comes before the time that passed meanwhile: a starved reader must not take the
+                // first byte of an arrow key for Esc.
+                biased;
                 () = cancel.cancelled() => return,
                 changed = lent.wait_for(|lent| *lent) => {
                     if changed.is_err() { return }
@@ -289,9 +300,10 @@ async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>,
                 }
                 event = events.next() => match event {
                     Some(Ok(event)) => assembler.feed(event),
-                    // The terminal is gone: SIGHUP tells the rest.
+                    // The terminal is gone: the inbox notices that no keys come any more, if SIGHUP does not tell.
                     Some(Err(_)) | None => return,
                 },
+                Some(()) = async { told_to_stop.as_mut()?.recv().await } => vec![Input::Key(Key::Ctrl('z'))],
                 () = tokio::time::sleep(waited) => assembler.expire(),
             };
             for input in inputs {

@@ -17,7 +17,7 @@ use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
 
 /// Bytes gathered before they are written: a full repaint of a large screen in one write.
@@ -113,6 +113,17 @@ pub fn restore() {
     let _ = execute!(out, EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = out.flush();
     let _ = disable_raw_mode();
+}
+
+/// Stops this program's process group until the shell continues it (`fg`), and returns the terminal's size then: columns,
+/// rows. The terminal must have been given back. Children are in groups of their own and go on.
+///
+/// # Errors
+/// When the system refuses.
+pub fn suspend() -> io::Result<(u16, u16)> {
+    // STOP, not TSTP: that one we catch ourselves, and with the group also whatever started us in the same job.
+    kill_current_process_group(Signal::STOP)?;
+    crossterm::terminal::size()
 }
 
 /// Gives the terminal back while another thread may be stuck in a write to it, and so hold the lock of standard output:

@@ -22,7 +22,7 @@ use super::{header, overlay, spinner, why};
 use crate::app::model::{Conflict, Model, Run};
 use crate::app::update::{checkable, citations, open_claims};
 use crate::domain::claim::lookup::{Citation, Found};
-use crate::domain::consensus::{Judged, Side};
+use crate::domain::consensus::{Judged, Label, Side};
 use crate::domain::judgement::Judgement;
 use crate::domain::moment::clock;
 use crate::domain::safe::Safe;
@@ -246,11 +246,15 @@ fn settled_by(case: &Case<'_>) -> Vec<Piece<'static>> {
         let text = format!(" running on a scratch copy {elapsed} · work goes on meanwhile");
         return vec![piece(spinner::frame(case.model), Ink::Accent), plain(text)];
     }
-    if let Some(Standing::Decided(waiver)) =
-        claims::find(case.judgement, &case.conflict.claim).map(|claim| Standing::of(case.judgement, claim))
-    {
-        let text = format!("{}: nothing is left to run", claims::decided(waiver));
-        return vec![piece("✔ ", Ink::Good), plain(text)];
+    match claims::find(case.judgement, &case.conflict.claim).map(|claim| Standing::of(case.judgement, claim)) {
+        Some(Standing::Decided(waiver)) => {
+            let text = format!("{}: nothing is left to run", claims::decided(waiver));
+            return vec![piece("✔ ", Ink::Good), plain(text)];
+        }
+        Some(Standing::Labelled(Label::Proven)) => {
+            return vec![piece("✔ ", Ink::Good), plain("proven by what was run")];
+        }
+        Some(Standing::Remark | Standing::Labelled(_)) | None => {}
     }
     match checkable(case.model) {
         Some((_, check)) => {

@@ -19,8 +19,8 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{attention, rows};
-use crate::domain::claim::Tier;
+use crate::app::update::{Ballot, attention, ballot, rows};
+use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -201,7 +201,7 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
         seats::draw(model, run, at.cursor, *agents, canvas);
     }
     if verdict.height > 0 {
-        form(run, at.scroll, *verdict, canvas);
+        form(model, run, at.scroll, *verdict, canvas);
     }
     if writes.height > 0 {
         live::draw(run, at.cursor, *writes, canvas);
@@ -218,7 +218,7 @@ fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
 }
 
 /// Draws the claims in the order in which they want to be looked at.
-fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
+fn form(model: &Model, run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(judgement) = &run.judgement else {
         let words = if !run.phase.is_live() {
             "nothing was decided"
@@ -262,7 +262,7 @@ fn form(run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
                         nth(list, at),
                         claim,
                         false,
-                        &amounts_to(run, judgement, claim, area.width >= 110),
+                        &amounts_to(model, run, judgement, claim, area.width >= 110),
                         canvas,
                     );
                 }
@@ -305,7 +305,7 @@ fn entries<'k>(judgement: &'k Judgement, keys: &'k [Sha]) -> Vec<Entry<'k>> {
 }
 
 /// What a claim amounts to: so far as long as answers are out, else for good.
-fn amounts_to(run: &Run, judgement: &Judgement, claim: &Judged, is_wide: bool) -> String {
+fn amounts_to(model: &Model, run: &Run, judgement: &Judgement, claim: &Judged, is_wide: bool) -> String {
     let is_final = run.verdicts.contains_key(&run.stage);
     let is_out = run.phase.is_live() && run.seats.iter().any(|seat| !seat.state.is_settled());
     let label = match Standing::of(judgement, claim) {
@@ -317,15 +317,29 @@ fn amounts_to(run: &Run, judgement: &Judgement, claim: &Judged, is_wide: bool) -
         let agents: Vec<&str> = claim.votes.iter().flat_map(|v| &v.agents).map(|a| a.as_str()).collect();
         format!("only {}", agents.join(", "))
     };
+    let is_settled = judgement.settled.contains(&claim.key);
     let is_bare = matches!(claim.tier, Tier::E0 | Tier::E1);
+    let ballot = ballot(model, run);
     let words = match label {
+        Label::Conflict if ballot == Ballot::Open => ("differ: on the ballot", "on the ballot"),
+        Label::Conflict if is_out && is_settled => ("differ: no answer still out can change that", "differ"),
         Label::Conflict if is_out => ("differ: another answer decides, or you do", "differ"),
         Label::Conflict => ("differ: yours to decide", "differ"),
         Label::Refuted => ("struck: looked up, and not so", "struck"),
         Label::Hollow => ("agreed, but nobody looked", "nobody looked"),
         Label::Single if is_wide && is_final => return only(),
-        Label::Single if is_wide => return format!("{} so far", only()),
+        Label::Single if claim.severity < Severity::Minor && is_wide => return format!("{} so far", only()),
+        Label::Single if is_wide => {
+            return match ballot {
+                Ballot::Ahead => format!("{}: goes on the ballot", only()),
+                Ballot::Open => format!("{}: on the ballot", only()),
+                Ballot::None => format!("{} so far", only()),
+            };
+        }
+        Label::Single if claim.severity >= Severity::Minor && ballot == Ballot::Ahead => ("", "to the ballot"),
+        Label::Single if claim.severity >= Severity::Minor && ballot == Ballot::Open => ("", "on the ballot"),
         Label::Single => ("one voice", "one voice"),
+        Label::AgreedOver if is_out && is_settled => ("agreed over a dissent, can no longer change", "outvoted"),
         Label::AgreedOver => ("agreed over a dissent", "outvoted"),
         Label::Agreed if is_final && is_bare => ("agreed, nothing to look at", "agreed"),
         Label::Agreed if is_final => ("agreed", "agreed"),

@@ -46,12 +46,17 @@ pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>>
     match &run.phase {
         Phase::Opening => spin(format!("taking the lock {elapsed}")),
         Phase::Preparing => spin(format!("reading inputs {elapsed}")),
+        Phase::Asking if run.rounds.get(&run.stage).is_some_and(|round| !round.closed) => {
+            spin(format!("the round {elapsed}"))
+        }
         Phase::Asking => spin(format!("asking {elapsed}")),
         Phase::Judging => spin(format!("deciding {elapsed}")),
         Phase::Recording => spin(format!("recording {elapsed}")),
         Phase::Publishing => spin(format!("publishing {elapsed}")),
         Phase::Stopping => vec![piece(" stopping … ", Ink::BadgeWarn)],
         Phase::Stopped => vec![piece("stopped", Ink::Warn), plain(format!(" after {elapsed}"))],
+        // Deciding anew takes no time worth showing, and the agents' time stands in their rows.
+        Phase::Decided if run.options.reopened => vec![piece("decided anew", Ink::Good)],
         Phase::Decided => vec![piece("decided", Ink::Good), plain(format!(" in {elapsed}"))],
         Phase::Failed(_) => vec![piece("failed", Ink::Bad), plain(format!(" after {elapsed}"))],
     }

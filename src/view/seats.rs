@@ -128,7 +128,10 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         }
         SeatState::Asking(turn) => {
             let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
-            let doing = words.unwrap_or_else(|| "asked, nothing written yet".to_owned());
+            let doing = words.unwrap_or_else(|| match (turn, ballot(run)) {
+                (TurnKind::Round, Some(items)) => format!("votes on {}, without names", text::count(items, "item")),
+                (TurnKind::Round | TurnKind::Draft | TurnKind::Repair, _) => "asked, nothing written yet".to_owned(),
+            });
             (spinner::frame(model), Ink::Accent, format!("{}{doing}", mending(*turn)), of_limit)
         }
         SeatState::Keeping => (spinner::frame(model), Ink::Accent, "answer is being kept".to_owned(), elapsed),
@@ -151,6 +154,7 @@ fn repair(turn: TurnKind) -> &'static str {
     match turn {
         TurnKind::Draft => "",
         TurnKind::Repair => ", to mend its answer",
+        TurnKind::Round => ", for the ballot",
     }
 }
 
@@ -158,11 +162,24 @@ fn mending(turn: TurnKind) -> &'static str {
     match turn {
         TurnKind::Draft => "",
         TurnKind::Repair => "mending its answer: ",
+        TurnKind::Round => "ballot: ",
     }
+}
+
+/// How many items the ballot of the stage at hand has.
+fn ballot(run: &Run) -> Option<usize> {
+    run.rounds.get(&run.stage).map(|round| round.ballot.items.len())
 }
 
 /// What is known of an answer: how much was derived from it, and what of it is false.
 fn answered(run: &Run, seat: &Seat) -> String {
+    let round = run.rounds.get(&run.stage);
+    if round.is_some_and(|round| !round.closed && round.answers.contains_key(&seat.who.agent)) {
+        return "has voted on the ballot".to_owned();
+    }
+    if round.is_some_and(|round| !round.closed && round.silent.contains(&seat.who.agent)) {
+        return "answered, silent on the ballot".to_owned();
+    }
     // One that was not asked in this launch answered an earlier one.
     let word = if seat.since.is_none() { "kept from before" } else { "answered" };
     let Some(judgement) = &run.judgement else { return word.to_owned() };

@@ -255,6 +255,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     };
     offer(Action::Open, "Enter", "decide the first".to_owned());
     offer(Action::Check, "t", "run the check that settles it".to_owned());
+    offer(Action::Round, "R", "let them answer each other once".to_owned());
     if !missing.is_empty() {
         offer(Action::AskMissing, "m", format!("ask only {} again", missing.join(", ")));
     }
@@ -396,6 +397,10 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     }
     if judgement.phantoms.len() > 3 {
         lines.push(vec![dim(format!("         … {} more struck", judgement.phantoms.len() - 3))]);
+    }
+    if let Some(changes) = &judgement.round {
+        let asked = format!(" · {} of {} families voted", changes.answered, changes.asked);
+        lines.push(vec![dim("round    "), plain(changes.to_string()), dim(asked)]);
     }
     if let Some(help) = &judgement.helped {
         let text = run.preparation.as_ref().map_or_else(|| help.to_string(), |p| p.in_words(&help.to_string()));

@@ -4,6 +4,7 @@
 //! what libFuzzer finds.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use dicast::domain::artifact::{Expect, Unusable, UnusableKind, answer_schema, extract, parse, sent_objects, validate};
 use dicast::domain::consensus::{
@@ -134,13 +135,13 @@ pub(crate) fn artifact(bytes: &[u8]) {
 pub(crate) fn answer(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let asked = asked();
-    match extract(&asked, text) {
+    match extract(asked, text) {
         Ok(found) => {
-            validate(&asked, &found).unwrap();
+            validate(asked, &found).unwrap();
             let value: Value = serde_json::from_str(&found).unwrap();
             let written = canonical(&value);
             assert!(!written.is_ok_and(|w| asked.sent.contains(&Sha::of(w))), "what we sent was taken for an answer");
-            assert_eq!(extract(&asked, &found).as_deref(), Ok(&*found), "extracting twice finds something else");
+            assert_eq!(extract(asked, &found).as_deref(), Ok(&*found), "extracting twice finds something else");
         }
         Err(unusable) => {
             reason_is_clean(&unusable);
@@ -149,14 +150,19 @@ pub(crate) fn answer(bytes: &[u8]) {
         }
     }
     let own = own_answer();
-    let found = extract(&asked, &format!("{text}\n{own}"));
+    let found = extract(asked, &format!("{text}\n{own}"));
     assert!(found.is_ok(), "a valid answer at the end is not found: {found:?}");
-    let echoed = extract(&asked, &example().to_string()).unwrap_err();
+    let echoed = extract(asked, &example().to_string()).unwrap_err();
     assert_eq!(echoed.kind, UnusableKind::Echo);
 }
 
 /// What the answers are asked for; the schema and the example that a prompt holds are what must not come back.
-fn asked() -> Expect {
+fn asked() -> &'static Expect {
+    static ASKED: OnceLock<Expect> = OnceLock::new();
+    ASKED.get_or_init(expectation)
+}
+
+fn expectation() -> Expect {
     let topics = vec!["D-001".to_owned(), "D-002".to_owned()];
     let ask = json!({"schema": "dicast.ask/1", "stage": "plan", "answer_schema": answer_schema(Stage::Plan, &topics)});
     let prompt = format!("Answer like this: {}\n```json\n{ask}\n```\n", example());

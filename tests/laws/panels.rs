@@ -13,11 +13,13 @@ use dicast::domain::stage::Stage;
 use proptest::prelude::*;
 
 /// Longest tape: enough for the largest panel; behind its end every choice is the simplest.
-const TAPE_MAX: usize = 900;
+const TAPE_MAX: usize = 904;
 
-/// Returns the strategy of tapes.
+/// Returns the strategy of tapes. They shrink by being cut at the end and by simpler bytes, never by taking one out in the
+/// middle: every choice behind it would become another one. Drawn eight bytes at a time, which takes an eighth of the time.
 pub(crate) fn tape() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), 0..=TAPE_MAX)
+    (0..=TAPE_MAX, prop::collection::vec(any::<u64>(), TAPE_MAX / 8))
+        .prop_map(|(length, words)| words.into_iter().flat_map(u64::to_be_bytes).take(length).collect())
 }
 
 /// Texts that are near each other, and some that only look so.

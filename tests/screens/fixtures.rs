@@ -518,7 +518,7 @@ fn besides() -> Vec<Fixture> {
         ("trust", view(View::Trust { scroll: 0 }, home())),
         ("trust_none", view(View::Trust { scroll: 0 }, started())),
         ("help", view(View::Help { scroll: 0 }, started())),
-        ("help_end", view(View::Help { scroll: 40 }, started())),
+        ("help_end", view(View::Help { scroll: 46 }, started())),
         ("command", typed("p", None)),
         ("command_palette", typed("", None)),
         ("command_error", typed("plna 003", Some("command \"plna\": there is no such command · did you mean plan?"))),

@@ -1,6 +1,6 @@
 //! The parts that fixtures are made of: settings, a repository, a panel and its judgement, agents at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dicast::app::model::{Boot, Lock, Model, Phase, Run, RunOptions, Seat, SeatState};
@@ -262,6 +262,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
         decided: BTreeMap::new(),
@@ -361,7 +362,12 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
     let standing = Standing::after(&Ledger::default(), &preparation().spec, &verdict, &panel.waivers, &BTreeMap::new());
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
-    let seen = |place: &str, excerpt: &str| Found::Seen { sha256: None, place: place.into(), excerpt: excerpt.into() };
+    let seen = |place: &str, excerpt: &str| Found::Seen {
+        sha256: None,
+        place: place.into(),
+        excerpt: excerpt.into(),
+        by: None,
+    };
     let pool = (
         file("src/store.rs", 88),
         Some(seen("src/store.rs:88", "pub async fn get(&self) -> Result<Conn, PoolError> {")),
@@ -411,9 +417,12 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
             said: Safe::line("test limiter::burst passes"),
             found: Safe::line("no test has this name"),
         }],
+        settled: BTreeSet::new(),
         standing: Some(Arc::new(standing)),
         helped,
         documents: vec![("specs/003-rate-limiter/plan.md".into(), document.into())],
+        ballot: None,
+        round: None,
         warnings: Vec::new(),
         took_ms: 12,
     }

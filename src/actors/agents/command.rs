@@ -11,12 +11,12 @@ use super::live::Live;
 use super::process::{Capture, Children, Cut, NotStarted, Program, Spoken, Tag, converse};
 use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
-use crate::domain::artifact::{Expect, Unusable, UnusableKind, extract};
+use crate::domain::artifact::{Unusable, UnusableKind};
 use crate::domain::classify::{Exit, classify, named, repair_text};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Transport, Turn, TurnEnded, TurnFailed, TurnKind};
+use crate::domain::run::{Transport, Turn, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
 
 /// What a turn needs besides the request.
@@ -65,13 +65,13 @@ impl Tools {
         let Spoken { stdout, stderr, cut, ended, took } = spoken;
         let redactor = Arc::clone(&self.redactor);
         let stderr = redactor.clean(&stderr.text()).into_owned();
-        let expect = turn.expect;
+        let wanted = turn.wanted;
         // Up to tens of megabytes are searched and hashed: not on a thread that serves others.
         let (outcome, raw, stderr) = self
             .scope
             .spawn_blocking(move || {
                 // What is judged is what is kept: a secret in it would make the two differ.
-                let outcome = judge_answer(&expect, &redactor.clean(&stdout.text()), cut, ended.exit, &stderr);
+                let outcome = judge_answer(&wanted, &redactor.clean(&stdout.text()), cut, ended.exit, &stderr);
                 let mut raw = stdout.captured();
                 raw.text = redactor.clean(&raw.text).into();
                 (outcome, raw, stderr)
@@ -104,6 +104,7 @@ fn program(turn: &Turn) -> Program {
     let kind = match turn.kind {
         TurnKind::Draft => "draft",
         TurnKind::Repair => "repair",
+        TurnKind::Round => "round",
     };
     let seat = format!("{}/{}/{}/{kind}", turn.seat.stage, turn.seat.agent, turn.seat.attempt);
     Program {
@@ -117,7 +118,7 @@ fn program(turn: &Turn) -> Program {
 
 /// The artifact counts only when nothing cut the turn short and the program itself ended well.
 fn judge_answer(
-    expect: &Expect,
+    wanted: &Wanted,
     stdout: &str,
     cut: Option<Cut>,
     exit: Option<Exit>,
@@ -127,7 +128,7 @@ fn judge_answer(
     match (cut, exit) {
         (Some(Cut::Stopped), _) => failed(AgentError::Cancelled),
         (Some(Cut::Late { which, after_ms }), _) => failed(AgentError::Timeout { which, after_ms }),
-        (None, Some(Exit::Code(0))) => extract(expect, stdout).or_else(|unusable| unusable_answer(&unusable, stderr)),
+        (None, Some(Exit::Code(0))) => wanted.extract(stdout).or_else(|unusable| unusable_answer(&unusable, stderr)),
         (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, stdout)),
     }
 }

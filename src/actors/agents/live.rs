@@ -83,6 +83,9 @@ impl Live {
             TurnKind::Repair => {
                 live.write("── repair ──");
             }
+            TurnKind::Round => {
+                live.write("── round ──");
+            }
         }
         live
     }

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::Scope;
 use crate::actors::agents::process::{Children, Program, Tag, converse};
 use crate::disk;
-use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::check::{Executed, Results, results};
+use crate::domain::claim::lookup::{Citation, Found, TESTS_MAX};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
 use crate::domain::run::Limits;
 use crate::domain::safe::Safe;
 use crate::domain::settings::CheckTemplate;
@@ -100,9 +102,9 @@ pub(super) async fn run_check(
         Some(Exit::Code(code)) => Some(code),
         Some(Exit::Signal(_) | Exit::Unknown) | None => None,
     };
-    let executed = match read_results(&out.text, id) {
-        Results::Named(executed) => executed,
-        Results::NoneRan if code == Some(0) => 0,
+    let tests = match results(&out.text) {
+        Results::Named(all) => all.into_iter().filter(|test| test.is(id)).collect(),
+        Results::NoneRan if code == Some(0) => Vec::new(),
         // What cannot be told is not false: the citation stays as it was.
         Results::NoneRan | Results::Unnamed => {
             let last =
@@ -110,13 +112,19 @@ pub(super) async fn run_check(
             return Err(Failure::BadReply { from: format!("the check of {id}"), why: Safe::line(&last).to_string() });
         }
     };
-    Ok(Found::Ran {
-        passed: code == Some(0) && executed > 0,
-        executed,
-        exit: code,
-        output_sha256: out.sha256,
+    Ok(ran(code, out.sha256, &tests))
+}
+
+/// Exit 0 counts only with a test of the id among those executed, and none of them failed.
+fn ran(exit: Option<i32>, output_sha256: Sha, tests: &[Executed]) -> Found {
+    Found::Ran {
+        passed: exit == Some(0) && !tests.is_empty() && tests.iter().all(|test| test.passed),
+        executed: u32::try_from(tests.len()).unwrap_or(u32::MAX),
+        exit,
+        output_sha256,
+        tests: tests.iter().take(TESTS_MAX).map(|test| Safe::line(&test.name).to_string()).collect(),
         place: None,
-    })
+    }
 }
 
 fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -> Result<&'c CheckTemplate, Failure> {
@@ -133,32 +141,6 @@ fn choose<'c>(checks: &'c BTreeMap<String, CheckTemplate>, name: Option<&str>) -
     })
 }
 
-/// What the output of a test runner says about one id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Results {
-    /// It names tests, and this many of the id were executed.
-    Named(u32),
-    /// It ran, and executed nothing at all.
-    NoneRan,
-    /// It does not name what it executed (a quiet runner, another language, a build that failed).
-    Unnamed,
-}
-
-/// Reads the lines `test NAME ... ok|FAILED` and `test result: …` of Rust's test runner.
-fn read_results(output: &str, id: &str) -> Results {
-    let is_of_id = |name: &str| name == id || name.strip_suffix(id).is_some_and(|head| head.ends_with("::"));
-    let tests: Vec<(&str, &str)> =
-        output.lines().filter_map(|line| line.trim().strip_prefix("test ")?.split_once(" ... ")).collect();
-    if !tests.is_empty() {
-        let executed = |outcome: &str| outcome.starts_with("ok") || outcome.starts_with("FAILED");
-        let of_id = tests.iter().filter(|(name, outcome)| is_of_id(name.trim()) && executed(outcome)).count();
-        return Results::Named(u32::try_from(of_id).unwrap_or(u32::MAX));
-    }
-    let mut sums = output.lines().filter(|line| line.starts_with("test result:")).peekable();
-    let is_empty = |line: &str| line.contains(" 0 passed; 0 failed;");
-    if sums.peek().is_some() && sums.all(is_empty) { Results::NoneRan } else { Results::Unnamed }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,26 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn only_executed_tests_of_the_id_count() {
-        let output = "running 3 tests\ntest limiter::burst ... ok\ntest burst_more ... ok\ntest a::burst ... ignored\n";
-        assert_eq!(read_results(output, "burst"), Results::Named(1));
-        assert_eq!(read_results(output, "limiter::burst"), Results::Named(1));
-        assert_eq!(read_results(output, "nope"), Results::Named(0));
-        assert_eq!(read_results("test burst ... FAILED\n", "burst"), Results::Named(1));
-    }
-
-    #[test]
-    fn a_runner_that_names_nothing_shows_nothing() {
-        assert_eq!(
-            read_results("running 1 test\n.\ntest result: ok. 1 passed; 0 failed; 0 ignored\n", "burst"),
-            Results::Unnamed
-        );
-        assert_eq!(
-            read_results("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n", "burst"),
-            Results::NoneRan
-        );
-        assert_eq!(read_results("error: could not compile\n", "burst"), Results::Unnamed);
-        assert_eq!(read_results("", "burst"), Results::Unnamed);
+    fn a_run_passes_by_exit_and_by_what_it_executed() {
+        let test = |passed| Executed { name: "limiter::burst".into(), passed };
+        let passed = |exit, tests: &[Executed]| {
+            let Found::Ran { passed, executed, tests, .. } = ran(exit, Sha::of("out"), tests) else {
+                panic!("not run")
+            };
+            (passed, executed, tests.len())
+        };
+        assert_eq!(passed(Some(0), &[test(true)]), (true, 1, 1));
+        assert_eq!(passed(Some(0), &[]), (false, 0, 0));
+        assert_eq!(passed(Some(1), &[test(true)]), (false, 1, 1));
+        assert_eq!(passed(Some(0), &[test(true), test(false)]), (false, 2, 2));
+        assert_eq!(passed(None, &[test(true)]), (false, 1, 1));
+        assert_eq!(passed(Some(0), &vec![test(true); 60]), (true, 60, TESTS_MAX));
     }
 
     #[test]

@@ -239,6 +239,19 @@ impl Git {
         if range.starts_with('-') || range.is_empty() || range.contains(char::is_whitespace) {
             return Err(refuse());
         }
+        self.changes(range).await?.ok_or_else(refuse)
+    }
+
+    /// Returns what the working copy has otherwise than the last commit, as a diff without context; `None` where there
+    /// is no commit. Files that git does not know are not in it.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) async fn uncommitted(&self) -> Result<Option<String>, Failure> {
+        self.changes("HEAD").await
+    }
+
+    async fn changes(&self, range: &str) -> Result<Option<String>, Failure> {
         let args = [
             "diff",
             "--no-ext-diff",
@@ -253,7 +266,7 @@ impl Git {
             range,
             "--",
         ];
-        self.run(&args, "").await?.ok_or_else(refuse)
+        self.run(&args, "").await
     }
 }
 

@@ -260,11 +260,15 @@ impl Reader {
         citations: BTreeSet<Citation>,
         token: CancellationToken,
     ) -> Result<Lookups, Failure> {
-        let shot = tree::files(&self.scope, &root, &token).await?;
+        let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let diff = match &shot.git {
+            Some(git) => git.uncommitted().await?,
+            None => None,
+        };
         self.blocking(move || {
-            let (tree, reading) = shot;
-            let apart: Vec<String> = reading.specs.iter().map(|s| s.dir.clone()).collect();
-            Ok(check::look_up(&tree, &spec, &apart, &citations))
+            let apart: Vec<String> = shot.reading.specs.iter().map(|s| s.dir.clone()).collect();
+            let hunks = check::hunks(diff.as_deref().unwrap_or_default());
+            Ok(check::look_up(&shot.tree, &spec, &apart, &hunks, &citations))
         })
         .await
     }

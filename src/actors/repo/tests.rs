@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::check::{Rule, Severity};
-use crate::domain::claim::lookup::Found;
+use crate::domain::claim::lookup::{Found, Means};
 
 /// No test waits longer than this for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -290,6 +290,38 @@ fn citations_are_seen_absent_false_or_outside() {
         let found = reply.within(PATIENCE, "the look").await.unwrap();
         for (citation, wanted) in &cases {
             assert_eq!(seen(&found[citation]), *wanted, "{citation:?}");
+        }
+        bench
+    });
+}
+
+#[test]
+fn what_is_seen_says_how_it_was_seen() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.edit("src/store.rs", "KEY_MAX: usize = 128", "KEY_MAX: usize = 256");
+        bench.write("src/fresh.rs", "pub fn fresh() {}\n");
+        bench.write("tools/fresh.zig", "fn walk() void {}\n");
+        let spec = Arc::clone(&bench.survey().await.specs[2].spec);
+        let store = fs::read_to_string(bench.root().join("src/store.rs")).unwrap();
+        let changed = u32::try_from(store.lines().position(|l| l.contains("256")).unwrap() + 1).unwrap();
+        let line = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
+        let symbol = |symbol: &str| Citation::Symbol { symbol: symbol.into(), path: None };
+        let cases = [
+            (line("src/store.rs", changed), Some(Means::Hunk)),
+            (line("src/store.rs", 1), None),
+            (line("src/fresh.rs", 1), Some(Means::Hunk)),
+            (symbol("Store::put"), Some(Means::Parsed)),
+            (symbol("walk"), Some(Means::Text)),
+            (Citation::Test { check: None, id: "a_deleted_key_is_gone".into() }, Some(Means::Parsed)),
+            (Citation::Requirement { id: "FR-001".into() }, None),
+        ];
+        let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
+        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let found = reply.within(PATIENCE, "the look").await.unwrap();
+        for (citation, wanted) in &cases {
+            let Found::Seen { by, .. } = &found[citation] else { panic!("{citation:?}: {:?}", found[citation]) };
+            assert_eq!(by, wanted, "{citation:?}");
         }
         bench
     });

@@ -84,6 +84,8 @@ pub struct Boot {
     pub demo: bool,
     /// Whether there is no screen.
     pub headless: bool,
+    /// Whether no round is held, whatever the config says.
+    pub no_round: bool,
     /// Whether a Degraded verdict may exit 0.
     pub allow_degraded: bool,
     /// Whether a Hollow verdict may exit 0.
@@ -159,6 +161,19 @@ pub enum Then {
         /// What comes next for it.
         next: SeatState,
     },
+    /// What is asked in the round is kept: agents may be asked.
+    RoundOpened,
+    /// The agent's votes are kept.
+    Voted {
+        /// Whose.
+        agent: AgentName,
+        /// Their JSON; their file is the first of the commit.
+        text: Arc<str>,
+    },
+    /// The agent's silence in the round is kept.
+    Silent(AgentName),
+    /// The end of the round is kept.
+    RoundClosed,
     /// The verdict is kept.
     Decided(Arc<Judgement>),
     /// The documents' record is kept.

@@ -14,7 +14,7 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
-use crate::domain::judgement::{Answer, Human, Judgement};
+use crate::domain::judgement::{Answer, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
@@ -67,6 +67,8 @@ pub struct Run {
     pub kept: BTreeMap<Stage, BTreeMap<AgentName, Kept>>,
     /// How agents failed in an earlier process, by stage.
     pub failed: BTreeMap<Stage, BTreeMap<AgentName, AgentError>>,
+    /// The round of each stage that had one.
+    pub rounds: BTreeMap<Stage, Round>,
     /// Highest attempt per stage and agent so far.
     pub attempts: BTreeMap<Stage, BTreeMap<AgentName, u32>>,
     /// How many verdicts of each stage were recorded.
@@ -163,6 +165,8 @@ pub struct RunOptions {
     pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
     pub restart: bool,
+    /// Whether somebody asked for the round that was not held.
+    pub round: bool,
 }
 
 /// Where a run stands: which request it waits for.
@@ -321,6 +325,13 @@ pub enum SeatState {
     Failed(AgentError),
     /// Answers through memory; looked for when the others are done.
     External,
+}
+
+impl Seat {
+    /// Ends a turn of which nothing came: whoever has answered before is none the worse for it.
+    pub fn give_up(&mut self) {
+        self.state = if self.answer.is_some() { SeatState::Answered } else { SeatState::Failed(AgentError::Cancelled) };
+    }
 }
 
 impl SeatState {

@@ -2,9 +2,11 @@
 
 use super::script::{Kind, Script, names};
 use super::world::Play;
+use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action, Place};
 use crate::app::model::{Overlay, Phase, View};
+use crate::app::msg::{Input, Msg};
 use crate::app::update::can;
 use crate::domain::stage::Stage;
 
@@ -165,4 +167,14 @@ fn a_typed_explain_selects_the_claim_in_its_verdict() {
     assert_eq!(rows.get(cursor), Some(&super::world::open_key()));
     script.key(Key::Char(':')).type_text("explain 001 plan nothing").key(Key::Enter);
     assert!(script.model.notice.as_ref().unwrap().text.as_str().contains("is called nothing"));
+}
+
+#[test]
+fn ctrl_z_goes_to_the_shell_from_everywhere_also_while_text_is_typed() {
+    let mut script = Script::new();
+    let ctrl_z = Msg::Input(Input::Key(Key::Ctrl('z')));
+    assert_eq!(script.send(ctrl_z.clone()), [Effect::Suspend]);
+    script.key(Key::Char(':')).type_text("pl");
+    assert_eq!(script.send(ctrl_z), [Effect::Suspend]);
+    assert!(script.model.overlay.is_some(), "what was typed stays");
 }

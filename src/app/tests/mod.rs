@@ -19,3 +19,4 @@ mod pages;
 mod random;
 mod resume;
 mod retries;
+mod round;

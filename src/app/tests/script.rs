@@ -273,6 +273,23 @@ impl Script {
         self.world.journals[&self.id()].records.iter().map(|(_, record)| record_name(record)).collect()
     }
 
+    /// Whether the latest run is closed in the evidence.
+    pub(super) fn journal_is_closed(&self) -> bool {
+        let closed = |id| {
+            self.world
+                .journals
+                .get(id)
+                .is_some_and(|j| crate::domain::journal::closed(j.records.iter().map(|(_, record)| record)).is_some())
+        };
+        closed(&self.id())
+    }
+
+    /// Whether an agent's draft is durable.
+    pub(super) fn has_answered(&self, name: &str) -> bool {
+        let mut records = self.world.journals.values().flat_map(|journal| &journal.records);
+        records.any(|(_, r)| matches!(r, Record::AgentAnswered { agent, .. } if agent.as_str() == name))
+    }
+
     pub(super) fn journal_is_empty(&self) -> bool {
         self.world.journals.values().all(|journal| journal.records.is_empty())
     }
@@ -336,7 +353,11 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
                     "turn {} {}{}",
                     seat.agent,
                     seat.attempt,
-                    if *kind == TurnKind::Repair { " repair" } else { "" }
+                    match kind {
+                        TurnKind::Draft => "",
+                        TurnKind::Repair => " repair",
+                        TurnKind::Round => " round",
+                    }
                 )
             }
             RunEffect::StopSeat(seat) => format!("stop {}", seat.agent),
@@ -353,6 +374,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::ReadPage(_) => "read page".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),
         Effect::Emit(event) => serde_json::to_value(&event.what).unwrap()["type"].as_str().unwrap().to_owned(),
+        Effect::Suspend => "suspend".to_owned(),
         Effect::OpenEditor { path, .. } => format!("edit {path}"),
         Effect::Copy(text) => format!("copy {text}"),
         Effect::Approve => "approve".to_owned(),

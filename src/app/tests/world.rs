@@ -16,11 +16,12 @@ use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, FileRef, Record};
-use crate::domain::judgement::{Ground, Judgement, Question};
+use crate::domain::judgement::{self, Ground, Judgement, Question};
 use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::preparation::Preparation;
-use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind};
+use crate::domain::round::{self, Asking, Ballot, Cast, Changes};
+use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
@@ -75,6 +76,12 @@ pub(super) struct World {
     pub(super) cited: Vec<(Sha, Citation)>,
     /// Why memory does not answer.
     pub(super) memory_away: Option<String>,
+    /// Whether consensus lists what stands open.
+    pub(super) lists_open: bool,
+    /// What each agent votes in the round: JSON votes. `None` hangs; an agent without a script votes nothing.
+    pub(super) votes: BTreeMap<String, Option<serde_json::Value>>,
+    /// Prompts of the round, in the order in which they were asked.
+    pub(super) ballots: Vec<(AgentName, Arc<str>)>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -183,6 +190,10 @@ impl World {
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
             }
+            RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted } => {
+                let outcome = self.vote(seat, prompt, wanted)?;
+                RunMsg::TurnEnded(seat.clone(), TurnKind::Round, outcome)
+            }
             RunEffect::TakeTurn { seat, kind, .. } => RunMsg::TurnEnded(seat.clone(), *kind, self.turn(seat, *kind)?),
             RunEffect::Judge(question) => {
                 let stage = question.preparation.stage;
@@ -191,7 +202,14 @@ impl World {
             }
             RunEffect::RunCheck(citation) => {
                 let sha = Sha::of("output");
-                let ran = Shown::Ran { passed: true, executed: 1, exit: Some(0), output_sha256: sha, place: None };
+                let ran = Shown::Ran {
+                    passed: true,
+                    executed: 1,
+                    exit: Some(0),
+                    output_sha256: sha,
+                    tests: Vec::new(),
+                    place: None,
+                };
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
             RunEffect::Publish { stage, judgement, .. } => {
@@ -235,6 +253,9 @@ impl World {
                     _ => None,
                 };
                 let answers = records().filter_map(kept).collect();
+                let file = |record: &Record| Some(record.of_round()?.path.clone());
+                let rounds = records().filter_map(file).map(|path| (path.clone(), Arc::clone(&journal.files[&path])));
+                let rounds = rounds.collect();
                 let opened = |record: &Record| match record {
                     Record::StageOpened { stage, inputs, .. } => {
                         Some((*stage, serde_json::from_str(&journal.files[&inputs.path]).unwrap()))
@@ -242,7 +263,8 @@ impl World {
                     _ => None,
                 };
                 let inputs = records().filter_map(opened).collect();
-                found.run = Some(FoundRun { run: id.clone(), records: journal.records.clone(), answers, inputs });
+                let records = journal.records.clone();
+                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs });
             }
         }
         found
@@ -319,6 +341,47 @@ impl World {
         Some(Ok(Arc::new(ended(seat, kind, play))))
     }
 
+    fn vote(&mut self, seat: &SeatKey, prompt: &Arc<str>, wanted: &Wanted) -> Option<Result<Arc<TurnEnded>, Failure>> {
+        if !self.ballots.iter().any(|(agent, text)| *agent == seat.agent && text == prompt) {
+            self.ballots.push((seat.agent.clone(), Arc::clone(prompt)));
+        }
+        let is_cut = !self.is_deaf && (self.stopped.contains(&seat.run) || self.stopped_seats.contains(seat));
+        let votes = match self.votes.get(seat.agent.as_str()) {
+            _ if is_cut => {
+                return Some(Ok(Arc::new(ended(seat, TurnKind::Round, Play::Fails(AgentError::Cancelled)))));
+            }
+            Some(None) => return None,
+            Some(Some(votes)) => votes.clone(),
+            None => serde_json::json!([]),
+        };
+        let text = serde_json::json!({"schema": "dicast.round/1", "votes": votes}).to_string();
+        let mut turn = ended(seat, TurnKind::Round, Play::Babbles);
+        turn.outcome = wanted.extract(&text).map_err(|unusable| TurnFailed {
+            error: AgentError::NoArtifact { why: unusable.why },
+            repair: Some("mend it".into()),
+        });
+        Some(Ok(Arc::new(turn)))
+    }
+
+    /// What stands open, and what the votes of a round make of the panel.
+    fn hold(&self, question: &Question, panel: &mut Panel) -> (Option<Arc<Ballot>>, Option<Changes>) {
+        let Some(held) = &question.round else {
+            let voices = BTreeMap::new();
+            let asking = Asking { seed: question.run.as_str(), voices: &voices, requirements: &[], agenda: &[] };
+            let ballot = (self.lists_open && !question.provisional).then(|| round::open(panel, &asking)).flatten();
+            return (ballot.map(Arc::new), None);
+        };
+        let casts = |answer: &judgement::Answer| -> Vec<Cast> {
+            let votes = round::parse(&answer.text).unwrap().votes.into_iter();
+            votes.map(|vote| Cast { vote, tier: Tier::E0 }).collect()
+        };
+        let heard = held.answers.iter().map(|(agent, answer)| (agent.clone(), casts(answer))).collect();
+        let before = consensus::decide(panel);
+        *panel = round::apply(panel, &held.ballot, &heard).panel;
+        let after = consensus::decide(panel);
+        (None, Some(round::changes(&held.ballot, &before, &after, (heard.len(), held.asked.len()))))
+    }
+
     fn judge(&self, question: &Question) -> Judgement {
         let preparation = &question.preparation;
         let mut panel = panel_of(&preparation.spec.id, preparation.stage);
@@ -351,13 +414,14 @@ impl World {
                 }
             }
         }
+        let (ballot, changed) = self.hold(question, &mut panel);
         let verdict = consensus::decide(&panel);
         let is_final = !question.provisional;
         let (waivers, accepted) = (&question.human.waivers, &question.human.accepted_conditions);
         let standing = Standing::after(&preparation.ledger, &preparation.spec, &verdict, waivers, accepted);
         let standing = is_final.then(|| Arc::new(standing));
         let helped = consensus::helped(&panel, &verdict).filter(|_| is_final);
-        let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new() };
+        let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new(), by: None };
         let agent = question.seats[0].agent.clone();
         let ground = |(claim, citation): &(Sha, Citation)| Ground {
             agent: agent.clone(),
@@ -375,9 +439,12 @@ impl World {
             from_memory: BTreeMap::new(),
             grounds,
             phantoms: Vec::new(),
+            settled: BTreeSet::new(),
             standing,
             helped,
             documents,
+            ballot,
+            round: changed,
             warnings: Vec::new(),
             took_ms: 1,
         }

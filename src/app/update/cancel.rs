@@ -3,7 +3,7 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{notice, run as runs, seats, verdict};
+use super::{notice, round, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then};
 use crate::app::msg::Signal;
@@ -11,6 +11,7 @@ use crate::domain::failure::AgentError;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::Record;
 use crate::domain::moment::clock;
+use crate::domain::run::TurnKind;
 
 /// Exit code of a run that was stopped.
 const STOPPED: u8 = 130;
@@ -42,7 +43,7 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
     // What waits for a moment or a place will not be started any more.
     for seat in &mut run.seats {
         if matches!(seat.state, SeatState::Queued(_) | SeatState::Waiting { .. }) {
-            seat.state = SeatState::Failed(AgentError::Cancelled);
+            seat.give_up();
         }
     }
     let was = std::mem::replace(&mut run.phase, Phase::Stopping);
@@ -121,7 +122,8 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
             let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
             vec![Effect::Run(id.clone(), effect)]
         }
-        SeatState::Queued(_) | SeatState::Waiting { .. } => {
+        SeatState::Queued(TurnKind::Round) => round::skip(model, &key),
+        SeatState::Queued(TurnKind::Draft | TurnKind::Repair) | SeatState::Waiting { .. } => {
             seat.state = SeatState::Failed(AgentError::Cancelled);
             verdict::judge_if_due(model, id)
         }

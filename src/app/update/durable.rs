@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, complain, run, seats, settle, verdict};
+use super::{cancel, complain, round, run, seats, settle, verdict};
 use crate::app::effect::{CommitId, Effect, RunEffect};
 use crate::app::model::{After, Model, Phase, Then};
 use crate::domain::failure::Failure;
@@ -62,6 +62,10 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Launched(agent) => seats::launched(model, run, &agent),
         Then::Answered { agent, text, took_ms } => seats::kept(model, run, &agent, files, text, took_ms),
         Then::Failed { agent, next } => seats::failure_kept(model, run, &agent, next),
+        Then::RoundOpened => round::go_on(model, run),
+        Then::Voted { agent, text } => round::voted(model, run, &agent, files, text),
+        Then::Silent(agent) => round::silent(model, run, &agent),
+        Then::RoundClosed => round::closed(model, run),
         Then::Decided(judgement) => verdict::decided(model, run, judgement),
         Then::Published => verdict::recorded(model, run),
         Then::Stopped => cancel::recorded(model, run),

@@ -8,6 +8,7 @@ mod durable;
 mod navigation;
 mod offers;
 mod reading;
+mod round;
 mod run;
 mod seats;
 mod selection;
@@ -23,6 +24,7 @@ use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
 pub use offers::can;
+pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
 pub use verdict::{attention, carried, open_claims, rows, worst};

@@ -4,7 +4,7 @@
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
-use super::{ask, cancel, notice, run as runs, seats, settle, typed, verdict};
+use super::{ask, cancel, notice, round, run as runs, seats, settle, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
@@ -19,6 +19,10 @@ const PAGE: usize = 10;
 
 /// A key was pressed.
 pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+    // Also where text is typed: it is no text.
+    if keymap::lookup(model, key) == Some(Action::Suspend) {
+        return vec![Effect::Suspend];
+    }
     if let Some(overlay) = model.overlay.take() {
         model.overlay = Some(overlay.clone());
         return typed::key(model, overlay, key);
@@ -67,6 +71,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::AskAgain => ask_again(model),
         Action::Fresh => again(model, true, false),
         Action::AskMissing => again(model, false, true),
+        Action::Round => round::ask_now(model),
         Action::Verdict => show_verdict(model),
         Action::Run => show_run(model),
         Action::ShowAll => {
@@ -97,6 +102,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Trust => push(model, View::Trust { scroll: 0 }),
         Action::Approve => ask::approve(model),
         Action::Survey => typed::survey(model),
+        Action::Suspend => vec![Effect::Suspend],
         Action::Dump => vec![Effect::DumpRecording],
     }
 }

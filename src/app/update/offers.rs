@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{seats, settle, verdict};
+use super::{round, seats, settle, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 
@@ -21,6 +21,10 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
         Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
+        Action::Round => {
+            let shown = |run: &Run| matches!(view, View::Verdict { stage, .. } if run.stage == *stage);
+            run.is_some_and(|run| shown(run) && round::can_be_asked(model, run))
+        }
         Action::Verdict => {
             if let View::Spec { spec, .. } = view {
                 model.runs.values().any(|run| &run.spec == spec && has_verdict(run))
@@ -70,6 +74,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Follow
         | Action::Search
         | Action::Survey
+        | Action::Suspend
         | Action::Dump => true,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, complain, notice, seats, settle, verdict};
+use super::{ask, complain, notice, round, seats, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
@@ -79,6 +79,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
         decided: BTreeMap::new(),
@@ -149,7 +150,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     }
     run.options.resumed = true;
     for (_, record) in &found.records {
+        round::adopt(&mut run.rounds, record, found.text_of(record));
         match record {
+            Record::AgentFailed { kind: TurnKind::Round, .. } => {}
             Record::AgentLaunched { stage, agent, attempt, .. } => {
                 let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
                 *highest = (*highest).max(*attempt);
@@ -174,6 +177,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             }
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::RoundOpened { .. }
+            | Record::RoundAnswered { .. }
+            | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::Published { .. }
             | Record::PublishIntended { .. }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, notice, run as runs, verdict};
+use super::{cancel, notice, round, run as runs, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
@@ -14,7 +14,8 @@ use crate::domain::journal::{FileRef, Record};
 use crate::domain::judgement::Answer;
 use crate::domain::moment::Moment;
 use crate::domain::prompt;
-use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind};
+use crate::domain::round::Expect;
+use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::settings::Retry;
 
 /// How often an agent that crashed, fell silent or gave nothing usable is asked once more: papers and practice agree
@@ -94,29 +95,73 @@ fn family_limit(model: &Model, seat: &Seat) -> u32 {
     family.map(|agent| agent.max_parallel).min().unwrap_or(1).max(1)
 }
 
+/// What an agent is told in a turn, and what it is to bring.
+fn told(model: &Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Option<(Arc<str>, Wanted)> {
+    let run = model.runs.get(id)?;
+    let (seat, preparation) = (run.seat(agent)?, run.preparation.as_ref()?);
+    if kind == TurnKind::Round {
+        let rendered = round::ask(model, run, &round::at_hand(run)?.ballot, agent)?;
+        return Some((rendered.text.into(), Wanted::Votes(Expect { sent: rendered.sent })));
+    }
+    let base = prompt::for_attempt(preparation.prompts.get(agent)?, seat.attempt);
+    let told = match (kind, &seat.repair) {
+        (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why),
+        (TurnKind::Repair, None) | (TurnKind::Draft | TurnKind::Round, _) => base,
+    };
+    Some((told.into(), Wanted::Artifact(preparation.expect.clone())))
+}
+
+/// A turn's name in events, if it is not the stage's own question.
+fn named(kind: TurnKind) -> Option<TurnKind> {
+    match kind {
+        TurnKind::Draft | TurnKind::Repair => None,
+        TurnKind::Round => Some(kind),
+    }
+}
+
+/// The event that tells the end of a turn: without an answer, why and when it is asked again.
+pub(super) fn finished(
+    model: &Model,
+    key: &SeatKey,
+    kind: TurnKind,
+    duration_ms: u64,
+    failed: Option<(&AgentError, Option<Moment>)>,
+) -> Effect {
+    let what = What::AgentFinished {
+        stage: key.stage,
+        agent: key.agent.clone(),
+        status: failed.map_or("ok", |(error, _)| verdict::status_of(error).name()).into(),
+        attempt: key.attempt,
+        duration_ms,
+        why: failed.map(|(error, _)| error.to_string()),
+        retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
+        turn: named(kind),
+    };
+    runs::emit(model, Some(&key.run), what)
+}
+
 fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Vec<Effect> {
     let now = model.now;
+    let told = told(model, id, agent, kind);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let Some(preparation) = run.preparation.clone() else { return Vec::new() };
     let stage = run.stage;
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
-    let Some(rendered) = preparation.prompts.get(agent) else {
+    let Some((told, wanted)) = told else {
         seat.state = SeatState::Failed(AgentError::Protocol { why: "there is no prompt for it".into() });
         return verdict::judge_if_due(model, id);
     };
     seat.state = SeatState::Launching(kind);
+    if kind == TurnKind::Round {
+        seat.since = None;
+        seat.took_ms = None;
+    }
     seat.since.get_or_insert(now);
     seat.progress = None;
     let attempt = seat.attempt;
-    let base = prompt::for_attempt(rendered, attempt);
-    let told: Arc<str> = match (kind, &seat.repair) {
-        (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why).into(),
-        (TurnKind::Repair, None) | (TurnKind::Draft, _) => base.into(),
-    };
     let scripted = seat.who.scripted;
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
-    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, expect: preparation.expect.clone() };
-    let what = What::AgentStarted { stage, agent: agent.clone(), attempt, scripted };
+    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, wanted };
+    let what = What::AgentStarted { stage, agent: agent.clone(), attempt, scripted, turn: named(kind) };
     let effects = vec![Effect::Run(id.clone(), turn), runs::emit(model, Some(id), what)];
     let record = Record::AgentLaunched { stage, agent: agent.clone(), attempt, kind };
     commit(model, id, Batch::record(record), Then::Launched(agent.clone()), effects)
@@ -130,7 +175,13 @@ pub(super) fn launched(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec<
     let SeatState::Launching(kind) = seat.state else { return Vec::new() };
     if is_stopping || seat.stopped {
         // A stop that came first: the turn is never asked for.
-        seat.state = SeatState::Failed(AgentError::Cancelled);
+        let is_skipped = kind == TurnKind::Round && !is_stopping;
+        if is_skipped && let Some(key) = key_of(model, id, agent) {
+            return round::skip(model, &key);
+        }
+        if let Some(run) = model.runs.get_mut(id) {
+            give_up(run, agent);
+        }
         return settle(model, id);
     }
     seat.state = SeatState::Asking(kind);
@@ -181,11 +232,19 @@ pub(super) fn is_asked(model: &Model, id: &RunId, agent: &AgentName) -> bool {
     seat.is_some_and(|seat| matches!(seat.state, SeatState::Asking(_)))
 }
 
+fn key_of(model: &Model, id: &RunId, agent: &AgentName) -> Option<SeatKey> {
+    let run = model.runs.get(id)?;
+    run.seat(agent).map(|seat| run.key(seat))
+}
+
 /// Gives up on every agent that has not answered: the run has failed.
 pub(super) fn abandon(run: &mut Run) {
-    for seat in run.seats.iter_mut().filter(|seat| !seat.state.is_settled()) {
-        seat.state = SeatState::Failed(AgentError::Cancelled);
-    }
+    run.seats.iter_mut().filter(|seat| !seat.state.is_settled()).for_each(Seat::give_up);
+}
+
+/// Ends an agent's turn without anything coming of it.
+pub(super) fn give_up(run: &mut Run, agent: &AgentName) {
+    run.seat_mut(agent).into_iter().for_each(Seat::give_up);
 }
 
 /// The agent's process runs.
@@ -219,7 +278,7 @@ pub(super) fn progressed(model: &mut Model, progress: Vec<Progress>) -> Vec<Effe
 }
 
 /// The seat that a key names, if that is still its current attempt.
-fn current<'m>(model: &'m mut Model, key: &SeatKey) -> Option<&'m mut Seat> {
+pub(super) fn current<'m>(model: &'m mut Model, key: &SeatKey) -> Option<&'m mut Seat> {
     let run = model.runs.get_mut(&key.run).filter(|run| run.stage == key.stage)?;
     run.seat_mut(&key.agent).filter(|seat| seat.attempt == key.attempt)
 }
@@ -234,12 +293,17 @@ pub(super) fn turn_ended(
     let is_asked = current(model, key)
         .is_some_and(|seat| matches!(seat.state, SeatState::Asking(k) | SeatState::Launching(k) if k == kind));
     if !is_asked {
-        return keep_late(model, key, outcome);
+        return keep_late(model, key, kind, outcome);
     }
+    let unanswered = |model: &mut Model, failed: TurnFailed, ended: Option<&TurnEnded>| match kind {
+        TurnKind::Draft | TurnKind::Repair => unanswered(model, key, kind, failed, ended),
+        TurnKind::Round => round::unanswered(model, key, failed, ended),
+    };
     match outcome {
-        Ok(ended) => match &ended.outcome {
-            Ok(text) => answered(model, key, Arc::clone(text), &ended),
-            Err(failed) => unanswered(model, key, kind, failed.clone(), Some(&ended)),
+        Ok(ended) => match (&ended.outcome, kind) {
+            (Ok(text), TurnKind::Round) => round::answered(model, key, Arc::clone(text), &ended),
+            (Ok(text), TurnKind::Draft | TurnKind::Repair) => answered(model, key, Arc::clone(text), &ended),
+            (Err(failed), _) => unanswered(model, failed.clone(), Some(&ended)),
         },
         Err(failure) => {
             let error = if failure == Failure::Cancelled {
@@ -249,15 +313,16 @@ pub(super) fn turn_ended(
             } else {
                 AgentError::Crashed { how: failure.to_string() }
             };
-            unanswered(model, key, kind, TurnFailed { error, repair: None }, None)
+            unanswered(model, TurnFailed { error, repair: None }, None)
         }
     }
 }
 
 /// Late or foreign: nothing in the model changes, an answer is kept apart.
-fn keep_late(model: &Model, key: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Vec<Effect> {
+fn keep_late(model: &Model, key: &SeatKey, kind: TurnKind, outcome: Result<Arc<TurnEnded>, Failure>) -> Vec<Effect> {
     let (Some(run), Ok(ended)) = (model.runs.get(&key.run), outcome) else { return Vec::new() };
-    let name = format!("{}-{}-{}.json", key.stage, key.agent, key.attempt);
+    let turn = if kind == TurnKind::Round { "-round" } else { "" };
+    let name = format!("{}-{}-{}{turn}.json", key.stage, key.agent, key.attempt);
     let (text, error) = match &ended.outcome {
         Ok(text) => (Arc::clone(text), None),
         Err(failed) => (Arc::clone(&ended.raw.text), Some(failed.error.clone())),
@@ -284,25 +349,16 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         raw: reference(&files[1]),
         took_ms: ended.took_ms,
     };
-    let what = What::AgentFinished {
-        stage: key.stage,
-        agent: key.agent.clone(),
-        status: "ok".into(),
-        attempt: key.attempt,
-        duration_ms: ended.took_ms,
-        why: None,
-        retry_at: None,
-    };
-    let effects = vec![runs::emit(model, Some(&key.run), what)];
+    let effects = vec![finished(model, key, TurnKind::Draft, ended.took_ms, None)];
     let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
 
-fn reference((path, text): &(String, Arc<str>)) -> FileRef {
+pub(super) fn reference((path, text): &(String, Arc<str>)) -> FileRef {
     FileRef { path: path.clone(), sha256: crate::domain::hash::Sha::of(text.as_bytes()), bytes: text.len() as u64 }
 }
 
-fn note_survivors(model: &mut Model, id: &RunId, survivors: u32) {
+pub(super) fn note_survivors(model: &mut Model, id: &RunId, survivors: u32) {
     if let Some(run) = model.runs.get_mut(id) {
         run.survivors += survivors;
     }
@@ -351,21 +407,13 @@ fn unanswered(
         raw: files.first().map(reference),
         retry_at,
     };
-    let what = What::AgentFinished {
-        stage: key.stage,
-        agent: key.agent.clone(),
-        status: verdict::status_of(&error).name().into(),
-        attempt: key.attempt,
-        duration_ms: ended.map_or(0, |ended| ended.took_ms),
-        why: Some(error.to_string()),
-        retry_at: retry_at.map(Moment::rfc3339),
-    };
-    let effects = vec![runs::emit(model, Some(&key.run), what)];
+    let took_ms = ended.map_or(0, |ended| ended.took_ms);
+    let effects = vec![finished(model, key, kind, took_ms, Some((&error, retry_at)))];
     let then = Then::Failed { agent: key.agent.clone(), next };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
 
-fn with_stderr(stdout: &Arc<str>, stderr: &str) -> Arc<str> {
+pub(super) fn with_stderr(stdout: &Arc<str>, stderr: &str) -> Arc<str> {
     if stderr.trim().is_empty() { Arc::clone(stdout) } else { format!("{stdout}\n--- stderr ---\n{stderr}").into() }
 }
 

@@ -170,7 +170,7 @@ pub(super) fn check_ran(
 
 /// Opens a recorded stage again. What is to be recorded waits until the journal is ours: at once while copies to memory
 /// are still being made, else after it was given back and taken again.
-fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) -> Vec<Effect> {
+pub(super) fn reopen(model: &mut Model, id: &RunId, mut records: Vec<Record>, why: &str) -> Vec<Effect> {
     let now = model.now;
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     // It begins anew: an earlier stop and the time that a human took to think are not counted against it.

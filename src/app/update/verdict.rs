@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, run as runs};
+use super::{cancel, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
@@ -26,6 +26,10 @@ const WORST_FIRST: [u8; 8] = [130, 3, 2, 1, 4, 5, 6, 0];
 
 /// Asks consensus when it is its turn: provisionally after each answer, finally when nobody is out any more.
 pub(super) fn judge_if_due(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    if round::at_hand(run).is_some() && run.seats.iter().all(|seat| seat.state.is_settled()) {
+        return if run.phase == Phase::Asking { round::go_on(model, id) } else { Vec::new() };
+    }
     let Some(run) = model.runs.get_mut(id).filter(|run| run.phase == Phase::Asking && run.stop.is_none()) else {
         return Vec::new();
     };
@@ -87,6 +91,7 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         absent,
         policy: policy(model, run.stage),
         human: run.human.clone(),
+        round: run.rounds.get(&run.stage).filter(|round| round.closed).cloned(),
         known: run.known.clone(),
         provisional,
     })
@@ -148,10 +153,28 @@ pub(super) fn judged(
         (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
             Some(Reopened::Decide(decide)) => super::settle::apply(model, id, &judgement, decide),
             Some(Reopened::Check) => super::settle::check_open(model, id, judgement),
-            // Also when a stop was asked for meanwhile: a verdict that beat the stop is kept.
-            None => record(model, id, judgement),
+            None => conclude(model, id, judgement),
         },
     }
+}
+
+/// Records a verdict, unless the panel is to be asked before what stands open.
+fn conclude(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if run.stop.is_some() {
+        // A verdict that beat the stop is kept; a stage that would go on to its round goes on with it.
+        let is_open = round::is_due(model, id) && judgement.ballot.is_some();
+        return if is_open { cancel::try_finish(model, id) } else { record(model, id, judgement) };
+    }
+    let Some(effects) = round::open(model, id, &judgement) else { return record(model, id, judgement) };
+    let mut told = Vec::new();
+    if let Some(run) = model.runs.get_mut(id) {
+        learn(run, &judgement);
+        let before = run.judgement.replace(Arc::clone(&judgement));
+        told = labels(model, id, before.as_deref(), &judgement, true);
+    }
+    told.extend(effects);
+    told
 }
 
 /// Remembers what was looked up. What was run here meanwhile is not forgotten for it.
@@ -170,7 +193,8 @@ fn provisionally(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Ve
     if run.stop.is_some() {
         return cancel::try_finish(model, id);
     }
-    if run.phase != Phase::Asking {
+    // What arrives behind the last draft is older than what the round asks about.
+    if run.phase != Phase::Asking || round::at_hand(run).is_some() {
         return Vec::new();
     }
     learn(run, &judgement);
@@ -184,14 +208,15 @@ fn provisionally(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Ve
 
 /// Tells the labels that are new or changed.
 fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement, provisional: bool) -> Vec<Effect> {
-    let old: BTreeMap<&Sha, Label> = before
+    let told = |judgement: &Judgement, key: &Sha| judgement.settled.contains(key);
+    let old: BTreeMap<&Sha, (Label, bool)> = before
         .filter(|_| provisional)
-        .map(|judgement| judgement.verdict.claims.iter().map(|claim| (&claim.key, claim.label)).collect())
+        .map(|then| then.verdict.claims.iter().map(|c| (&c.key, (c.label, told(then, &c.key)))).collect())
         .unwrap_or_default();
     now.verdict
         .claims
         .iter()
-        .filter(|claim| old.get(&claim.key) != Some(&claim.label))
+        .filter(|claim| old.get(&claim.key) != Some(&(claim.label, told(now, &claim.key))))
         .map(|claim| {
             let what = What::ClaimLabelled {
                 stage: now.panel.stage,
@@ -200,6 +225,7 @@ fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement
                 label: claim.label.name().to_owned(),
                 severity: claim.severity,
                 provisional,
+                settled: told(now, &claim.key),
             };
             runs::emit(model, Some(id), what)
         })
@@ -274,6 +300,9 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
         why: in_words(&verdict.why()),
     };
     let mut effects = labels(model, id, None, &judgement, false);
+    if let Some(changes) = judgement.round.clone() {
+        effects.push(runs::emit(model, Some(id), What::RoundFinished { stage, changes }));
+    }
     for warning in &judgement.warnings {
         effects.push(runs::emit(model, Some(id), What::Warning { text: warning.clone() }));
     }

@@ -18,6 +18,7 @@ use crate::domain::settings::Settings;
 use crate::domain::stage::Stage;
 
 mod agents;
+mod bench;
 mod cancel;
 mod check;
 mod consensus;
@@ -88,6 +89,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Consensus(about) => consensus::consensus(&here()?, &about),
         Command::Evidence(Evidence::Verify { spec }) => evidences::verify(&here()?, spec.as_deref()),
         Command::Evidence(Evidence::List { spec }) => evidences::list(&here()?, spec.as_deref()),
+        Command::Bench(what) => bench::bench(&what, global.json),
         Command::Agents => agents::agents(&here()?),
         Command::Servers => servers::servers(&here()?),
         Command::Doctor => doctor::doctor(&here()?),

@@ -20,7 +20,7 @@ use crate::shell::start::{Flags, Start, headless, interactive};
 pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage) -> Result<Done, Failure> {
     let spec = place::spec(context, asked.spec.as_deref())?.id;
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    requests(context, vec![Request::Start(StartRun { spec, stages: vec![stage], fresh, rerun_missing })])
+    run(context, StartRun { spec, stages: vec![stage], fresh, rerun_missing }, asked.no_round)
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -104,7 +104,13 @@ fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>
         });
     }
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    requests(context, vec![Request::Start(StartRun { spec: folder.id.clone(), stages, fresh, rerun_missing })])
+    run(context, StartRun { spec: folder.id.clone(), stages, fresh, rerun_missing }, asked.no_round)
+}
+
+/// Starts a run without a screen, with or without its round.
+fn run(context: &Context, start: StartRun, no_round: bool) -> Result<Done, Failure> {
+    let flags = Flags { no_round, ..flags(&context.global) };
+    headless(Start { sources: context.sources()?, flags, requests: vec![Request::Start(start)] }).map(Done::exit)
 }
 
 /// Returns the stages from the first one on that has no current verdict that lets the spec pass.

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::body::{Audit, Common, Implement, Plan, Tasks, Unlock, Validate};
+use crate::domain::round;
 use crate::domain::stage::Stage;
 
 /// Words of a schema that only cost tokens: missing lists are said to be empty in the prompt.
@@ -102,6 +103,10 @@ pub fn markdown() -> String {
         table(&mut out, &schema);
         definitions.extend(schema["$defs"].as_object().cloned().unwrap_or_default());
     }
+    let round = round::schema();
+    out.push_str(ROUND);
+    table(&mut out, &round);
+    definitions.extend(round["$defs"].as_object().cloned().unwrap_or_default());
     out.push_str("\n## Types\n");
     for (name, schema) in &definitions {
         let _ = writeln!(out, "\n### {name}\n");
@@ -123,6 +128,15 @@ Generated from the types in `src/domain/artifact/body.rs`; a test compares.
 The prompt ends with one fenced JSON block of schema `dicast.ask/1`; the answer holds one JSON object of schema
 `dicast.artifact/1`, alone, in a fence, or among prose. Unknown fields are kept and ignored; missing lists are empty.
 Each topic of the agenda is answered once, with a `value` or with `\"abstain\": true`.
+";
+
+const ROUND: &str = "
+## round
+
+What is asked ends with a block of schema `dicast.round/1`: `items[{n, claim, near?, sides[{n, value, because, evidence[],
+host}]}]`, the same for everybody, and `yours[{n, side}]`, the sides that the asked agent holds itself. The type of the answer
+is in `src/domain/round/answer.rs`; what each vote does is in `docs/verdicts.md`.
+
 ";
 
 /// Writes one form of a type that has several.

@@ -264,11 +264,13 @@ fn excludes(a: &Clause, b: &Clause) -> bool {
     // `at least 8` and `not more than 128` differ in more than their negation.
     let amounts = |c: &Clause| c.quantities.iter().map(|q| (q.unit.clone(), q.value.clone())).collect::<BTreeSet<_>>();
     let is_exact = |c: &Clause| c.quantities.iter().all(|q| q.bound == Bound::Exact);
+    // Two conditions need not meet; one and the same does.
+    let unnegated = |c: &Clause| c.frame.iter().filter(|word| *word != "not").cloned().collect::<Vec<_>>();
+    let is_apart = a.conditional || b.conditional;
     a.level == Level::Must
         && b.level == Level::Must
         && a.negated != b.negated
-        && !a.conditional
-        && !b.conditional
+        && (!is_apart || unnegated(a) == unnegated(b))
         && a.labels == b.labels
         && alike(&a.about, &b.about, 3, 4, 2)
         && is_exact(a)

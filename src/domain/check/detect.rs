@@ -21,7 +21,8 @@ pub const BUILD_FILES: [&str; 10] = [
     "GNUmakefile",
 ];
 
-/// Returns the checks that build files at the root suggest, by name; `{id}` stands for a test's id.
+/// Returns the checks that build files at the root suggest, by name; `{id}` stands for a test's id. Each is told to name
+/// what it executes: a quiet runner shows nothing.
 pub fn checks(tree: &Tree) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     let mut add = |name: &str, argv: &[&str]| {
@@ -33,9 +34,9 @@ pub fn checks(tree: &Tree) -> BTreeMap<String, Vec<String>> {
     if let Some(text) = tree.text("package.json") {
         // `--no-install`: a check never downloads what it runs.
         if text.contains("\"vitest\"") {
-            add("vitest", &["npx", "--no-install", "vitest", "run", "-t", "{id}"]);
+            add("vitest", &["npx", "--no-install", "vitest", "run", "--reporter=verbose", "-t", "{id}"]);
         } else if text.contains("\"jest\"") {
-            add("jest", &["npx", "--no-install", "jest", "-t", "{id}"]);
+            add("jest", &["npx", "--no-install", "jest", "--verbose", "-t", "{id}"]);
         } else if text.contains("\"test\":") {
             add("npm-test", &["npm", "test"]);
         }
@@ -43,10 +44,10 @@ pub fn checks(tree: &Tree) -> BTreeMap<String, Vec<String>> {
     let is_python =
         ["pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini"].iter().any(|f| tree.files.contains_key(*f));
     if is_python {
-        add("pytest", &["python3", "-m", "pytest", "-k", "{id}"]);
+        add("pytest", &["python3", "-m", "pytest", "-v", "-k", "{id}"]);
     }
     if tree.files.contains_key("go.mod") {
-        add("go-test", &["go", "test", "./...", "-run", "{id}"]);
+        add("go-test", &["go", "test", "-v", "./...", "-run", "{id}"]);
     }
     let makefile = ["Makefile", "makefile", "GNUmakefile"].iter().find_map(|f| tree.text(f));
     if makefile.is_some_and(|text| text.lines().any(|l| l.starts_with("test:"))) {

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::sight::{Sighting, Sights};
-use super::{FileText, Place, Tree};
-use crate::domain::claim::lookup::{Citation, Found, Lookups};
+use super::sight::{Sight, Sighting, Sights};
+use super::{FileText, Hunk, Place, Tree};
+use crate::domain::claim::lookup::{Citation, Found, Lookups, Means};
 use crate::domain::hash::Sha;
 use crate::domain::spec::Spec;
 
@@ -14,8 +14,8 @@ use crate::domain::spec::Spec;
 const EXCERPT: usize = 200;
 
 /// Looks every citation up in a tree. `spec` is the one that the assertions are about; `apart` are the folders of all
-/// specs, which show nothing about code.
-pub fn look_up(tree: &Tree, spec: &Spec, apart: &[String], citations: &BTreeSet<Citation>) -> Lookups {
+/// specs, which show nothing about code; `hunks` are the changes in question.
+pub fn look_up(tree: &Tree, spec: &Spec, apart: &[String], hunks: &[Hunk], citations: &BTreeSet<Citation>) -> Lookups {
     let wanted: BTreeSet<String> = citations
         .iter()
         .filter_map(|citation| match citation {
@@ -25,17 +25,17 @@ pub fn look_up(tree: &Tree, spec: &Spec, apart: &[String], citations: &BTreeSet<
         })
         .collect();
     let sights = Sights::of(tree, &wanted, apart);
-    citations.iter().map(|citation| (citation.clone(), look_at(tree, spec, &sights, citation))).collect()
+    citations.iter().map(|citation| (citation.clone(), look_at((tree, hunks), spec, &sights, citation))).collect()
 }
 
-fn look_at(tree: &Tree, spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
+fn look_at((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
     match citation {
-        Citation::File { path, line } => file(tree, spec, path, *line),
+        Citation::File { path, line } => file((tree, hunks), spec, path, *line),
         Citation::Symbol { symbol, path } => match path {
             Some(path) => symbol_in(tree, spec, sights, symbol, path),
             None => match sights.symbol(symbol, &[]) {
-                Sighting::Seen(place) => seen(tree, &place),
-                Sighting::Absent(_) => Found::False { why: format!("{symbol} is nowhere in the code") },
+                Sighting::Seen(sight) => sighted(tree, &sight),
+                Sighting::Absent(used) => Found::False { why: absent(symbol, used, sights) },
             },
         },
         Citation::Test { id, .. } => test(tree, spec, sights, id),
@@ -73,7 +73,7 @@ fn cited<'t>(tree: &'t Tree, spec: &Spec, path: &str) -> Cited<'t> {
     Cited::Missing
 }
 
-fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
+fn file((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, path: &str, line: Option<u32>) -> Found {
     let (path, file) = match cited(tree, spec, path) {
         Cited::Outside => return Found::Outside,
         Cited::Missing => return Found::Absent,
@@ -82,7 +82,7 @@ fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
     let Some(text) = file.as_text() else {
         return match line {
             Some(_) => Found::False { why: format!("{path} is no text, so it has no lines") },
-            None => Found::Seen { sha256: None, place: path, excerpt: String::new() },
+            None => Found::Seen { sha256: None, place: path, excerpt: String::new(), by: None },
         };
     };
     let number = line.unwrap_or(1);
@@ -90,10 +90,11 @@ fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
     let excerpt = index.and_then(|i| text.lines().nth(i));
     match (line, excerpt) {
         (None, excerpt) => {
-            Found::Seen { sha256: Some(Sha::of(text)), place: path, excerpt: cut(excerpt.unwrap_or("")) }
+            Found::Seen { sha256: Some(Sha::of(text)), place: path, excerpt: cut(excerpt.unwrap_or("")), by: None }
         }
         (Some(line), Some(excerpt)) => {
-            Found::Seen { sha256: Some(Sha::of(text)), place: format!("{path}:{line}"), excerpt: cut(excerpt) }
+            let by = is_changed(tree, hunks, &path, line).then_some(Means::Hunk);
+            Found::Seen { sha256: Some(Sha::of(text)), place: format!("{path}:{line}"), excerpt: cut(excerpt), by }
         }
         (Some(line), None) => {
             Found::False { why: format!("{path} has {} lines, so none is {line}", text.lines().count()) }
@@ -101,17 +102,43 @@ fn file(tree: &Tree, spec: &Spec, path: &str, line: Option<u32>) -> Found {
     }
 }
 
-fn seen(tree: &Tree, place: &Place) -> Found {
-    seen_as(tree, place, Sha::of(tree.text(&place.file).unwrap_or_default()))
+/// Tells whether a line is new: it stands in a hunk, or in a file that git does not know yet.
+fn is_changed(tree: &Tree, hunks: &[Hunk], path: &str, line: u32) -> bool {
+    let mut of_file = hunks.iter().filter(|hunk| hunk.file == path).peekable();
+    if of_file.peek().is_none() {
+        return tree.history.as_ref().is_some_and(|h| h.dirty.contains(path) && h.last(path).is_none());
+    }
+    of_file.any(|hunk| (hunk.line..hunk.line.saturating_add(hunk.lines)).contains(&line))
 }
 
-fn seen_as(tree: &Tree, place: &Place, sha: Sha) -> Found {
+/// Says how far one must believe that a symbol is not there.
+fn absent(symbol: &str, used: Option<Place>, sights: &Sights<'_>) -> String {
+    let by = match sights.absent_by() {
+        Means::Parsed => "",
+        Means::Text | Means::Hunk => " (part of it was read as text)",
+    };
+    match used {
+        Some(Place { file, line }) => format!("{symbol} is defined nowhere in the code, only used: {file}:{line}{by}"),
+        None => format!("{symbol} is nowhere in the code{by}"),
+    }
+}
+
+fn sighted(tree: &Tree, sight: &Sight<'_>) -> Found {
+    seen_as(tree, &sight.place(), Sha::of(tree.text(sight.file).unwrap_or_default()), Some(sight.by))
+}
+
+fn seen(tree: &Tree, place: &Place) -> Found {
+    seen_as(tree, place, Sha::of(tree.text(&place.file).unwrap_or_default()), None)
+}
+
+fn seen_as(tree: &Tree, place: &Place, sha: Sha, by: Option<Means>) -> Found {
     let text = tree.text(&place.file).unwrap_or_default();
     let index = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
     Found::Seen {
         sha256: Some(sha),
         place: format!("{}:{}", place.file, place.line),
         excerpt: cut(text.lines().nth(index).unwrap_or("")),
+        by,
     }
 }
 
@@ -124,7 +151,7 @@ fn symbol_in(tree: &Tree, spec: &Spec, sights: &Sights<'_>, symbol: &str, path: 
         Cited::Outside => Found::Outside,
         Cited::Missing => Found::Absent,
         Cited::There(path, _) => match sights.in_file(symbol, &path) {
-            Some(sight) => seen(tree, &sight.place()),
+            Some(sight) => sighted(tree, &sight),
             None => Found::False { why: format!("{symbol} is not in {path}") },
         },
     }
@@ -135,7 +162,7 @@ fn test(tree: &Tree, spec: &Spec, sights: &Sights<'_>, id: &str) -> Found {
         return seen(tree, &Place { file: path, line: 1 });
     }
     match sights.test(id).filter(|sight| sight.in_test) {
-        Some(sight) => seen(tree, &sight.place()),
+        Some(sight) => sighted(tree, &sight),
         None => Found::False { why: format!("no test is called {id}") },
     }
 }
@@ -144,7 +171,7 @@ fn requirement(tree: &Tree, spec: &Spec, id: &str) -> Found {
     let id = id.to_ascii_uppercase();
     let story = spec.stories.iter().find(|s| s.id == id || s.scenarios.iter().any(|c| c.id == id));
     match spec.requirement(&id).map(|r| r.line).or(story.map(|s| s.line)) {
-        Some(line) => seen_as(tree, &Place { file: spec.file.clone(), line }, spec.sha.clone()),
+        Some(line) => seen_as(tree, &Place { file: spec.file.clone(), line }, spec.sha.clone(), None),
         None => Found::False { why: format!("the spec has no {id}") },
     }
 }

@@ -9,18 +9,22 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::lookup::Means;
 use super::ids::SpecId;
 use super::safe::Safe;
 use super::spec::{self, Spec};
 
 mod critic;
 mod detect;
+mod lines;
 mod look;
 mod numbers;
 mod range;
 mod rule;
+mod runner;
 pub mod sight;
 mod surveyor;
+mod syntax;
 mod tracer;
 mod tree;
 mod whose;
@@ -30,6 +34,7 @@ pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
 pub use range::{Hunk, hunks};
 pub use rule::{Analyst, Rule, Severity};
+pub use runner::{Executed, Results, results};
 pub use tree::{CONSTITUTIONS, Commit, Content, FileText, History, Paths, Tree};
 
 /// A place in a file.
@@ -58,6 +63,9 @@ pub struct Finding {
     pub message: Safe,
     /// What would clear it.
     pub clear: Safe,
+    /// For a symbol or test that is not there: whether all the code was parsed, or some of it only read as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Means>,
 }
 
 /// What the analysts have to say.
@@ -246,6 +254,7 @@ fn unreadable(id: &SpecId, path: &str, why: &str, clear: &str) -> Finding {
         place: Place { file: path.to_owned(), line: 1 },
         message: Safe::line(&format!("{}: {why}", path.rsplit('/').next().unwrap_or(path))),
         clear: Safe::line(clear),
+        by: None,
     }
 }
 
@@ -269,7 +278,7 @@ pub fn check(reading: &Reading, tree: &Tree, only: Option<&SpecId>, range: Optio
     let is_chosen = |f: &&Finding| only.is_none_or(|id| f.spec.as_ref() == Some(id));
     report.findings.extend(reading.unreadable.iter().filter(is_chosen).cloned());
     for spec in &chosen {
-        let mut out = Findings { spec, list: &mut report.findings };
+        let mut out = Findings { spec, absent_by: seen.sights.absent_by(), list: &mut report.findings };
         let tasks = surveyor::survey(&seen, spec, &mut out);
         let traces = tracer::trace(&seen, spec, &mut out);
         critic::criticise(&seen, spec, &mut out);
@@ -306,6 +315,7 @@ struct Seen<'t> {
 /// Collects the findings about one spec.
 struct Findings<'f> {
     spec: &'f Spec,
+    absent_by: Means,
     list: &'f mut Vec<Finding>,
 }
 
@@ -324,6 +334,7 @@ impl Findings<'_> {
             place,
             message: Safe::line(message),
             clear: Safe::line(clear),
+            by: matches!(rule, Rule::TickedSymbolMissing | Rule::TickedTestMissing).then_some(self.absent_by),
         });
     }
 

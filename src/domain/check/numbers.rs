@@ -221,6 +221,9 @@ const NAMING: [&str; 18] = [
 /// Words that tell that the noun after them is one of many: `each key 10 requests`.
 const EACH: [&str; 7] = ["each", "every", "a", "an", "any", "per", "all"];
 
+/// Words before an amount that are no nouns: `after 5 wrong passwords`.
+const LEADING: [&str; 8] = ["after", "before", "until", "since", "during", "about", "around", "against"];
+
 /// Returns the noun that the number at `at` names, `None` if it counts something.
 fn label(words: &[&str], at: usize) -> Option<String> {
     let word = |i: usize| words.get(i).map(|w| fold(w)).unwrap_or_default();
@@ -233,6 +236,7 @@ fn label(words: &[&str], at: usize) -> Option<String> {
     let is_noun = noun.starts_with(|c: char| c.is_alphabetic())
         && !ends_phrase
         && !SMALL.contains(&noun.as_str())
+        && !LEADING.contains(&noun.as_str())
         && modal(words[at - 1]).is_none()
         && side(&noun).is_none();
     if !is_noun {

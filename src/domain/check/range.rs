@@ -125,6 +125,7 @@ pub(super) fn unasked(seen: &Seen<'_>, specs: &[&Spec], hunks: &[Hunk], out: &mu
             place: Place { file: hunk.file.clone(), line: hunk.line },
             message: Safe::line(&format!("{}:{lines} changed, and no task of {whose} asked for it", hunk.file)),
             clear: Safe::line("add a task that names the file, or take the change out"),
+            by: None,
         });
     }
 }

@@ -51,6 +51,8 @@ pub enum Rule {
     TickedSymbolMissing,
     /// A ticked task names a test that is nowhere.
     TickedTestMissing,
+    /// A ticked task names a function or test whose body is empty.
+    TickedHollow,
     /// Nothing that a ticked task names was changed since the spec was written.
     TickedUntouched,
     /// Everything that an open task names is there.
@@ -85,11 +87,12 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order of the table.
-    pub const ALL: [Rule; 19] = [
+    pub const ALL: [Rule; 20] = [
         Rule::TickedFileMissing,
         Rule::TickedFileGone,
         Rule::TickedSymbolMissing,
         Rule::TickedTestMissing,
+        Rule::TickedHollow,
         Rule::TickedUntouched,
         Rule::OpenTaskDone,
         Rule::RequirementWithoutTask,
@@ -126,6 +129,9 @@ impl Rule {
             }
             Rule::TickedTestMissing => {
                 ("ticked-test-missing", Surveyor, Error, "A ticked task names a test that does not exist.")
+            }
+            Rule::TickedHollow => {
+                ("ticked-hollow", Surveyor, Warning, "A ticked task names a function or test that does nothing yet.")
             }
             Rule::TickedUntouched => (
                 "ticked-untouched",

@@ -1,12 +1,16 @@
-//! Where names of code stand in a tree: one pass over its files for all names that anybody asks about.
+//! Where names of code stand in a tree: one pass over its files for all names that anybody asks about. A file that holds
+//! one is then parsed, if there is a grammar for it: only what stands in code counts.
 //!
-//! It reads text by words and a few patterns of definition, not by grammars: it answers "is it there", not "what is it".
-//! It must not know tasks or specs.
+//! It answers "is it there", not "what is it". It must not know tasks or specs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use super::Place;
+use super::lines::{defines_by_words, how, is_comment, next_word};
+use super::syntax::{Budget, Language, Name, Stand, stands};
 use super::tree::Tree;
+use crate::domain::claim::lookup::Means;
 use crate::domain::spec::{self, is_test_path};
 
 /// What the pass saw.
@@ -18,6 +22,8 @@ pub struct Sights<'t> {
     ids: BTreeMap<String, Vec<Sight<'t>>>,
     /// Stems of code files: `limiter` for `src/limiter.rs`, and of folders that hold a `mod.rs` or `__init__.py`.
     stems: BTreeMap<&'t str, Vec<&'t str>>,
+    /// Whether any program was read as text, so that what is absent may only be unseen.
+    reads_text: bool,
 }
 
 /// One place where a word stands.
@@ -29,10 +35,20 @@ pub struct Sight<'t> {
     pub line: u32,
     /// How it stands there.
     pub how: How,
-    /// The line's text.
+    /// How that is known.
+    pub by: Means,
+    /// The line's text, or the whole statement if it imports.
     pub text: &'t str,
+    /// The type or module around a definition, where a parser told.
+    pub owner: Option<&'t str>,
     /// Whether the place is test code.
     pub in_test: bool,
+    /// Whether what stands here can be a test.
+    pub can_test: bool,
+    /// Whether it names a type that has more members than stand in it.
+    pub is_heir: bool,
+    /// Whether what is defined here does nothing.
+    pub is_hollow: bool,
 }
 
 /// How a word stands in its line.
@@ -52,9 +68,9 @@ pub enum How {
 
 /// The answer about one symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sighting {
+pub enum Sighting<'t> {
     /// It is there.
-    Seen(Place),
+    Seen(Sight<'t>),
     /// Nothing defines it; where it is at least written, if anywhere.
     Absent(Option<Place>),
 }
@@ -62,49 +78,113 @@ pub enum Sighting {
 /// Most places kept of one word: enough to find a definition behind its callers.
 const SIGHTS_MAX: usize = 400;
 
+/// What is looked for, in the form that the pass needs.
+struct Wanted<'w> {
+    words: HashSet<&'w str>,
+    /// Names of tests that are phrases: `it("refuses an empty key")`.
+    phrases: Vec<&'w str>,
+    /// Headers, in each spelling of code.
+    odd: Vec<[String; 3]>,
+}
+
+/// A wanted word found in a file.
+struct Hit<'t> {
+    range: Range<usize>,
+    /// The line, its number and where it starts.
+    line: &'t str,
+    number: u32,
+    start: usize,
+    in_test: bool,
+    is_comment: bool,
+}
+
 impl<'t> Sights<'t> {
     /// Looks for words in all code of a tree outside the folders in `apart` (specs, which name what they ask for).
     pub fn of(tree: &'t Tree, wanted: &BTreeSet<String>, apart: &[String]) -> Self {
         let mut sights = Self::default();
-        let segments: HashSet<&str> = wanted.iter().flat_map(|name| segments(name)).collect();
-        let odd: Vec<[String; 3]> = segments.iter().filter(|s| s.contains('-')).map(|s| header_spellings(s)).collect();
+        let (phrases, names): (Vec<&str>, Vec<&str>) =
+            wanted.iter().map(String::as_str).partition(|name| last_phrase(name).contains(' '));
+        let words: HashSet<&str> = names.into_iter().flat_map(segments).collect();
+        let odd = words.iter().filter(|s| s.contains('-')).map(|s| header_spellings(s)).collect();
+        let wanted = Wanted { words, phrases: phrases.into_iter().map(last_phrase).collect(), odd };
+        let mut budget = Budget::default();
         for (path, file) in &tree.files {
             let Some(text) = file.as_text() else { continue };
             if !is_code(path) || apart.iter().any(|dir| is_under(path, dir)) {
                 continue;
             }
             sights.stems.entry(stem_of(path)).or_default().push(path);
-            sights.read(path, text, &segments, &odd);
+            let hits = sights.read(path, text, &wanted);
+            sights.judge(path, text, &hits, &mut budget);
         }
         sights
     }
 
-    fn read(&mut self, path: &'t str, text: &'t str, wanted: &HashSet<&str>, odd: &[[String; 3]]) {
-        let has_words = defines_by_words(path);
+    /// Reads the requirement ids and headers of a file, and returns where wanted words stand, in order.
+    fn read(&mut self, path: &'t str, text: &'t str, wanted: &Wanted<'_>) -> Vec<Hit<'t>> {
+        let mut hits = Vec::new();
         let mut in_test = is_test_path(path);
-        for (number, line) in (1u32..).zip(text.lines()) {
+        let mut start = 0;
+        for (number, whole) in (1u32..).zip(text.split_inclusive('\n')) {
+            let line = whole.trim_end_matches(['\n', '\r']);
             in_test |= line.trim_start().starts_with("#[cfg(test)]");
             // A comment may speak of what is gone; but it is where tests name their requirement.
             let is_comment = is_comment(line.trim_start());
+            let hit = |range: Range<usize>| {
+                let range = start + range.start..start + range.end;
+                Hit { range, line, number, start, in_test, is_comment }
+            };
+            let mention = |how| Sight { how, ..Sight::by_text(path, number, line, in_test) };
+            let first = hits.len();
             let mut at = 0;
-            while let Some((start, end)) = next_word(line, at) {
-                at = end;
-                let word = &line[start..end];
-                if !is_comment && wanted.contains(word) {
-                    let how = if has_words { how(line, start, end) } else { How::Defined };
-                    self.keep(word, Sight { file: path, line: number, how, text: line, in_test });
+            while let Some((from, to)) = next_word(line, at) {
+                at = to;
+                let word = &line[from..to];
+                if wanted.words.contains(word) {
+                    hits.push(hit(from..to));
                 }
                 let short = || if is_comment { spec::short_id(word).and_then(|id| id_key(&id)) } else { None };
-                if let Some(key) = id_at(line, start, word).or_else(short) {
-                    let sight = Sight { file: path, line: number, how: How::Mentioned, text: line, in_test };
-                    self.ids.entry(key).or_default().push(sight);
+                if let Some(key) = id_at(line, from, word).or_else(short) {
+                    self.ids.entry(key).or_default().push(mention(How::Mentioned));
                 }
             }
-            for [name, others @ ..] in odd.iter().filter(|_| !is_comment) {
+            for phrase in &wanted.phrases {
+                hits.extend(line.find(phrase).map(|at| hit(at..at + phrase.len())));
+            }
+            hits[first..].sort_by_key(|hit| hit.range.start);
+            for [name, others @ ..] in wanted.odd.iter().filter(|_| !is_comment) {
                 if line.contains(name.as_str()) || others.iter().any(|o| line.contains(o.as_str())) {
-                    self.keep(name, Sight { file: path, line: number, how: How::Defined, text: line, in_test });
+                    self.keep(name, mention(How::Defined));
                 }
             }
+            start += whole.len();
+        }
+        hits
+    }
+
+    /// Keeps the hits that stand in code.
+    fn judge(&mut self, path: &'t str, text: &'t str, hits: &[Hit<'t>], budget: &mut Budget) {
+        let has_words = defines_by_words(path);
+        let language = Language::of(path);
+        if hits.is_empty() {
+            self.reads_text |= has_words && language.is_none();
+            return;
+        }
+        let ranges: Vec<Range<usize>> = hits.iter().map(|hit| hit.range.clone()).collect();
+        let parsed = language.and_then(|language| stands((language, path), text, &ranges, budget));
+        self.reads_text |= has_words && parsed.is_none();
+        let parsed = parsed.unwrap_or_else(|| vec![Stand::Unclear; hits.len()]);
+        for (hit, stand) in hits.iter().zip(parsed) {
+            let sight = Sight::by_text(path, hit.number, hit.line, hit.in_test);
+            let (from, to) = (hit.range.start - hit.start, hit.range.end - hit.start);
+            let sight = match stand {
+                Stand::Code(name) => sight.parsed(&name),
+                Stand::Unclear if hit.is_comment => continue,
+                Stand::Unclear if has_words => Sight { how: how(hit.line, from, to), ..sight },
+                Stand::Unclear => Sight { how: How::Defined, ..sight },
+                Stand::Apart => continue,
+            };
+            self.keep(&hit.line[from..to], sight);
         }
     }
 
@@ -119,9 +199,14 @@ impl<'t> Sights<'t> {
         self.words.get(word).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns how it is known that something is nowhere: by parsers alone, or also by reading text.
+    pub fn absent_by(&self) -> Means {
+        if self.reads_text { Means::Text } else { Means::Parsed }
+    }
+
     /// Tells whether a symbol is there. `named` are the files that are said to hold it: in them a mention is enough,
     /// because what comes from a library is defined nowhere here.
-    pub fn symbol(&self, name: &str, named: &[String]) -> Sighting {
+    pub fn symbol(&self, name: &str, named: &[String]) -> Sighting<'t> {
         let segments: Vec<&str> = segments(name).collect();
         let Some((last, owners)) = segments.split_last() else { return Sighting::Absent(None) };
         match owners.last() {
@@ -130,10 +215,10 @@ impl<'t> Sights<'t> {
         }
     }
 
-    fn plain(&self, word: &str, named: &[String]) -> Sighting {
+    fn plain(&self, word: &str, named: &[String]) -> Sighting<'t> {
         let sights = self.all(word);
-        if let Some(defined) = sights.iter().find(|s| s.how <= How::Assigned) {
-            return Sighting::Seen(defined.place());
+        if let Some(defined) = fullest(sights, |s| s.how <= How::Assigned) {
+            return Sighting::Seen(defined);
         }
         // What our own files import from one another must be defined here.
         if sights.iter().any(|s| self.is_own_import(word, s.text)) {
@@ -144,7 +229,7 @@ impl<'t> Sights<'t> {
         // A function that is only called is not there any more, or never was; a type may come from elsewhere.
         let enough = sights.iter().filter(is_named).find(|s| is_type || s.how != How::Called);
         match enough {
-            Some(sight) => Sighting::Seen(sight.place()),
+            Some(sight) => Sighting::Seen(*sight),
             None => Sighting::Absent(sights.first().map(Sight::place)),
         }
     }
@@ -161,33 +246,39 @@ impl<'t> Sights<'t> {
         by_mark.iter().any(|mark| line.contains(mark)) || words.any(|w| w != name && self.stems.contains_key(w))
     }
 
-    fn owned(&self, name: &str, owner: &str, last: &str) -> Sighting {
+    fn owned(&self, name: &str, owner: &str, last: &str) -> Sighting<'t> {
         let (owners, lasts) = (self.all(owner), self.all(last));
-        let files = |sights: &[Sight<'t>]| sights.iter().map(|s| s.file).collect::<BTreeSet<_>>();
-        let around = files(owners);
-        let of_module = |s: &&Sight<'t>| self.stems.get(owner).is_some_and(|files| files.contains(&s.file));
-        let defined = |s: &&Sight<'t>| s.how <= How::Assigned && (around.contains(s.file) || of_module(s));
-        if let Some(sight) = lasts.iter().find(defined) {
-            return Sighting::Seen(sight.place());
+        let around: BTreeSet<&str> = owners.iter().map(|s| s.file).collect();
+        let of_module = |s: &Sight<'t>| self.stems.get(owner).is_some_and(|files| files.contains(&s.file));
+        // Where a parser says whose member it is, that decides, but for what the owner may have from elsewhere.
+        let is_told = owners.iter().any(|s| s.how == How::Defined && s.by == Means::Parsed);
+        let may_inherit = !is_told || owners.iter().any(|s| s.is_heir);
+        let is_members = |s: &Sight<'t>| match s.by {
+            Means::Parsed => s.owner == Some(owner) || (may_inherit && around.contains(s.file)),
+            Means::Text | Means::Hunk => around.contains(s.file),
+        };
+        if let Some(sight) = fullest(lasts, |s| s.how <= How::Assigned && (is_members(s) || of_module(s))) {
+            return Sighting::Seen(sight);
         }
         let homes: BTreeSet<&str> = owners.iter().filter(|s| s.how == How::Defined).map(|s| s.file).collect();
         // `process.env.HOME` as it stands, of an owner that no line here defines.
         let whole = lasts.iter().find(|s| homes.is_empty() && s.how == How::Mentioned && s.text.contains(name));
         if let Some(sight) = whole {
-            return Sighting::Seen(sight.place());
+            return Sighting::Seen(*sight);
         }
+        let in_home = |s: &&Sight<'t>| s.by == Means::Text && s.how == How::Mentioned && homes.contains(s.file);
         if homes.is_empty() && !self.stems.contains_key(owner) {
             // Not ours: a library's. Both words in one file are all there can be.
             if let Some(sight) = lasts.iter().find(|s| around.contains(s.file)) {
-                return Sighting::Seen(sight.place());
+                return Sighting::Seen(*sight);
             }
-        } else if let Some(sight) = lasts.iter().find(|s| s.how == How::Mentioned && homes.contains(s.file)) {
+        } else if let Some(sight) = lasts.iter().find(in_home) {
             // A variant or a field stands in its type's file without a word before it.
-            return Sighting::Seen(sight.place());
+            return Sighting::Seen(*sight);
         } else if DERIVED.contains(&last)
             && let Some(home) = owners.iter().find(|s| s.how == How::Defined)
         {
-            return Sighting::Seen(home.place());
+            return Sighting::Seen(*home);
         }
         Sighting::Absent(lasts.first().map(Sight::place))
     }
@@ -205,12 +296,14 @@ impl<'t> Sights<'t> {
         self.all(last).iter().filter(is_here).min_by_key(|s| s.how).filter(|_| owned).copied()
     }
 
-    /// Returns where a test is defined: its last segment, defined anywhere in code.
+    /// Returns where a test is defined: its last segment, defined as a test anywhere in code.
     pub fn test(&self, id: &str) -> Option<Sight<'t>> {
-        let last = segments(id).next_back()?;
+        let phrase = last_phrase(id);
+        let last = if phrase.contains(' ') { phrase } else { segments(id).next_back()? };
         let sights = self.all(last);
-        let in_test = sights.iter().find(|s| s.in_test && matches!(s.how, How::Defined | How::Quoted));
-        in_test.or_else(|| sights.iter().find(|s| s.how == How::Defined)).copied()
+        let fits = |s: &Sight<'t>| s.can_test && matches!(s.how, How::Defined | How::Quoted);
+        let in_test = fullest(sights, |s| s.in_test && fits(s));
+        in_test.or_else(|| fullest(sights, |s| s.how == How::Defined && fits(s)))
     }
 
     /// Returns where code names a requirement id.
@@ -219,11 +312,37 @@ impl<'t> Sights<'t> {
     }
 }
 
-impl Sight<'_> {
+impl<'t> Sight<'t> {
+    /// Makes what the text alone shows: where, and in what code.
+    fn by_text(file: &'t str, line: u32, text: &'t str, in_test: bool) -> Self {
+        let (how, by) = (How::Mentioned, Means::Text);
+        Self { file, line, how, by, text, owner: None, in_test, can_test: true, is_heir: false, is_hollow: false }
+    }
+
+    /// Adds what the parser says of it.
+    fn parsed(self, name: &Name<'t>) -> Self {
+        Self {
+            how: name.how,
+            by: Means::Parsed,
+            text: name.import.unwrap_or(self.text),
+            owner: name.owner,
+            can_test: name.is_test,
+            is_heir: name.is_heir,
+            is_hollow: name.is_hollow,
+            ..self
+        }
+    }
+
     /// Returns the place.
     pub fn place(&self) -> Place {
         Place { file: self.file.to_owned(), line: self.line }
     }
+}
+
+/// Returns the first that fits, one that does something before one that does not: a default may be empty.
+fn fullest<'t>(sights: &[Sight<'t>], fits: impl Fn(&Sight<'t>) -> bool) -> Option<Sight<'t>> {
+    let fitting = || sights.iter().filter(|s| fits(s));
+    fitting().find(|s| !s.is_hollow).or_else(|| fitting().next()).copied()
 }
 
 /// Returns how code writes a header: `Retry-After`, `retry-after`, `RETRY_AFTER`.
@@ -234,99 +353,13 @@ fn header_spellings(name: &str) -> [String; 3] {
 /// What Rust derives: a type has it without anybody writing it.
 const DERIVED: [&str; 9] = ["default", "clone", "fmt", "from", "into", "eq", "hash", "serialize", "deserialize"];
 
+/// Returns the last part of a test's id that may be a phrase: `pool > refuses an empty key`.
+fn last_phrase(id: &str) -> &str {
+    id.rsplit(" > ").next().unwrap_or(id).trim()
+}
+
 fn segments(name: &str) -> impl DoubleEndedIterator<Item = &str> {
     name.split([':', '.', '#']).filter(|s| !s.is_empty())
-}
-
-/// Words after which a name is defined, in any of the languages that have such words.
-const DEFINING: [&str; 38] = [
-    "fn",
-    "def",
-    "func",
-    "function",
-    "fun",
-    "class",
-    "struct",
-    "enum",
-    "trait",
-    "interface",
-    "type",
-    "const",
-    "let",
-    "var",
-    "val",
-    "static",
-    "mod",
-    "module",
-    "macro_rules",
-    "record",
-    "object",
-    "protocol",
-    "table",
-    "union",
-    "namespace",
-    "message",
-    "service",
-    "rpc",
-    "defmodule",
-    "defp",
-    "sub",
-    "proc",
-    "alias",
-    "extension",
-    "actor",
-    "component",
-    "view",
-    "TABLE",
-];
-
-/// Words that start a line which calls and does not define.
-const CALLING: [&str; 14] = [
-    "if", "while", "for", "return", "await", "else", "match", "switch", "when", "assert", "throw", "yield", "case",
-    "new",
-];
-
-fn how(line: &str, start: usize, end: usize) -> How {
-    let (before, after) = (line[..start].trim_end(), &line[end..]);
-    let previous = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
-    // Go: `func (l *Limiter) Allow(`; JavaScript: `function* walk(`.
-    let receiver = before.ends_with(')') && before.trim_start().starts_with("func ");
-    if DEFINING.contains(&previous) || receiver || before.ends_with("function*") || before.ends_with("macro_rules!") {
-        return How::Defined;
-    }
-    if before.ends_with(['"', '\'', '`']) && after.starts_with(['"', '\'', '`']) {
-        return How::Quoted;
-    }
-    let next = after.trim_start();
-    let is_member = before.ends_with(['.', ':', '>'])
-        && (before.ends_with('.') || before.ends_with("::") || before.ends_with("->"));
-    if !is_member {
-        let assigned = next.starts_with('=') && !next.starts_with("==");
-        let typed = (next.starts_with(':') && !next.starts_with("::")) || next.starts_with("?:");
-        if assigned || typed {
-            return How::Assigned;
-        }
-        let first = before.split_whitespace().next().unwrap_or("");
-        let opens = line.trim_end().ends_with(['{', ':']) || line.trim_end().ends_with("=>");
-        let calls =
-            CALLING.contains(&first) || before.contains('=') || before.ends_with(['(', ',', '!', '&', '|', '?']);
-        if next.starts_with('(') && opens && !calls {
-            return How::Defined;
-        }
-    }
-    if next.starts_with('(') || next.starts_with("!(") { How::Called } else { How::Mentioned }
-}
-
-fn is_comment(line: &str) -> bool {
-    ["//", "/*", "* ", "# ", "<!--", "-- ", "; "].iter().any(|mark| line.starts_with(mark))
-}
-
-fn next_word(line: &str, from: usize) -> Option<(usize, usize)> {
-    let bytes = line.as_bytes();
-    let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'$' || b >= 0x80;
-    let start = from + bytes.get(from..)?.iter().position(|b| is_word(*b))?;
-    let end = bytes[start..].iter().position(|b| !is_word(*b)).map_or(bytes.len(), |n| start + n);
-    Some((start, end))
 }
 
 /// Reads a requirement id that stands at a word: `FR-001`, or inside a name: `test_fr_001_limits`.
@@ -389,15 +422,6 @@ pub fn is_code(path: &str) -> bool {
         ["md", "mdx", "mdc", "txt", "rst", "adoc", "lock", "log", "svg", "csv", "snap"].contains(&ending.as_str());
     let is_ours = path.starts_with(".dicast/") || path.starts_with(".specify/");
     !(is_prose || is_ours || name == "package-lock.json")
-}
-
-/// Tells whether a language defines names by words that [`how`] knows.
-fn defines_by_words(path: &str) -> bool {
-    const WORDS: [&str; 30] = [
-        "rs", "py", "pyi", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "vue", "svelte", "go", "java", "kt", "kts",
-        "scala", "swift", "c", "h", "cc", "cpp", "hpp", "cs", "rb", "php", "dart", "ex", "exs", "lua",
-    ];
-    path.rsplit_once('.').is_some_and(|(_, ending)| WORDS.contains(&ending))
 }
 
 fn stem_of(path: &str) -> &str {

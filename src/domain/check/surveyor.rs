@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sight::Sighting;
+use super::sight::{Sight, Sighting};
 use super::{Counts, Findings, Place, Rule, Seen, Severity};
 use crate::domain::spec::{Spec, Task};
 
@@ -88,10 +88,11 @@ fn look_at(seen: &Seen<'_>, spec: &Spec, task: &Task) -> Look {
     }
     for name in &task.symbols {
         match seen.sights.symbol(name, &look.files) {
-            Sighting::Seen(place) => {
+            Sighting::Seen(sight) => {
                 look.there.push(name.clone());
                 look.has_code = true;
-                add_once(&mut look.files, place.file);
+                add_once(&mut look.files, sight.file.to_owned());
+                look.lacks.extend(hollow(name, &sight));
             }
             Sighting::Absent(elsewhere) => look.lacks.push(Lack {
                 rule: Rule::TickedSymbolMissing,
@@ -109,6 +110,7 @@ fn look_at(seen: &Seen<'_>, spec: &Spec, task: &Task) -> Look {
                 look.there.push(id.clone());
                 look.has_code = true;
                 add_once(&mut look.files, sight.file.to_owned());
+                look.lacks.extend(hollow(id, &sight));
             }
             None => look.lacks.push(Lack {
                 rule: Rule::TickedTestMissing,
@@ -118,6 +120,15 @@ fn look_at(seen: &Seen<'_>, spec: &Spec, task: &Task) -> Look {
         }
     }
     look
+}
+
+fn hollow(name: &str, sight: &Sight<'_>) -> Option<Lack> {
+    let Place { file, line } = sight.place();
+    sight.is_hollow.then(|| Lack {
+        rule: Rule::TickedHollow,
+        message: format!("{name} does nothing yet ({file}:{line})"),
+        clear: format!("write the body of {name}, or untick the task"),
+    })
 }
 
 fn add_once(list: &mut Vec<String>, item: String) {

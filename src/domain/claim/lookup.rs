@@ -40,6 +40,30 @@ pub enum Citation {
     },
 }
 
+/// How the host saw what it saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Means {
+    /// By the grammar of its language: comments and texts are no code.
+    Parsed,
+    /// By words and lines, where there is no grammar or the parser cannot tell.
+    #[default]
+    Text,
+    /// As a line that the diff in question changed.
+    Hunk,
+}
+
+impl Means {
+    /// Returns the word used in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Means::Parsed => "parsed",
+            Means::Text => "text",
+            Means::Hunk => "hunk",
+        }
+    }
+}
+
 /// What looking something up showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "found", rename_all = "snake_case")]
@@ -52,6 +76,9 @@ pub enum Found {
         place: String,
         /// The line's text, cut to 200 characters.
         excerpt: String,
+        /// How it was seen; `None` for files, requirements, and lines that did not change.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Means>,
     },
     /// It is not there, and nothing says it should be yet (a file to be created).
     Absent,
@@ -72,10 +99,16 @@ pub enum Found {
         exit: Option<i32>,
         /// Hash of its output.
         output_sha256: Sha,
+        /// The tests of that id that were executed, as the runner names them; at most [`TESTS_MAX`] of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tests: Vec<String>,
         /// The first file that holds the test's source and whether the requirement ids in it.
         place: Option<String>,
     },
 }
+
+/// Most executed tests of one id whose names are kept: a table of cases may have thousands.
+pub const TESTS_MAX: usize = 50;
 
 /// Results by citation.
 pub type Lookups = BTreeMap<Citation, Found>;

@@ -36,12 +36,16 @@ pub enum Form {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Canon {
     requirements: BTreeSet<String>,
+    /// Length of the longest of them, in bytes.
+    longest: usize,
 }
 
 impl Canon {
     /// Makes the canon of a panel with these requirement ids.
     pub fn of<'a>(requirements: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { requirements: requirements.into_iter().map(|id| clean(id).to_uppercase()).collect() }
+        let requirements: BTreeSet<String> = requirements.into_iter().map(|id| clean(id).to_uppercase()).collect();
+        let longest = requirements.iter().map(String::len).max().unwrap_or(0);
+        Self { requirements, longest }
     }
 
     /// Returns a subject in canonical form, and what it is.
@@ -117,7 +121,8 @@ impl Canon {
         if prefixed {
             return Some(text.to_ascii_uppercase());
         }
-        if self.requirements.is_empty() {
+        // Upper case is as long, in ASCII.
+        if self.requirements.is_empty() || (text.len() > self.longest && text.is_ascii()) {
             return None;
         }
         let upper = text.to_uppercase();
@@ -140,6 +145,9 @@ pub(super) fn key(kind: Kind, subject: &str, predicate: &str) -> Sha {
 /// so that keys cannot be forged by moving text across the separator.
 fn clean(text: &str) -> Cow<'_, str> {
     let gap = |c: char| c.is_whitespace() || c.is_control();
+    if is_clean_ascii(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
     let is_clean = is_nfc(text)
         && !text.starts_with(gap)
         && !text.ends_with(gap)
@@ -150,6 +158,18 @@ fn clean(text: &str) -> Cow<'_, str> {
     }
     let composed: String = text.nfc().collect();
     Cow::Owned(composed.split(gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+}
+
+/// The same for the common case, told apart quickly: visible ASCII with single spaces between.
+fn is_clean_ascii(text: &[u8]) -> bool {
+    let mut before = b' ';
+    for &byte in text {
+        if !(b' '..0x7f).contains(&byte) || (byte == b' ' && before == b' ') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' ' || text.is_empty()
 }
 
 fn lower(text: &str) -> String {

@@ -13,7 +13,7 @@ use crate::domain::hash::{Sha, canonical};
 pub fn digest(panel: &Panel, key: &Sha) -> Sha {
     let bench = Bench::seat(panel);
     let claims = gather(&bench);
-    claims.of_key.get(key).map_or_else(empty_digest, |&i| digest_of(&bench, &claims.list[i]))
+    claims.find(key).map_or_else(empty_digest, |i| digest_of(&bench, &claims.list[i]))
 }
 
 /// Returns the digest of no assertions.

@@ -100,9 +100,9 @@ pub fn explain(panel: &Panel, verdict: &Verdict, name: &str) -> Option<Explanati
     let key = &find(verdict, name)?.key;
     let bench = Bench::seat(panel);
     let claims = gather(&bench);
-    let i = *claims.of_key.get(key)?;
+    let i = claims.find(key)?;
     let tallies = claims.list.iter().map(|claim| tally(&bench, claim)).collect();
-    let case = Case::open(bench, claims, tallies);
+    let case = Case::open(bench, &claims, tallies);
     let (bench, claim, tally) = (&case.bench, &case.claims.list[i], &case.tallies[i]);
     Some(Explanation {
         key: claim.key().clone(),
@@ -126,7 +126,7 @@ pub fn explain(panel: &Panel, verdict: &Verdict, name: &str) -> Option<Explanati
 
 fn sides(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Vec<Side> {
     let mut by_side: BTreeMap<&Choice, Vec<&Said>> = BTreeMap::new();
-    for said in claim.said.iter().filter(|s| s.is_struck()).chain(&tally.standing) {
+    for said in claim.said.iter().filter(|s| s.is_struck()).chain(tally.standing.iter()) {
         by_side.entry(&said.side).or_default().push(said);
     }
     let speaker = |said: &Said| Speaker {

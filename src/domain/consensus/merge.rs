@@ -283,14 +283,20 @@ fn quoted(subject: &str) -> Vec<String> {
     }
     let mut rest = subject;
     let mut before = ' ';
+    // A mark that was not closed once is not closed further on: the text is searched at most once for each.
+    let mut is_never_closed = [false; QUOTES.len()];
     while let Some(c) = rest.chars().next() {
         let after = &rest[c.len_utf8()..];
-        let pair = QUOTES.iter().find(|(open, _, in_words)| *open == c && !(*in_words && before.is_alphanumeric()));
-        let end = pair.and_then(|(_, close, in_words)| {
-            after.char_indices().find(|(i, c)| {
+        let opens = |(open, _, in_words): &(char, char, bool)| *open == c && !(*in_words && before.is_alphanumeric());
+        let pair = QUOTES.iter().position(opens).filter(|&pair| !is_never_closed[pair]);
+        let end = pair.and_then(|pair| {
+            let (_, close, in_words) = QUOTES[pair];
+            let end = after.char_indices().find(|(i, c)| {
                 let next = after[i + c.len_utf8()..].chars().next();
-                c == close && !(*in_words && next.is_some_and(char::is_alphanumeric))
-            })
+                *c == close && !(in_words && next.is_some_and(char::is_alphanumeric))
+            });
+            is_never_closed[pair] = end.is_none();
+            end
         });
         if let Some((end, close)) = end {
             found.push(after[..end].to_owned());

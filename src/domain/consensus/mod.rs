@@ -11,6 +11,7 @@ mod alone;
 mod canon;
 mod digest;
 mod explain;
+mod fold;
 mod headline;
 mod label;
 mod merge;
@@ -20,6 +21,7 @@ pub mod policy;
 mod reason;
 mod ruling;
 mod seal;
+mod settled;
 mod standing;
 mod tally;
 mod verdict;
@@ -36,6 +38,7 @@ pub use panel::{Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Pa
 pub use parse::{PanelError, parse_panel};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
+pub use settled::settled;
 pub use standing::{Holder, Standing, Standings, says, standing};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};
 
@@ -50,7 +53,7 @@ pub fn decide(panel: &Panel) -> Verdict {
     let bench = Bench::seat(panel);
     let claims = tally::gather(&bench);
     let tallies = claims.list.iter().map(|claim| tally::tally(&bench, claim)).collect();
-    let (case, findings) = Case::open(bench, claims, tallies).rule();
+    let (case, findings) = Case::open(bench, &claims, tallies).rule();
     let mut verdict = write(&case, findings);
     verdict.hash = verdict.computed_hash();
     verdict
@@ -104,9 +107,16 @@ fn reasons(bench: &Bench<'_>, findings: Findings) -> Vec<Reason> {
     let reason = |(code, named): (ReasonCode, ruling::Named)| Reason {
         code,
         agents: named.agents.into_iter().map(|i| bench.agents[i].name.clone()).collect(),
-        claims: named.claims.into_iter().collect(),
+        claims: sorted(named.claims),
     };
     findings.into_iter().map(reason).collect()
+}
+
+/// Sorts keys, each once.
+fn sorted(mut keys: Vec<Sha>) -> Vec<Sha> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 fn artifact(agent: &Participant) -> Option<Artifact> {
@@ -116,10 +126,10 @@ fn artifact(agent: &Participant) -> Option<Artifact> {
 
 fn judged(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Judged {
     let vote = |ballot: &tally::Ballot<'_>| Vote {
-        family: bench.agents[ballot.agents[0]].family.clone(),
+        family: ballot.family.clone(),
         value: ballot.side.value.clone(),
         polarity: ballot.side.polarity,
-        agents: ballot.agents.iter().map(|&i| bench.agents[i].name.clone()).collect(),
+        agents: tally.voters_of(ballot).iter().map(|&i| bench.agents[i].name.clone()).collect(),
     };
     let dissent = |said: &tally::Said| Dissent {
         agent: bench.agents[said.agent].name.clone(),

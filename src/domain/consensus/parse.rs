@@ -74,11 +74,13 @@ pub fn parse_panel(text: &str) -> Result<Panel, PanelError> {
 
 /// Turns a path like `agents[1].claims[2].tier` into the agent's name and the field behind it.
 fn located(text: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> PanelError {
+    // A text that breaks off before a field has a name leaves a question mark in its place.
     let path = error.path().to_string();
+    let path = path.trim_end_matches(['?', '.']).to_owned();
     let why = error.inner().to_string();
     let in_agent = path.strip_prefix("agents[").and_then(|rest| rest.split_once(']'));
     let Some((index, field)) = in_agent else {
-        return PanelError::at(if path == "." { "panel".to_owned() } else { path }, why);
+        return PanelError::at(if path.is_empty() { "panel".to_owned() } else { path }, why);
     };
     let name = index.parse().ok().and_then(|index| name_of(text, index));
     let field = field.trim_start_matches('.');

@@ -25,14 +25,15 @@ pub(super) type Findings = BTreeMap<ReasonCode, Named>;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) agents: BTreeSet<usize>,
-    pub(super) claims: BTreeSet<Sha>,
+    /// In any order, some perhaps twice.
+    pub(super) claims: Vec<Sha>,
 }
 
 /// A labelled panel.
 #[derive(Debug)]
 pub(super) struct Case<'p> {
     pub(super) bench: Bench<'p>,
-    pub(super) claims: Claims,
+    pub(super) claims: &'p Claims,
     /// One for each claim.
     pub(super) tallies: Vec<Tally<'p>>,
     /// Ids of the must-requirements, canonical.
@@ -48,7 +49,7 @@ pub(super) struct Case<'p> {
 
 impl<'p> Case<'p> {
     /// Opens the case: resolves the waivers, and gives each conflict the side that a human chose.
-    pub(super) fn open(bench: Bench<'p>, claims: Claims, tallies: Vec<Tally<'p>>) -> Self {
+    pub(super) fn open(bench: Bench<'p>, claims: &'p Claims, tallies: Vec<Tally<'p>>) -> Self {
         let required = bench.panel.requirements.iter().filter(|r| r.level == Level::Must);
         let musts = required.map(|r| bench.canon.requirement(&r.id)).collect();
         let mut case = Case {
@@ -113,7 +114,7 @@ impl<'p> Case<'p> {
     // Blocked
 
     fn objectors(&self, i: usize, claim: &Claim, tally: &Tally<'_>, seen: bool) -> Option<Vec<usize>> {
-        if self.waived.contains(&i) {
+        if tally.severity < Severity::Critical || self.waived.contains(&i) {
             return None;
         }
         let objects = |polarity| polarity == Polarity::No || matches!(claim.kind, Kind::Risk | Kind::Finding);
@@ -141,9 +142,12 @@ impl<'p> Case<'p> {
     fn note_refuted_musts(&mut self) {
         let musts = self.musts.clone();
         self.note_claims(ReasonCode::MustRefuted, |_, claim, tally| {
-            let covers = claim.kind == Kind::Covers && claim.predicate == COVERED && musts.contains(claim.subject());
+            let is_bare = tally.severity == Severity::Info && claim.kind == Kind::Covers && claim.predicate == COVERED;
+            if !is_bare || !musts.contains(claim.subject()) {
+                return None;
+            }
             let struck: Vec<usize> = claim.said.iter().filter(|s| s.is_struck()).map(|s| s.agent).collect();
-            (covers && tally.severity == Severity::Info && !struck.is_empty()).then_some(struck)
+            (!struck.is_empty()).then_some(struck)
         });
     }
 
@@ -165,7 +169,7 @@ impl<'p> Case<'p> {
 
     fn note_upheld(&mut self) {
         for key in &self.bench.panel.rejected {
-            let claim = self.claims.of_key.get(key).map_or(key, |&i| self.claims.list[i].key()).clone();
+            let claim = self.claims.find(key).map_or(key, |i| self.claims.list[i].key()).clone();
             self.note(ReasonCode::ObjectionUpheld, [], [claim]);
         }
     }
@@ -187,7 +191,9 @@ impl<'p> Case<'p> {
         }
         let musts = self.musts.clone();
         self.note_claims(ReasonCode::MustTestFailed, |_, claim, tally| {
-            let passes = claim.kind == Kind::Test && claim.predicate == "passes";
+            if claim.kind != Kind::Test || claim.predicate != "passes" {
+                return None;
+            }
             let failed = |tier, polarity| {
                 let weighs = tally.severity >= Severity::Minor;
                 (tier, polarity) == (Tier::E3False, Polarity::Yes)
@@ -197,7 +203,7 @@ impl<'p> Case<'p> {
             let seen: Vec<usize> = claim
                 .said
                 .iter()
-                .filter(|s| passes && failed(s.tier, s.side.polarity) && names_must(&s.requirement))
+                .filter(|s| failed(s.tier, s.side.polarity) && names_must(&s.requirement))
                 .map(|s| s.agent)
                 .collect();
             (!seen.is_empty()).then_some(seen)
@@ -252,9 +258,12 @@ impl<'p> Case<'p> {
     // Conflict
 
     fn is_open_conflict(&self, i: usize, claim: &Claim, tally: &Tally<'_>) -> bool {
+        if tally.label() != Label::Conflict {
+            return false;
+        }
         let on_must = self.musts.contains(claim.subject());
         let needed = if on_must { Severity::Minor } else { Severity::Major };
-        tally.label() == Label::Conflict && tally.severity >= needed && !self.waived.contains(&i)
+        tally.severity >= needed && !self.waived.contains(&i)
     }
 
     fn note_conflicts(&mut self) {
@@ -265,8 +274,7 @@ impl<'p> Case<'p> {
                 let conflict = self.is_open_conflict(i, claim, tally).then(|| (ReasonCode::Conflict, speakers()));
                 let unseen =
                     self.objectors(i, claim, tally, false).map(|agents| (ReasonCode::UnverifiedCritical, agents));
-                let key = claim.key().clone();
-                conflict.into_iter().chain(unseen).map(move |(code, agents)| (code, agents, key.clone()))
+                conflict.into_iter().chain(unseen).map(|(code, agents)| (code, agents, claim.key().clone()))
             })
             .collect();
         for (code, agents, key) in open {
@@ -353,7 +361,7 @@ impl<'p> Case<'p> {
     }
 
     fn is_positive(&self, key: &Sha) -> bool {
-        let Some(&i) = self.claims.of_key.get(key) else { return false };
+        let Some(i) = self.claims.find(key) else { return false };
         let tally = &self.tallies[i];
         let side = match tally.label() {
             Label::Single | Label::Hollow => tally.winner.as_deref(),
@@ -365,7 +373,7 @@ impl<'p> Case<'p> {
 
     fn is_gap_waived(&self, id: &str) -> bool {
         must_keys(id).iter().any(|key| {
-            self.waived_gaps.contains(key) || self.claims.of_key.get(key).is_some_and(|i| self.waived.contains(i))
+            self.waived_gaps.contains(key) || self.claims.find(key).is_some_and(|i| self.waived.contains(&i))
         })
     }
 
@@ -381,28 +389,28 @@ impl<'p> Case<'p> {
 
     fn note_softness(&mut self) {
         let waived = self.waived.clone();
-        let is_open: Vec<bool> = self.each().map(|(i, c, t)| self.is_open_conflict(i, c, t)).collect();
-        for code in [
-            ReasonCode::Hollow,
-            ReasonCode::Outvoted,
-            ReasonCode::FewAddressed,
-            ReasonCode::Single,
-            ReasonCode::MinorConflict,
-        ] {
-            self.note_claims(code, |i, _, tally| {
-                let is_dissent = tally.dissent().next().is_some();
-                let found = match tally.label() {
+        let soft: Vec<(ReasonCode, Vec<usize>, Sha)> = self
+            .each()
+            .filter(|(_, _, tally)| tally.severity >= Severity::Minor)
+            .filter_map(|(i, claim, tally)| {
+                let is_dissent = || tally.dissent().next().is_some();
+                let code = match tally.label() {
                     Label::Hollow => ReasonCode::Hollow,
-                    Label::AgreedOver if is_dissent => ReasonCode::Outvoted,
+                    Label::AgreedOver if is_dissent() => ReasonCode::Outvoted,
                     Label::AgreedOver => ReasonCode::FewAddressed,
                     Label::Single => ReasonCode::Single,
-                    Label::Conflict if !is_open[i] && !waived.contains(&i) => ReasonCode::MinorConflict,
+                    Label::Conflict if !self.is_open_conflict(i, claim, tally) && !waived.contains(&i) => {
+                        ReasonCode::MinorConflict
+                    }
                     Label::Conflict | Label::Proven | Label::Refuted | Label::Agreed => return None,
                 };
-                let named = |s: &&Said| found != ReasonCode::Outvoted || Some(&s.side) != tally.winner.as_ref();
-                (found == code && tally.severity >= Severity::Minor)
-                    .then(|| tally.standing.iter().filter(named).map(|s| s.agent).collect())
-            });
+                let named = |s: &&Said| code != ReasonCode::Outvoted || Some(&s.side) != tally.winner.as_ref();
+                let agents = tally.standing.iter().filter(named).map(|s| s.agent).collect();
+                Some((code, agents, claim.key().clone()))
+            })
+            .collect();
+        for (code, agents, key) in soft {
+            self.note(code, agents, [key]);
         }
         let gaps = self.waived_gaps.clone();
         let about_must: Vec<bool> = self.claims.list.iter().map(|c| self.is_about_must(c)).collect();
@@ -427,15 +435,15 @@ impl<'p> Case<'p> {
     }
 
     fn note_merging(&mut self) {
-        for (a, b) in std::mem::take(&mut self.claims.possible_conflicts) {
-            let pair = [&self.claims.list[a], &self.claims.list[b]];
+        let claims = self.claims;
+        for &(a, b) in &claims.possible_conflicts {
+            let pair = [&claims.list[a], &claims.list[b]];
             let agents: Vec<usize> = pair.iter().flat_map(|c| c.said.iter().map(|s| s.agent)).collect();
             let keys = pair.map(|c| c.key().clone());
             self.note(ReasonCode::PossibleConflict, agents, keys);
         }
-        let unmergeable = std::mem::take(&mut self.claims.unmergeable);
-        if !unmergeable.is_empty() {
-            self.note(ReasonCode::SameAsIgnored, [], unmergeable);
+        if !claims.unmergeable.is_empty() {
+            self.note(ReasonCode::SameAsIgnored, [], claims.unmergeable.iter().cloned());
         }
     }
 }

@@ -103,7 +103,7 @@ pub fn standing(panel: &Panel) -> Standings {
 
 fn of(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Standing {
     let mut sides: BTreeMap<Choice, Vec<Holder>> = BTreeMap::new();
-    for said in &tally.standing {
+    for said in tally.standing.iter() {
         let holder = Holder { agent: bench.agents[said.agent].name.clone(), severity: said.severity, tier: said.tier };
         sides.entry((*said.side).clone()).or_default().push(holder);
     }

@@ -2,16 +2,21 @@
 //!
 //! It must not know what a label means for the stage's status: that is [`super::ruling`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::canon::{CHECKED_BY, Canon, Form, key};
+use super::fold::FoldMap;
 use super::label::Label;
 use super::merge::{Mergeable, merge};
 use super::panel::{Choice, Panel, Participant};
 use super::parse::is_outcome;
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::hash::Sha;
+use crate::domain::ids::Family;
 use crate::domain::stage::Stage;
 
 /// The panel in canonical order, with what is counted once.
@@ -21,6 +26,8 @@ pub(super) struct Bench<'p> {
     pub(super) canon: Canon,
     /// All participants, by name.
     pub(super) agents: Vec<&'p Participant>,
+    /// Each one's place in the order of families, then names.
+    rank: Vec<usize>,
     /// Families of the voters, expected and answered.
     pub(super) expected: BTreeSet<&'p str>,
     pub(super) ok: BTreeSet<&'p str>,
@@ -30,10 +37,14 @@ impl<'p> Bench<'p> {
     pub(super) fn seat(panel: &'p Panel) -> Self {
         let mut agents: Vec<&Participant> = panel.agents.iter().collect();
         agents.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut by_family: Vec<usize> = (0..agents.len()).collect();
+        by_family.sort_by_key(|&i| (&agents[i].family, i));
+        let mut rank = vec![0; agents.len()];
+        by_family.iter().enumerate().for_each(|(place, &i)| rank[i] = place);
         let voters = || agents.iter().filter(|a| a.voter);
         let expected = voters().map(|a| a.family.as_str()).collect();
         let ok = voters().filter(|a| a.is_ok()).map(|a| a.family.as_str()).collect();
-        Self { panel, canon: panel.canon(), agents, expected, ok }
+        Self { panel, canon: panel.canon(), agents, rank, expected, ok }
     }
 
     pub(super) fn name(&self, agent: usize) -> &'p str {
@@ -104,12 +115,21 @@ impl Claim {
 pub(super) struct Claims {
     /// By ascending key.
     pub(super) list: Vec<Claim>,
-    /// The claim that each key, merged or not, went to.
-    pub(super) of_key: HashMap<Sha, usize>,
+    /// Claim and member of each key, merged or not, by ascending key.
+    places: Vec<(usize, usize)>,
     /// Pairs of claims that would be one but for their polarity.
     pub(super) possible_conflicts: Vec<(usize, usize)>,
     /// Keys in `same_as` that cannot be merged.
     pub(super) unmergeable: BTreeSet<Sha>,
+}
+
+impl Claims {
+    /// Returns the claim that a key, merged or not, went to.
+    pub(super) fn find(&self, key: &Sha) -> Option<usize> {
+        let of = |&(claim, member): &(usize, usize)| self.list[claim].members[member].key.cmp(key);
+        let found = self.places.binary_search_by(of).ok()?;
+        Some(self.places[found].0)
+    }
 }
 
 /// Gathers the assertions of all agents that answered into claims.
@@ -142,57 +162,116 @@ pub(super) fn gather(bench: &Bench<'_>) -> Claims {
 
 /// Makes one claim per key, by ascending key.
 fn on_keys(bench: &Bench<'_>) -> Vec<Claim> {
-    let mut places: HashMap<(Kind, &str, &str), usize> = HashMap::new();
-    let mut canonical: HashMap<Sha, usize> = HashMap::new();
-    let mut claims: Vec<Claim> = Vec::new();
-    let mut sides = Sides::default();
+    let mut gathering = Gathering::default();
     for (agent, participant) in bench.agents.iter().enumerate().filter(|(_, a)| a.is_ok()) {
+        let mut before = None;
         for a in &participant.claims {
-            let place = *places.entry((a.kind, &a.subject, &a.predicate)).or_insert_with(|| {
-                let (subject, form) = bench.canon.subject(a.kind, &a.subject);
-                let predicate = bench.canon.predicate(&a.predicate);
-                let key = key(a.kind, &subject, &predicate);
-                *canonical.entry(key.clone()).or_insert_with(|| {
-                    let members = vec![Member { key, subject, form }];
-                    claims.push(Claim { kind: a.kind, predicate, members, said: Vec::new() });
-                    claims.len() - 1
-                })
-            });
-            let claim = &mut claims[place];
+            let wording = gathering.wording(bench, a, before);
+            before = Some(wording);
+            let side = gathering.side(bench, a, wording);
             let said = Said {
                 agent,
                 member: 0,
-                side: sides.of(bench, claim, a),
+                side,
                 severity: a.severity,
                 tier: a.tier,
                 requirement: a.requirement.as_deref().map(|r| bench.canon.requirement(r)),
             };
-            claim.said.push(said);
+            gathering.claims[gathering.wordings[wording].claim].said.push(said);
         }
     }
-    claims.sort_by(|a, b| a.key().cmp(b.key()));
+    let mut claims = gathering.claims;
+    // A key of ours has 64 digits. Copied beside each other they compare much quicker than where they are.
+    claims.sort_by_cached_key(|claim| claim.key().as_str().as_bytes().first_chunk::<64>().copied());
     claims
 }
 
-/// The sides met so far: most assertions say what another has said, and need no second copy.
+/// The claims made so far, and what saves doing work twice: agents answer the same questions, mostly in the same order
+/// and mostly alike.
 #[derive(Default)]
-struct Sides<'p> {
-    known: HashMap<(&'p Value, Polarity, bool, bool), Rc<Choice>>,
+struct Gathering<'p> {
+    claims: Vec<Claim>,
+    wordings: Vec<Wording<'p>>,
+    places: FoldMap<(Kind, &'p str, &'p str), usize>,
+    /// Different words can have one key.
+    canonical: FoldMap<Sha, usize>,
+    sides: FoldMap<(&'p Value, Polarity, bool, bool), Rc<Choice>>,
 }
 
-impl<'p> Sides<'p> {
-    fn of(&mut self, bench: &Bench<'_>, claim: &Claim, a: &'p Assertion) -> Rc<Choice> {
-        let (is_outcome, is_set) = (claim.is_outcome(), claim.predicate == CHECKED_BY);
-        let side = self.known.entry((&a.value, a.polarity, is_outcome, is_set)).or_insert_with(|| {
+/// A key as somebody wrote it.
+struct Wording<'p> {
+    first: &'p Assertion,
+    claim: usize,
+    is_outcome: bool,
+    is_set: bool,
+    /// What was said of it last.
+    last: Option<(&'p Assertion, Rc<Choice>)>,
+    /// Which wording came next when it was last used.
+    next: usize,
+}
+
+impl<'p> Gathering<'p> {
+    /// Returns the place of an assertion's wording: mostly the one that followed `before` the last time, too.
+    fn wording(&mut self, bench: &Bench<'_>, a: &'p Assertion, before: Option<usize>) -> usize {
+        let is_it = |w: &&Wording<'_>| {
+            w.first.kind == a.kind && w.first.subject == a.subject && w.first.predicate == a.predicate
+        };
+        let guess = before.map_or(0, |before| self.wordings[before].next);
+        if self.wordings.get(guess).filter(is_it).is_some() {
+            return guess;
+        }
+        let place = match self.places.entry((a.kind, &a.subject, &a.predicate)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                self.wordings.push(wording(bench, a, &mut self.claims, &mut self.canonical));
+                *free.insert(self.wordings.len() - 1)
+            }
+        };
+        if let Some(before) = before {
+            self.wordings[before].next = place;
+        }
+        place
+    }
+
+    fn side(&mut self, bench: &Bench<'_>, a: &'p Assertion, wording: usize) -> Rc<Choice> {
+        let wording = &mut self.wordings[wording];
+        if let Some((last, side)) = &wording.last
+            && last.polarity == a.polarity
+            && last.value == a.value
+        {
+            return Rc::clone(side);
+        }
+        let (is_outcome, is_set) = (wording.is_outcome, wording.is_set);
+        let side = self.sides.entry((&a.value, a.polarity, is_outcome, is_set)).or_insert_with(|| {
             // What an outcome may be is checked with the panel; its values are names, not words.
             let value = match a.value.as_text() {
                 Some(name) if is_outcome => Value::Text(name.trim().to_owned()),
-                _ => bench.canon.value(&claim.predicate, &a.value),
+                _ => bench.canon.value(if is_set { CHECKED_BY } else { "" }, &a.value),
             };
             Rc::new(Choice { value, polarity: a.polarity })
         });
+        wording.last = Some((a, Rc::clone(side)));
         Rc::clone(side)
     }
+}
+
+/// Meets a wording for the first time: finds its claim, or makes it.
+fn wording<'p>(
+    bench: &Bench<'_>,
+    first: &'p Assertion,
+    claims: &mut Vec<Claim>,
+    canonical: &mut FoldMap<Sha, usize>,
+) -> Wording<'p> {
+    let (subject, form) = bench.canon.subject(first.kind, &first.subject);
+    let predicate = bench.canon.predicate(&first.predicate);
+    let key = key(first.kind, &subject, &predicate);
+    let (is_outcome, is_set) = (is_outcome(first.kind, &subject, &predicate), predicate == CHECKED_BY);
+    let claim = *canonical.entry(key).or_insert_with_key(|key| {
+        let members = vec![Member { key: key.clone(), subject, form }];
+        claims.push(Claim { kind: first.kind, predicate, members, said: Vec::new() });
+        claims.len() - 1
+    });
+    Wording { first, claim, is_outcome, is_set, last: None, next: 0 }
 }
 
 /// Joins the clusters of keys that a round found to mean the same.
@@ -220,8 +299,8 @@ fn join(singles: Vec<Claim>, leader: &[usize], claims: &mut Claims) -> Vec<usize
     // A leader has the smallest key of its cluster, so it comes before all that follow it.
     let mut claim_of: Vec<usize> = Vec::with_capacity(singles.len());
     for (i, single) in singles.into_iter().enumerate() {
-        let key = single.key().clone();
         if leader[i] == i {
+            claims.places.push((claims.list.len(), 0));
             claim_of.push(claims.list.len());
             claims.list.push(single);
         } else {
@@ -229,12 +308,12 @@ fn join(singles: Vec<Claim>, leader: &[usize], claims: &mut Claims) -> Vec<usize
             claim_of.push(target);
             let claim = &mut claims.list[target];
             let member = claim.members.len();
+            claims.places.push((target, member));
             claim.members.extend(single.members);
             claim.said.extend(single.said.into_iter().map(|said| Said { member, ..said }));
         }
-        claims.of_key.insert(key, claim_of[i]);
     }
-    for claim in &mut claims.list {
+    for claim in claims.list.iter_mut().filter(|claim| claim.members.len() > 1) {
         claim.said.sort_by_key(|said| said.agent);
     }
     claim_of
@@ -279,9 +358,10 @@ impl Rule {
 /// One family's vote: its side and the agents that took it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ballot<'p> {
-    pub(super) family: &'p str,
+    pub(super) family: &'p Family,
     pub(super) side: Rc<Choice>,
-    pub(super) agents: Vec<usize>,
+    /// Which of the tally's voters are its agents.
+    agents: Range<usize>,
 }
 
 /// A claim's votes, label and winner.
@@ -293,15 +373,22 @@ pub(super) struct Tally<'p> {
     pub(super) severity: Severity,
     /// By family.
     pub(super) ballots: Vec<Ballot<'p>>,
+    /// The agents of all ballots, one ballot after the other.
+    voters: Vec<usize>,
     /// How many families the strongest side has.
     pub(super) top: usize,
     /// What the agents hold, struck assertions left out and sets united; by agent.
-    pub(super) standing: Vec<Said>,
+    pub(super) standing: Cow<'p, [Said]>,
 }
 
 impl Tally<'_> {
     pub(super) fn label(&self) -> Label {
         self.rule.label()
+    }
+
+    /// Returns the agents that took a ballot's side.
+    pub(super) fn voters_of(&self, ballot: &Ballot<'_>) -> &[usize] {
+        &self.voters[ballot.agents.clone()]
     }
 
     /// Returns the assertions left standing for anything but the winner.
@@ -317,18 +404,19 @@ impl Tally<'_> {
 }
 
 /// Counts the votes on a claim and labels it.
-pub(super) fn tally<'p>(bench: &Bench<'p>, claim: &Claim) -> Tally<'p> {
+pub(super) fn tally<'p>(bench: &Bench<'p>, claim: &'p Claim) -> Tally<'p> {
     let standing = standing(claim);
-    let votes = votes(&standing);
-    let ballots = ballots(bench, &votes);
-    let (top, voted) = strongest(ballots.iter().map(|b| &b.side));
+    let mut votes = votes(&standing);
     let host_only = !standing.iter().any(|s| bench.agents[s.agent].voter);
     let hosts = if host_only { strongest(votes.iter().map(|(_, side)| *side)).1 } else { None };
+    votes.retain(|(agent, _)| bench.agents[*agent].voter);
+    let (ballots, voters) = ballots(bench, votes);
+    let (top, voted) = strongest(ballots.iter().map(|b| &b.side));
     let ran: BTreeSet<&Rc<Choice>> = standing.iter().filter(|s| s.tier == Tier::E3True).map(|s| &s.side).collect();
     let ran = (ran.len(), ran.first().map(|side| Rc::clone(side)));
     let severity = standing.iter().map(|s| s.severity).max().unwrap_or(Severity::Info);
     let is_silent = standing.is_empty();
-    let mut tally = Tally { rule: Rule::NothingLeft, winner: None, severity, ballots, top, standing };
+    let mut tally = Tally { rule: Rule::NothingLeft, winner: None, severity, ballots, voters, top, standing };
     (tally.rule, tally.winner) = match ran {
         (1, side) => (Rule::OneSideRan, side),
         (2.., _) => (Rule::TwoSidesRan, None),
@@ -369,9 +457,10 @@ fn voted_rule(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Rule {
 }
 
 /// Returns what is left, with the pieces of each agent's `checked-by` united at the highest tier.
-fn standing(claim: &Claim) -> Vec<Said> {
+fn standing(claim: &Claim) -> Cow<'_, [Said]> {
     if claim.predicate != CHECKED_BY {
-        return claim.left().cloned().collect();
+        let is_whole = !claim.said.iter().any(Said::is_struck);
+        return if is_whole { Cow::Borrowed(&claim.said) } else { claim.left().cloned().collect() };
     }
     let mut united: BTreeMap<(usize, Polarity), Said> = BTreeMap::new();
     for said in claim.left() {
@@ -394,41 +483,49 @@ fn set(value: &Value) -> impl Iterator<Item = &String> {
 /// Returns each agent's vote: the one side it holds. One that holds two abstains.
 fn votes(standing: &[Said]) -> Vec<(usize, &Rc<Choice>)> {
     debug_assert!(standing.is_sorted_by_key(|s| s.agent), "assertions come by agent");
-    standing
+    let mut votes = Vec::with_capacity(standing.len());
+    let undivided = standing
         .chunk_by(|a, b| a.agent == b.agent)
         .filter(|own| own.iter().all(|said| said.side == own[0].side))
-        .map(|own| (own[0].agent, &own[0].side))
-        .collect()
+        .map(|own| (own[0].agent, &own[0].side));
+    votes.extend(undivided);
+    votes
 }
 
-/// Returns each family's vote: the side that most of its agents hold; a tie abstains.
-fn ballots<'p>(bench: &Bench<'p>, votes: &[(usize, &Rc<Choice>)]) -> Vec<Ballot<'p>> {
-    let family = |agent: usize| bench.agents[agent].family.as_str();
-    let mut voters: Vec<_> = votes.iter().filter(|(agent, _)| bench.agents[*agent].voter).collect();
-    voters.sort_by_key(|(agent, _)| (family(*agent), *agent));
-    voters
-        .chunk_by(|a, b| family(a.0) == family(b.0))
-        .filter_map(|own| {
-            let (_, side) = strongest(own.iter().map(|(_, side)| *side));
-            let side = side?;
-            let agents = own.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent).collect();
-            Some(Ballot { family: family(own[0].0), side, agents })
-        })
-        .collect()
+/// Returns each family's vote (the side that most of its agents hold; a tie abstains) and all their agents.
+fn ballots<'p>(bench: &Bench<'p>, mut votes: Vec<(usize, &Rc<Choice>)>) -> (Vec<Ballot<'p>>, Vec<usize>) {
+    let family = |agent: usize| &bench.agents[agent].family;
+    votes.sort_unstable_by_key(|(agent, _)| bench.rank[*agent]);
+    let mut ballots = Vec::with_capacity(votes.len());
+    let mut voters = Vec::with_capacity(votes.len());
+    for own in votes.chunk_by(|a, b| family(a.0) == family(b.0)) {
+        let (_, side) = strongest(own.iter().map(|(_, side)| *side));
+        let Some(side) = side else { continue };
+        let first = voters.len();
+        voters.extend(own.iter().filter(|(_, s)| **s == side).map(|(agent, _)| *agent));
+        ballots.push(Ballot { family: family(own[0].0), side, agents: first..voters.len() });
+    }
+    (ballots, voters)
 }
 
 /// Returns how many votes the strongest side has, and that side if no other has as many.
-fn strongest<'s>(votes: impl Iterator<Item = &'s Rc<Choice>>) -> (usize, Option<Rc<Choice>>) {
-    // Sides are few, so a list beats a map.
-    let mut counts: Vec<(&Rc<Choice>, usize)> = Vec::new();
+fn strongest<'s>(mut votes: impl Iterator<Item = &'s Rc<Choice>>) -> (usize, Option<Rc<Choice>>) {
+    let Some(first) = votes.next() else { return (0, None) };
+    // Most claims have one side, and the others few: a list beats a map.
+    let mut counts: (usize, Vec<(&Rc<Choice>, usize)>) = (1, Vec::new());
     for side in votes {
-        match counts.iter_mut().find(|(known, _)| *known == side) {
+        if side == first {
+            counts.0 += 1;
+            continue;
+        }
+        match counts.1.iter_mut().find(|(known, _)| *known == side) {
             Some((_, n)) => *n += 1,
-            None => counts.push((side, 1)),
+            None => counts.1.push((side, 1)),
         }
     }
-    let top = counts.iter().map(|(_, n)| *n).max().unwrap_or(0);
-    let mut leaders = counts.into_iter().filter(|(_, n)| *n == top);
-    let first = leaders.next().map(|(side, _)| Rc::clone(side));
-    (top, first.filter(|_| leaders.next().is_none()))
+    let (of_first, others) = counts;
+    let top = others.iter().map(|(_, n)| *n).max().unwrap_or(0).max(of_first);
+    let mut leaders = std::iter::once((first, of_first)).chain(others).filter(|(_, n)| *n == top);
+    let leader = leaders.next().map(|(side, _)| Rc::clone(side));
+    (top, leader.filter(|_| leaders.next().is_none()))
 }

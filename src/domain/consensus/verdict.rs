@@ -97,7 +97,7 @@ pub struct Judged {
 impl Judged {
     /// Returns "kind subject".
     pub fn title(&self) -> String {
-        format!("{} {}", self.kind, self.subject)
+        [self.kind.name(), " ", &self.subject].concat()
     }
 }
 
@@ -182,6 +182,6 @@ pub struct Verdict {
 impl Verdict {
     /// Computes the hash of what is in the verdict.
     pub fn computed_hash(&self) -> Sha {
-        Sha::of(seal::sealed(self))
+        Sha::of_pieces(|put| seal::seal(self, put))
     }
 }

@@ -19,7 +19,7 @@ impl<'p> Case<'p> {
         let mut choices: BTreeMap<usize, BTreeSet<Choice>> = BTreeMap::new();
         let gaps: BTreeSet<Sha> = self.musts.iter().flat_map(|id| must_keys(id)).collect();
         for waiver in &self.bench.panel.waivers {
-            let Some(&i) = self.claims.of_key.get(&waiver.claim) else {
+            let Some(i) = self.claims.find(&waiver.claim) else {
                 if gaps.contains(&waiver.claim) && waiver.digest == empty_digest() {
                     self.waived_gaps.insert(waiver.claim.clone());
                 } else {

@@ -96,7 +96,7 @@ pub enum Record {
         agent: AgentName,
         /// Which try, from 1.
         attempt: u32,
-        /// Draft or repair.
+        /// What for.
         kind: TurnKind,
     },
     /// An agent answered; the answer is kept.
@@ -122,7 +122,7 @@ pub enum Record {
         agent: AgentName,
         /// Which try.
         attempt: u32,
-        /// Draft or repair.
+        /// What for.
         kind: TurnKind,
         /// Why.
         error: AgentError,
@@ -130,6 +130,39 @@ pub enum Record {
         raw: Option<FileRef>,
         /// When it is asked again, if it is.
         retry_at: Option<Moment>,
+    },
+    /// The panel is about to be asked what stands open.
+    RoundOpened {
+        /// Which stage.
+        stage: Stage,
+        /// What it is asked.
+        ballot: FileRef,
+        /// Who is asked: one of each family.
+        asked: Vec<AgentName>,
+        /// The prompt of each.
+        prompts: Vec<FileRef>,
+    },
+    /// An agent voted; from now on its votes count.
+    RoundAnswered {
+        /// Which stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Its votes.
+        votes: FileRef,
+        /// What it wrote.
+        raw: FileRef,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// Everybody who was asked has voted or stays silent: the round is never held again.
+    RoundClosed {
+        /// Which stage.
+        stage: Stage,
+        /// Who voted.
+        answered: Vec<AgentName>,
+        /// Who did not.
+        silent: Vec<AgentName>,
     },
     /// The stage was decided.
     StageDecided {
@@ -207,16 +240,30 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns the file that a round goes on with: what is asked, or an agent's votes.
+    pub fn of_round(&self) -> Option<&FileRef> {
+        if let Record::RoundOpened { ballot: file, .. } | Record::RoundAnswered { votes: file, .. } = self {
+            Some(file)
+        } else {
+            None
+        }
+    }
+
     /// Returns the files of the run's folder that this record names; documents of the repository are not among them.
     pub fn files(&self) -> Vec<&FileRef> {
         match self {
-            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
-            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::StageOpened { inputs: first, prompts, .. } | Record::RoundOpened { ballot: first, prompts, .. } => {
+                std::iter::once(first).chain(prompts).collect()
+            }
+            Record::AgentAnswered { artifact: answer, raw, .. } | Record::RoundAnswered { votes: answer, raw, .. } => {
+                vec![answer, raw]
+            }
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::AgentLaunched { .. }
+            | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
@@ -230,13 +277,18 @@ impl Record {
     /// Returns the same files as [`Record::files`], to be corrected by who wrote them.
     pub fn files_mut(&mut self) -> Vec<&mut FileRef> {
         match self {
-            Record::StageOpened { inputs, prompts, .. } => std::iter::once(inputs).chain(prompts).collect(),
-            Record::AgentAnswered { artifact, raw, .. } => vec![artifact, raw],
+            Record::StageOpened { inputs: first, prompts, .. } | Record::RoundOpened { ballot: first, prompts, .. } => {
+                std::iter::once(first).chain(prompts).collect()
+            }
+            Record::AgentAnswered { artifact: answer, raw, .. } | Record::RoundAnswered { votes: answer, raw, .. } => {
+                vec![answer, raw]
+            }
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::AgentLaunched { .. }
+            | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }

@@ -14,6 +14,10 @@ use super::safe::Safe;
 use super::spec::Spec;
 use super::stage::Stage;
 
+mod round;
+
+pub use round::round;
+
 /// A file that is quoted in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quoted<'a> {
@@ -162,21 +166,22 @@ fn split_ask(prompt: &str) -> (&str, &str) {
     }
 }
 
-/// Returns the versions of the templates that a stage's prompt is made of: `frame/1 plan/1 repair/1`.
+/// Returns the versions of the templates that a stage's prompts are made of: `frame/1 plan/1 repair/1 round/1`.
 pub fn version(stage: Stage) -> String {
-    let versions: Vec<&str> = [FRAME, of_stage(stage), REPAIR].into_iter().map(version_of).collect();
+    let versions: Vec<&str> = [FRAME, of_stage(stage), REPAIR, ROUND].into_iter().map(version_of).collect();
     versions.join(" ")
 }
 
 /// Hashes what every agent of a stage is asked: the templates and the agenda, not the notes recalled from memory.
 pub fn prompts_sha256(stage: Stage, agenda: &[Topic]) -> Sha {
-    let templates: Vec<Sha> = [FRAME, of_stage(stage), REPAIR].into_iter().map(Sha::of).collect();
+    let templates: Vec<Sha> = [FRAME, of_stage(stage), REPAIR, ROUND].into_iter().map(Sha::of).collect();
     // Strings only: the canonical writing cannot fail.
     Sha::of(canonical(&json!({"templates": templates, "agenda": agenda})).unwrap_or_default())
 }
 
 const FRAME: &str = include_str!("templates/frame.md");
 const REPAIR: &str = include_str!("templates/repair.md");
+const ROUND: &str = include_str!("templates/round.md");
 
 fn of_stage(stage: Stage) -> &'static str {
     match stage {

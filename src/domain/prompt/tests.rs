@@ -129,7 +129,7 @@ fn the_hash_of_prompts_changes_with_stage_and_agenda_only() {
     assert_eq!(prompts_sha256(Stage::Plan, &topics), prompts_sha256(Stage::Plan, &topics.clone()));
     assert_ne!(prompts_sha256(Stage::Plan, &topics), prompts_sha256(Stage::Tasks, &topics));
     assert_ne!(prompts_sha256(Stage::Plan, &topics), prompts_sha256(Stage::Plan, &topics[1..]));
-    assert_eq!(version(Stage::Audit), "frame/1 audit/1 repair/1");
+    assert_eq!(version(Stage::Audit), "frame/1 audit/1 repair/1 round/1");
 }
 
 #[test]

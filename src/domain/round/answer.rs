@@ -94,14 +94,20 @@ impl Word {
 
 /// Returns the JSON Schema (draft 2020-12) of an answer to a ballot of so many items.
 pub fn answer_schema(items: usize) -> Value {
+    let mut schema = schema();
+    if let Some(n) = schema.pointer_mut("/$defs/Vote/properties/n") {
+        n["minimum"] = json!(1);
+        n["maximum"] = json!(items);
+    }
+    schema
+}
+
+/// Returns the JSON Schema of an answer to any ballot.
+pub(in crate::domain) fn schema() -> Value {
     let mut schema = artifact::schema_of::<Answer>();
     schema["properties"]["schema"] = json!({"const": ROUND_SCHEMA});
     if let Some(definitions) = schema["$defs"].as_object_mut() {
         definitions.remove("SchemaName");
-    }
-    if let Some(n) = schema.pointer_mut("/$defs/Vote/properties/n") {
-        n["minimum"] = json!(1);
-        n["maximum"] = json!(items);
     }
     schema
 }

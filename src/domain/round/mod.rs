@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::domain) use answer::schema;
 pub use answer::{Answer, Expect, ROUND_SCHEMA, Vote, Word, answer_schema, extract, parse};
 pub use apply::{Applied, Heard, apply};
 pub use changes::{Changes, changes};
@@ -136,3 +137,6 @@ impl Item {
         self.keys.first()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,19 @@ pub(crate) fn send(pid: u32, signal: rustix::process::Signal) {
     }
 }
 
+/// Tells whether a process was stopped by a signal.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    stat(pid).is_some_and(|fields| fields[0] == "T")
+}
+
+/// Continues a process that was stopped, with its whole group, as a shell's `fg` does.
+pub(crate) fn go_on(pid: u32) {
+    let group = stat(pid).and_then(|fields| fields[2].parse().ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::CONT);
+    }
+}
+
 /// Counts how often the main thread of a process was put on a core or taken off it.
 pub(crate) fn main_thread_switches(pid: u32) -> Vec<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/task/{pid}/status")).unwrap_or_default();

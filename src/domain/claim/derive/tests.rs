@@ -34,11 +34,12 @@ fn test(id: &str) -> Citation {
 }
 
 fn ran(passed: bool, executed: u32) -> Found {
-    Found::Ran { passed, executed, exit: Some(i32::from(!passed)), output_sha256: Sha::of("out"), place: None }
+    let (exit, output_sha256) = (Some(i32::from(!passed)), Sha::of("out"));
+    Found::Ran { passed, executed, exit, output_sha256, tests: Vec::new(), place: None }
 }
 
 fn world() -> World {
-    let seen = || Found::Seen { sha256: None, place: "src/a.rs:1".into(), excerpt: "fn a()".into() };
+    let seen = || Found::Seen { sha256: None, place: "src/a.rs:1".into(), excerpt: "fn a()".into(), by: None };
     let lookups = [
         (file("src/a.rs", None), seen()),
         (file("src/a.rs", Some(4)), seen()),
