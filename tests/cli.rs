@@ -30,3 +30,6 @@ mod round;
 
 #[path = "cli/children.rs"]
 mod children;
+
+#[path = "cli/ledger.rs"]
+mod ledger;

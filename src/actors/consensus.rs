@@ -19,10 +19,12 @@ use crate::domain::artifact::{self, Artifact};
 use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement};
+use crate::domain::dissent::Standing;
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
+use crate::domain::journal::Seat;
 use crate::domain::judgement::{Ground, Judgement, Phantom, Question, Round};
 use crate::domain::round;
 use crate::domain::safe::Safe;
@@ -282,6 +284,8 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     }
     let mut verdict = consensus::decide(&panel);
     verdict.recorded_at = Some(case.question.at.rfc3339());
+    let settled = settled(&case, &panel);
+    let (mut standing, mut helped) = (None, None);
     let mut documents: Vec<(String, Arc<str>)> = Vec::new();
     if !case.question.provisional {
         let artifacts: BTreeMap<AgentName, Artifact> =
@@ -297,6 +301,10 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
             .extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
         let text = serde_json::to_string_pretty(&verdict)
             .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
+        let human = &case.question.human;
+        let (ledger, accepted) = (&preparation.ledger, &human.accepted_conditions);
+        standing = Some(Standing::after(ledger, &preparation.spec, &verdict, &human.waivers, accepted).into());
+        helped = consensus::helped(&panel, &verdict);
         documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
     }
     Ok(Judgement {
@@ -306,12 +314,27 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         from_memory: case.from_memory,
         grounds,
         phantoms,
+        settled,
+        standing,
+        helped,
         documents,
         ballot,
         round: changed,
         warnings: case.warnings,
         took_ms: 0,
     })
+}
+
+/// Returns the claims that no answer still out can change. Where tests are run at the end nobody can tell: what is run
+/// proves or strikes anything.
+fn settled(case: &Case, panel: &Panel) -> BTreeSet<Sha> {
+    let question = &case.question;
+    if !question.provisional || question.preparation.stage.has_outcome() {
+        return BTreeSet::new();
+    }
+    let is_out = |seat: &&Seat| !case.heard.contains_key(&seat.agent) && !case.absent.contains_key(&seat.agent);
+    let out: Vec<_> = question.seats.iter().filter(is_out).map(|seat| seat.family.clone()).collect();
+    consensus::settled(panel, &out)
 }
 
 fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
@@ -327,7 +350,9 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
         .iter()
         .map(|requirement| Requirement { id: requirement.id.clone(), level: requirement.level })
         .collect();
-    panel.accepted_conditions = question.human.accepted_conditions.iter().cloned().collect();
+    let accepted: BTreeSet<&String> =
+        question.human.accepted_conditions.keys().chain(&preparation.ledger.accepted).collect();
+    panel.accepted_conditions = accepted.into_iter().cloned().collect();
     panel.waivers.clone_from(&question.human.waivers);
     panel.rejected = question.human.rejected.iter().cloned().collect();
     for seat in &question.seats {
@@ -345,7 +370,7 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
             family: seat.family.clone(),
             voter: true,
             status,
-            open_dissent: Vec::new(),
+            open_dissent: preparation.ledger.owed_to(&seat.agent),
             artifact: heard.map(|heard| heard.kept.clone()),
             claims: derived.get(&seat.agent).map(Derived::plain).unwrap_or_default(),
         });

@@ -137,6 +137,9 @@ pub enum What {
         /// Whether it can still change.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         provisional: bool,
+        /// Whether no answer that is still out can change it, while it is provisional.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        settled: bool,
     },
     /// A stage has its verdict, and it is on disk.
     #[serde(rename = "stage.verdict")]
@@ -153,6 +156,12 @@ pub enum What {
         path: String,
         /// In one sentence.
         why: String,
+        /// Whether the panel helped; nothing where there was no panel.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        panel_helped: Option<PanelHelped>,
+        /// Dissents that stand open, in words: they are asked again at the next stage.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        carried: Vec<String>,
     },
     /// Something that does not change the outcome.
     #[serde(rename = "warning")]
@@ -175,4 +184,13 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<(String, String)>,
     },
+}
+
+/// Whether the best of the panel alone would have ended the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanelHelped {
+    /// Whether it would not have.
+    pub helped: bool,
+    /// In one sentence.
+    pub why: String,
 }

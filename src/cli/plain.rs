@@ -97,8 +97,15 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("conflict: {claim}"))
         }
         What::ClaimLabelled { .. } => (String::new(), String::new()),
-        What::StageVerdict { stage, status, exit, hash, path, why } => {
-            let text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+        What::StageVerdict { stage, status, exit, hash, path, why, panel_helped, carried } => {
+            let mut text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+            if let Some(panel) = panel_helped {
+                text.push_str(&format!("  panel helped?  {}\n", panel.why));
+            }
+            for dissent in carried {
+                let next = stage.next().map_or_else(String::new, |next| format!(" · asked again at {next}"));
+                text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
+            }
             (String::new(), clean(text))
         }
         What::Warning { text } => progress(format!("warning: {text}")),
@@ -250,6 +257,7 @@ mod tests {
                 label: "conflict".into(),
                 severity,
                 provisional: false,
+                settled: false,
             };
             let event = Event { at: Moment(0), run: None, what };
             (lines(&event).0, json(&event, 1).contains("claim.labelled"))

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::claim::lookup::{Citation, Found, Lookups};
-use super::consensus::{self, Panel, Policy, Verdict, Waiver};
+use super::consensus::{self, Help, Panel, Policy, Verdict, Waiver};
+use super::dissent::{Signed, Standing};
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
@@ -83,8 +84,8 @@ pub struct Human {
     pub waivers: Vec<Waiver>,
     /// Objections that were upheld, by key.
     pub rejected: BTreeSet<Sha>,
-    /// Conditions that were accepted.
-    pub accepted_conditions: BTreeSet<String>,
+    /// Conditions that were accepted, by their canonical text.
+    pub accepted_conditions: BTreeMap<String, Signed>,
 }
 
 /// What consensus answers.
@@ -103,6 +104,12 @@ pub struct Judgement {
     pub grounds: Vec<Ground>,
     /// What each agent said that is not so.
     pub phantoms: Vec<Phantom>,
+    /// Where the verdict leaves the ledger; none while provisional.
+    pub standing: Option<Arc<Standing>>,
+    /// While provisional: claims whose label no answer that is still out can change.
+    pub settled: BTreeSet<Sha>,
+    /// Whether the panel helped; none while provisional, and where there was no panel.
+    pub helped: Option<Help>,
     /// The stage's documents, by repository-relative path; empty while provisional.
     pub documents: Vec<(String, Arc<str>)>,
     /// What stands open, if a round could be held about it and none was.

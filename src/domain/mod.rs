@@ -10,6 +10,7 @@ pub mod check;
 pub mod claim;
 pub mod classify;
 pub mod consensus;
+pub mod dissent;
 pub mod document;
 pub mod fact;
 pub mod failure;

@@ -14,6 +14,7 @@ use super::check::{self, Content, Tree};
 use super::claim::derive::Prior;
 use super::claim::{Kind, Value};
 use super::consensus::{CHECKED_BY, Decision, Inputs, Verdict};
+use super::dissent::{self, Entry, Ledger};
 use super::failure::Failure;
 use super::hash::{Sha, canonical};
 use super::ids::{AgentName, SpecId};
@@ -39,6 +40,8 @@ pub struct Preparation {
     pub inputs: Inputs,
     /// What earlier stages decided.
     pub prior: Prior,
+    /// What earlier stages left open or accepted.
+    pub ledger: Ledger,
     /// Ids of the constitution's rules, in upper case.
     pub constitution: BTreeSet<String>,
 }
@@ -82,6 +85,8 @@ pub struct Ask {
     pub checks: Vec<String>,
     /// The commit that the working copy stands on.
     pub commit: Option<String>,
+    /// The spec's ledger.
+    pub entries: Vec<Entry>,
 }
 
 /// Instructions for agents: the first that is there goes to every agent.
@@ -110,7 +115,8 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let verdicts = verdicts_before(tree, spec, ask.stage)?;
     let documents = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
-    let agenda = agenda(spec, &[]);
+    let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
+    let agenda = agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
     let report = check::check(&reading, tree, Some(&spec.id), None);
     let host: Vec<Safe> = report
         .of(&spec.id)
@@ -159,6 +165,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
         },
         prior: prior(tree, spec, &verdicts),
+        ledger,
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         agenda,
         spec: Arc::new(spec.clone()),

@@ -11,18 +11,20 @@ use tokio_util::sync::CancellationToken;
 use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
-use crate::actors::mcp::memory::Entry;
+use crate::actors::mcp::memory;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::domain::consensus::Inputs;
+use crate::domain::dissent::{self, Entry};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, FileRef, Record};
+use crate::domain::judgement::Judgement;
 use crate::domain::moment::Moment;
-use crate::domain::preparation::Ask;
+use crate::domain::preparation::{Ask, Preparation};
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind, Wanted};
 use crate::domain::settings::{self, Agent, AgentKind};
@@ -111,8 +113,9 @@ impl Dispatch {
                 let config = settings::config_sha256(&model.settings).ok();
                 let checks = model.settings.checks.keys().cloned().collect();
                 let roster = self.roles(model, &roster);
-                let ask = Ask { spec, stage, roster, context, config, checks, commit: None };
-                let reply = self.hands.repo.prepare(self.places.repo.clone(), ask, stop);
+                let entries = Vec::new();
+                let ask = Ask { spec, stage, roster, context, config, checks, commit: None, entries };
+                let reply = self.prepare(ask, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -152,7 +155,7 @@ impl Dispatch {
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
             RunEffect::Publish { stage, judgement, ours } => {
-                let reply = self.publish(model, &id, stage, &judgement.documents, &ours);
+                let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
             }
             RunEffect::Mirror { spec, stage, entries } => {
@@ -234,6 +237,17 @@ impl Dispatch {
             }
             Ok(())
         })
+    }
+
+    /// Prepares a stage from the working copy and the spec's ledger.
+    fn prepare(&self, mut ask: Ask, token: CancellationToken) -> Reply<Arc<Preparation>> {
+        let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
+        let cut = token.clone();
+        let work = async move {
+            ask.entries = ledger(&evidence, &ask.spec, &token).await?;
+            repo.prepare(root, ask, token).await
+        };
+        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
 
     fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
@@ -324,11 +338,12 @@ impl Dispatch {
         model: &Model,
         id: &RunId,
         stage: Stage,
-        documents: &[(String, Arc<str>)],
+        judgement: &Judgement,
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
-        let documents = documents
+        let documents = judgement
+            .documents
             .iter()
             .map(|(path, bytes)| {
                 let ours = ours.get(path).cloned().unwrap_or_default();
@@ -336,10 +351,21 @@ impl Dispatch {
             })
             .collect();
         let token = self.hands.scope.cancel.clone();
-        let reply = self.hands.evidence.publish(run.spec.clone(), model.now, documents, token);
+        let (spec, at, evidence) = (run.spec.clone(), model.now, self.hands.evidence.clone());
+        let reply = evidence.publish(spec.clone(), at, documents, token.clone());
+        let standing = judgement.standing.clone();
         tracing::debug!(%stage, "publishing");
         self.job(async move {
             let report = reply.await?;
+            if let Some(standing) = standing {
+                let due = standing.due(&ledger(&evidence, &spec, &token).await?);
+                if !due.is_empty() {
+                    let records = due.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+                    let records =
+                        records.map_err(|e| Failure::BadReply { from: "the ledger".into(), why: e.to_string() })?;
+                    evidence.append_ledger(spec, at, records, token).await?;
+                }
+            }
             Ok(PublishReport { written: report.written, kept_aside: report.kept_aside })
         })
     }
@@ -359,7 +385,8 @@ impl Dispatch {
         let run = id.clone();
         let is_ready = model.servers.get(&memory).is_some_and(|s| s.state == crate::domain::server::State::Ready);
         self.job(async move {
-            let entries: Vec<Entry> = entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
+            let entries: Vec<memory::Entry> =
+                entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
             let mut stored = 0;
             let mut why = (!is_ready).then(|| format!("{memory} is not ready"));
             for entry in &entries {
@@ -423,15 +450,21 @@ fn to_entry(
     stage: Stage,
     run: &RunId,
     (key, text, agent): (String, Arc<str>, Option<AgentName>),
-) -> Entry {
+) -> memory::Entry {
     match agent {
-        Some(agent) => Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
+        Some(agent) => memory::Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
         None => {
             let tags =
                 vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
-            Entry { key, content: text.to_string(), tags }
+            memory::Entry { key, content: text.to_string(), tags }
         }
     }
+}
+
+/// Reads what the spec's ledger says of dissent.
+async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
+    let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
+    Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())
 }
 
 /// Reads the answers that a run's records name.

@@ -317,10 +317,12 @@ fn amounts_to(model: &Model, run: &Run, judgement: &Judgement, claim: &Judged, i
         let agents: Vec<&str> = claim.votes.iter().flat_map(|v| &v.agents).map(|a| a.as_str()).collect();
         format!("only {}", agents.join(", "))
     };
+    let is_settled = judgement.settled.contains(&claim.key);
     let is_bare = matches!(claim.tier, Tier::E0 | Tier::E1);
     let ballot = ballot(model, run);
     let words = match label {
         Label::Conflict if ballot == Ballot::Open => ("differ: on the ballot", "on the ballot"),
+        Label::Conflict if is_out && is_settled => ("differ: no answer still out can change that", "differ"),
         Label::Conflict if is_out => ("differ: another answer decides, or you do", "differ"),
         Label::Conflict => ("differ: yours to decide", "differ"),
         Label::Refuted => ("struck: looked up, and not so", "struck"),
@@ -337,6 +339,7 @@ fn amounts_to(model: &Model, run: &Run, judgement: &Judgement, claim: &Judged, i
         Label::Single if claim.severity >= Severity::Minor && ballot == Ballot::Ahead => ("", "to the ballot"),
         Label::Single if claim.severity >= Severity::Minor && ballot == Ballot::Open => ("", "on the ballot"),
         Label::Single => ("one voice", "one voice"),
+        Label::AgreedOver if is_out && is_settled => ("agreed over a dissent, can no longer change", "outvoted"),
         Label::AgreedOver => ("agreed over a dissent", "outvoted"),
         Label::Agreed if is_final && is_bare => ("agreed, nothing to look at", "agreed"),
         Label::Agreed if is_final => ("agreed", "agreed"),

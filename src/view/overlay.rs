@@ -132,6 +132,9 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
         plain(format!("at most {} each, {limit} in all; typical time not known yet", clock(longest))),
     ]);
     lines.push(vec![dim("price   "), plain("unpriced: no price is configured, so none is counted")]);
+    if let Some(note) = start.stages.first().and_then(|stage| model.settings.one_voice(*stage)) {
+        lines.push(vec![piece("note    ", Ink::Warn), plain(Safe::line(&note).to_string())]);
+    }
     lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
     let place = rise(area, lines.len(), canvas);
     let title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];

@@ -21,8 +21,9 @@ use super::theme::Ink;
 use super::{header, why};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Run};
-use crate::app::update::{can, rows};
+use crate::app::update::{can, carried, rows};
 use crate::domain::consensus::{Call, Judged, Label};
+use crate::domain::dissent::{Dissent, side};
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::{Judgement, Phantom};
@@ -56,7 +57,7 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
     let used = head(model, run, judgement, at.stage, area, canvas);
     let body = below(area, used);
     let is_wide = area.width >= BESIDE;
-    let record = record(judgement, area.width);
+    let record = record(run, judgement, area.width);
     let body = if is_wide { body } else { footnotes(&record, judgement, body, canvas) };
     let listed = keys.len() + 2;
     let reasons_rows = if is_wide { 0 } else { 4 };
@@ -363,8 +364,23 @@ fn winners(claim: &Judged) -> usize {
     claim.votes.iter().filter(|vote| is_winner(&vote.value, vote.polarity)).count()
 }
 
+/// Says which dissents go on, and where they are asked again.
+fn left_open(judgement: &Judgement, stage: Stage) -> Option<Vec<Piece<'static>>> {
+    let open: Vec<&Dissent> = carried(judgement).collect();
+    let first = open.first()?;
+    let holds = format!("{} holds {}", first.agent, Safe::line(&side(&first.said)));
+    let more = if open.len() > 1 { format!(", {} more", open.len() - 1) } else { String::new() };
+    let again = stage.next().map_or_else(String::new, |next| format!(", asked again at {next}"));
+    let ask = Safe::line(&first.ask).to_string();
+    Some(vec![
+        dim("Dissent carried to the next stage: "),
+        plain(format!("{holds}{more}{again}")),
+        dim(format!(" · {ask}")),
+    ])
+}
+
 /// Returns the lines about coverage, who is missing, what was struck, dissents, documents and the record.
-fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
+fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<'j>>> {
     let verdict = &judgement.verdict;
     let mut lines = Vec::new();
     let mut first = coverage_note(judgement);
@@ -386,14 +402,12 @@ fn record(judgement: &Judgement, width: u16) -> Vec<Vec<Piece<'_>>> {
         let asked = format!(" · {} of {} families voted", changes.answered, changes.asked);
         lines.push(vec![dim("round    "), plain(changes.to_string()), dim(asked)]);
     }
-    let dissents: Vec<&Judged> =
-        verdict.claims.iter().filter(|c| c.label == Label::AgreedOver && !c.dissent.is_empty()).collect();
-    if let Some(claim) = dissents.first() {
-        let by: Vec<&str> = claim.dissent.iter().map(|dissent| dissent.agent.as_str()).collect();
-        let more = if dissents.len() > 1 { format!(", {} more", dissents.len() - 1) } else { String::new() };
-        let text = format!("{} ({}){more} · carried to the next stage", Safe::line(&claim.title()), by.join(", "));
-        lines.push(vec![dim("dissent  "), plain(text)]);
+    if let Some(help) = &judgement.helped {
+        let text = run.preparation.as_ref().map_or_else(|| help.to_string(), |p| p.in_words(&help.to_string()));
+        let name = if width >= BESIDE { "Did the panel help?  " } else { "panel helped? " };
+        lines.push(vec![dim(name), plain(Safe::line(&text).to_string())]);
     }
+    lines.extend(left_open(judgement, verdict.stage));
     if let Some((path, _)) = judgement.documents.iter().find(|(path, _)| path.ends_with(".md")) {
         lines.push(vec![dim("document "), plain(Safe::line(path).to_string())]);
     }

@@ -127,7 +127,7 @@ fn explain_and_consensus_work_on_the_recorded_panel() {
 fn dissent_is_listed_with_its_key_and_a_decision_needs_a_name_and_a_reason() {
     let world = World::with_spec();
     world.record(&panel(Stage::Plan, &inputs()));
-    world.dicast(&["dissent", "003"]).exits(0).says("gemini said 20").says("--waive");
+    world.dicast(&["dissent", "003"]).exits(0).says("gemini holds 20").says("--waive");
     let json = world.dicast(&["dissent", "003", "--json"]).exits(0).json();
     let key = json[0]["key"].as_str().unwrap();
     assert_eq!(json[0]["dissent"][0]["agent"], "gemini");
@@ -214,7 +214,7 @@ fn one_verdict_that_cannot_be_read_is_named_and_hides_no_other() {
     let path = "specs/003-rate-limiter/verdicts/tasks.json";
     for bad in ["{", "[]", "x"] {
         world.write(path, bad);
-        let said = world.dicast(&["dissent", "003"]).exits(3).says("gemini said 20").complains(path);
+        let said = world.dicast(&["dissent", "003"]).exits(3).says("gemini holds 20").complains(path);
         said.complains("it is no verdict").complains("run `dicast tasks 003-rate-limiter` again");
         assert_eq!(world.dicast(&["dissent", "003", "--json"]).exits(3).json().len(), 1);
     }

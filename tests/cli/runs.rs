@@ -18,7 +18,7 @@ fn fake_agent() -> PathBuf {
 }
 
 /// A panel: each agent is a family of its own, and behaves as its flags say.
-fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
+pub(crate) fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
     let mut text = String::new();
     for (name, flags) in agents {
         let program = fake_agent();

@@ -1,6 +1,6 @@
 //! The parts that fixtures are made of: settings, a repository, a panel and its judgement, agents at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dicast::app::model::{Boot, Lock, Model, Phase, Run, RunOptions, Seat, SeatState};
@@ -10,6 +10,7 @@ use dicast::domain::check::{self, FileText, Tree};
 use dicast::domain::claim::lookup::{Citation, Found, Lookups};
 use dicast::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use dicast::domain::consensus::{self, Answer, Inputs, Level, Panel, Participant, Requirement};
+use dicast::domain::dissent::{Ledger, Standing};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::{AgentName, Family, RunId, SpecId};
 use dicast::domain::journal;
@@ -229,6 +230,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
         prompts: BTreeMap::new(),
         inputs: inputs(),
         prior: Default::default(),
+        ledger: Default::default(),
         constitution: Default::default(),
     })
 }
@@ -356,6 +358,8 @@ pub(crate) fn panel() -> Panel {
 
 pub(crate) fn judged(panel: Panel) -> Judgement {
     let verdict = consensus::decide(&panel);
+    let helped = consensus::helped(&panel, &verdict);
+    let standing = Standing::after(&Ledger::default(), &preparation().spec, &verdict, &panel.waivers, &BTreeMap::new());
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
     let seen = |place: &str, excerpt: &str| Found::Seen {
@@ -413,6 +417,9 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
             said: Safe::line("test limiter::burst passes"),
             found: Safe::line("no test has this name"),
         }],
+        settled: BTreeSet::new(),
+        standing: Some(Arc::new(standing)),
+        helped,
         documents: vec![("specs/003-rate-limiter/plan.md".into(), document.into())],
         ballot: None,
         round: None,

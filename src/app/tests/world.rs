@@ -11,6 +11,7 @@ use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
+use crate::domain::dissent::Standing;
 use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -323,6 +324,7 @@ impl World {
                 ..Inputs::default()
             },
             prior: Default::default(),
+            ledger: Default::default(),
             constitution: BTreeSet::new(),
         })
     }
@@ -414,6 +416,11 @@ impl World {
         }
         let (ballot, changed) = self.hold(question, &mut panel);
         let verdict = consensus::decide(&panel);
+        let is_final = !question.provisional;
+        let (waivers, accepted) = (&question.human.waivers, &question.human.accepted_conditions);
+        let standing = Standing::after(&preparation.ledger, &preparation.spec, &verdict, waivers, accepted);
+        let standing = is_final.then(|| Arc::new(standing));
+        let helped = consensus::helped(&panel, &verdict).filter(|_| is_final);
         let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new(), by: None };
         let agent = question.seats[0].agent.clone();
         let ground = |(claim, citation): &(Sha, Citation)| Ground {
@@ -432,6 +439,9 @@ impl World {
             from_memory: BTreeMap::new(),
             grounds,
             phantoms: Vec::new(),
+            settled: BTreeSet::new(),
+            standing,
+            helped,
             documents,
             ballot,
             round: changed,

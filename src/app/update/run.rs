@@ -16,6 +16,7 @@ use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Human};
 use crate::domain::preparation::Preparation;
 use crate::domain::run::TurnKind;
+use crate::domain::safe::Safe;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
 
@@ -306,8 +307,11 @@ pub(super) fn prepared(
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let event = emit(model, Some(id), What::StageStarted { stage, agents });
-    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, vec![event])
+    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents })];
+    if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
+        events.push(emit(model, Some(id), What::Warning { text }));
+    }
+    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, events)
 }
 
 /// What the run is about changed while it was stopped: it is closed, and a fresh one follows. What was asked of a

@@ -13,6 +13,7 @@ use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
 use crate::domain::consensus::{self, Label, Side, Waiver};
+use crate::domain::dissent::Signed;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
@@ -333,7 +334,10 @@ pub(super) fn human(decisions: &[Decision]) -> Human {
                 human.waivers.push(waiver(Some(consensus::Choice { value: Value::from(value.clone()), polarity })));
             }
             Choice::Reject => drop(human.rejected.insert(decision.claim.clone())),
-            Choice::Accept => drop(human.accepted_conditions.insert(decision.subject.clone())),
+            Choice::Accept => {
+                let signed = Signed { by: decision.by.clone(), reason: decision.reason.clone() };
+                human.accepted_conditions.insert(decision.subject.clone(), signed);
+            }
             Choice::Undo => {}
         }
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::durable::{Batch, commit};
 use super::{cancel, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::event::What;
+use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport, Reopened};
 use crate::domain::claim::Severity;
 use crate::domain::claim::lookup::Found;
 use crate::domain::consensus::{Answer as AgentStatus, Judged, Label, Policy};
+use crate::domain::dissent::Dissent;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
@@ -207,14 +208,15 @@ fn provisionally(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Ve
 
 /// Tells the labels that are new or changed.
 fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement, provisional: bool) -> Vec<Effect> {
-    let old: BTreeMap<&Sha, Label> = before
+    let told = |judgement: &Judgement, key: &Sha| judgement.settled.contains(key);
+    let old: BTreeMap<&Sha, (Label, bool)> = before
         .filter(|_| provisional)
-        .map(|judgement| judgement.verdict.claims.iter().map(|claim| (&claim.key, claim.label)).collect())
+        .map(|then| then.verdict.claims.iter().map(|c| (&c.key, (c.label, told(then, &c.key)))).collect())
         .unwrap_or_default();
     now.verdict
         .claims
         .iter()
-        .filter(|claim| old.get(&claim.key) != Some(&claim.label))
+        .filter(|claim| old.get(&claim.key) != Some(&(claim.label, told(now, &claim.key))))
         .map(|claim| {
             let what = What::ClaimLabelled {
                 stage: now.panel.stage,
@@ -223,6 +225,7 @@ fn labels(model: &Model, id: &RunId, before: Option<&Judgement>, now: &Judgement
                 label: claim.label.name().to_owned(),
                 severity: claim.severity,
                 provisional,
+                settled: told(now, &claim.key),
             };
             runs::emit(model, Some(id), what)
         })
@@ -283,13 +286,18 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.dir.clone());
     let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
+    let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
+    let panel_helped =
+        judgement.helped.as_ref().map(|help| PanelHelped { helped: help.is_yes(), why: in_words(&help.to_string()) });
     let what = What::StageVerdict {
         stage,
+        panel_helped,
+        carried: carried(&judgement).map(|dissent| format!("{}: {}", dissent.line(), dissent.ask)).collect(),
         status: verdict.status.name().to_owned(),
         exit: verdict.exit,
         hash: verdict.hash.clone(),
         path,
-        why: run.preparation.as_ref().map_or_else(|| verdict.why(), |p| p.in_words(&verdict.why())),
+        why: in_words(&verdict.why()),
     };
     let mut effects = labels(model, id, None, &judgement, false);
     if let Some(changes) = judgement.round.clone() {
@@ -305,6 +313,11 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     effects.push(runs::emit(model, Some(id), what));
     effects.push(Effect::Run(id.clone(), RunEffect::Publish { stage, judgement, ours }));
     effects
+}
+
+/// Returns the dissents that a recorded verdict leaves open.
+pub fn carried(judgement: &Judgement) -> impl Iterator<Item = &Dissent> {
+    judgement.standing.iter().flat_map(|standing| standing.ledger.standing())
 }
 
 /// Documents are written, or could not be.
@@ -446,7 +459,9 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
         _ => {}
     }
     let worst = worst(run.verdicts.values().map(|judgement| judgement.verdict.exit));
-    let has_dissent = || run.verdicts.values().flat_map(|j| &j.verdict.claims).any(|claim| !claim.dissent.is_empty());
+    // The last stage's ledger knows what became of the dissents of those before it.
+    let has_dissent =
+        || run.verdicts.last_key_value().is_some_and(|(_, judgement)| carried(judgement).next().is_some());
     if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
 }
 

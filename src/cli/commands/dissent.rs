@@ -1,11 +1,12 @@
-//! `dicast dissent`: the losing assertions of recorded verdicts, and what a human decides about them.
+//! `dicast dissent`: the losing assertions of recorded verdicts, open and closed, and what a human decides about them.
 
 use super::super::args::Dissent as Asked;
 use super::super::out::{Done, table};
 use super::{Context, place, record, run};
 use crate::app::msg::{Choice, Decide, Request};
-use crate::domain::claim::{Polarity, Severity, Value};
+use crate::domain::claim::Severity;
 use crate::domain::consensus::{Judged, ReasonCode, Verdict};
+use crate::domain::dissent::{self, Ledger, side};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::spec::Folder;
@@ -29,7 +30,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
     ];
     let decided = deciding.into_iter().find_map(|(key, choice)| key.as_deref().map(|key| (key, choice)));
     let Some((key, choice)) = decided else {
-        return Ok(list(context, &folder, &verdicts, &unreadable));
+        return list(context, &folder, &verdicts, &unreadable);
     };
     let asked_stage = asked.stage.as_deref().map(stage_called).transpose()?;
     let verdicts: Vec<Verdict> =
@@ -116,74 +117,110 @@ fn is_open(verdict: &Verdict, key: &Sha) -> bool {
     !is_reason(&|code| code == ReasonCode::Waived) && (has_dissent || is_reason(&|code| code.status().is_some()))
 }
 
-/// Writes a value and whether it is said to hold.
-fn side(value: &Value, polarity: Option<Polarity>) -> String {
-    match polarity {
-        Some(Polarity::No) => format!("not {value}"),
-        Some(Polarity::Yes) | None => value.to_string(),
-    }
-}
-
 /// The exit code when a verdict cannot be read: the list is not whole.
 const NOT_WHOLE: u8 = 3;
 
-fn list(context: &Context, folder: &Folder, verdicts: &[Verdict], unreadable: &[(Stage, Failure)]) -> Done {
-    let mut done = listed(context, folder, verdicts);
+/// The exit code when dissent stands open and that was asked about.
+const OPEN: u8 = 1;
+
+fn list(
+    context: &Context,
+    folder: &Folder,
+    verdicts: &[Verdict],
+    unreadable: &[(Stage, Failure)],
+) -> Result<Done, Failure> {
+    let ledger = record::ledger(context, folder, verdicts)?;
+    let mut done = match context.global.json {
+        true => Done::json(lines_of(folder, &ledger, verdicts)),
+        false if verdicts.is_empty() => Done::lines(format!("no verdict of {} is recorded yet\n", folder.id)),
+        false => Done::lines(text(folder, &ledger, verdicts)),
+    };
+    if context.global.fail_on_dissent && ledger.standing().next().is_some() {
+        done.exit = OPEN;
+    }
     for (_, failure) in unreadable {
         done.notes.push(format!("error: {failure}\n  next: {}", failure.hint()));
         done.exit = NOT_WHOLE;
     }
-    done
+    Ok(done)
 }
 
-fn listed(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Done {
-    let open: Vec<(Stage, &Judged)> = verdicts
-        .iter()
-        .flat_map(|verdict| verdict.claims.iter().map(|claim| (verdict.stage, claim)))
-        .filter(|(_, claim)| !claim.dissent.is_empty())
-        .collect();
-    match context.global.json {
-        true => Done::json(open.iter().map(|(stage, claim)| json(folder, *stage, claim)).collect::<String>()),
-        false if verdicts.is_empty() => Done::lines(format!("no verdict of {} is recorded yet\n", folder.id)),
-        false if open.is_empty() => Done::lines(format!("no dissent in the recorded verdicts of {}\n", folder.id)),
-        false => Done::lines(text(folder, &open)),
+/// Returns dissents on claims of severity info: they decide nothing, and are not asked again.
+fn remarks(verdicts: &[Verdict]) -> impl Iterator<Item = (Stage, &Judged)> {
+    let all = verdicts.iter().flat_map(|verdict| verdict.claims.iter().map(|claim| (verdict.stage, claim)));
+    all.filter(|(_, claim)| !claim.dissent.is_empty() && claim.severity == Severity::Info)
+}
+
+fn lines_of(folder: &Folder, ledger: &Ledger, verdicts: &[Verdict]) -> String {
+    let mut lines: Vec<serde_json::Value> = Vec::new();
+    for dissent in &ledger.dissents {
+        let is_open = dissent.closed.is_none();
+        lines.push(serde_json::json!({
+            "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": dissent.opened, "key": dissent.key,
+            "claim": dissent.claim, "ask": dissent.ask, "severity": dissent.severity, "decided": dissent.against,
+            "dissent": [{"agent": dissent.agent, "value": dissent.said.value, "polarity": dissent.said.polarity,
+                         "tier": dissent.tier}],
+            "verdict": dissent.verdict, "open": is_open, "closed": dissent.closed,
+            "topic": dissent.topic_on_agenda(), "closes": is_open.then(|| dissent.closes()),
+            "next": is_open.then(|| waive(folder, dissent)),
+        }));
     }
+    for (stage, claim) in remarks(verdicts) {
+        lines.push(serde_json::json!({
+            "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": stage, "key": claim.key,
+            "claim": claim.title(), "severity": claim.severity, "dissent": claim.dissent, "open": false,
+        }));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn json(folder: &Folder, stage: Stage, claim: &Judged) -> String {
-    let value = serde_json::json!({
-        "schema": "dicast.dissent/1", "spec_id": folder.id, "stage": stage, "key": claim.key, "claim": claim.title(),
-        "label": claim.label, "severity": claim.severity, "value": claim.value, "polarity": claim.polarity,
-        "dissent": claim.dissent,
-    });
-    format!("{value}\n")
+/// The command that closes a dissent by a waiver.
+fn waive(folder: &Folder, dissent: &dissent::Dissent) -> String {
+    format!("dicast dissent {} --waive {} --by WHO --reason T", folder.id, short(&dissent.key))
 }
 
-fn text(folder: &Folder, open: &[(Stage, &Judged)]) -> String {
-    // Claims of severity info never move a status: there is nothing to decide about them.
-    let (info, weighty): (Vec<_>, Vec<_>) = open.iter().partition(|(_, claim)| claim.severity == Severity::Info);
+fn short(key: &Sha) -> String {
+    key.as_str().chars().take(SHORT).collect()
+}
+
+fn text(folder: &Folder, ledger: &Ledger, verdicts: &[Verdict]) -> String {
+    let (open, closed): (Vec<_>, Vec<_>) = ledger.dissents.iter().partition(|dissent| dissent.closed.is_none());
+    let mut out = match open.len() {
+        0 => format!("no dissent of {} is open\n", folder.id),
+        n => format!("{n} open\n"),
+    };
     let mut rows = Vec::new();
-    for (stage, claim) in &weighty {
-        let short: String = claim.key.as_str().chars().take(SHORT).collect();
-        let won = claim.value.as_ref().map(|value| format!(" {}", side(value, claim.polarity)));
-        let decided = format!("{}{}", claim.label.name(), won.unwrap_or_default());
-        rows.push(vec![short, stage.to_string(), claim.title(), decided]);
-        for dissent in &claim.dissent {
-            let value = side(&dissent.value, Some(dissent.polarity));
-            let weight = format!("{}, {}", dissent.severity.name(), dissent.tier.word());
-            let said = format!("{} said {value} ({weight})", dissent.agent);
-            rows.push(vec![String::new(), String::new(), String::new(), said]);
-        }
+    for dissent in &open {
+        let weight = format!("({}, {})", dissent.severity.name(), dissent.tier.word());
+        let says = format!("{}  {} {weight}", dissent.claim, dissent.line());
+        rows.push(vec![format!("  {}", short(&dissent.key)), format!("since {}", dissent.opened), says]);
+        rows.push(vec![String::new(), String::new(), format!("  {}", dissent.ask)]);
+        rows.push(vec![String::new(), String::new(), format!("  closed by: {}", dissent.closes())]);
     }
-    let mut out = table(&rows);
-    if !info.is_empty() {
-        let several = if info.len() == 1 { "claim" } else { "claims" };
+    out.push_str(&table(&rows));
+    if !closed.is_empty() {
+        out.push_str(&format!("{} closed\n", closed.len()));
+    }
+    let rows = closed.iter().filter_map(|dissent| {
+        let how = dissent.closed.as_ref()?;
+        let ended = format!("closed at {} by {}", how.stage, how.by.words());
+        let held = format!("{} held {}", dissent.agent, side(&dissent.said));
+        let since = format!("since {}", dissent.opened);
+        Some(vec![format!("  {}", short(&dissent.key)), since, dissent.claim.clone(), held, ended])
+    });
+    out.push_str(&table(&rows.collect::<Vec<_>>()));
+    let remarks = remarks(verdicts).count();
+    if remarks > 0 {
+        let several = if remarks == 1 { "claim" } else { "claims" };
         out.push_str(&format!(
-            "{} {several} of severity info besides, which decide nothing (--json lists them)\n",
-            info.len()
+            "{remarks} {several} of severity info besides, which decide nothing (--json lists them)\n"
         ));
     }
-    if !weighty.is_empty() {
+    if !ledger.accepted.is_empty() {
+        let texts: Vec<&str> = ledger.accepted.iter().map(String::as_str).collect();
+        out.push_str(&format!("accepted conditions: {}\n", texts.join("; ")));
+    }
+    if !open.is_empty() || verdicts.iter().any(|verdict| !verdict.is_advancing()) {
         let spec = &folder.id;
         out.push_str(&format!(
             "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T [--stage STAGE]\n\

@@ -5,12 +5,14 @@
 use super::super::ask::Desk;
 use super::{Context, READING};
 use crate::disk::Store;
+use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Panel, Verdict, parse_panel};
+use crate::domain::dissent::{self, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::journal::{FileRef, Record};
-use crate::domain::spec::Folder;
+use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
 
 /// Largest verdict read, in bytes: hundreds of claims stay far below.
@@ -80,6 +82,33 @@ pub(super) fn verdicts(store: &Store, folder: &Folder) -> (Vec<Verdict>, Vec<(St
         }
     }
     (verdicts, failures)
+}
+
+/// Reads what the recorded verdicts and the spec's ledger leave open.
+///
+/// # Errors
+/// Exit 3 when the ledger was altered; as reading the spec.
+pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Result<Ledger, Failure> {
+    let store = context.store();
+    let mut tree = Tree::default();
+    for path in &folder.documents {
+        if let Some(bytes) = store.read(path, VERDICT_MAX)?
+            && let Ok(text) = spec::text_of(path, &bytes)
+        {
+            tree.files.insert(path.clone(), FileText::text(text));
+        }
+    }
+    let reading = check::read(&tree);
+    let Some(spec) = reading.specs.into_iter().find(|spec| spec.id == folder.id) else {
+        let next = "repair it: the ledger is about its requirements";
+        return Err(Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next));
+    };
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let reply = evidence.read_ledger(folder.id.clone(), desk.token());
+    let entries = desk.ask(READING, "reading the ledger", reply)?;
+    let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
+    Ok(Ledger::read(&spec, verdicts, &entries))
 }
 
 /// Reads the panel of the last run that decided a stage, or of the run that was named with `--run`.

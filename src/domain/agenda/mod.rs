@@ -30,6 +30,9 @@ pub struct Topic {
 /// A dissent or question that an earlier stage left open.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OpenQuestion {
+    /// The id of its topic. Where the spec's own questions have this id already, that topic carries it: one question
+    /// is not asked twice.
+    pub id: String,
     /// Where it comes from, as agents read it: `plan, dissent`.
     pub from: String,
     /// The requirement that it bears on.
@@ -44,8 +47,8 @@ pub struct OpenQuestion {
 const QUOTED_MAX: usize = 160;
 
 /// Builds the agenda: whether and how each must and should requirement is covered, then each quantity or choice that
-/// these leave open, then what earlier stages left open. Questions of the spec come first, so that their ids stay when
-/// the open questions change.
+/// these leave open, then what earlier stages left open. Questions of the spec are counted; those of earlier stages bring
+/// their ids along, so that each keeps its id whatever else is open.
 pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
     let asked: Vec<&Requirement> = spec.requirements.iter().filter(|r| r.level != Level::May).collect();
     let covered = asked.iter().map(|r| Question {
@@ -55,20 +58,23 @@ pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
         unit: None,
     });
     let points = asked.iter().flat_map(|r| open_points(&r.text).into_iter().map(|point| of_point(&r.id, point)));
-    let earlier = open.iter().map(|question| Question {
-        requirement: None,
-        about: question.about.clone(),
-        ask: format!("Open since {}: {}", question.from, cut(&question.ask)),
-        unit: question.unit.clone(),
-    });
     let mut topics: Vec<Topic> = Vec::new();
-    for question in covered.chain(points).chain(earlier) {
+    for question in covered.chain(points) {
         if topics.iter().any(|topic| topic.ask == question.ask && topic.requirement == question.requirement) {
             continue;
         }
         let id = format!("D-{:03}", topics.len() + 1);
         let Question { requirement, about, ask, unit } = question;
         topics.push(Topic { id, requirement, about, ask, unit });
+    }
+    for question in open {
+        let ask = format!("Open since {}: {}", question.from, cut(&question.ask));
+        let (id, about, unit) = (question.id.clone(), question.about.clone(), question.unit.clone());
+        match topics.iter_mut().find(|topic| topic.id == id) {
+            Some(topic) if topic.ask.ends_with(&ask) => {}
+            Some(topic) => topic.ask = format!("{} {ask}", topic.ask),
+            None => topics.push(Topic { id, requirement: None, about, ask, unit }),
+        }
     }
     topics
 }
@@ -123,9 +129,16 @@ mod tests {
 
     #[test]
     fn requirements_come_first_then_what_they_leave_open_then_earlier_stages() {
-        let open =
-            OpenQuestion { from: "plan, dissent".into(), about: None, ask: "who owns the clock?".into(), unit: None };
-        let lines: Vec<String> = topics(&[open.clone(), open])
+        let open = |id: &str, from: &str, ask: &str| OpenQuestion {
+            id: id.into(),
+            from: from.into(),
+            about: None,
+            ask: ask.into(),
+            unit: None,
+        };
+        let clock = open("D-0A1B2C3", "plan, dissent", "who owns the clock?");
+        let fast = open("D-006", "plan, dissent", "10 ms was decided, 20 ms was held against it.");
+        let lines: Vec<String> = topics(&[clock.clone(), clock, fast])
             .into_iter()
             .map(|t| format!("{} {:?} {} {:?}", t.id, t.requirement.as_deref(), t.ask, t.unit.as_deref()))
             .collect();
@@ -137,11 +150,11 @@ mod tests {
                 r#"D-003 Some("FR-003") Is FR-003 (MUST) covered, and how? Counters MUST be kept in memory or Redis. None"#,
                 r#"D-004 Some("FR-004") Is FR-004 (MUST) covered, and how? The system MUST allow a burst above the limit. None"#,
                 r#"D-005 Some("FR-006") Is FR-006 (MUST) covered, and how? Keys MUST expire after [NEEDS CLARIFICATION: how long?]. None"#,
-                r#"D-006 None FR-002 says "quickly" without a number: how much exactly? Some("ms")"#,
+                r#"D-006 None FR-002 says "quickly" without a number: how much exactly? Open since plan, dissent: 10 ms was decided, 20 ms was held against it. Some("ms")"#,
                 r#"D-007 None FR-003 leaves a choice, "memory or Redis": which one? None"#,
                 r#"D-008 None FR-004 says "burst" without a number: how much exactly? None"#,
                 r#"D-009 None FR-006 is to be clarified: how long? None"#,
-                r#"D-010 None Open since plan, dissent: who owns the clock? None"#,
+                r#"D-0A1B2C3 None Open since plan, dissent: who owns the clock? None"#,
             ]
         );
     }
@@ -150,6 +163,7 @@ mod tests {
     fn ids_of_the_spec_stay_when_open_questions_change() {
         let alone = topics(&[]);
         let with = topics(&[OpenQuestion {
+            id: "D-0A1B2C3".into(),
             from: "tasks, question".into(),
             about: None,
             ask: "which store?".into(),

@@ -81,6 +81,35 @@ pub enum Help {
     Yes(Vec<Alone>),
 }
 
+/// How many agents, and how many differences of each, a sentence names.
+const NAMED: usize = 2;
+
+impl Help {
+    /// Tells whether the panel changed anything.
+    pub fn is_yes(&self) -> bool {
+        matches!(self, Help::Yes(_))
+    }
+}
+
+impl fmt::Display for Help {
+    /// Says it in one line, naming what the best agents alone would have ended differently in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Help::No(agent) => write!(f, "no: {agent} alone would have ended the same"),
+            Help::Yes(each) => {
+                let alone = each.iter().take(NAMED).map(|alone| {
+                    let mut differs: Vec<String> = alone.differs.iter().take(NAMED).map(ToString::to_string).collect();
+                    if alone.differs.len() > NAMED {
+                        differs.push(format!("{} more", alone.differs.len() - NAMED));
+                    }
+                    format!("{} alone {}", alone.agent, differs.join(", "))
+                });
+                write!(f, "yes: {}", alone.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+}
+
 /// Tells whether the panel helped; `None` where fewer than two families answered: then there was no panel.
 pub fn helped(panel: &Panel, verdict: &Verdict) -> Option<Help> {
     if verdict.families.ok < 2 {

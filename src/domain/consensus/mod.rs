@@ -21,6 +21,7 @@ pub mod policy;
 mod reason;
 mod ruling;
 mod seal;
+mod settled;
 mod standing;
 mod tally;
 mod verdict;
@@ -37,6 +38,7 @@ pub use panel::{Answer, Candidate, Choice, Inputs, Kept, PANEL_SCHEMA, Panel, Pa
 pub use parse::{PanelError, parse_panel};
 pub use policy::Policy;
 pub use reason::{Reason, ReasonCode};
+pub use settled::settled;
 pub use standing::{Holder, Standing, Standings, says, standing};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};
 

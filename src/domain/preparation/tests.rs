@@ -37,8 +37,16 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
     let files = files.iter().map(|(path, text)| (format!("{DIR}/{path}"), FileText::text(text)));
     let tree = Tree { files: files.chain([spec]).collect(), ..Tree::default() };
     let roster = vec![(AgentName::new("ann").unwrap(), None)];
-    let ask =
-        Ask { spec: id(), stage: Stage::Tasks, roster, context: None, config: None, checks: Vec::new(), commit: None };
+    let ask = Ask {
+        spec: id(),
+        stage: Stage::Tasks,
+        roster,
+        context: None,
+        config: None,
+        checks: Vec::new(),
+        commit: None,
+        entries: Vec::new(),
+    };
     prepare(&tree, &ask)
 }
 

@@ -138,6 +138,23 @@ impl Settings {
         self.agents.iter().filter(move |agent| agent.stages.contains(&stage))
     }
 
+    /// Says that only one family would be asked at `stage`, and what comes of it: nobody could disagree.
+    pub fn one_voice(&self, stage: Stage) -> Option<String> {
+        let mut families = self.roster(stage).map(|agent| &agent.family);
+        let first = families.next()?;
+        if !families.all(|family| family == first) {
+            return None;
+        }
+        let alone = self.consensus.quorum == Quorum::Solo && stage <= Stage::Implement;
+        Some(if alone {
+            format!("one voice: only {first} is asked, so nobody can disagree (quorum = \"solo\")")
+        } else if stage <= Stage::Implement {
+            format!("one voice: only {first} is asked, the verdict will be no_quorum unless quorum = \"solo\"")
+        } else {
+            format!("one voice: only {first} is asked, the verdict will be no_quorum")
+        })
+    }
+
     /// Returns the rules of one stage.
     pub fn rules(&self, stage: Stage) -> StageRules {
         self.stages.get(&stage).copied().unwrap_or_default()

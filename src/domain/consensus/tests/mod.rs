@@ -4,6 +4,7 @@ mod alone;
 mod labels;
 mod merging;
 mod panels;
+mod settled;
 mod statuses;
 mod verdicts;
 
