@@ -15,6 +15,7 @@ use super::theme::Ink;
 use crate::app::model::{Model, Phase, Run, Seat, SeatState};
 use crate::domain::claim::lookup::Found;
 use crate::domain::moment::clock;
+use crate::domain::round::TURN_MS;
 use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
 
@@ -101,6 +102,8 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
 
 fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
     let limit = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent).map(|a| a.timeouts.total_ms);
+    let is_short = matches!(seat.state, SeatState::Asking(TurnKind::Round));
+    let limit = limit.map(|ms| if is_short { ms.min(TURN_MS) } else { ms });
     let since = seat.since.map(|since| model.now.since(since));
     let elapsed = seat.took_ms.or(since).map(clock).unwrap_or_default();
     let of_limit = limit.map_or(elapsed.clone(), |ms| format!("{elapsed} of {}", clock(ms)));

@@ -1,7 +1,7 @@
 //! One model for each phase and view, built through the domain's own constructors: what is on the snapshots can be on
 //! a screen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dicast::app::command;
@@ -14,9 +14,10 @@ use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
 use dicast::domain::failure::{AgentError, Failure, LockOwner};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::SpecId;
-use dicast::domain::judgement::Judgement;
+use dicast::domain::judgement::{Judgement, Round};
 use dicast::domain::moment::Moment;
 use dicast::domain::overview::Overview;
+use dicast::domain::round::{Asking, Ballot, changes, open};
 use dicast::domain::run::{SeatKey, TurnKind};
 use dicast::domain::safe::Safe;
 use dicast::domain::server;
@@ -103,6 +104,47 @@ fn decided() -> Model {
     run.verdicts.insert(Stage::Plan, judgement.clone());
     run.judgement = Some(judgement);
     with_run(Model { key_us: Some(870), ..started() }, run)
+}
+
+/// What stands open between the drafts.
+fn ballot() -> Arc<Ballot> {
+    let (voices, spec) = (BTreeMap::new(), preparation());
+    let (requirements, agenda) = (&spec.spec.requirements[..], &spec.agenda[..]);
+    Arc::new(open(&panel(), &Asking { seed: "screens", voices: &voices, requirements, agenda }).unwrap())
+}
+
+/// The panel is asked what stands open: one has voted, one is at it, one has not begun.
+fn voting() -> Model {
+    let mut seats = asking_seats();
+    seats.truncate(3);
+    seats[0].answer = Some(answer("{}"));
+    seats[0].state = SeatState::Asking(TurnKind::Round);
+    seats[0].progress = None;
+    seats[0].since = Some(Moment(NOW.0 - 6_000));
+    seats[2].state = SeatState::Launching(TurnKind::Round);
+    let mut run = run(Phase::Asking, seats);
+    run.judgement = Some(Arc::new(judged(panel())));
+    let round = Round {
+        ballot: ballot(),
+        asked: ["claude", "codex", "gemini"].into_iter().map(name).collect(),
+        answers: [(name("codex"), answer("{}"))].into(),
+        silent: BTreeSet::new(),
+        closed: false,
+    };
+    run.rounds.insert(Stage::Plan, round);
+    with_run(started(), run)
+}
+
+/// A verdict after a round.
+fn after_round() -> Model {
+    let mut model = verdict(0);
+    let before = judged(panel());
+    let changes = changes(&ballot(), &before.verdict, &before.verdict, (2, 3));
+    let judgement = Arc::new(Judgement { round: Some(changes), ..before });
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.judgement = Some(judgement.clone());
+    run.verdicts.insert(Stage::Plan, judgement);
+    model
 }
 
 fn verdict(cursor: usize) -> Model {
@@ -448,6 +490,7 @@ fn runs() -> Vec<Fixture> {
             });
             with_run(started(), run(Phase::Asking, seats.collect()))
         }),
+        ("run_voting", voting()),
         ("run_judging", {
             let mut model = decided();
             model.runs.get_mut(&run_id()).unwrap().phase = Phase::Judging;
@@ -491,6 +534,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_forming", forming()),
         ("verdict_settled", settled()),
         ("verdict_settled_all", settled_all()),
+        ("verdict_after_round", after_round()),
         ("run_kept", kept()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),

@@ -115,6 +115,8 @@ pub enum Why {
     Conflict,
     /// It may say the opposite of another item in other words.
     PossibleConflict,
+    /// Somebody was outvoted: the one chance to show evidence before the count stands, or to withdraw.
+    Outvoted,
     /// A family that answered has said nothing about it.
     Unaddressed,
 }

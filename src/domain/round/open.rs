@@ -38,8 +38,8 @@ pub struct Asking<'a> {
     pub agenda: &'a [Topic],
 }
 
-/// Lists what stands open: conflicts, texts that may say the opposite of each other, and what a family that answered
-/// has said nothing about, of severity minor or more; requirements that must hold and major claims first, at most
+/// Lists what stands open: conflicts, texts that may say the opposite of each other, what somebody was outvoted on, and
+/// what a family that answered has said nothing about, of severity minor or more; requirements that must hold and major claims first, at most
 /// [`ITEMS_MAX`]. `None` if fewer than two families answered or nothing is open.
 ///
 /// Not asked: what was run (it is settled), what a human took responsibility for, and conditions (the ledger's).
@@ -62,6 +62,8 @@ pub fn open(panel: &Panel, asking: &Asking<'_>) -> Option<Ballot> {
             Some(Why::Conflict)
         } else if paired.contains(&at) {
             Some(Why::PossibleConflict)
+        } else if claim.sides.len() > 1 {
+            Some(Why::Outvoted)
         } else {
             (!standings.families.is_subset(&claim.families)).then_some(Why::Unaddressed)
         }

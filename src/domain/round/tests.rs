@@ -114,6 +114,15 @@ fn conflicts_come_first_then_possible_ones_then_what_somebody_has_not_addressed(
 }
 
 #[test]
+fn who_was_outvoted_is_asked_for_evidence_before_the_count_stands() {
+    let minor = |value| Assertion { severity: Severity::Minor, tier: Tier::E0, ..burst(value) };
+    let said = panel(&[("claude", vec![minor("20")]), ("codex", vec![minor("20")]), ("gemini", vec![minor("10")])]);
+    let ballot = ballot(&said).unwrap();
+    assert_eq!(ballot.items.iter().map(|item| item.why).collect::<Vec<_>>(), [Why::Outvoted]);
+    assert_eq!(ballot.items[0].sides.len(), 2);
+}
+
+#[test]
 fn info_what_was_run_conditions_and_what_a_human_decided_are_not_asked() {
     let info = Assertion { severity: Severity::Info, ..risk("a nit") };
     let ran = Assertion { tier: Tier::E3True, ..burst("20") };

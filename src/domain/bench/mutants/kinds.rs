@@ -57,8 +57,8 @@ pub(super) const KINDS: [Kind; 32] = [
         tests(p, &TEST_GONE, |c, l, _| Some(commented(c, l)))
     }),
     lie("take #[test] off a test", "ticked-test-missing or ticked-symbol-missing", |p| tests(p, &TEST_GONE, unmarked)),
-    lie("empty a function's body", "ticked-hollow", |p| symbols(p, &HOLLOW, |c, l, n| emptied(c, l, n))),
-    lie("empty a test's body", "ticked-hollow", |p| tests(p, &HOLLOW, |c, l, n| emptied(c, l, n))),
+    lie("empty a function's body", "ticked-hollow", |p| symbols(p, &HOLLOW, emptied)),
+    lie("empty a test's body", "ticked-hollow", |p| tests(p, &HOLLOW, emptied)),
     lie("delete a line of a body", "ticked-hollow", |p| symbols(p, &HOLLOW, |c, _, n| shortened(c, n))),
     lie("tick an open task", "ticked-symbol-missing or ticked-test-missing", ticked),
     lie("untick a done task", "open-task-done", unticked),
