@@ -18,7 +18,7 @@ use super::{MAILBOX, Promise, Reply, Scope, Waker, mcp, post, repo};
 use crate::domain::artifact::{self, Artifact};
 use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
-use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement};
+use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement, Verdict};
 use crate::domain::dissent::Standing;
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
@@ -285,28 +285,10 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let mut verdict = consensus::decide(&panel);
     verdict.recorded_at = Some(case.question.at.rfc3339());
     let settled = settled(&case, &panel);
-    let (mut standing, mut helped) = (None, None);
-    let mut documents: Vec<(String, Arc<str>)> = Vec::new();
-    if !case.question.provisional {
-        let artifacts: BTreeMap<AgentName, Artifact> =
-            case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
-        let inputs = DocumentInputs {
-            spec: &preparation.spec,
-            agenda: &preparation.agenda,
-            panel: &panel,
-            verdict: &verdict,
-            artifacts: &artifacts,
-        };
-        documents
-            .extend(document::render(preparation.stage, &inputs).into_iter().map(|(path, text)| (path, text.into())));
-        let text = serde_json::to_string_pretty(&verdict)
-            .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
-        let human = &case.question.human;
-        let (ledger, accepted) = (&preparation.ledger, &human.accepted_conditions);
-        standing = Some(Standing::after(ledger, &preparation.spec, &verdict, &human.waivers, accepted).into());
-        helped = consensus::helped(&panel, &verdict);
-        documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
-    }
+    let is_final = !case.question.provisional;
+    let documents = if is_final { documents(&case, &panel, &verdict)? } else { Vec::new() };
+    let standing = is_final.then(|| Arc::new(standing(&case, &verdict)));
+    let helped = is_final.then(|| consensus::helped(&panel, &verdict)).flatten();
     Ok(Judgement {
         panel: Arc::new(panel),
         verdict: Arc::new(verdict),
@@ -323,6 +305,28 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         warnings: case.warnings,
         took_ms: 0,
     })
+}
+
+/// Writes the stage's documents, and its verdict as it stands in the spec's folder.
+fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(String, Arc<str>)>, Failure> {
+    let preparation = &case.question.preparation;
+    let artifacts: BTreeMap<AgentName, Artifact> =
+        case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
+    let inputs =
+        DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel, verdict, artifacts: &artifacts };
+    let rendered = document::render(preparation.stage, &inputs).into_iter();
+    let mut documents: Vec<(String, Arc<str>)> = rendered.map(|(path, text)| (path, text.into())).collect();
+    let text = serde_json::to_string_pretty(verdict)
+        .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
+    documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
+    Ok(documents)
+}
+
+/// Returns where a verdict leaves the ledger.
+fn standing(case: &Case, verdict: &Verdict) -> Standing {
+    let (preparation, human) = (&case.question.preparation, &case.question.human);
+    let accepted = &human.accepted_conditions;
+    Standing::after(&preparation.ledger, &preparation.spec, verdict, &human.waivers, accepted)
 }
 
 /// Returns the claims that no answer still out can change. Where tests are run at the end nobody can tell: what is run

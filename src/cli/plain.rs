@@ -97,17 +97,7 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("conflict: {claim}"))
         }
         What::ClaimLabelled { .. } => (String::new(), String::new()),
-        What::StageVerdict { stage, status, exit, hash, path, why, panel_helped, carried } => {
-            let mut text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
-            if let Some(panel) = panel_helped {
-                text.push_str(&format!("  panel helped?  {}\n", panel.why));
-            }
-            for dissent in carried {
-                let next = stage.next().map_or_else(String::new, |next| format!(" · asked again at {next}"));
-                text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
-            }
-            (String::new(), clean(text))
-        }
+        What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
         What::RunFinished { exit, evidence, memory, failure, .. } => {
             let mut text = String::new();
@@ -121,6 +111,22 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(text)
         }
     }
+}
+
+/// Writes a recorded verdict: how the stage ended and why, whether the panel helped, which dissents go on.
+fn verdict(what: &What) -> String {
+    let What::StageVerdict { stage, status, exit, hash, path, why, panel_helped, carried } = what else {
+        return String::new();
+    };
+    let mut text = format!("{stage}: {status} (exit {exit})\n  why      {why}\n  verdict  {path} {hash}\n");
+    if let Some(panel) = panel_helped {
+        text.push_str(&format!("  panel helped?  {}\n", panel.why));
+    }
+    for dissent in carried {
+        let next = stage.next().map_or_else(String::new, |next| format!(" · asked again at {next}"));
+        text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
+    }
+    text
 }
 
 /// Milliseconds of a second and of a day.
