@@ -130,7 +130,7 @@ fn unticking_clears_and_ticking_again_brings_it_back() {
 #[test]
 fn writing_what_was_missing_clears_it() {
     let (new, gone) = change(|t| {
-        let rotate = "    pub fn rotate(&mut self) {}\n\n    /// Returns the sink.";
+        let rotate = "    pub fn rotate(&mut self) {\n        self.lines = 0;\n    }\n\n    /// Returns the sink.";
         edit(t, "src/audit.rs", "    /// Returns the sink.", rotate);
         t.files.insert("tests/audit.rs".into(), FileText::text("#[test]\nfn rotates() {}\n"));
     });
