@@ -130,7 +130,9 @@ fn init_writes_the_checks_that_the_build_files_offer() {
     let world = World::with_spec().file("package.json", "{\"scripts\":{\"test\":\"x\"}}").file("pyproject.toml", "");
     world.dicast(&["init"]).exits(0);
     let config = std::fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
-    for part in ["[checks.npm-test]", "[checks.pytest]\nargv = [\"python3\", \"-m\", \"pytest\", \"-v\", \"-k\", \"{id}\"]"] {
+    for part in
+        ["[checks.npm-test]", "[checks.pytest]\nargv = [\"python3\", \"-m\", \"pytest\", \"-v\", \"-k\", \"{id}\"]"]
+    {
         assert!(config.contains(part), "{part}:\n{config}");
     }
 }
