@@ -54,7 +54,7 @@ impl Preparation {
     pub fn in_words(&self, text: &str) -> String {
         let words = |id: &str| {
             let topic = self.agenda.iter().find(|topic| topic.id == id)?;
-            let about = topic.about.as_ref().or(topic.requirement.as_ref());
+            let about = topic.about.as_ref().or(topic.requirement.as_ref()).filter(|id| !topic.ask.starts_with(*id));
             let ask: String = topic.ask.chars().take(ASK_MAX).collect();
             let more = if ask.len() < topic.ask.len() { "…" } else { "" };
             Some(format!("{}“{ask}{more}”", about.map(|id| format!("{id} ")).unwrap_or_default()))

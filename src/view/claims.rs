@@ -31,6 +31,12 @@ const TITLE_LEAST: u16 = 16;
 /// Columns before a claim's name: the selection and the symbol.
 const MARKS: u16 = 5;
 
+/// Writes a sentence with what its topics ask instead of their ids.
+pub(super) fn in_words(run: &Run, text: &str) -> String {
+    let spoken = run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
+    Safe::line(&spoken).to_string()
+}
+
 /// A matrix of claims, laid out for a width.
 pub(super) struct Matrix<'m> {
     run: &'m Run,

@@ -100,7 +100,7 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     match &run.phase {
         Phase::Failed(failure) => lines.extend(failed(failure, area)),
         Phase::Stopped => lines.push(stopped(run)),
-        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, judgement, area))),
+        Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, run, judgement, area))),
         Phase::Opening
         | Phase::Preparing
         | Phase::Asking
@@ -154,8 +154,8 @@ fn stopped(run: &Run) -> Vec<Piece<'static>> {
 }
 
 /// Says what the verdict is; why stands in a row of its own where it does not fit and there is one.
-fn decided(model: &Model, judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
-    let why = Safe::line(&judgement.verdict.why()).to_string();
+fn decided(model: &Model, run: &Run, judgement: &Judgement, area: Rect) -> Vec<Vec<Piece<'static>>> {
+    let why = claims::in_words(run, &judgement.verdict.why());
     let hint = [piece("v", Ink::Accent), plain(" opens it")];
     let mut line = super::verdict::call(judgement, &model.boot.user);
     let needed = text::width_of(&line) + 5 + text::width(&why) + text::width_of(&hint) + 2;

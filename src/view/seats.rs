@@ -103,9 +103,11 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
 fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
     let limit = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent).map(|a| a.timeouts.total_ms);
     let is_short = matches!(seat.state, SeatState::Asking(TurnKind::Round));
+    let is_voting = is_short || matches!(seat.state, SeatState::Launching(TurnKind::Round));
     let limit = limit.map(|ms| if is_short { ms.min(TURN_MS) } else { ms });
     let since = seat.since.map(|since| model.now.since(since));
-    let elapsed = seat.took_ms.or(since).map(clock).unwrap_or_default();
+    let took = seat.took_ms.filter(|_| !is_voting);
+    let elapsed = took.or(since).map(clock).unwrap_or_default();
     let of_limit = limit.map_or(elapsed.clone(), |ms| format!("{elapsed} of {}", clock(ms)));
     let (symbol, ink, doing, time) = match &seat.state {
         SeatState::Queued(_)

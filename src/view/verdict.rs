@@ -211,7 +211,7 @@ fn head(model: &Model, run: &Run, judgement: &Judgement, stage: Stage, area: Rec
     }
     header::line(nth(area, 0), &left, &right, canvas);
     let room = usize::from(area.width).saturating_sub(9);
-    let why = Safe::line(&verdict.why()).to_string();
+    let why = claims::in_words(run, &verdict.why());
     let lines = text::wrap(&why, room, if area.height >= 28 { 2 } else { 1 });
     for (at, line) in lines.iter().enumerate() {
         let name = if at > 0 {
@@ -403,9 +403,8 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
         lines.push(vec![dim("round    "), plain(changes.to_string()), dim(asked)]);
     }
     if let Some(help) = &judgement.helped {
-        let text = run.preparation.as_ref().map_or_else(|| help.to_string(), |p| p.in_words(&help.to_string()));
         let name = if width >= BESIDE { "Did the panel help?  " } else { "panel helped? " };
-        lines.push(vec![dim(name), plain(Safe::line(&text).to_string())]);
+        lines.push(vec![dim(name), plain(claims::in_words(run, &help.to_string()))]);
     }
     lines.extend(left_open(judgement, verdict.stage));
     if let Some((path, _)) = judgement.documents.iter().find(|(path, _)| path.ends_with(".md")) {

@@ -152,8 +152,8 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     };
     seat.state = SeatState::Launching(kind);
     if kind == TurnKind::Round {
+        // How long its draft took stays: that is what is shown once the round is over.
         seat.since = None;
-        seat.took_ms = None;
     }
     seat.since.get_or_insert(now);
     seat.progress = None;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`open()`] lists what stands open, [`Ballot::ask`] writes it down for one agent, [`Answer`] is what comes back,
-//! [`weigh`] finds out what a vote's evidence is worth, [`apply`] puts the votes into the panel, and [`changes`] says
+//! [`weigh()`] finds out what a vote's evidence is worth, [`apply()`] puts the votes into the panel, and [`changes()`] says
 //! what they changed. Pure. It must not know when a round is held, who starts it, or how an answer travels.
 
 mod answer;
