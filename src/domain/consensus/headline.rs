@@ -82,7 +82,8 @@ impl Verdict {
             ("", "") => words.to_owned(),
             (who, "") => format!("{words} ({who})"),
             ("", what) => format!("{words}: {what}"),
-            (who, what) => format!("{words}: {what} ({who})"),
+            // Names before subjects: where the line is cut, who it was still stands there.
+            (who, what) => format!("{words} ({who}): {what}"),
         }
     }
 
