@@ -314,8 +314,14 @@ fn raisable<'v>(panel: &Panel, verdict: &'v Verdict, agent: usize, claim: usize)
     let judged = verdict.claims.iter().find(|c| c.key == key || c.merged_from.iter().any(|m| m.key == key))?;
     let value = panel.canon().value(&judged.predicate, &said.value);
     let is_winner = Some(said.polarity) == judged.polarity && Some(value) == judged.value;
+    // An agent's pieces of `checked-by` are one set: a piece of a larger one is not the assertion that won.
+    let is_piece_of_more = panel.agents[agent].claims.iter().any(|other| {
+        let same =
+            other.predicate == said.predicate && other.subject == said.subject && other.polarity == said.polarity;
+        said.predicate == "checked-by" && same && !other.tier.is_false() && other.value != said.value
+    });
     let higher = Tier::ALL.into_iter().find(|tier| *tier > said.tier)?;
-    (panel.agents[agent].is_ok() && is_winner && !said.tier.is_false()).then_some((judged, higher))
+    (panel.agents[agent].is_ok() && is_winner && !is_piece_of_more && !said.tier.is_false()).then_some((judged, higher))
 }
 
 fn rename(verdict: &mut Verdict, renames: &BTreeMap<AgentName, AgentName>) {

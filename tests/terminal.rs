@@ -116,6 +116,23 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again_while_agents_go_on() {
     session.quit();
 }
 
+#[test]
+fn before_a_run_it_says_how_long_the_stage_usually_takes_here() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &[]), ("bob", &[]), ("cyd", &[])]);
+    let question = |expected: &str| {
+        let mut session = open(&repo);
+        session.send("p");
+        session.wait_for("Enter starts");
+        session.wait_for(expected);
+        session.send("\x1b");
+        session.wait_gone("Enter starts");
+        session.quit();
+    };
+    question("typical time not known yet");
+    repo.run(&["plan", FIRST]);
+    question("usually 00:0");
+}
+
 /// Everything that a terminal may send for one key or event, and what it is.
 const SEQUENCES: [(&str, &str); 33] = [
     ("up", "\x1b[A"),

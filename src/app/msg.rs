@@ -39,6 +39,8 @@ pub enum Msg {
     Progressed(Vec<Progress>),
     /// The repository was read and checked.
     Surveyed(Result<Arc<Overview>, Failure>),
+    /// The evidence tells how long each stage usually takes, in milliseconds.
+    Recalled(BTreeMap<Stage, u64>),
     /// An answer about a run.
     Run(RunId, RunMsg),
     /// A page of a transcript.

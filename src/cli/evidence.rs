@@ -153,7 +153,7 @@ mod tests {
             opened: Some(Moment(0)),
             updated: Some(Moment(1_000)),
             stages: vec![Stage::Plan],
-            verdicts: vec![Decided { stage: Stage::Plan, status: "agree".into(), exit: 0 }],
+            verdicts: vec![Decided { stage: Stage::Plan, status: "agree".into(), exit: 0, took_ms: Some(900) }],
             closed: Some(Closed::Decided),
             damage: None,
         };
@@ -164,6 +164,9 @@ mod tests {
         assert_eq!(runs_text(&[]), "no runs yet\n");
         let value: serde_json::Value = serde_json::from_str(&runs_json(&[run])).unwrap();
         assert_eq!(value["runs"][0]["updated"], "1970-01-01T00:00:01.000Z");
-        assert_eq!(value["runs"][0]["verdicts"][0], json!({"stage": "plan", "status": "agree", "exit": 0}));
+        assert_eq!(
+            value["runs"][0]["verdicts"][0],
+            json!({"stage": "plan", "status": "agree", "exit": 0, "took_ms": 900})
+        );
     }
 }

@@ -65,6 +65,7 @@ impl Dispatch {
             Effect::Survey => {
                 let reply = self.hands.repo.survey(self.places.repo.clone(), self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Survey(reply));
+                inbox.expect(Pending::Runs(self.hands.evidence.runs(None, self.hands.scope.cancel.clone())));
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
             Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),

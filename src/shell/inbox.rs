@@ -16,6 +16,7 @@ use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::journal::FileRef;
+use crate::domain::journal::summary::{RunSummary, typical};
 use crate::domain::judgement::Judgement;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
@@ -31,6 +32,8 @@ const PER_TURN: usize = 256;
 pub enum Pending {
     /// The survey.
     Survey(Reply<Arc<Overview>>),
+    /// What was run before.
+    Runs(Reply<Vec<RunSummary>>),
     /// Whether there is a run to go on with.
     Found(RunId, Reply<msg::Found>),
     /// The run's lock.
@@ -68,6 +71,13 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
     let run = |id: &RunId, msg: RunMsg| Some(Msg::Run(id.clone(), msg));
     Some(match pending {
         Pending::Survey(reply) => Some(Msg::Surveyed(reply.poll_now()?)),
+        Pending::Runs(reply) => match reply.poll_now()? {
+            Ok(runs) => Some(Msg::Recalled(typical(&runs))),
+            Err(failure) => {
+                tracing::warn!(%failure, "could not recall earlier runs");
+                None
+            }
+        },
         Pending::Found(id, reply) => run(id, RunMsg::Found(reply.poll_now()?)),
         Pending::Opened(id, reply) => run(id, RunMsg::Opened(reply.poll_now()?)),
         Pending::Prepared(id, stage, reply) => run(id, RunMsg::Prepared(*stage, reply.poll_now()?)),

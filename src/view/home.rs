@@ -374,7 +374,8 @@ fn asks(
                 if waiting(model) > 0 { "once its agents are approved" } else { "no agent is configured for it" };
             piece(words, Ink::Warn)
         } else {
-            plain(format!("with {}", who.join(" + ")))
+            let usual = model.typical.get(stage).map(|ms| format!(" · usually {}", clock(*ms)));
+            plain(format!("with {}{}", who.join(" + "), usual.unwrap_or_default()))
         };
         let with = match decided(model, spec, *stage) {
             Some(judgement) => plain(format!("· {} · Enter opens", verdict::called(judgement))),

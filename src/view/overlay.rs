@@ -127,10 +127,9 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     }
     let longest = agents.iter().map(|agent| agent.timeouts.total_ms).max().unwrap_or(0);
     let limit = clock(model.settings.run.deadline_ms);
-    lines.push(vec![
-        dim("time    "),
-        plain(format!("at most {} each, {limit} in all; typical time not known yet", clock(longest))),
-    ]);
+    let usual = start.stages.iter().map(|stage| model.typical.get(stage)).sum::<Option<u64>>();
+    let usual = usual.map_or_else(|| "typical time not known yet".to_owned(), |ms| format!("usually {}", clock(ms)));
+    lines.push(vec![dim("time    "), plain(format!("at most {} each, {limit} in all; {usual}", clock(longest)))]);
     lines.push(vec![dim("price   "), plain("unpriced: no price is configured, so none is counted")]);
     if let Some(note) = start.stages.first().and_then(|stage| model.settings.one_voice(*stage)) {
         lines.push(vec![piece("note    ", Ink::Warn), plain(Safe::line(&note).to_string())]);

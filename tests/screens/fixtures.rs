@@ -389,6 +389,7 @@ fn typed(text: &str, error: Option<&str>) -> Model {
 fn home() -> Model {
     Model {
         survey: Load::Ready(overview(3)),
+        typical: BTreeMap::from([(Stage::Plan, 252_000), (Stage::Tasks, 138_000)]),
         trust: trust(),
         views: vec![View::Home { cursor: 2 }],
         key_us: Some(912),

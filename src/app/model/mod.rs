@@ -16,6 +16,7 @@ use crate::domain::overview::Overview;
 use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::settings::{Settings, Trust};
+use crate::domain::stage::Stage;
 
 mod run;
 mod view;
@@ -39,6 +40,8 @@ pub struct Model {
     pub trust: Trust,
     /// What the repository holds.
     pub survey: Load<Arc<Overview>>,
+    /// How long each stage usually takes here, in milliseconds; empty until it is known.
+    pub typical: BTreeMap<Stage, u64>,
     /// Every run that this process knows.
     pub runs: BTreeMap<RunId, Run>,
     /// How many run ids were made.
@@ -208,6 +211,7 @@ impl Model {
             settings,
             trust,
             survey: Load::Loading(now),
+            typical: BTreeMap::new(),
             runs: BTreeMap::new(),
             minted: 0,
             after: BTreeMap::new(),

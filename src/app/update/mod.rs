@@ -44,6 +44,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
+        Msg::Recalled(typical) => {
+            model.typical = typical;
+            Vec::new()
+        }
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
