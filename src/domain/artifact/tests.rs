@@ -116,6 +116,12 @@ fn a_reason_names_the_field() {
 }
 
 #[test]
+fn a_broken_escape_in_a_field_that_nobody_reads_is_refused() {
+    let text = plan().to_string().replacen('{', r#"{"note": "\ud800 alone","#, 1);
+    assert_eq!(parse(Stage::Plan, &text).unwrap_err().kind, UnusableKind::Syntax);
+}
+
+#[test]
 fn a_field_given_twice_is_refused() {
     let text = plan().to_string().replace("\"risks\":[]", "\"risks\":[],\"risks\":[]");
     let unusable = extract(&expect(Stage::Plan, &["D-001", "D-002"]), &text).unwrap_err();
