@@ -20,6 +20,9 @@
 //! | `--huge-reply MB` | answers each `echo` with that many megabytes |
 //! | `--id-last` | writes the id at the end of a message, as the TypeScript SDK does |
 //! | `--list-changed` | after the first call offers one tool more and says so |
+//! | `--loses` | acknowledges what it is to store, and forgets it |
+//! | `--errors-as-text` | answers what it is to store with `Error: …` as if it were a result |
+//! | `--npm` | offers the tools of npm's server-memory instead of its own memory's |
 //! | `--log FILE` | appends every method that it receives, and the id of what is cancelled |
 #![expect(
     clippy::disallowed_methods,
@@ -102,7 +105,7 @@ fn serve(flags: &Flags) {
                 );
             }
             "tools/list" => {
-                fake.answer(&id, &tools(flags.has("--list-changed") && calls > 0));
+                fake.answer(&id, &tools(flags, flags.has("--list-changed") && calls > 0));
                 if flags.has("--no-read") {
                     forever();
                 }
@@ -154,6 +157,10 @@ impl Fake {
                 ("\"slept\"".to_owned(), false)
             }
             "fail" => (args["text"].as_str().unwrap_or("failed").to_owned(), true),
+            "store_memory" | "create_entities" if self.flags.has("--errors-as-text") => {
+                ("Error: the disk is full (not really)".to_owned(), false)
+            }
+            tool if self.flags.has("--npm") => self.know(tool, args),
             tool => self.remember(tool, args),
         };
         self.answer(&id, &json!({"content": [{"type": "text", "text": text}], "isError": is_error}));
@@ -165,7 +172,9 @@ impl Fake {
         let answer = match tool {
             "store_memory" => {
                 let memory = json!({"id": key, "key": key, "content": args["content"], "tags": args["tags"]});
-                memories.insert(key.clone(), memory);
+                if !self.flags.has("--loses") {
+                    memories.insert(key.clone(), memory);
+                }
                 json!({"id": key})
             }
             "get" => memories.get(&key).cloned().unwrap_or(Value::Null),
@@ -176,6 +185,31 @@ impl Fake {
             _ => return (format!("unknown tool {tool}"), true),
         };
         (answer.to_string(), false)
+    }
+
+    /// As npm's server-memory does: entities by name, found by any part of their text.
+    fn know(&self, tool: &str, args: &Value) -> (String, bool) {
+        let mut entities = self.memories.lock().unwrap();
+        let name = |entity: &Value| entity["name"].as_str().unwrap_or_default().to_owned();
+        let found: Vec<Value> = match tool {
+            "create_entities" => {
+                let new = args["entities"].as_array().cloned().unwrap_or_default();
+                for entity in new.iter().filter(|_| !self.flags.has("--loses")) {
+                    entities.entry(name(entity)).or_insert_with(|| entity.clone());
+                }
+                new
+            }
+            "open_nodes" => {
+                let wanted = args["names"].as_array().cloned().unwrap_or_default();
+                wanted.iter().filter_map(|name| entities.get(name.as_str()?).cloned()).collect()
+            }
+            "search_nodes" => {
+                let part = args["query"].as_str().unwrap_or_default();
+                entities.values().filter(|entity| entity.to_string().contains(part)).cloned().collect()
+            }
+            _ => return (format!("unknown tool {tool}"), true),
+        };
+        (json!({"entities": found, "relations": []}).to_string(), false)
     }
 
     fn answer(&self, id: &Value, result: &Value) {
@@ -197,8 +231,12 @@ impl Fake {
     }
 }
 
-fn tools(one_more: bool) -> Value {
-    let mut names = vec!["echo", "fail", "sleep", "store_memory", "get", "search", "delete", "stats"];
+fn tools(flags: &Flags, one_more: bool) -> Value {
+    let mut names = vec!["echo", "fail", "sleep"];
+    match flags.has("--npm") {
+        true => names.extend(["create_entities", "open_nodes", "search_nodes"]),
+        false => names.extend(["store_memory", "get", "search", "delete", "stats"]),
+    }
     names.extend(one_more.then_some("late"));
     let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
     json!({ "tools": tools })

@@ -70,6 +70,7 @@ fn answer(attempt: u32) -> Commit {
         artifact: artifact_ref,
         raw: raw_ref,
         took_ms: 3,
+        source: None,
     };
     commit(u64::from(attempt), vec![artifact, raw], vec![record])
 }

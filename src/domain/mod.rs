@@ -18,6 +18,7 @@ pub mod hash;
 pub mod ids;
 pub mod journal;
 pub mod judgement;
+pub mod memory;
 pub mod moment;
 pub mod overview;
 pub mod preparation;

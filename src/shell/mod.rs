@@ -169,6 +169,7 @@ impl<F: Face> Shell<F> {
                     | Effect::Run(..)
                     | Effect::ReadPage(_)
                     | Effect::RestartServer(_)
+                    | Effect::DrainSpool
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }

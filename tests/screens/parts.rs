@@ -262,6 +262,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        gathered: BTreeMap::new(),
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),

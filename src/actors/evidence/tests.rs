@@ -50,6 +50,7 @@ fn answered(attempt: u32, artifact: &NewFile, raw: &NewFile) -> Record {
         artifact: named(artifact),
         raw: named(raw),
         took_ms: 7,
+        source: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -56,8 +56,6 @@ pub(super) struct Server {
     tools_changed: Arc<Notify>,
     /// Cancelled when the keeper has ended.
     ended: CancellationToken,
-    /// One write at a time: two of the supported memory servers lose writes that overlap.
-    pub(super) writing: Semaphore,
 }
 
 /// What callers need to know of the state.
@@ -117,7 +115,6 @@ impl Server {
             restart: Notify::new(),
             tools_changed: Arc::default(),
             ended: CancellationToken::new(),
-            writing: Semaphore::new(1),
         }
     }
 

@@ -41,6 +41,14 @@ pub struct Seat {
     pub external: bool,
 }
 
+/// Where an answer came from that was not given in a turn of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A participant elsewhere put it into memory.
+    Memory,
+}
+
 /// Why a run was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,6 +121,9 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// Where it came from, if not from a turn of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
     },
     /// A turn ended without an artifact.
     AgentFailed {
