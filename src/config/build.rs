@@ -28,7 +28,7 @@ const KINDS_OF: [(&str, &[&str]); 11] = [
     ("role", &["command"]),
     ("script", &["replay"]),
     ("model", &["command", "replay"]),
-    ("timeouts", &["command", "replay"]),
+    ("timeouts", &["command", "replay", "memory"]),
     ("retry", &["command", "replay"]),
     ("max_parallel", &["command", "replay"]),
 ];

@@ -23,7 +23,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::Judgement;
-use crate::domain::memory::{Entry as Copy, Subject};
+use crate::domain::memory::{Entry as Copy, Note, Subject};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
 use crate::domain::round;
@@ -261,16 +261,33 @@ impl Dispatch {
             checks: model.settings.checks.keys().cloned().collect(),
             commit: None,
             entries: Vec::new(),
+            recalled: Vec::new(),
             spec,
             stage,
         };
+        let recalling = self.recall(model, &ask.spec, token.clone());
         let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
         let cut = token.clone();
         let work = async move {
             ask.entries = ledger(&evidence, &ask.spec, &token).await?;
+            ask.recalled = match recalling.await {
+                Ok(notes) => notes,
+                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+                Err(failure) => {
+                    tracing::info!(%failure, "nothing is recalled from memory");
+                    Vec::new()
+                }
+            };
             repo.prepare(root, ask, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+    }
+
+    /// Recalls what other specs' runs have to tell about one like this; an absent memory tells nothing.
+    fn recall(&self, model: &Model, spec: &SpecId, token: CancellationToken) -> Reply<Vec<Note>> {
+        let title = model.survey.ready().and_then(|survey| survey.spec(spec)).map(|found| found.spec.title.as_str());
+        let about = format!("{spec} {}", title.unwrap_or_default());
+        self.hands.memory.recall(spec.clone(), about, RECALL_MS, token)
     }
 
     fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
@@ -456,6 +473,10 @@ impl Dispatch {
 
 /// How long a run's end waits for its copies to memory, in milliseconds; a later start makes those that wait then.
 const MIRROR_MS: u64 = 5_000;
+
+/// How long a stage's start waits for notes from memory, in milliseconds: more than a warm server or the start of the
+/// embedded one takes, less than anybody notices.
+const RECALL_MS: u64 = 500;
 
 /// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
 const DRAIN_MS: u64 = 60_000;

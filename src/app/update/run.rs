@@ -302,14 +302,16 @@ pub(super) fn prepared(
         seats: seats.iter().map(|seat| seat.who.clone()).collect(),
         inputs: reference(&files[0]),
         prompts: files[1..].iter().map(reference).collect(),
+        recalled: preparation.recalled.clone(),
     };
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
+    let recalled = preparation.recalled.len();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents })];
+    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents, recalled })];
     if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
         events.push(emit(model, Some(id), What::Warning { text }));
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
+use super::memory::Note;
 use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
@@ -95,6 +96,9 @@ pub enum Record {
         inputs: FileRef,
         /// The prompt of each seat.
         prompts: Vec<FileRef>,
+        /// What agents are told of earlier runs: part of the prompts, and of nothing that is hashed into a verdict.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        recalled: Vec<Note>,
     },
     /// An agent is about to be started.
     AgentLaunched {
