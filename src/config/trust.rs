@@ -120,7 +120,7 @@ impl Store {
     /// A disk failure; nothing is approved then.
     pub fn approve(&mut self, proposal: &Proposal, at: Moment) -> Result<(), Failure> {
         let mut kept = self.kept.clone();
-        let repo = kept.repos.entry(proposal.repo_key.0.clone()).or_default();
+        let repo = kept.repos.entry(proposal.repo_key.to_string()).or_default();
         repo.path = proposal.repo.as_str().to_owned();
         repo.approved.retain(|one| one.hash != proposal.hash);
         repo.approved.push(Approval {
@@ -287,7 +287,7 @@ pub(super) fn granted_by_flag(trust: Trust, hashes: &[String]) -> Result<Trust, 
             ));
         }
     }
-    let given = |proposal: &Proposal| hashes.contains(&proposal.hash.0);
+    let given = |proposal: &Proposal| hashes.iter().any(|hash| *hash == *proposal.hash.0);
     Ok(match trust {
         Trust::Unapproved(proposal) | Trust::Changed { proposal, .. } if given(&proposal) => Trust::Approved(proposal),
         Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) | Trust::Changed { .. } => trust,
