@@ -28,7 +28,7 @@ pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
-pub use verdict::{attention, carried, open_claims, rows, worst};
+pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
