@@ -12,7 +12,7 @@ use super::server;
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
     /// A server changed its state.
-    ServerChanged(server::Status),
+    ServerChanged(Box<server::Status>),
     /// More or fewer copies wait for memory, or it has another trouble.
     MemoryChanged(memory::Status),
     /// An agent's process runs.
