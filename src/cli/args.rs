@@ -153,6 +153,11 @@ pub enum Command {
         #[arg(value_name = "RUN|SPEC")]
         what: Option<String>,
     },
+    /// Follows a run that another process owns, without touching it, and exits as it does.
+    Watch {
+        /// Whose run; may be left out if only one is live.
+        spec: Option<String>,
+    },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
         /// How fast the agents play: 1 is their own pace, 0 at once.
@@ -162,6 +167,9 @@ pub enum Command {
     /// The memory server that comes with the program.
     #[command(subcommand)]
     Memory(Memory),
+    /// This program for MCP clients: its commands as tools, verdicts and evidence as resources.
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Plays a scripted agent.
     #[command(hide = true)]
     Play {
@@ -218,7 +226,7 @@ pub struct About {
 }
 
 /// Which dissent, and what is decided about it.
-#[derive(Debug, Clone, Group)]
+#[derive(Debug, Clone, Default, Group)]
 #[group(skip)]
 pub struct Dissent {
     /// The spec; may be left out on a branch that names it.
@@ -341,6 +349,13 @@ pub enum Memory {
     },
 }
 
+/// What to do for MCP clients.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Mcp {
+    /// Serves over stdin and stdout.
+    Serve {},
+}
+
 impl Command {
     /// Returns what the command is for, to fit "could not …".
     pub fn aim(&self) -> &'static str {
@@ -369,6 +384,7 @@ impl Command {
             Command::Evidence(Evidence::Anchor { .. }) => "anchor the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
+            Command::Watch { .. } => "follow the run",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",
@@ -379,6 +395,7 @@ impl Command {
             Command::Cancel { .. } => "cancel",
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
+            Command::Mcp(Mcp::Serve { .. }) => "serve",
             Command::Play { .. } => "play the script",
         }
     }

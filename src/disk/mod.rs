@@ -9,6 +9,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod files;
 pub mod lines;
 pub mod lock;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::files::Files;
 use super::lock::{self, Attempt, Note};
 use super::text::class;
 use super::{Entry, EntryKind, Medium};
@@ -39,7 +38,11 @@ impl Store {
 
     /// Makes a store of real files below `base`.
     pub fn real(base: impl Into<PathBuf>) -> Self {
-        Self::new(Arc::new(Files), base)
+        #[cfg(feature = "faults")]
+        let medium = super::faults::Faulty;
+        #[cfg(not(feature = "faults"))]
+        let medium = super::files::Files;
+        Self::new(Arc::new(medium), base)
     }
 
     /// Returns the store of a folder below this one, or of an absolute path. The folder need not exist.

@@ -35,7 +35,7 @@ pub(crate) fn panel_of(world: &World, agents: &[(&str, &[&str])]) {
     world.write(".dicast/config.toml", text);
 }
 
-fn approved(agents: &[(&str, &[&str])]) -> World {
+pub(crate) fn approved(agents: &[(&str, &[&str])]) -> World {
     let world = World::with_spec();
     panel_of(&world, agents);
     world.dicast(&["trust", "approve"]).exits(0);
@@ -208,7 +208,7 @@ fn auto_goes_as_far_as_it_can_and_exits_with_where_it_stopped() {
 }
 
 /// Starts a plan whose agents never answer, and waits until both were asked.
-fn hanging(world: &World) -> Child {
+pub(crate) fn hanging(world: &World) -> Child {
     let mut command = world.program();
     let mut child = command.args(["plan", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
