@@ -31,5 +31,8 @@ mod round;
 #[path = "cli/children.rs"]
 mod children;
 
+#[path = "cli/keeping.rs"]
+mod keeping;
+
 #[path = "cli/ledger.rs"]
 mod ledger;

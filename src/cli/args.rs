@@ -55,7 +55,7 @@ pub struct Global {
     /// Exits 1 while a dissent is open.
     #[arg(long, global = true)]
     pub fail_on_dissent: bool,
-    /// Starts on the screen without the question before it costs something; without a screen nothing is asked.
+    /// Does without the question: before a run that costs something (asked only on the screen), before a purge.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Does not go on with a stopped run.
@@ -256,12 +256,48 @@ pub enum Evidence {
     Verify {
         /// Only this spec's.
         spec: Option<String>,
+        /// A file that `evidence bundle` wrote, instead of what is here.
+        #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+        bundle: Option<PathBuf>,
     },
     /// Lists the runs, newest first.
     List {
         /// Only this spec's.
         spec: Option<String>,
     },
+    /// Counts runs, files and bytes, by spec, stage and kind.
+    Stats {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+    /// Packs closed runs into one file each and removes their folders; the file was read back before.
+    Archive(Old),
+    /// Removes closed runs or their archives for good; what they were stays known by its hashes.
+    Purge(Old),
+    /// Writes one file with all that `evidence verify --bundle` needs of a run.
+    Bundle {
+        /// The run.
+        #[arg(value_name = "RUN")]
+        which: Option<String>,
+        /// Where to [default: dicast-RUN.tar.gz here].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Writes where the chains end into a git note (refs/notes/dicast), so that `verify` misses a lost end.
+    Anchor {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+}
+
+/// Which closed runs: the one that --run names, or old ones.
+#[derive(Debug, Clone, Group)]
+pub struct Old {
+    /// Only this spec's.
+    pub spec: Option<String>,
+    /// Those whose last record is older than this, unless the verdict that they decided still stands.
+    #[arg(long, value_name = "DAYS")]
+    pub older_than: Option<u64>,
 }
 
 /// What to do about approvals.
@@ -336,6 +372,11 @@ impl Command {
             Command::Decide { .. } => "decide the panel",
             Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
             Command::Evidence(Evidence::List { .. }) => "list the evidence",
+            Command::Evidence(Evidence::Stats { .. }) => "count the evidence",
+            Command::Evidence(Evidence::Archive(_)) => "archive",
+            Command::Evidence(Evidence::Purge(_)) => "purge",
+            Command::Evidence(Evidence::Bundle { .. }) => "bundle the run",
+            Command::Evidence(Evidence::Anchor { .. }) => "anchor the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
             Command::Agents => "list the agents",

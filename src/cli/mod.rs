@@ -9,6 +9,7 @@ pub mod check;
 pub mod commands;
 pub mod decide;
 pub mod evidence;
+pub mod keeping;
 pub mod out;
 pub mod plain;
 pub mod play;

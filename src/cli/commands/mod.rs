@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::args::{Args, Command, Evidence, Global, Mcp, Memory, Stage as Asked};
+use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
 use super::ask::Desk;
 use super::out::Done;
 use crate::actors::evidence;
@@ -30,6 +30,7 @@ mod evidences;
 mod explain;
 mod first;
 mod init;
+mod keeping;
 mod mcp;
 mod memory;
 mod place;
@@ -88,8 +89,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),
         Command::Dissent(dissent) => dissent::dissent(&here()?, &dissent),
         Command::Consensus(about) => consensus::consensus(&here()?, &about),
-        Command::Evidence(Evidence::Verify { spec }) => evidences::verify(&here()?, spec.as_deref()),
-        Command::Evidence(Evidence::List { spec }) => evidences::list(&here()?, spec.as_deref()),
+        Command::Evidence(what) => evidences::evidence(&here()?, &what),
         Command::Bench(what) => bench::bench(&what, global.json),
         Command::Agents => agents::agents(&here()?),
         Command::Servers => servers::servers(&here()?),
