@@ -8,11 +8,9 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dicast::actors::mcp::memory::{Entry, Query};
-use dicast::domain::ids::{AgentName, SpecId};
+use dicast::domain::failure::Failure;
 use dicast::domain::server::{ServerSpec, State};
-use dicast::domain::stage::Stage;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Ask, Bench, child, fake, tagged};
@@ -127,16 +125,21 @@ impl Soak {
         }
     }
 
+    /// Asks the memory server, which may be dead just now.
+    async fn remember(&self, tool: &str, args: Value, patience_ms: u64) -> Result<Value, Failure> {
+        let ask = Ask { server: "memory".into(), tool: tool.into(), args, patience_ms, is_idempotent: true };
+        self.bench.handle.call(ask, CancellationToken::new()).await
+    }
+
     /// Stores one memory after the other and returns those that were acknowledged.
-    async fn store(&self, spec: &SpecId) -> BTreeSet<String> {
+    async fn store(&self) -> BTreeSet<String> {
         let mut acknowledged = BTreeSet::new();
         let mut n = 0_u64;
         while self.goes_on() {
             n += 1;
             let content = format!("{{\"n\": {n}}}");
-            let agent = AgentName::new(&format!("agent-{n}")).unwrap();
-            let entry = Entry::of_answer(spec, Stage::Plan, &agent, "RUN", content.clone());
-            if self.bench.handle.store("memory", entry, 10_000, CancellationToken::new()).await.is_ok() {
+            let args = json!({"key": n.to_string(), "content": content, "tags": ["soak"]});
+            if self.remember("store_memory", args, 10_000).await.is_ok() {
                 acknowledged.insert(content);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -231,11 +234,10 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         let bench = Bench::of(specs(folder.path()));
         let run = bench.run.clone();
         let soak = Soak { bench, over: AtomicBool::new(false), answered: AtomicU64::new(0), failed: AtomicU64::new(0) };
-        let spec = SpecId::new("SPEC-1").unwrap();
         let end = Instant::now() + Duration::from_secs(seconds);
         let ((warm, kills), acknowledged, runs, (), (), ()) = tokio::join!(
             soak.murder(&mut seed, end),
-            soak.store(&spec),
+            soak.store(),
             soak.run_stages(&repo),
             soak.call("plain"),
             soak.call("family"),
@@ -252,9 +254,10 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         assert!(last.files <= warm.files + FILES, "{warm:?} {last:?}");
 
         soak.bench.handle.restart("memory").await.unwrap();
-        let query = Query { server: "memory".into(), spec, stage: Stage::Plan, tags: vec![], patience_ms: 20_000 };
-        let kept = soak.bench.handle.gather(query, CancellationToken::new()).await.unwrap();
-        let kept: BTreeSet<String> = kept.into_iter().map(|entry| entry.content).collect();
+        let found =
+            soak.remember("search", json!({"query": "", "tags": ["soak"], "limit": 1_000}), 20_000).await.unwrap();
+        let hits = found.as_array().unwrap().iter();
+        let kept: BTreeSet<String> = hits.map(|hit| hit["memory"]["content"].as_str().unwrap().to_owned()).collect();
         let lost: Vec<_> = acknowledged.difference(&kept).collect();
         assert!(!acknowledged.is_empty() && lost.is_empty(), "acknowledged and lost: {lost:?}");
         let verified = dicast(&repo, &["evidence", "verify"]).output().await.unwrap();
