@@ -244,7 +244,7 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
             soak.call("loud"),
         );
         let last = usage();
-        let (answered, failed) = (soak.answered.into_inner(), soak.failed.into_inner());
+        let (answered, failed) = (soak.answered.load(Ordering::Relaxed), soak.failed.load(Ordering::Relaxed));
         eprintln!("{kills} kills, {runs} runs, {answered} answered, {failed} failed, {} stored", acknowledged.len());
         eprintln!("warm {warm:?}, at the end {last:?}");
         assert!(kills >= u32::try_from(seconds / 2).unwrap(), "{kills} kills");
