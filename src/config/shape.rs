@@ -38,6 +38,8 @@ pub enum Shape {
     Argv,
     /// A list of stages.
     Stages,
+    /// A rule for a program's JSON, or a list of them.
+    Rules,
     /// A table of environment variables.
     Env,
     /// A list of names of environment variables, each with an optional `*` at its end.
@@ -72,6 +74,7 @@ impl Shape {
             Shape::Texts => "a list of texts".into(),
             Shape::Argv => "a list of texts, the program first".into(),
             Shape::Stages => "a list of stages: plan, tasks, implement, validate, audit, unlock".into(),
+            Shape::Rules => "a rule, for example \"result if type=result\", or a list of them".into(),
             Shape::Env => "a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }".into(),
             Shape::EnvNames => "a list of variable names, for example [\"HOME\", \"LC_*\"]".into(),
             Shape::EnvGlobs => "a list of variable names, for example [\"*_KEY\"]".into(),
@@ -118,6 +121,7 @@ impl Shape {
                 | Value::Other(_) => each(node, |item| text(item).map(drop)),
             },
             Shape::Stages => each(node, |item| stage(item).map(drop)),
+            Shape::Rules => rules(node).map(drop),
             Shape::Env => env(node).map(drop),
             Shape::EnvNames => each(node, |item| {
                 let name = whole_text(item)?;
@@ -194,6 +198,15 @@ pub(super) fn flag(node: &Node) -> Read<'_, bool> {
 /// Reads a list of texts.
 pub(super) fn texts(node: &Node) -> Read<'_, Vec<String>> {
     list(node)?.iter().map(|item| text(item).map(str::to_owned)).collect()
+}
+
+/// Reads a text, or a list of texts.
+pub(super) fn rules(node: &Node) -> Read<'_, Vec<String>> {
+    match &node.value {
+        Value::Text(_) => whole_text(node).map(|text| vec![text.to_owned()]),
+        Value::List(_) => texts(node),
+        Value::Whole(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => other(node),
+    }
 }
 
 /// Reads a set of stages.

@@ -230,7 +230,7 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     for (name, server) in settings.servers.iter().filter(|(name, _)| of_project.servers.contains(*name)) {
         let place = server.cwd.as_ref().map(|cwd| format!(" (in {cwd})")).unwrap_or_default();
         let command = std::iter::once(&server.command).chain(&server.args).cloned().collect();
-        let launch = Launch { command, env: server.env.clone(), env_pass: Vec::new() };
+        let launch = Launch::plain(command, server.env.clone());
         items.push(item(&format!("MCP server {name}{place}"), &launch));
     }
     for (name, check) in &settings.checks {
@@ -245,14 +245,14 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     }
     let root = &settings.evidence.root;
     if of_project.evidence_root && (root.starts_with('/') || root.split('/').any(|part| part == "..")) {
-        let launch = Launch { command: vec![root.clone()], env: BTreeMap::new(), env_pass: Vec::new() };
+        let launch = Launch::plain(vec![root.clone()], BTreeMap::new());
         items.push(item("evidence outside the repository", &launch));
     }
     items
 }
 
 fn check_item(what: &str, name: &str, check: &CheckTemplate) -> TrustItem {
-    let launch = Launch { command: check.argv.clone(), env: BTreeMap::new(), env_pass: Vec::new() };
+    let launch = Launch::plain(check.argv.clone(), BTreeMap::new());
     item(&format!("{what} {name}"), &launch)
 }
 

@@ -155,6 +155,7 @@ fn base(start: &Start, loaded: &Loaded, settings: Settings, pulse: Pulse, headle
     let places = Places {
         repo: start.sources.repo.clone(),
         program,
+        private: config::turns_folder(),
         speed: start.flags.speed.clone().unwrap_or_else(|| "1".to_owned()),
         memory_delay_ms: if start.flags.demo && start.flags.speed.as_deref() != Some("0") { DEMO_MEMORY_MS } else { 0 },
     };
