@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::script::Usage;
 use crate::texts;
-use crate::voice::{Asked, Say, cut, since_prompt};
+use crate::voice::{Asked, Say, cut, is_prompt, since_prompt};
 
 /// Reads a request.
 pub(crate) fn asked(body: &Value) -> Asked {
@@ -16,12 +16,16 @@ pub(crate) fn asked(body: &Value) -> Asked {
         prompt: users.iter().map(|content| texts(content)).collect::<Vec<_>>().join("\n"),
         tools: names(&body["tools"]),
         has_format: !body["output_format"].is_null() || !body["output_config"]["format"].is_null(),
+        messages: messages.len(),
         after_tool: since_prompt(users.iter().map(|content| results(content))),
     }
 }
 
-/// How many results of tools a message brings.
+/// How many results of tools a message brings; none if a prompt follows them.
 fn results(content: &Value) -> usize {
+    if is_prompt(&texts(content)) {
+        return 0;
+    }
     content.as_array().into_iter().flatten().filter(|part| part["type"] == "tool_result").count()
 }
 
@@ -65,7 +69,7 @@ pub(crate) fn frames(asked: &Asked, say: &Say, usage: &Usage, pieces: usize) -> 
             cut(text, pieces).iter().map(|piece| json!({"type": "text_delta", "text": piece})).collect::<Vec<_>>(),
         ),
         Say::Call(call) => (
-            json!({"type": "tool_use", "id": format!("toolu_{}", asked.after_tool), "name": call.name, "input": {}}),
+            json!({"type": "tool_use", "id": format!("toolu_{}", asked.messages), "name": call.name, "input": {}}),
             vec![json!({"type": "input_json_delta", "partial_json": call.input.to_string()})],
         ),
     };

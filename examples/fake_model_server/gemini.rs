@@ -17,6 +17,7 @@ pub(crate) fn asked(model: &str, verb: &str, body: &Value) -> Asked {
         prompt: users.iter().map(|parts| texts(parts)).collect::<Vec<_>>().join("\n"),
         tools: declared.flatten().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect(),
         has_format: body["generationConfig"]["responseMimeType"] == "application/json",
+        messages: contents.len(),
         after_tool: since_prompt(users.iter().map(|parts| results(parts))),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn responses_asked(body: &Value) -> Asked {
         prompt: plain.unwrap_or_else(|| users.join("\n")),
         tools: body["tools"].as_array().into_iter().flatten().filter_map(name).collect(),
         has_format: body["text"]["format"]["type"] == "json_schema",
+        messages: items.len(),
         after_tool: since_prompt(asks.map(|item| usize::from(is_result(item)))),
     }
 }
@@ -39,6 +40,7 @@ pub(crate) fn chat_asked(body: &Value) -> Asked {
         prompt: of("user").map(|message| texts(&message["content"])).collect::<Vec<_>>().join("\n"),
         tools: body["tools"].as_array().into_iter().flatten().filter_map(name).collect(),
         has_format: body["response_format"]["type"] == "json_schema",
+        messages: messages.len(),
         after_tool: since_prompt(asks.map(|message| usize::from(message["role"] == "tool"))),
     }
 }
@@ -53,8 +55,8 @@ fn item(asked: &Asked, say: &Say) -> Value {
         Say::Text(text) => json!({"type": "message", "id": "msg_fake", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": text, "annotations": []}]}),
         Say::Call(call) => {
-            json!({"type": "function_call", "id": format!("fc_{}", asked.after_tool), "status": "completed",
-            "call_id": format!("call_{}", asked.after_tool), "name": call.name, "arguments": call.input.to_string()})
+            json!({"type": "function_call", "id": format!("fc_{}", asked.messages), "status": "completed",
+            "call_id": format!("call_{}", asked.messages), "name": call.name, "arguments": call.input.to_string()})
         }
     }
 }
@@ -102,7 +104,7 @@ fn message(asked: &Asked, say: &Say) -> (Value, &'static str) {
         Say::Text(text) => (json!({"role": "assistant", "content": text}), "stop"),
         Say::Call(call) => {
             let function = json!({"name": call.name, "arguments": call.input.to_string()});
-            let id = format!("call_{}", asked.after_tool);
+            let id = format!("call_{}", asked.messages);
             let calls = json!([{"index": 0, "id": id, "type": "function", "function": function}]);
             (json!({"role": "assistant", "content": null, "tool_calls": calls}), "tool_calls")
         }

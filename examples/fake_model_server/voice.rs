@@ -16,6 +16,8 @@ pub(crate) struct Asked {
     pub(crate) tools: Vec<String>,
     /// Whether the answer is to follow a schema without a tool for it.
     pub(crate) has_format: bool,
+    /// How many messages it holds: names each call of a tool apart.
+    pub(crate) messages: usize,
     /// How many results of tools it brings since the last prompt.
     pub(crate) after_tool: usize,
 }
@@ -107,6 +109,11 @@ impl Api {
             Api::Gemini => gemini::error(status, message),
         }
     }
+}
+
+/// Tells whether a text is one of our questions.
+pub(crate) fn is_prompt(text: &str) -> bool {
+    ["dicast.ask/1", "dicast.round/1"].iter().any(|schema| text.contains(schema))
 }
 
 /// Counts the results of tools since the last prompt; given are the results that each message of the user brings.

@@ -38,6 +38,14 @@ impl Medium for Files {
         std::fs::remove_file(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(std::fs::symlink_metadata(path)?.len())
+    }
+
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         std::fs::create_dir(path)
     }

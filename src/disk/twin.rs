@@ -252,6 +252,27 @@ impl Medium for Twin {
         names.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.whole()?;
+        let node = state.find(path)?;
+        match &state.nodes[node] {
+            Node::File { .. } => return Err(io::ErrorKind::NotADirectory.into()),
+            Node::Dir { now, .. } if !now.is_empty() => return Err(io::ErrorKind::DirectoryNotEmpty.into()),
+            Node::Dir { .. } => {}
+        }
+        let (names, name) = state.names(path)?;
+        names.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        let state = self.state();
+        match &state.nodes[state.find(path)?] {
+            Node::File { now, .. } => Ok(now.len() as u64),
+            Node::Dir { .. } => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         if state.find(path).is_ok() {

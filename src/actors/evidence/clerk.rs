@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
 use super::vault::Vault;
-use super::{Commit, Document, MAILBOX, NAME, NewFile, Opened, Promise, PublishReport, Scope, publish};
+use super::{Commit, Document, MAILBOX, NAME, NewFile, Opened, Promise, PublishReport, Removal, Scope, publish, shelf};
 use crate::disk::lock::{Attempt, Guard, Note, pauses};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
+use crate::domain::journal::tombstone::Fate;
 use crate::domain::moment::Moment;
 
 /// Most commits that share one sync: beyond it, the first of them would wait for no gain.
@@ -39,6 +40,7 @@ pub(super) enum Job {
     Late { run: RunId, file: NewFile, token: CancellationToken, promise: Promise<FileRef> },
     Ledger { at: Moment, records: Vec<Value>, token: CancellationToken, promise: Promise<()> },
     Publish { at: Moment, documents: Vec<Document>, token: CancellationToken, promise: Promise<PublishReport> },
+    Remove { run: RunId, fate: Fate, at: Moment, token: CancellationToken, promise: Promise<Removal> },
 }
 
 impl Job {
@@ -52,6 +54,7 @@ impl Job {
             Job::Late { promise, .. } => promise.keep(Err(failure)),
             Job::Ledger { promise, .. } => promise.keep(Err(failure)),
             Job::Publish { promise, .. } => promise.keep(Err(failure)),
+            Job::Remove { promise, .. } => promise.keep(Err(failure)),
         }
     }
 
@@ -61,7 +64,8 @@ impl Job {
             | Job::Commit { token, .. }
             | Job::Late { token, .. }
             | Job::Ledger { token, .. }
-            | Job::Publish { token, .. } => token.is_cancelled(),
+            | Job::Publish { token, .. }
+            | Job::Remove { token, .. } => token.is_cancelled(),
             Job::Close { .. } => false,
         }
     }
@@ -186,6 +190,12 @@ impl Clerk {
                 Job::Publish { at, documents, token, promise } => {
                     let publish = move |vault: &Vault| publish::publish(vault, &documents);
                     promise.keep(self.locked(at, token, publish).await);
+                }
+                Job::Remove { run, fate, at, token, promise } => {
+                    let spec = self.spec.clone();
+                    let note = Note::of_this_process(at);
+                    let remove = move |vault: &Vault| shelf::remove(vault, &spec, &run, fate, &note);
+                    promise.keep(self.locked(at, token, remove).await);
                 }
             }
         }

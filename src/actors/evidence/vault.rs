@@ -151,13 +151,13 @@ impl Vault {
     }
 
     /// Returns the specs that have evidence.
-    fn spec_ids(&self) -> Result<Vec<SpecId>, Failure> {
+    pub(super) fn spec_ids(&self) -> Result<Vec<SpecId>, Failure> {
         let entries = self.store.list("consensus")?;
         Ok(entries.iter().filter(|e| e.kind == EntryKind::Dir).filter_map(|e| SpecId::new(&e.name).ok()).collect())
     }
 
     /// Returns the runs of a spec, newest first.
-    fn run_ids(&self, spec: &SpecId) -> Result<Vec<RunId>, Failure> {
+    pub(super) fn run_ids(&self, spec: &SpecId) -> Result<Vec<RunId>, Failure> {
         let entries = self.store.list(spec_folder(spec))?;
         let dirs = entries.into_iter().filter(|e| e.kind == EntryKind::Dir);
         let mut runs: Vec<RunId> = dirs.filter_map(|e| RunId::try_from(e.name).ok()).collect();

@@ -79,7 +79,7 @@ fn text(states: &[Status], settings: &Settings) -> String {
             State::Dead { why } => ("gone", why.clone()),
         };
         let command = match settings.servers.get(&status.name) {
-            Some(server) => server.command.clone(),
+            Some(server) => server.place().to_owned(),
             None => "comes with dicast".to_owned(),
         };
         let said = status.last_line.as_ref().map(|line| format!(" (last line: {line})")).unwrap_or_default();
