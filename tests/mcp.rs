@@ -28,8 +28,14 @@ use dicast::domain::stage::Stage;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+#[path = "mcp/cost.rs"]
+mod cost;
 #[path = "mcp/http.rs"]
 mod http;
+#[path = "mcp/real.rs"]
+mod real;
+#[path = "mcp/soak.rs"]
+mod soak;
 #[path = "mcp/watch.rs"]
 mod watch;
 

@@ -107,7 +107,12 @@ pub struct Status {
     pub restarts: u32,
     /// The last line it wrote to stderr or logged.
     pub last_line: Option<Safe>,
+    /// The latest such lines that are not blank, at most [`TAIL`].
+    pub tail: Vec<Safe>,
 }
+
+/// Lines of a server's words that are told with its status: what fits below its other details on a small screen.
+pub const TAIL: usize = 6;
 
 /// A call under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use super::session::{Heard, Session, Trouble};
 use super::{Clock, millis};
 use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
-use crate::domain::server::{Admission, Running, ServerSpec, State, Status, admission, counts_as_failure};
+use crate::domain::server::{Admission, Running, ServerSpec, State, Status, TAIL, admission, counts_as_failure};
 
 /// Call durations that the percentiles are taken from.
 const LATENCIES: usize = 256;
@@ -103,6 +103,7 @@ impl Server {
             latency_us: None,
             restarts: 0,
             last_line: None,
+            tail: Vec::new(),
         };
         Self {
             spec,
@@ -132,8 +133,10 @@ impl Server {
         status.latency_us = percentiles(&book.latencies);
         status.running = book.running.values().cloned().collect();
         status.progress = self.heard.progress();
-        if let Some(word) = book.life.as_ref().and_then(Life::last_word) {
-            status.last_line = Some(word);
+        if let Some(life) = &book.life {
+            status.tail = life.tail(TAIL);
+            // A new life has not spoken yet: what the last one said stays until it does.
+            status.last_line = status.tail.last().cloned().or(status.last_line);
         }
         status
     }

@@ -198,6 +198,20 @@ impl Life {
         lines.iter().rev().find(|line| !line.trim_ascii().is_empty()).map(|line| shown(line))
     }
 
+    /// Returns the latest lines that are not blank, at most `most`.
+    pub(super) fn tail(&self, most: usize) -> Vec<Safe> {
+        let lines = self.words.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail: Vec<Safe> = lines
+            .iter()
+            .rev()
+            .filter(|line| !line.trim_ascii().is_empty())
+            .take(most)
+            .map(|line| shown(line))
+            .collect();
+        tail.reverse();
+        tail
+    }
+
     /// Waits until something was said since the last call.
     pub(super) async fn spoke(&self) {
         self.words.changed.notified().await;
