@@ -6,6 +6,7 @@
 pub mod command;
 pub mod effect;
 pub mod event;
+pub mod follow;
 pub mod key;
 pub mod keymap;
 pub mod line;

@@ -153,6 +153,11 @@ pub enum Command {
         #[arg(value_name = "RUN|SPEC")]
         what: Option<String>,
     },
+    /// Follows a run that another process owns, without touching it, and exits as it does.
+    Watch {
+        /// Whose run; may be left out if only one is live.
+        spec: Option<String>,
+    },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
         /// How fast the agents play: 1 is their own pace, 0 at once.
@@ -393,6 +398,7 @@ impl Command {
             Command::Evidence(Evidence::Anchor { .. }) => "anchor the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
+            Command::Watch { .. } => "follow the run",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",

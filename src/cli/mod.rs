@@ -10,6 +10,7 @@ pub mod commands;
 pub mod decide;
 pub mod evidence;
 pub mod keeping;
+pub mod lines;
 pub mod out;
 pub mod plain;
 pub mod play;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::files::Files;
 use super::lock::{self, Attempt, Note};
 use super::text::class;
 use super::{Entry, EntryKind, Medium};
@@ -39,7 +38,11 @@ impl Store {
 
     /// Makes a store of real files below `base`.
     pub fn real(base: impl Into<PathBuf>) -> Self {
-        Self::new(Arc::new(Files), base)
+        #[cfg(feature = "faults")]
+        let medium = super::faults::Faulty;
+        #[cfg(not(feature = "faults"))]
+        let medium = super::files::Files;
+        Self::new(Arc::new(medium), base)
     }
 
     /// Returns the store of a folder below this one, or of an absolute path. The folder need not exist.
@@ -168,15 +171,23 @@ impl Store {
     /// # Errors
     /// [`Failure::Disk`], also when it is longer.
     pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+        self.read_from(path, 0, most)
+    }
+
+    /// Reads a file from a byte on, at most `most` bytes; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`], also when more follows.
+    pub fn read_from(&self, path: impl AsRef<Path>, from: u64, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         let path = path.as_ref();
         let failed = |e: io::Error| self.failed("reading", path, &e);
-        let file = match self.medium.open(&self.base.join(path)) {
-            Ok(file) => file,
+        let mut file = match self.medium.open_at(&self.base.join(path), from) {
+            Ok(file) => file.take(most.saturating_add(1)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
         };
         let mut bytes = Vec::new();
-        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        file.read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             return Err(failed(io::Error::other(format!("it is longer than {most} bytes"))));
         }
@@ -198,7 +209,7 @@ impl Store {
         let (mut hasher, mut block, mut length) = (Sha256::new(), vec![0; BLOCK], 0);
         loop {
             match file.read(&mut block) {
-                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize())), length))),
+                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize()).into()), length))),
                 Ok(n) => {
                     hasher.update(&block[..n]);
                     length += n as u64;

@@ -28,7 +28,7 @@ pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
-pub use verdict::{attention, carried, open_claims, rows, worst};
+pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -42,7 +42,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
         Msg::Program(word) => answer::heard(model, word),
-        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, status),
+        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, *status),
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),

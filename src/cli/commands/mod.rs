@@ -41,6 +41,7 @@ mod status;
 mod survey;
 mod trust;
 mod verdict;
+mod watch;
 
 /// How long a question about the evidence may take: it reads files, perhaps slow ones.
 const READING: Duration = Duration::from_secs(60);
@@ -96,6 +97,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Doctor => doctor::doctor(&here()?),
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
+        Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
         Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
