@@ -45,6 +45,7 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
     Ok(Settings {
         agents: agents(tree)?,
         servers,
+        offers: Vec::new(),
         memory,
         checks: entries(tree, "checks").map(check).collect::<Result<_, _>>()?,
         consensus: Consensus {
@@ -228,6 +229,11 @@ fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), F
     let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
     let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
+}
+
+/// Returns the programs whose servers are offered.
+pub(super) fn import(tree: &Node) -> Result<Vec<String>, Failure> {
+    placed(required(tree, "mcp.import")?, texts)
 }
 
 /// Returns the named entries of a section.
