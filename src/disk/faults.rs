@@ -51,6 +51,10 @@ impl Medium for Faulty {
         Files.open(path)
     }
 
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn io::Read>> {
+        Files.open_at(path, from)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         point();
         Files.rename(from, to)

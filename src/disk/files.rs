@@ -30,6 +30,14 @@ impl Medium for Files {
         Ok(Box::new(File::open(path)?))
     }
 
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = File::open(path)?;
+        if from > 0 {
+            file.seek(SeekFrom::Start(from))?;
+        }
+        Ok(Box::new(file))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }

@@ -42,6 +42,11 @@ pub trait Medium: fmt::Debug + Send + Sync {
     /// # Errors
     /// The system's.
     fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read>>;
+    /// Opens a file to read from a byte on.
+    ///
+    /// # Errors
+    /// The system's.
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn io::Read>>;
     /// Gives a file another name, replacing what had it.
     ///
     /// # Errors

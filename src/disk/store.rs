@@ -171,15 +171,23 @@ impl Store {
     /// # Errors
     /// [`Failure::Disk`], also when it is longer.
     pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+        self.read_from(path, 0, most)
+    }
+
+    /// Reads a file from a byte on, at most `most` bytes; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`], also when more follows.
+    pub fn read_from(&self, path: impl AsRef<Path>, from: u64, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         let path = path.as_ref();
         let failed = |e: io::Error| self.failed("reading", path, &e);
-        let file = match self.medium.open(&self.base.join(path)) {
-            Ok(file) => file,
+        let mut file = match self.medium.open_at(&self.base.join(path), from) {
+            Ok(file) => file.take(most.saturating_add(1)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
         };
         let mut bytes = Vec::new();
-        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        file.read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             return Err(failed(io::Error::other(format!("it is longer than {most} bytes"))));
         }

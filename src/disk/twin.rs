@@ -234,6 +234,12 @@ impl Medium for Twin {
         }
     }
 
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = self.open(path)?;
+        io::copy(&mut file.by_ref().take(from), &mut io::sink())?;
+        Ok(file)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.whole()?;

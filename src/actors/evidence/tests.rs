@@ -16,6 +16,7 @@ use crate::domain::journal::Closed;
 use crate::domain::journal::verification::{LATE, TORN};
 use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 const ROOT: &str = ".dicast/evidence";
 
@@ -51,6 +52,8 @@ fn answered(attempt: u32, artifact: &NewFile, raw: &NewFile) -> Record {
         artifact: named(artifact),
         raw: named(raw),
         took_ms: 7,
+        usage: Usage::default(),
+        session: None,
     }
 }
 
@@ -87,6 +90,10 @@ struct Acknowledged {
     is_closed: bool,
 }
 
+fn append(vault: &Vault, at: Moment, records: Vec<Value>) -> Result<(), Failure> {
+    vault.append_ledger(&spec("001-x"), &[(at, records)]).remove(0)
+}
+
 /// A run from its start to its manifest; goes on after a failed commit if told to.
 fn script(vault: &Vault, goes_on: bool) -> (Acknowledged, Option<Failure>) {
     let mut done = Acknowledged::default();
@@ -112,7 +119,7 @@ fn script(vault: &Vault, goes_on: bool) -> (Acknowledged, Option<Failure>) {
             Err(failure) if goes_on => first = first.or(Some(failure)),
             Err(failure) => return (done, Some(failure)),
         }
-        match vault.append_ledger(&spec("001-x"), Moment(50), &[json!({"type": "waived", "n": done.ledger})]) {
+        match append(vault, Moment(50), vec![json!({"type": "waived", "n": done.ledger})]) {
             Ok(()) => done.ledger += 1,
             Err(failure) if goes_on => first = first.or(Some(failure)),
             Err(failure) => return (done, Some(failure)),
@@ -342,7 +349,7 @@ fn secrets_reach_neither_files_nor_records_nor_documents() {
     let outcome = book.write(&vault, vec![commit(1, vec![raw.clone()], vec![answered(1, &raw, &raw), reason])]);
     let kept = outcome[0].as_ref().unwrap()[0].clone();
     assert_eq!(&*vault.read(&spec("001-x"), &run_id(1), &kept).unwrap(), "the key is [redacted]");
-    vault.append_ledger(&spec("001-x"), Moment(1), &[json!({"type": "x", "why": [KEY]})]).unwrap();
+    append(&vault, Moment(1), vec![json!({"type": "x", "why": [KEY]})]).unwrap();
     let document = Document { path: "specs/001-x/plan.md".into(), bytes: KEY.into(), ours: vec![] };
     publish::publish(&vault, &[document]).unwrap();
     vault.keep_late(&spec("001-x"), &run_id(1), &raw).unwrap();
@@ -661,7 +668,7 @@ fn an_anchor_finds_whole_lines_cut_off_a_run_that_is_not_closed_and_off_a_ledger
     let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
     book.write(&vault, vec![commit(1, vec![], vec![opened_record(), launched(1), launched(2)])]);
     let heads = shelf::heads(&vault, None).unwrap();
-    vault.append_ledger(&spec("001-x"), Moment(5), &[json!({"type": "waived"}), json!({"type": "undone"})]).unwrap();
+    append(&vault, Moment(5), vec![json!({"type": "waived"}), json!({"type": "undone"})]).unwrap();
     let later = shelf::heads(&vault, None).unwrap();
     assert_eq!((heads.len(), later.len(), heads[0].end.seq), (1, 2, 3));
     let anchor = |heads| {
