@@ -314,6 +314,9 @@ pub enum Trust {
     Approve {
         /// Only if it is exactly this.
         hash: Option<String>,
+        /// Instead: a server that another program is configured with, as `dicast trust list` shows it.
+        #[arg(long, value_name = "NAME", conflicts_with = "hash")]
+        server: Option<String>,
     },
     /// Takes every approval of this repository back.
     Revoke,

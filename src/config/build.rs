@@ -51,6 +51,7 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
         agents: agents(tree)?,
         servers,
         memory_profile: profile(tree, &memory)?,
+        offers: Vec::new(),
         memory,
         checks: entries(tree, "checks").map(check).collect::<Result<_, _>>()?,
         consensus: Consensus {
@@ -299,6 +300,11 @@ fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), F
     let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
     let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
+}
+
+/// Returns the programs whose servers are offered.
+pub(super) fn import(tree: &Node) -> Result<Vec<String>, Failure> {
+    placed(required(tree, "mcp.import")?, texts)
 }
 
 /// Returns the named entries of a section.
