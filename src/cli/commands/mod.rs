@@ -102,7 +102,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Memory(Memory::Status) => servers::waiting(&here()?),
         Command::Memory(Memory::Drain) => servers::drain(&here()?),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
-        Command::Mcp(Mcp::Serve {}) => mcp::serve(&here()?),
+        Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), global.json),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),

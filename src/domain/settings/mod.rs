@@ -5,6 +5,7 @@
 //! Paths and commands are kept as they were written, so that the same config has the same hash on every machine.
 
 mod agent;
+mod offer;
 mod policy;
 mod trust;
 
@@ -18,6 +19,7 @@ use super::memory::Profile;
 use super::stage::Stage;
 
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
+pub use offer::Offer;
 pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
 pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
@@ -28,6 +30,8 @@ pub struct Settings {
     pub agents: Vec<Agent>,
     /// The MCP servers that are started, by name. The embedded memory server is not among them.
     pub servers: BTreeMap<String, Server>,
+    /// Servers that other programs are configured with and that were not approved here: shown, never started.
+    pub offers: Vec<Offer>,
     /// Which server is the memory.
     pub memory: MemoryServer,
     /// Which tools it offers.
@@ -214,7 +218,7 @@ impl Settings {
 /// [`NotCanonical`] cannot happen with values that these types hold; it is passed on rather than hidden.
 pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
     let Settings { agents, checks, consensus, stages, context, .. } = settings;
-    let Settings { servers: _, memory: _, memory_profile: _, run: _, evidence: _, .. } = settings;
+    let Settings { servers: _, offers: _, memory: _, memory_profile: _, run: _, evidence: _, .. } = settings;
     let judged = json!({
         "agents": agents,
         "checks": checks,

@@ -14,6 +14,7 @@ use crate::domain::hash::Sha;
 use crate::domain::memory::{self, Entry, Fit};
 use crate::domain::run::{Captured, Progress, TurnEnded, TurnFailed, TurnKind};
 use crate::domain::safe::Safe;
+use crate::domain::stream::Usage;
 
 /// The first wait between two looks; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -55,7 +56,10 @@ impl Desk {
             kind: TurnKind::Draft,
             outcome,
             raw,
+            said: None,
             stderr: Safe::default(),
+            usage: Usage::default(),
+            session: None,
             took_ms: millis(begun.elapsed()),
             survivors: 0,
         }
@@ -119,6 +123,6 @@ impl Desk {
     fn show(&self, turn: &Turn, doing: String) {
         let doing = Safe::line(&doing);
         let tail = Arc::from([doing.clone()]);
-        self.lanes.show(Progress { seat: turn.seat.clone(), doing, lines: 0, bytes: 0, tail });
+        self.lanes.show(Progress { seat: turn.seat.clone(), doing, lines: 0, bytes: 0, usage: Usage::default(), tail });
     }
 }
