@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -119,7 +119,7 @@ fn server(command: String, args: &[&str], env: &[(&str, String)]) -> ServerSpec 
 }
 
 fn fake(flags: &[&str]) -> ServerSpec {
-    let mut path = PathBuf::from(std::env::current_exe().unwrap());
+    let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     server(path.join("examples/fake_mcp_server").to_str().unwrap().to_owned(), flags, &[])
@@ -372,7 +372,7 @@ fn real_part_forty_writes_at_once_are_all_kept_by_npms_memory_server() {
         let a = Bench::new(home.path(), Profile::ServerMemory, npm(home.path()));
         let b = Bench::new(home.path(), Profile::ServerMemory, npm(home.path()));
         let write = |n: u32| {
-            let bench = if n % 2 == 0 { &a } else { &b };
+            let bench = if n.is_multiple_of(2) { &a } else { &b };
             bench.memory.mirror(vec![answer("S", Stage::Plan, n)], 50_000, CancellationToken::new())
         };
         let writes: Vec<_> = (0..40).map(write).collect();
