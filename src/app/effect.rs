@@ -16,6 +16,7 @@ use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::stage::Stage;
+use crate::domain::stream::Session;
 use crate::domain::transcript::PageRequest;
 
 /// Names one commit, so that what waits for it can be found.
@@ -106,6 +107,8 @@ pub enum RunEffect {
         prompt: Arc<str>,
         /// What it is to bring.
         wanted: Wanted,
+        /// The session that it goes on with.
+        session: Option<Session>,
     },
     /// Ask one agent to stop, then kill it after the grace.
     StopSeat(SeatKey),

@@ -11,14 +11,21 @@ use crate::domain::settings::{
     Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
+use crate::domain::stream::rule::BadRule;
+use crate::domain::stream::{self, Dialect};
 
 use super::layers::filled;
 use super::nearest::nearest;
-use super::shape::{did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
+use super::presets;
+use super::shape::{self, did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 11] = [
+const KINDS_OF: [(&str, &[&str]); 15] = [
+    ("preset", &["command"]),
+    ("schema_args", &["command"]),
+    ("resume_args", &["command"]),
+    ("extract", &["command"]),
     ("command", &["command"]),
     ("args", &["command"]),
     ("transport", &["command"]),
@@ -91,7 +98,10 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
     let kind = match kind.as_str() {
         "memory" => AgentKind::Memory,
         "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
-        _ => AgentKind::Command(for_kind(full, "command", "command", launch)?),
+        _ => AgentKind::Command(match entry.get("preset") {
+            Some(named) => presets::launch(entry, full, placed(named, text)?)?,
+            None => for_kind(full, "command", "command", launch)?,
+        }),
     };
     let timeouts = Timeouts {
         start_ms: milliseconds(full, "timeouts.start_s")?,
@@ -127,11 +137,60 @@ fn for_kind<T>(
 fn launch(entry: &Node) -> Result<Launch, Failure> {
     let mut command = placed(required(entry, "command")?, texts)?;
     command.extend(placed(required(entry, "args")?, texts)?);
+    let resume_args = placed(required(entry, "resume_args")?, texts)?;
+    let transport = output(entry)?;
+    if !resume_args.is_empty() && transport.is_text() {
+        let node = required(entry, "resume_args")?;
+        return Err(node.refuse(
+            "resume_args does nothing for transport \"text\": no session is ever named",
+            "set transport = \"jsonl\" and extract.session, or remove it",
+        ));
+    }
     Ok(Launch {
         command,
         env: placed(required(entry, "env")?, env)?,
         env_pass: placed(required(entry, "env_pass")?, texts)?,
+        transport,
+        schema_args: placed(required(entry, "schema_args")?, texts)?,
+        resume_args,
+        preset: None,
     })
+}
+
+fn output(entry: &Node) -> Result<stream::Transport, Failure> {
+    let named = string(entry, "transport")?;
+    let rules = entry.get("extract").and_then(Node::entries).unwrap_or_default();
+    if named == "text" {
+        return match rules.first() {
+            Some((_, rule)) => Err(rule.refuse(
+                "extract does nothing for transport \"text\"",
+                "set transport = \"jsonl\" or \"json\", or remove it",
+            )),
+            None => Ok(stream::Transport::Text),
+        };
+    }
+    let mut dialect = Dialect::default();
+    for (field, node) in rules {
+        for rule in placed(node, shape::rules)? {
+            let refuse = |bad: BadRule| node.refuse(format!("extract.{field}: {bad}"), nearest_field(field));
+            dialect.add(field, &rule).map_err(refuse)?;
+        }
+    }
+    if !dialect.knows_success() {
+        return Err(entry.refuse(
+            format!("transport {named:?} needs extract.ok: without it no turn ever ends well"),
+            "add extract.ok, for example \"type=result and not is_error\"",
+        ));
+    }
+    Ok(if named == "json" { stream::Transport::Json(dialect) } else { stream::Transport::Jsonl(dialect) })
+}
+
+fn nearest_field(field: &str) -> String {
+    match nearest(field, Dialect::fields()).filter(|known| *known != field) {
+        Some(meant) => format!("did you mean extract.{meant}?"),
+        None => "write PATH, or PATH if CONDITION and CONDITION; a condition is PATH=WORD, PATH, or not before either"
+            .into(),
+    }
 }
 
 fn retry(entry: &Node) -> Result<Retry, Failure> {
@@ -240,7 +299,7 @@ fn at<'a>(node: &'a Node, path: &str) -> Option<&'a Node> {
 }
 
 /// Returns a value that a default or a check of ours guarantees; asks for it should that ever fail.
-fn required<'a>(node: &'a Node, path: &str) -> Result<&'a Node, Failure> {
+pub(super) fn required<'a>(node: &'a Node, path: &str) -> Result<&'a Node, Failure> {
     at(node, path).ok_or_else(|| node.refuse(format!("{path} is missing"), format!("add {path} = …")))
 }
 

@@ -101,6 +101,7 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Texts
         | Shape::Argv
         | Shape::Stages
+        | Shape::Rules
         | Shape::Env
         | Shape::EnvNames
         | Shape::EnvGlobs

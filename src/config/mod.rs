@@ -11,6 +11,7 @@ pub mod keys;
 mod layers;
 pub mod manual;
 mod nearest;
+mod presets;
 mod shape;
 mod tree;
 pub mod trust;
@@ -77,6 +78,14 @@ impl Sources {
             ..Self::default()
         })
     }
+}
+
+/// Returns where turns get a folder of their own: in this user's cache. Some agent programs refuse settings from a folder
+/// that others may write to, so the system's temporary one is only for who has no home.
+pub fn turns_folder() -> PathBuf {
+    let cache =
+        Xdg::new().map(|xdg| xdg.cache_dir().join("dicast")).unwrap_or_else(|_| std::env::temp_dir().join("dicast"));
+    cache.join("turns")
 }
 
 fn environment(vars: impl Iterator<Item = (OsString, OsString)>) -> Result<BTreeMap<String, String>, Failure> {
@@ -183,7 +192,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
         files.push(ConfigFile { layer, shown: shown.clone(), found: text.is_some() });
         match text {
             Some(text) => {
-                let tree = tree::parse(&text, layer, &shown)?;
+                let tree = presets::lay_under(tree::parse(&text, layer, &shown)?);
                 layers::check(&tree)?;
                 merged = layers::merge(merged, tree);
                 if layer == Layer::Project {

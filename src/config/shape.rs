@@ -38,6 +38,8 @@ pub enum Shape {
     Argv,
     /// A list of stages.
     Stages,
+    /// A rule for a program's JSON, or a list of them.
+    Rules,
     /// A table of environment variables.
     Env,
     /// The name of an environment variable.
@@ -78,6 +80,7 @@ impl Shape {
             Shape::Texts => "a list of texts".into(),
             Shape::Argv => "a list of texts, the program first".into(),
             Shape::Stages => "a list of stages: plan, tasks, implement, validate, audit, unlock".into(),
+            Shape::Rules => "a rule, for example \"result if type=result\", or a list of them".into(),
             Shape::Env => "a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }".into(),
             Shape::EnvName => "the name of a variable, for example \"TOKEN\"".into(),
             Shape::EnvNamesByHeader => "a table of names of variables, for example { X-Key = \"KEY\" }".into(),
@@ -127,6 +130,7 @@ impl Shape {
                 | Value::Other(_) => each(node, |item| text(item).map(drop)),
             },
             Shape::Stages => each(node, |item| stage(item).map(drop)),
+            Shape::Rules => rules(node).map(drop),
             Shape::Env => env(node).map(drop),
             Shape::EnvName => whole_text(node).and_then(|name| fits(is_env_name(name), name)),
             Shape::EnvNamesByHeader => env_names(node).map(drop),
@@ -206,6 +210,15 @@ pub(super) fn flag(node: &Node) -> Read<'_, bool> {
 /// Reads a list of texts.
 pub(super) fn texts(node: &Node) -> Read<'_, Vec<String>> {
     list(node)?.iter().map(|item| text(item).map(str::to_owned)).collect()
+}
+
+/// Reads a text, or a list of texts.
+pub(super) fn rules(node: &Node) -> Read<'_, Vec<String>> {
+    match &node.value {
+        Value::Text(_) => whole_text(node).map(|text| vec![text.to_owned()]),
+        Value::List(_) => texts(node),
+        Value::Whole(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => other(node),
+    }
 }
 
 /// Reads a set of stages.

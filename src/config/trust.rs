@@ -243,7 +243,7 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     }
     let root = &settings.evidence.root;
     if of_project.evidence_root && (root.starts_with('/') || root.split('/').any(|part| part == "..")) {
-        let launch = Launch { command: vec![root.clone()], env: BTreeMap::new(), env_pass: Vec::new() };
+        let launch = Launch::plain(vec![root.clone()], BTreeMap::new());
         items.push(item("evidence outside the repository", &launch));
     }
     items
@@ -255,18 +255,18 @@ fn server_item(name: &str, server: &Server) -> TrustItem {
         Transport::Stdio { command, args, env, cwd } => {
             let command = std::iter::once(command).chain(args).cloned().collect();
             let place = cwd.as_ref().map(|cwd| format!(" (in {cwd})")).unwrap_or_default();
-            (place, Launch { command, env: env.clone(), env_pass: Vec::new() })
+            (place, Launch::plain(command, env.clone()))
         }
         Transport::Http { url, bearer_token_env_var, headers } => {
             let env_pass = bearer_token_env_var.iter().cloned().collect();
-            (String::new(), Launch { command: vec![url.clone()], env: headers.clone(), env_pass })
+            (String::new(), Launch { env_pass, ..Launch::plain(vec![url.clone()], headers.clone()) })
         }
     };
     item(&format!("MCP server {name}{place}"), &launch)
 }
 
 fn check_item(what: &str, name: &str, check: &CheckTemplate) -> TrustItem {
-    let launch = Launch { command: check.argv.clone(), env: BTreeMap::new(), env_pass: Vec::new() };
+    let launch = Launch::plain(check.argv.clone(), BTreeMap::new());
     item(&format!("{what} {name}"), &launch)
 }
 

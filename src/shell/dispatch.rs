@@ -23,12 +23,14 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, FileRef, Record};
 use crate::domain::judgement::Judgement;
+use crate::domain::launch;
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
 use crate::domain::round;
-use crate::domain::run::{self, Launch, SeatKey, Transport, Turn, TurnKind, Wanted};
+use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::settings::{self, Agent, AgentKind};
 use crate::domain::stage::Stage;
+use crate::domain::stream::{Session, Transport};
 
 /// Sends requests and keeps their tokens.
 #[derive(Debug)]
@@ -46,6 +48,14 @@ struct Tokens {
     /// Ends everything now.
     kill: CancellationToken,
     seats: BTreeMap<SeatKey, (CancellationToken, CancellationToken)>,
+}
+
+/// What a turn is asked.
+struct Asked {
+    kind: TurnKind,
+    prompt: Arc<str>,
+    wanted: Wanted,
+    session: Option<Session>,
 }
 
 impl Dispatch {
@@ -126,8 +136,9 @@ impl Dispatch {
                 // What is to be kept is kept, also while the run is being stopped.
                 inbox.expect(Pending::Committed(id, commit, self.hands.evidence.commit(request, root)));
             }
-            RunEffect::TakeTurn { seat, kind, prompt, wanted } => {
-                let reply = self.take_turn(model, &seat, kind, prompt, wanted);
+            RunEffect::TakeTurn { seat, kind, prompt, wanted, session } => {
+                let asked = Asked { kind, prompt, wanted, session };
+                let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
             RunEffect::StopSeat(seat) => {
@@ -258,16 +269,11 @@ impl Dispatch {
         roster.iter().map(|name| (name.clone(), role(name))).collect()
     }
 
-    fn take_turn(
-        &mut self,
-        model: &Model,
-        seat: &SeatKey,
-        kind: TurnKind,
-        prompt: Arc<str>,
-        wanted: Wanted,
-    ) -> Reply<run::TurnEnded> {
+    fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
+        let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
-        let launch = agent.and_then(|agent| self.launch(agent));
+        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
+        let used_before = session.map(|session| session.used).unwrap_or_default();
         let tokens = self.tokens(&seat.run);
         let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
         tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
@@ -276,7 +282,7 @@ impl Dispatch {
                 if kind == TurnKind::Round {
                     launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
                 }
-                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted };
+                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, used_before };
                 self.hands.agents.take_turn(turn, stop, kill)
             }
             None => {
@@ -288,7 +294,7 @@ impl Dispatch {
     }
 
     /// What to start for an agent; `None` for one that is not started here.
-    fn launch(&self, agent: &Agent) -> Option<Launch> {
+    fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
         let timeouts = agent.timeouts;
         let limits = run::Limits {
             start_ms: timeouts.start_ms,
@@ -300,14 +306,11 @@ impl Dispatch {
         };
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
-            AgentKind::Command(launch) => {
-                let mut command = launch.command.clone();
-                if let Some(first) = command.first_mut() {
-                    *first = settings::program(first, &self.places.repo).to_string_lossy().into_owned();
-                }
-                let env = launch.env.iter().map(|(name, value)| (name.clone(), String::from(value.clone()))).collect();
-                let env_pass = launch.env_pass.clone();
-                Some(Launch { command, env, env_pass, cwd, transport: Transport::Text, limits })
+            AgentKind::Command(of) => {
+                // The same for every turn of a seat: some programs keep sessions by folder.
+                let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
+                let places = launch::Places { repo: &self.places.repo, private: &private };
+                Some(launch::launch(of, places, limits, wanted, session))
             }
             AgentKind::Replay { script } => {
                 let script = self.places.repo.join(script).to_string_lossy().into_owned();
@@ -328,6 +331,7 @@ impl Dispatch {
                     env_pass: Vec::new(),
                     cwd,
                     transport: Transport::Text,
+                    private: None,
                     limits,
                 })
             }

@@ -33,6 +33,8 @@ pub struct Places {
     pub repo: PathBuf,
     /// Our own program, absolute.
     pub program: PathBuf,
+    /// Where turns get a folder of their own: outside the repository, so that no config of it is found from there.
+    pub private: PathBuf,
     /// How fast scripted agents play: 1 is their own pace, 0 at once.
     pub speed: String,
     /// How long the embedded memory server waits before it starts, in milliseconds (the demonstration shows a slow one).

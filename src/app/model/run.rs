@@ -21,6 +21,7 @@ use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
+use crate::domain::stream::{Session, Usage};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -272,6 +273,12 @@ pub struct Seat {
     pub took_ms: Option<u64>,
     /// How much it wrote, once its answer is kept, in bytes.
     pub wrote: Option<u64>,
+    /// What its turns at this stage used, as far as it said.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The session of the attempt at hand, to go on with.
+    #[serde(default)]
+    pub session: Option<Session>,
     /// What it wrote last.
     pub progress: Option<Progress>,
     /// Its answer.
@@ -293,6 +300,12 @@ pub struct Kept {
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
     pub wrote: u64,
+    /// What the turn used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The session of the turn.
+    #[serde(default)]
+    pub session: Option<Session>,
 }
 
 /// What a repair turn has to mend.

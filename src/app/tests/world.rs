@@ -25,6 +25,7 @@ use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wan
 use crate::domain::safe::Safe;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 use crate::domain::transcript::Page;
 
 /// What an agent does when it is asked.
@@ -190,7 +191,7 @@ impl World {
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
             }
-            RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted } => {
+            RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted, .. } => {
                 let outcome = self.vote(seat, prompt, wanted)?;
                 RunMsg::TurnEnded(seat.clone(), TurnKind::Round, outcome)
             }
@@ -477,5 +478,16 @@ pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
     let text: Arc<str> = "raw words".into();
     let raw = Captured { bytes: text.len() as u64, sha256: Sha::of(&*text), text };
     let (seat, stderr) = (seat.clone(), Safe::line(""));
-    TurnEnded { seat, kind, outcome, raw, stderr, took_ms: 40, survivors: 0 }
+    TurnEnded {
+        seat,
+        kind,
+        outcome,
+        raw,
+        said: None,
+        stderr,
+        usage: Usage::default(),
+        session: None,
+        took_ms: 40,
+        survivors: 0,
+    }
 }

@@ -160,11 +160,12 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 *highest = (*highest).max(*attempt);
             }
             Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, .. } => {
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, usage, session, .. } => {
                 let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
                 if let Some(text) = text {
                     let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
-                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes };
+                    let (usage, session) = (*usage, session.clone());
+                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, usage, session };
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
             }
@@ -380,6 +381,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         since: None,
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
+        usage: kept.map(|kept| kept.usage).unwrap_or_default(),
+        session: kept.and_then(|kept| kept.session.clone()),
         progress: None,
         answer,
         errors: Vec::new(),

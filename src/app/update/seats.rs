@@ -51,6 +51,8 @@ pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
     for seat in &mut run.seats {
         if matches!(seat.state, SeatState::Waiting { until, .. } if until <= now) {
             seat.attempt += 1;
+            // A new attempt starts from nothing: what went wrong may be in the session.
+            seat.session = None;
             seat.state = SeatState::Queued(TurnKind::Draft);
         }
     }
@@ -105,6 +107,8 @@ fn told(model: &Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Option<
     }
     let base = prompt::for_attempt(preparation.prompts.get(agent)?, seat.attempt);
     let told = match (kind, &seat.repair) {
+        // Who goes on with its session remembers the rest.
+        (TurnKind::Repair, Some(repair)) if seat.session.is_some() => prompt::repair_in_session(&base, &repair.why),
         (TurnKind::Repair, Some(repair)) => prompt::repair_quoting(&base, &repair.previous, &repair.why),
         (TurnKind::Repair, None) | (TurnKind::Draft | TurnKind::Round, _) => base,
     };
@@ -159,8 +163,9 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     seat.progress = None;
     let attempt = seat.attempt;
     let scripted = seat.who.scripted;
+    let session = seat.session.clone();
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
-    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, wanted };
+    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, wanted, session };
     let what = What::AgentStarted { stage, agent: agent.clone(), attempt, scripted, turn: named(kind) };
     let effects = vec![Effect::Run(id.clone(), turn), runs::emit(model, Some(id), what)];
     let record = Record::AgentLaunched { stage, agent: agent.clone(), attempt, kind };
@@ -211,6 +216,8 @@ pub(super) fn ask_again(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec
         return Vec::new();
     }
     *seat = Seat {
+        usage: seat.usage,
+        session: None,
         attempt: seat.attempt + 1,
         who: seat.who.clone(),
         state: SeatState::Queued(TurnKind::Draft),
@@ -295,6 +302,10 @@ pub(super) fn turn_ended(
     if !is_asked {
         return keep_late(model, key, kind, outcome);
     }
+    if let (Some(seat), Ok(ended)) = (current(model, key), &outcome) {
+        seat.usage = seat.usage.plus(ended.usage);
+        seat.session = ended.session.clone().or(seat.session.take());
+    }
     let unanswered = |model: &mut Model, failed: TurnFailed, ended: Option<&TurnEnded>| match kind {
         TurnKind::Draft | TurnKind::Repair => unanswered(model, key, kind, failed, ended),
         TurnKind::Round => round::unanswered(model, key, failed, ended),
@@ -348,6 +359,8 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         artifact: reference(&files[0]),
         raw: reference(&files[1]),
         took_ms: ended.took_ms,
+        usage: ended.usage,
+        session: ended.session.clone(),
     };
     let effects = vec![finished(model, key, TurnKind::Draft, ended.took_ms, None)];
     let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
@@ -376,8 +389,7 @@ fn unanswered(
     if let Some(seat) = current(model, key) {
         seat.state = SeatState::Keeping;
         seat.errors.push(error.clone());
-        seat.repair =
-            repair.map(|why| Repair { why, previous: ended.map(|e| Arc::clone(&e.raw.text)).unwrap_or_default() });
+        seat.repair = repair.map(|why| Repair { why, previous: ended.map(words_of).unwrap_or_default() });
     }
     note_survivors(model, &key.run, ended.map_or(0, |ended| ended.survivors));
     let retry_at = match next {
@@ -411,6 +423,11 @@ fn unanswered(
     let effects = vec![finished(model, key, kind, took_ms, Some((&error, retry_at)))];
     let then = Then::Failed { agent: key.agent.clone(), next };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
+}
+
+/// What an agent said in a turn.
+fn words_of(ended: &TurnEnded) -> Arc<str> {
+    Arc::clone(ended.said.as_ref().unwrap_or(&ended.raw.text))
 }
 
 pub(super) fn with_stderr(stdout: &Arc<str>, stderr: &str) -> Arc<str> {

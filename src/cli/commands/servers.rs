@@ -63,7 +63,13 @@ fn places(context: &Context) -> Result<Places, Failure> {
         kind: DiskError::Other,
         why: error.to_string(),
     })?;
-    Ok(Places { repo: context.repo.clone(), program, speed: "0".into(), memory_delay_ms: 0 })
+    Ok(Places {
+        repo: context.repo.clone(),
+        program,
+        private: std::env::temp_dir(),
+        speed: "0".into(),
+        memory_delay_ms: 0,
+    })
 }
 
 fn text(states: &[Status], settings: &Settings, begun: Moment) -> String {

@@ -13,6 +13,7 @@ use super::ids::{AgentName, Family, SpecId};
 use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
+use super::stream::{Session, Usage};
 
 pub mod absence;
 pub mod anchor;
@@ -119,6 +120,12 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// What it used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
+        /// Its session, to go on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<Session>,
     },
     /// A turn ended without an artifact.
     AgentFailed {
