@@ -10,6 +10,7 @@ use dicast::config::trust::Store;
 use dicast::config::{self, Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, init, keys, load, manual};
 use dicast::disk::text::{read_text_capped, write_atomic_text};
 use dicast::domain::failure::Failure;
+use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
@@ -526,11 +527,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
         (agent("transport = \"jsonl\""), "agents.transport: \"jsonl\" is not yet", "\"text\""),
-        (
-            "[memory]\nprofile = \"server-memory\"\n".into(),
-            "memory.profile: \"server-memory\" is not yet",
-            "\"dicast\"",
-        ),
         ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
         ("[run]\non_hangup = \"detach\"\n".into(), "run.on_hangup: \"detach\" is not yet", "\"stop\""),
         ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
@@ -542,6 +538,19 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         let (message, hint) = World::new().project(&text).refused();
         assert!(message.contains(why), "{message}");
         assert!(hint.contains(now), "{hint}");
+    }
+}
+
+#[test]
+fn the_memorys_profile_goes_with_a_server_that_was_declared() {
+    let server = "[mcp_servers.memory]\ncommand = \"m\"\n";
+    for (name, profile) in [("server-memory", Profile::ServerMemory), ("local-memory", Profile::LocalMemory)] {
+        let text = format!("[memory]\nprofile = \"{name}\"\n");
+        let loaded = World::new().project(&format!("{server}{text}")).load();
+        assert_eq!(loaded.settings.memory_profile, profile);
+        let (message, hint) = World::new().project(&text).refused();
+        assert!(message.contains(&format!("not of \"{name}\"")), "{message}");
+        assert!(hint.contains("[mcp_servers.NAME]"), "{hint}");
     }
 }
 

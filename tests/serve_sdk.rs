@@ -1,13 +1,13 @@
 //! `dicast mcp serve` with a client that is not ours: the official TypeScript SDK, over stdio and over HTTP.
 //!
-//! It needs node, and npm's registry once. Run it with `DICAST_REAL_PARTS=1 cargo test --test serve_sdk -- --ignored`. Where
-//! the registry cannot be reached it is skipped, and says so; where it can, a skip is a failure.
+//! `.ci/real-parts` installs the SDK at a pinned version and runs this. Without it each test says that it was skipped;
+//! `.ci/real-parts` fails where it could have been installed.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a test stands outside: it starts programs, installs one and reads the process table"
+    reason = "a test stands outside: it starts programs and reads the process table"
 )]
 
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -17,7 +17,7 @@ mod pty;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -26,9 +26,6 @@ use pty::processes;
 use pty::repo::{FIRST, FakeAgent, QUIET_PANEL, Repo};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
-
-/// The SDK, exactly.
-const SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 
 /// The client.
 const SCRIPT: &str = include_str!("clients/sdk.mjs");
@@ -41,36 +38,17 @@ const HANGING: &[FakeAgent<'static>] = &[("ann", &[]), ("bob", &["--hang"]), ("c
 /// Long enough for node on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Installs the SDK once; nothing where that was not asked for, or cannot be done.
+/// Returns where the SDK is installed, with the client beside it; nothing where it was not.
 fn installed() -> Option<PathBuf> {
-    static ONCE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        if std::env::var_os("DICAST_REAL_PARTS").is_none() {
-            println!("skipped: DICAST_REAL_PARTS is not set");
-            return None;
-        }
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mcp-sdk");
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let npm = |args: &[&str]| Command::new("npm").args(args).current_dir(&folder).stdin(Stdio::null()).output();
-        let install = npm(&["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", SDK]);
-        match install {
-            Ok(done) if done.status.success() => {}
-            Ok(done) => {
-                let is_reachable = npm(&["ping"]).is_ok_and(|ping| ping.status.success());
-                let why = String::from_utf8_lossy(&done.stderr).into_owned();
-                assert!(!is_reachable, "the registry answers, and the SDK cannot be installed: {why}");
-                println!("skipped: npm's registry cannot be reached");
-                return None;
-            }
-            Err(error) => {
-                println!("skipped: no npm here ({error})");
-                return None;
-            }
-        }
-        std::fs::write(folder.join("sdk.mjs"), SCRIPT).expect("a script");
-        Some(folder)
-    })
-    .clone()
+    let Some(folder) = std::env::var_os("DICAST_REAL_PARTS").map(PathBuf::from) else {
+        println!("skipped: DICAST_REAL_PARTS is not set; run .ci/real-parts");
+        return None;
+    };
+    let sdk = folder.join("node_modules/@modelcontextprotocol/sdk");
+    assert!(sdk.is_dir(), "{} is not there: run .ci/real-parts", sdk.display());
+    // Node looks for modules from where the script is. Both tests write the same bytes.
+    std::fs::write(folder.join("sdk.mjs"), SCRIPT).expect("a script");
+    Some(folder)
 }
 
 /// A program that talks in JSON lines.
@@ -165,8 +143,8 @@ fn client(folder: &Path, repo: &Repo, task: &str, way: &str) -> (Talk, Option<Se
 }
 
 #[test]
-#[ignore = "needs node and, once, npm's registry"]
-fn the_official_client_lists_calls_and_reads_everything() {
+#[ignore = "needs what .ci/real-parts installs"]
+fn real_part_the_official_client_lists_calls_and_reads_everything() {
     let Some(folder) = installed() else { return };
     for way in ["stdio", "http"] {
         let repo = Repo::with_panel(BINARY, QUIET_PANEL);
@@ -190,8 +168,8 @@ fn the_official_client_lists_calls_and_reads_everything() {
 }
 
 #[test]
-#[ignore = "needs node and, once, npm's registry"]
-fn the_official_client_cancels_a_run_and_nothing_survives() {
+#[ignore = "needs what .ci/real-parts installs"]
+fn real_part_the_official_client_cancels_a_run_and_nothing_survives() {
     let Some(folder) = installed() else { return };
     for way in ["stdio", "http"] {
         let repo = Repo::with_panel(BINARY, HANGING);

@@ -235,7 +235,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "memory.profile",
-        Shape::Choice { now: &["dicast"], later: &["local-memory", "server-memory"] },
+        Shape::Choice { now: &["dicast", "local-memory", "server-memory"], later: &[] },
         Value("\"dicast\""),
         "Which tools the memory server offers.",
     ),
