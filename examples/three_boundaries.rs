@@ -107,8 +107,13 @@ fn measure(boundary: Boundary) -> Round {
     let scope = Scope::new(runtime.handle().clone(), waker.clone());
     let (lanes, ends) = lanes(waker.clone());
     let clock = Clock::start();
-    let places =
-        Places { repo: folder.path().to_owned(), program: binary(), speed: "0".to_owned(), memory_delay_ms: COLD };
+    let places = Places {
+        repo: folder.path().to_owned(),
+        program: binary(),
+        private: folder.path().join("turns"),
+        speed: "0".to_owned(),
+        memory_delay_ms: COLD,
+    };
     let settings = Settings::default();
     let entered = runtime.enter();
     let hands = Hands::start(scope.clone(), &lanes, clock, &places, &settings);
