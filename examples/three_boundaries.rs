@@ -24,9 +24,9 @@ use dicast::actors::lanes::lanes;
 use dicast::actors::mcp::Ask;
 use dicast::actors::{Reply, Scope, Waker};
 use dicast::app::model::{Boot, Model};
-use dicast::domain::settings::{Settings, Trust};
+use dicast::domain::settings::{MemoryServer, Settings, Trust};
 use dicast::shell::Clock;
-use dicast::shell::hands::{EMBEDDED, Hands, Places};
+use dicast::shell::hands::{Hands, Places};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::Value;
@@ -122,7 +122,7 @@ fn measure(boundary: Boundary) -> Round {
         Model::new(clock.now(), Boot { repo: "pantry".into(), ..Boot::default() }, Arc::new(settings), Trust::Unneeded);
     let ask = || {
         let ask = Ask {
-            server: EMBEDDED.to_owned(),
+            server: MemoryServer::EMBEDDED.to_owned(),
             tool: "stats".to_owned(),
             args: Value::Null,
             patience_ms: PATIENCE,
