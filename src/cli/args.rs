@@ -416,9 +416,9 @@ impl Command {
             Command::Cancel { .. } => "cancel",
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
+            Command::Mcp(Mcp::Serve(_)) => "serve",
             Command::Memory(Memory::Status) => "look at the memory",
             Command::Memory(Memory::Drain) => "copy to memory",
-            Command::Mcp(Mcp::Serve(_)) => "serve",
             Command::Play { .. } => "play the script",
         }
     }

@@ -60,8 +60,8 @@ pub(super) fn servers(context: &Context) -> Result<Done, Failure> {
     }
     Ok(match context.global.json {
         true => {
-            let states = states.iter().map(|status| json(status, &settings, told.as_ref()));
-            Done::json(states.chain(settings.offers.iter().map(offer_json)).collect::<String>())
+            let rows = states.iter().map(|status| json(status, &settings, told.as_ref()));
+            Done::json(rows.chain(settings.offers.iter().map(offer_json)).collect::<String>())
         }
         false => Done::lines(text(&states, &settings, begun) + &remembered(named, told.as_ref())),
     })
