@@ -31,6 +31,8 @@ pub enum Effect {
     Run(RunId, RunEffect),
     /// Read a page of a transcript.
     ReadPage(PageRequest),
+    /// Read a spec's ledger.
+    ReadLedger(SpecId),
     /// Start a server again.
     RestartServer(String),
     /// Tell programs and plain readers (ignored by the TUI).

@@ -5,6 +5,7 @@
 mod ask;
 mod cancel;
 mod durable;
+mod ledger;
 mod navigation;
 mod offers;
 mod reading;
@@ -13,8 +14,11 @@ mod run;
 mod seats;
 mod selection;
 mod settle;
+mod split;
 mod typed;
 mod verdict;
+
+use std::collections::BTreeMap;
 
 use super::effect::Effect;
 use super::model::{Load, Model, NOTICE_MS, Notice};
@@ -22,11 +26,14 @@ use super::msg::{Input, Msg, Request, RunMsg};
 use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
+use crate::domain::stage::Stage;
 
+pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
+pub use split::merged_keys;
 pub use verdict::{attention, carried, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
@@ -44,12 +51,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => {
-            model.typical = typical;
-            Vec::new()
-        }
+        Msg::Recalled(typical) => recalled(model, typical),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::PageRead(page) => reading::page_read(model, page),
+        Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
         Msg::KeyPainted(us) => {
             model.key_us = Some(us);
@@ -73,6 +78,12 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
+}
+
+/// The evidence tells how long each stage usually takes here.
+fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>) -> Vec<Effect> {
+    model.typical = typical;
+    Vec::new()
 }
 
 /// Shows a line that tells what just happened.

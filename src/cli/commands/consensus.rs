@@ -24,7 +24,7 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
             "status": again.status, "exit": exit,
             "hashes": {"recorded": recorded.hash, "evidence": of_run.hash, "computed": again.hash},
         });
-        return Ok(Done::value(&value).with_exit(exit));
+        return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
     }
     let mut text =
         format!("{stage} of {}: {} (exit {})\n  why  {}\n", folder.id, again.status.name(), again.exit, again.why());
@@ -45,5 +45,5 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
             again.hash
         ));
     }
-    Ok(Done::lines(text).with_exit(exit))
+    record::heed_dissent(context, &folder, stage, Done::lines(text).with_exit(exit))
 }
