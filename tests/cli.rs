@@ -25,11 +25,17 @@ mod bad_input;
 #[path = "cli/runs.rs"]
 mod runs;
 
+#[path = "cli/watching.rs"]
+mod watching;
+
 #[path = "cli/round.rs"]
 mod round;
 
 #[path = "cli/children.rs"]
 mod children;
+
+#[path = "cli/keeping.rs"]
+mod keeping;
 
 #[path = "cli/ledger.rs"]
 mod ledger;

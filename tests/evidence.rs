@@ -107,7 +107,47 @@ fn after(tamper: impl FnOnce(&Path)) -> Vec<(ProblemKind, String)> {
     let verification = verify(repository.path());
     assert_eq!(verification.ok, verification.problems.is_empty());
     let prefix = format!("consensus/001-x/{}/", run_id());
-    verification.problems.iter().map(|p| (p.kind, p.path.replace(&prefix, ""))).collect()
+    let found: Vec<_> = verification.problems.iter().map(|p| (p.kind, p.path.replace(&prefix, ""))).collect();
+    confirmed_by_hand(&folder, &found);
+    found
+}
+
+/// Whether this machine has what the script of the documentation needs.
+fn has_jq() -> bool {
+    static HAS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *HAS.get_or_init(|| {
+        let found = std::process::Command::new("jq").arg("--version").output().is_ok_and(|o| o.status.success());
+        assert!(found || std::env::var_os("CI").is_none(), "CI has jq");
+        if !found {
+            println!("skipped: verify-evidence.sh, because there is no jq here");
+        }
+        found
+    })
+}
+
+/// The script of the documentation, which knows nothing of this program, says the same.
+fn confirmed_by_hand(run: &Path, found: &[(ProblemKind, String)]) {
+    if !has_jq() {
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify-evidence.sh");
+    let said = std::process::Command::new("sh").arg(script).arg(run).output().unwrap();
+    let mut expected: Vec<String> = found.iter().map(|(kind, path)| format!("{} {path}", kind.name())).collect();
+    expected.sort();
+    expected.dedup();
+    let lines: Vec<String> = String::from_utf8(said.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines, expected, "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(said.status.code(), Some(if expected.is_empty() { 0 } else { 3 }));
+    assert_eq!(said.stderr, b"");
+}
+
+#[test]
+fn the_script_of_the_documentation_finds_good_evidence_good_and_is_short() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify-evidence.sh");
+    let lines = fs::read_to_string(script).unwrap().lines().count();
+    assert!(lines <= 40, "{lines} lines");
+    assert_eq!(after(|_| ()), []);
+    assert_eq!(after(|run| fs::remove_file(run.join("manifest.json")).unwrap()), []);
 }
 
 fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -296,6 +336,6 @@ fn sha256sum_can_check_a_line_as_the_documentation_says() {
         let hash = hash.strip_suffix("\"}").unwrap();
         assert_eq!(Sha::of(format!("{body}}}")).as_str(), hash);
         assert!(body.contains(&format!("\"prev\":\"{before}\"")));
-        before = Sha(hash.to_owned());
+        before = Sha(hash.into());
     }
 }

@@ -6,12 +6,14 @@
 pub mod command;
 pub mod effect;
 pub mod event;
+pub mod follow;
 pub mod key;
 pub mod keymap;
 pub mod line;
 pub mod look;
 pub mod model;
 pub mod msg;
+pub mod outcome;
 pub mod update;
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub struct Global {
     /// Exits 1 instead of 0 while a dissent is open; only commands that exit with a verdict's code take it.
     #[arg(long, global = true)]
     pub fail_on_dissent: bool,
-    /// Starts on the screen without the question before it costs something; without a screen nothing is asked.
+    /// Does without the question: before a run that costs something (asked only on the screen), before a purge.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Does not go on with a stopped run.
@@ -153,6 +153,11 @@ pub enum Command {
         #[arg(value_name = "RUN|SPEC")]
         what: Option<String>,
     },
+    /// Follows a run that another process owns, without touching it, and exits as it does.
+    Watch {
+        /// Whose run; may be left out if only one is live.
+        spec: Option<String>,
+    },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
         /// How fast the agents play: 1 is their own pace, 0 at once.
@@ -162,6 +167,9 @@ pub enum Command {
     /// The memory server that comes with the program.
     #[command(subcommand)]
     Memory(Memory),
+    /// This program for MCP clients: its commands as tools, verdicts and evidence as resources.
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Plays a scripted agent.
     #[command(hide = true)]
     Play {
@@ -218,7 +226,7 @@ pub struct About {
 }
 
 /// Which dissent, and what is decided about it.
-#[derive(Debug, Clone, Group)]
+#[derive(Debug, Clone, Default, Group)]
 #[group(skip)]
 pub struct Dissent {
     /// The spec; may be left out on a branch that names it.
@@ -256,12 +264,48 @@ pub enum Evidence {
     Verify {
         /// Only this spec's.
         spec: Option<String>,
+        /// A file that `evidence bundle` wrote, instead of what is here.
+        #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+        bundle: Option<PathBuf>,
     },
     /// Lists the runs, newest first.
     List {
         /// Only this spec's.
         spec: Option<String>,
     },
+    /// Counts runs, files and bytes, by spec, stage and kind.
+    Stats {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+    /// Packs closed runs into one file each and removes their folders; the file was read back before.
+    Archive(Old),
+    /// Removes closed runs or their archives for good; what they were stays known by its hashes.
+    Purge(Old),
+    /// Writes one file with all that `evidence verify --bundle` needs of a run.
+    Bundle {
+        /// The run.
+        #[arg(value_name = "RUN")]
+        which: Option<String>,
+        /// Where to [default: dicast-RUN.tar.gz here].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Writes where the chains end into a git note (refs/notes/dicast), so that `verify` misses a lost end.
+    Anchor {
+        /// Only this spec's.
+        spec: Option<String>,
+    },
+}
+
+/// Which closed runs: the one that --run names, or old ones.
+#[derive(Debug, Clone, Group)]
+pub struct Old {
+    /// Only this spec's.
+    pub spec: Option<String>,
+    /// Those whose last record is older than this, unless the verdict that they decided still stands.
+    #[arg(long, value_name = "DAYS")]
+    pub older_than: Option<u64>,
 }
 
 /// What to do about approvals.
@@ -308,6 +352,13 @@ pub enum Memory {
     },
 }
 
+/// What to do for MCP clients.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Mcp {
+    /// Serves over stdin and stdout.
+    Serve {},
+}
+
 impl Command {
     /// Tells whether `--fail-on-dissent` means something to the command; the others refuse it.
     pub fn looks_at_dissent(&self) -> bool {
@@ -336,6 +387,8 @@ impl Command {
             | Command::Cancel { .. }
             | Command::Demo { .. }
             | Command::Memory(_)
+            | Command::Watch { .. }
+            | Command::Mcp(_)
             | Command::Play { .. } => false,
         }
     }
@@ -360,8 +413,14 @@ impl Command {
             Command::Decide { .. } => "decide the panel",
             Command::Evidence(Evidence::Verify { .. }) => "verify the evidence",
             Command::Evidence(Evidence::List { .. }) => "list the evidence",
+            Command::Evidence(Evidence::Stats { .. }) => "count the evidence",
+            Command::Evidence(Evidence::Archive(_)) => "archive",
+            Command::Evidence(Evidence::Purge(_)) => "purge",
+            Command::Evidence(Evidence::Bundle { .. }) => "bundle the run",
+            Command::Evidence(Evidence::Anchor { .. }) => "anchor the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
+            Command::Watch { .. } => "follow the run",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",
@@ -372,6 +431,7 @@ impl Command {
             Command::Cancel { .. } => "cancel",
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
+            Command::Mcp(Mcp::Serve { .. }) => "serve",
             Command::Play { .. } => "play the script",
         }
     }

@@ -30,12 +30,28 @@ impl Medium for Files {
         Ok(Box::new(File::open(path)?))
     }
 
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = File::open(path)?;
+        if from > 0 {
+            file.seek(SeekFrom::Start(from))?;
+        }
+        Ok(Box::new(file))
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(std::fs::symlink_metadata(path)?.len())
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {

@@ -9,6 +9,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod files;
 pub mod lines;
 pub mod lock;
@@ -40,6 +42,11 @@ pub trait Medium: fmt::Debug + Send + Sync {
     /// # Errors
     /// The system's.
     fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read>>;
+    /// Opens a file to read from a byte on.
+    ///
+    /// # Errors
+    /// The system's.
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn io::Read>>;
     /// Gives a file another name, replacing what had it.
     ///
     /// # Errors
@@ -50,6 +57,16 @@ pub trait Medium: fmt::Debug + Send + Sync {
     /// # Errors
     /// The system's.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Returns the length of a file, in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn size(&self, path: &Path) -> io::Result<u64>;
     /// Creates a folder in a folder that exists.
     ///
     /// # Errors

@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::files::Files;
 use super::lock::{self, Attempt, Note};
 use super::text::class;
-use super::{Entry, Medium};
+use super::{Entry, EntryKind, Medium};
 use crate::domain::failure::Failure;
 use crate::domain::hash::{Sha, hex};
 use crate::domain::journal::verification::TEMPORARY;
@@ -39,7 +38,11 @@ impl Store {
 
     /// Makes a store of real files below `base`.
     pub fn real(base: impl Into<PathBuf>) -> Self {
-        Self::new(Arc::new(Files), base)
+        #[cfg(feature = "faults")]
+        let medium = super::faults::Faulty;
+        #[cfg(not(feature = "faults"))]
+        let medium = super::files::Files;
+        Self::new(Arc::new(medium), base)
     }
 
     /// Returns the store of a folder below this one, or of an absolute path. The folder need not exist.
@@ -168,15 +171,23 @@ impl Store {
     /// # Errors
     /// [`Failure::Disk`], also when it is longer.
     pub fn read(&self, path: impl AsRef<Path>, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+        self.read_from(path, 0, most)
+    }
+
+    /// Reads a file from a byte on, at most `most` bytes; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`], also when more follows.
+    pub fn read_from(&self, path: impl AsRef<Path>, from: u64, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         let path = path.as_ref();
         let failed = |e: io::Error| self.failed("reading", path, &e);
-        let file = match self.medium.open(&self.base.join(path)) {
-            Ok(file) => file,
+        let mut file = match self.medium.open_at(&self.base.join(path), from) {
+            Ok(file) => file.take(most.saturating_add(1)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
         };
         let mut bytes = Vec::new();
-        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        file.read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             return Err(failed(io::Error::other(format!("it is longer than {most} bytes"))));
         }
@@ -198,7 +209,7 @@ impl Store {
         let (mut hasher, mut block, mut length) = (Sha256::new(), vec![0; BLOCK], 0);
         loop {
             match file.read(&mut block) {
-                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize())), length))),
+                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize()).into()), length))),
                 Ok(n) => {
                     hasher.update(&block[..n]);
                     length += n as u64;
@@ -206,6 +217,19 @@ impl Store {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(failed(e)),
             }
+        }
+    }
+
+    /// Returns the length of a file in bytes; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`].
+    pub fn size(&self, path: impl AsRef<Path>) -> Result<Option<u64>, Failure> {
+        let path = path.as_ref();
+        match self.medium.size(&self.base.join(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.failed("reading", path, &e)),
         }
     }
 
@@ -236,6 +260,37 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(self.failed("removing", path, &e)),
         }
+    }
+
+    /// Removes a folder with everything in it, durably; one that does not exist is fine. A link in it is removed, not
+    /// followed. It takes more than one step: rename the folder first where half of it must not be seen.
+    ///
+    /// # Errors
+    /// [`Failure::Disk`]; a part may be left then.
+    pub fn remove_tree(&self, folder: impl AsRef<Path>) -> Result<(), Failure> {
+        let folder = folder.as_ref();
+        let failed = |e: io::Error| self.failed("removing", folder, &e);
+        let mut open = vec![folder.to_owned()];
+        let mut folders = Vec::new();
+        while let Some(next) = open.pop() {
+            for entry in self.list(&next)? {
+                let path = next.join(&entry.name);
+                match entry.kind {
+                    EntryKind::Dir => open.push(path),
+                    EntryKind::File | EntryKind::Odd => self.medium.remove(&self.base.join(path)).map_err(failed)?,
+                }
+            }
+            folders.push(next);
+        }
+        // The inner ones were listed later.
+        for folder in folders.iter().rev() {
+            match self.medium.remove_dir(&self.base.join(folder)) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        self.sync_dir(parent(folder))
     }
 
     /// Gives a file another name, durably.

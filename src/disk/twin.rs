@@ -234,6 +234,12 @@ impl Medium for Twin {
         }
     }
 
+    fn open_at(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = self.open(path)?;
+        io::copy(&mut file.by_ref().take(from), &mut io::sink())?;
+        Ok(file)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.whole()?;
@@ -250,6 +256,27 @@ impl Medium for Twin {
         state.whole()?;
         let (names, name) = state.names(path)?;
         names.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.whole()?;
+        let node = state.find(path)?;
+        match &state.nodes[node] {
+            Node::File { .. } => return Err(io::ErrorKind::NotADirectory.into()),
+            Node::Dir { now, .. } if !now.is_empty() => return Err(io::ErrorKind::DirectoryNotEmpty.into()),
+            Node::Dir { .. } => {}
+        }
+        let (names, name) = state.names(path)?;
+        names.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        let state = self.state();
+        match &state.nodes[state.find(path)?] {
+            Node::File { now, .. } => Ok(now.len() as u64),
+            Node::Dir { .. } => Err(io::ErrorKind::IsADirectory.into()),
+        }
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {

@@ -39,7 +39,9 @@ fn cancel_asks_the_owner_of_the_live_run_and_nobody_else() {
     world.dicast(&["cancel", "01AN4Z07BY79KA1307SR9X4MV3"]).exits(64).complains("there is no run");
     world.record(&panel(Stage::Plan, &inputs()));
 
-    let mut owner = world.command("sleep").arg("60").stdout(Stdio::null()).spawn().unwrap();
+    // Who runs the tests in the background may have SIGINT ignored, and children inherit that.
+    let mut owner =
+        world.command("env").args(["--default-signal=INT", "sleep", "60"]).stdout(Stdio::null()).spawn().unwrap();
     let pid = owner.id();
     let note = |started| Note { pid, host: host().into(), since: Moment(0), started };
     let put = |note: &Note| {

@@ -223,7 +223,7 @@ pub(crate) fn said(command: &mut Command) -> Said {
     read(command.output().unwrap())
 }
 
-fn read(output: std::process::Output) -> Said {
+pub(crate) fn read(output: std::process::Output) -> Said {
     let said = Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -226,8 +226,13 @@ impl Book {
 
     /// Ends the run's writing here: a closed run gets its manifest, the lock is given back.
     pub(super) fn close(self, vault: &Vault) -> Result<(), Failure> {
+        self.finish(vault).map(drop)
+    }
+
+    /// Writes the manifest of a closed run and returns it.
+    pub(super) fn finish(&self, vault: &Vault) -> Result<Option<Manifest>, Failure> {
         if !self.is_closed {
-            return Ok(());
+            return Ok(None);
         }
         let folder = self.folder();
         let mut files: Vec<FileRef> = self.names.recorded.values().cloned().collect();
@@ -241,7 +246,8 @@ impl Book {
         let manifest =
             Manifest { schema: SCHEMA.into(), spec: self.spec.clone(), run: self.run.clone(), journal, files };
         let text = serde_json::to_string_pretty(&manifest).map_err(|e| altered("the manifest", &e.to_string()))?;
-        vault.store.replace(folder.join("manifest.json"), format!("{text}\n").as_bytes())
+        vault.store.replace(folder.join("manifest.json"), format!("{text}\n").as_bytes())?;
+        Ok(Some(manifest))
     }
 }
 

@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
 use super::vault::Vault;
-use super::{Commit, Document, MAILBOX, NAME, NewFile, Opened, Promise, PublishReport, Scope, publish};
+use super::{Commit, Document, MAILBOX, NAME, NewFile, Opened, Promise, PublishReport, Removal, Scope, publish, shelf};
 use crate::disk::lock::{Attempt, Guard, Note, pauses};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
+use crate::domain::journal::tombstone::Fate;
 use crate::domain::moment::Moment;
 
 /// Most commits that share one sync: beyond it, the first of them would wait for no gain.
@@ -39,6 +40,7 @@ pub(super) enum Job {
     Late { run: RunId, file: NewFile, token: CancellationToken, promise: Promise<FileRef> },
     Ledger { at: Moment, records: Vec<Value>, token: CancellationToken, promise: Promise<()> },
     Publish { at: Moment, documents: Vec<Document>, token: CancellationToken, promise: Promise<PublishReport> },
+    Remove { run: RunId, fate: Fate, at: Moment, token: CancellationToken, promise: Promise<Removal> },
 }
 
 impl Job {
@@ -52,6 +54,7 @@ impl Job {
             Job::Late { promise, .. } => promise.keep(Err(failure)),
             Job::Ledger { promise, .. } => promise.keep(Err(failure)),
             Job::Publish { promise, .. } => promise.keep(Err(failure)),
+            Job::Remove { promise, .. } => promise.keep(Err(failure)),
         }
     }
 
@@ -61,7 +64,8 @@ impl Job {
             | Job::Commit { token, .. }
             | Job::Late { token, .. }
             | Job::Ledger { token, .. }
-            | Job::Publish { token, .. } => token.is_cancelled(),
+            | Job::Publish { token, .. }
+            | Job::Remove { token, .. } => token.is_cancelled(),
             Job::Close { .. } => false,
         }
     }
@@ -144,6 +148,7 @@ struct Clerk {
 }
 
 type Part = (Commit, CancellationToken, Promise<Vec<FileRef>>);
+type LedgerPart = ((Moment, Vec<Value>), CancellationToken, Promise<()>);
 
 impl Clerk {
     async fn work(mut self, mut queue: mpsc::Receiver<Job>) {
@@ -179,13 +184,27 @@ impl Clerk {
                     promise.keep(self.desk.off_thread(move |vault| vault.keep_late(&spec, &run, &file)).await);
                 }
                 Job::Ledger { at, records, token, promise } => {
-                    let spec = self.spec.clone();
-                    let append = move |vault: &Vault| vault.append_ledger(&spec, at, &records);
-                    promise.keep(self.locked(at, token, append).await);
+                    let mut group = vec![((at, records), token, promise)];
+                    while group.len() < GROUP && read_ahead.is_none() {
+                        match queue.try_recv() {
+                            Ok(Job::Ledger { at, records, token, promise }) => {
+                                group.push(((at, records), token, promise));
+                            }
+                            Ok(other) => read_ahead = Some(other),
+                            Err(_) => break,
+                        }
+                    }
+                    self.append_ledger(group).await;
                 }
                 Job::Publish { at, documents, token, promise } => {
                     let publish = move |vault: &Vault| publish::publish(vault, &documents);
                     promise.keep(self.locked(at, token, publish).await);
+                }
+                Job::Remove { run, fate, at, token, promise } => {
+                    let spec = self.spec.clone();
+                    let note = Note::of_this_process(at);
+                    let remove = move |vault: &Vault| shelf::remove(vault, &spec, &run, fate, &note);
+                    promise.keep(self.locked(at, token, remove).await);
                 }
             }
         }
@@ -227,6 +246,31 @@ impl Clerk {
         self.desk.off_thread(move |vault| book.close(vault)).await
     }
 
+    /// Appends what is still wanted of a group to the ledger under one lock, with one sync.
+    async fn append_ledger(&self, group: Vec<LedgerPart>) {
+        let group = still_wanted(group);
+        let Some(at) = group.last().map(|((at, _), ..)| *at) else { return };
+        let guard = match self.desk.lock(&self.spec, at, nobody_waits(&group)).await {
+            Ok(guard) => guard,
+            Err(failure) => return refuse(group, &failure),
+        };
+        let (parts, promises): (Vec<(Moment, Vec<Value>)>, Vec<_>) =
+            group.into_iter().map(|(part, _, promise)| (part, promise)).unzip();
+        let spec = self.spec.clone();
+        let written = self
+            .desk
+            .off_thread(move |vault| {
+                let outcomes = vault.append_ledger(&spec, &parts);
+                drop(guard);
+                Ok(outcomes)
+            })
+            .await;
+        // After a panic the dropped promises say so.
+        for (promise, outcome) in promises.into_iter().zip(written.into_iter().flatten()) {
+            promise.keep(outcome);
+        }
+    }
+
     /// Writes what is still wanted of a group under one lock, with one sync.
     async fn commit(&mut self, group: Vec<Part>) {
         let is_open = |part: &Part| self.book.as_ref().is_some_and(|book| *book.run() == part.0.run);
@@ -234,16 +278,9 @@ impl Clerk {
         for (commit, _, promise) in foreign {
             promise.keep(Err(not_open(&commit.run)));
         }
-        let (unwanted, group): (Vec<Part>, Vec<Part>) = group.into_iter().partition(|part| part.1.is_cancelled());
-        refuse(unwanted, &Failure::Cancelled);
+        let group = still_wanted(group);
         let Some(at) = group.last().map(|part| part.0.at) else { return };
-        let tokens: Vec<CancellationToken> = group.iter().map(|part| part.1.clone()).collect();
-        let nobody_waits = async {
-            for token in &tokens {
-                token.cancelled().await;
-            }
-        };
-        let guard = match self.desk.lock(&self.spec, at, nobody_waits).await {
+        let guard = match self.desk.lock(&self.spec, at, nobody_waits(&group)).await {
             Ok(guard) => guard,
             Err(failure) => return refuse(group, &failure),
         };
@@ -267,7 +304,26 @@ impl Clerk {
     }
 }
 
-fn refuse(group: Vec<Part>, failure: &Failure) {
+/// Answers those that nobody waits for, and returns the others.
+fn still_wanted<W, T: Send + 'static>(
+    group: Vec<(W, CancellationToken, Promise<T>)>,
+) -> Vec<(W, CancellationToken, Promise<T>)> {
+    let (unwanted, wanted) = group.into_iter().partition(|part| part.1.is_cancelled());
+    refuse(unwanted, &Failure::Cancelled);
+    wanted
+}
+
+/// Resolves when nobody waits for any of a group any more.
+fn nobody_waits<W, T>(group: &[(W, CancellationToken, Promise<T>)]) -> impl Future<Output = ()> + use<W, T> {
+    let tokens: Vec<CancellationToken> = group.iter().map(|part| part.1.clone()).collect();
+    async move {
+        for token in &tokens {
+            token.cancelled().await;
+        }
+    }
+}
+
+fn refuse<W, T: Send + 'static>(group: Vec<(W, CancellationToken, Promise<T>)>, failure: &Failure) {
     for (_, _, promise) in group {
         promise.keep(Err(failure.clone()));
     }

@@ -2,14 +2,16 @@
 //!
 //! It must not know the rules.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Filter;
-use super::vault::{JOURNAL_MAX, Vault, no_run, run_folder, spec_folder};
+use super::vault::{JOURNAL_MAX, Vault, ledger, no_run, run_folder, spec_folder};
+use super::{Filter, shelf};
 use crate::disk::EntryKind;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
+use crate::domain::journal::chain::{Chain, Head};
 use crate::domain::journal::verification::{ProblemKind, RunOnDisk, TEMPORARY, Trace, Verification};
 
 /// Looks at every run that the filter lets through.
@@ -31,6 +33,7 @@ pub(super) fn verify(vault: &Vault, filter: &Filter) -> Result<Verification, Fai
             }
         }
     }
+    look_at_shelf(vault, filter, &mut traces, &mut verification)?;
     let is_wanted = |spec: &SpecId| match (&filter.run, &filter.spec) {
         (Some(_), _) => traces.iter().any(|trace: &Trace| trace.is_wanted && trace.spec == *spec),
         (None, Some(wanted)) => wanted == spec,
@@ -41,7 +44,7 @@ pub(super) fn verify(vault: &Vault, filter: &Filter) -> Result<Verification, Fai
     }
     verification.problems.sort();
     match &filter.run {
-        Some(run) if verification.runs == 0 => Err(no_run(run)),
+        Some(run) if verification.runs == 0 && verification.files == 0 => Err(no_run(run)),
         Some(_) | None => Ok(verification),
     }
 }
@@ -65,6 +68,10 @@ fn look_at_spec(
                     traces.push(Trace::of(&found, is_wanted));
                     if is_wanted {
                         verification.look_at_run(&found);
+                        let bytes = found.journal.as_deref().unwrap_or_default();
+                        let ends = filter.anchors.of(spec, Some(&found.run));
+                        let chain = Chain::read(Head::of_run(spec, &found.run), bytes);
+                        verification.look_at_anchored(&format!("{path}/journal.jsonl"), ends, &chain);
                     }
                 }
             }
@@ -72,8 +79,10 @@ fn look_at_spec(
             (EntryKind::File, _) if entry.name == "ledger.jsonl" => {
                 let bytes = vault.store.read(folder.join("ledger.jsonl"), JOURNAL_MAX)?.unwrap_or_default();
                 verification.look_at_ledger(spec, &path, &bytes);
+                let chain = Chain::read(Head::of_ledger(spec), &bytes);
+                verification.look_at_anchored(&path, filter.anchors.of(spec, None), &chain);
             }
-            (EntryKind::File, _) if entry.name.ends_with(TEMPORARY) => {
+            (EntryKind::File | EntryKind::Dir, _) if entry.name.ends_with(TEMPORARY) => {
                 verification.notes.push(format!("{path}: left by a write that was cut off"));
             }
             (EntryKind::File | EntryKind::Odd, _) | (EntryKind::Dir, Err(_)) => {
@@ -84,9 +93,43 @@ fn look_at_spec(
     Ok(traces)
 }
 
+/// Looks at archives, at tombstones, and at chains that others were told of and that are not here.
+fn look_at_shelf(
+    vault: &Vault,
+    filter: &Filter,
+    traces: &mut Vec<Trace>,
+    verification: &mut Verification,
+) -> Result<(), Failure> {
+    let is_wanted = |spec: &SpecId, run: Option<&RunId>| {
+        filter.spec.as_ref().is_none_or(|wanted| wanted == spec)
+            && filter.run.as_ref().is_none_or(|wanted| Some(wanted) == run)
+    };
+    let mut here: BTreeSet<(SpecId, RunId)> = BTreeSet::new();
+    for shelved in shelf::shelved_with_archives(vault, filter.spec.as_ref())? {
+        let mut unseen = Verification::default();
+        let is_asked = is_wanted(&shelved.spec, Some(&shelved.run));
+        let told = if is_asked { &mut *verification } else { &mut unseen };
+        traces.extend(told.look_at_shelved(&shelved, &filter.anchors));
+        here.insert((shelved.spec, shelved.run));
+    }
+    for (spec, run) in filter.anchors.chains().filter(|(spec, run)| is_wanted(spec, run.as_ref())) {
+        let (name, is_here) = match run {
+            Some(run) => {
+                let is_here = here.contains(&(spec.clone(), run.clone())) || vault.chain(spec, run)?.is_some();
+                (format!("consensus/{spec}/{run}"), is_here)
+            }
+            None => (format!("consensus/{spec}/ledger.jsonl"), vault.store.size(ledger(spec))?.is_some()),
+        };
+        if !is_here {
+            verification.notes.push(format!("{name}: a git note knows it, and it is not here"));
+        }
+    }
+    Ok(())
+}
+
 /// Reads the manifest, then the journal, then lists the files: each is written after the next, so a run that is being
 /// written meanwhile shows no false alarm.
-fn run_on_disk(vault: &Vault, spec: &SpecId, run: RunId) -> Result<RunOnDisk, Failure> {
+pub(super) fn run_on_disk(vault: &Vault, spec: &SpecId, run: RunId) -> Result<RunOnDisk, Failure> {
     let folder = run_folder(spec, &run);
     let manifest = vault.store.read(folder.join("manifest.json"), JOURNAL_MAX)?;
     let journal = vault.store.read(folder.join("journal.jsonl"), JOURNAL_MAX)?;

@@ -20,16 +20,22 @@ use crate::disk::lock::Note;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
+use crate::domain::journal::anchor::{AnchoredHead, Anchors};
+use crate::domain::journal::sizes::Sizes;
 use crate::domain::journal::summary::RunSummary;
+use crate::domain::journal::tombstone::{Fate, Tombstone};
 use crate::domain::journal::verification::{PublishedVerdict, Verification};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::moment::Moment;
 use crate::domain::redact::Redactor;
 
 mod book;
+mod bundle;
 mod clerk;
 mod inspect;
+mod pack;
 mod publish;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -121,6 +127,25 @@ pub struct PublishReport {
     pub kept_aside: Vec<FileRef>,
 }
 
+/// A run that was taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The spec.
+    pub spec: SpecId,
+    /// The run.
+    pub run: RunId,
+    /// What became of it.
+    pub fate: Fate,
+    /// How many files it had.
+    pub files: u64,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Its archive, by path from the evidence root.
+    pub archive: Option<FileRef>,
+    /// What stands in its place: every file with its hash, by path from the evidence root.
+    pub tombstone: String,
+}
+
 /// Which runs to verify.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -130,6 +155,8 @@ pub struct Filter {
     pub run: Option<RunId>,
     /// The verdicts in the specs' folders, which runs must account for.
     pub published: Vec<PublishedVerdict>,
+    /// The heads of chains that git notes know.
+    pub anchors: Anchors,
 }
 
 /// Asks the evidence actor; cheap to clone.
@@ -214,6 +241,37 @@ impl Handle {
         self.post(|promise| Command::Verify { filter, token, promise })
     }
 
+    /// Takes a closed run away, into one file or for good, and leaves a tombstone. Refused with
+    /// [`Failure::LockHeld`] while the spec is run, and (exit 64) when the run is not closed or does not verify.
+    pub fn remove(&self, spec: SpecId, run: RunId, fate: Fate, at: Moment, token: CancellationToken) -> Reply<Removal> {
+        self.post(|promise| Command::Write(spec, Job::Remove { run, fate, at, token, promise }))
+    }
+
+    /// Returns what is kept of the runs that were archived or purged.
+    pub fn tombstones(&self, token: CancellationToken) -> Reply<Vec<Tombstone>> {
+        self.post(|promise| Command::Tombstones { token, promise })
+    }
+
+    /// Returns a run and its spec's ledger as one file.
+    pub fn bundle(&self, spec: SpecId, run: RunId, token: CancellationToken) -> Reply<Vec<u8>> {
+        self.post(|promise| Command::Bundle { spec, run, token, promise })
+    }
+
+    /// Verifies one file that [`Handle::bundle`] returned; nothing on disk is looked at.
+    pub fn verify_bundle(&self, bytes: Vec<u8>, token: CancellationToken) -> Reply<Verification> {
+        self.post(|promise| Command::VerifyBundle { bytes, token, promise })
+    }
+
+    /// Returns where each chain of one spec or of all ends.
+    pub fn heads(&self, spec: Option<SpecId>, token: CancellationToken) -> Reply<Vec<AnchoredHead>> {
+        self.post(|promise| Command::Heads { spec, token, promise })
+    }
+
+    /// Counts files and bytes of one spec or of all.
+    pub fn sizes(&self, spec: Option<SpecId>, token: CancellationToken) -> Reply<Sizes> {
+        self.post(|promise| Command::Sizes { spec, token, promise })
+    }
+
     fn post<T>(&self, command: impl FnOnce(Promise<T>) -> Command) -> Reply<T> {
         post(NAME, &self.mailbox, &self.waker, command)
     }
@@ -230,6 +288,11 @@ enum Command {
     ReadLedger { spec: SpecId, token: CancellationToken, promise: Promise<Vec<(Moment, Value)>> },
     Owner { spec: SpecId, token: CancellationToken, promise: Promise<Option<Note>> },
     Verify { filter: Filter, token: CancellationToken, promise: Promise<Verification> },
+    Tombstones { token: CancellationToken, promise: Promise<Vec<Tombstone>> },
+    Bundle { spec: SpecId, run: RunId, token: CancellationToken, promise: Promise<Vec<u8>> },
+    VerifyBundle { bytes: Vec<u8>, token: CancellationToken, promise: Promise<Verification> },
+    Heads { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Vec<AnchoredHead>> },
+    Sizes { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Sizes> },
 }
 
 /// Starts the actor over the files of a repository.
@@ -293,6 +356,19 @@ fn dispatch(desk: &Desk, clerks: &mut BTreeMap<SpecId, mpsc::Sender<Job>>, comma
         Command::Owner { spec, token, promise } => desk.look(token, promise, move |vault| vault.owner(&spec)),
         Command::Verify { filter, token, promise } => {
             desk.look(token, promise, move |vault| inspect::verify(vault, &filter));
+        }
+        Command::Tombstones { token, promise } => desk.look(token, promise, shelf::tombstones),
+        Command::Bundle { spec, run, token, promise } => {
+            desk.look(token, promise, move |vault| shelf::bundle(vault, &spec, &run));
+        }
+        Command::VerifyBundle { bytes, token, promise } => {
+            desk.look(token, promise, move |_| bundle::verify(&bytes));
+        }
+        Command::Heads { spec, token, promise } => {
+            desk.look(token, promise, move |vault| shelf::heads(vault, spec.as_ref()));
+        }
+        Command::Sizes { spec, token, promise } => {
+            desk.look(token, promise, move |vault| shelf::sizes(vault, spec.as_ref()));
         }
     }
 }

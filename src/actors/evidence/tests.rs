@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::book::Book;
+use super::shelf;
 use super::*;
 use crate::disk::twin::{Fault, Loss, Twin};
 use crate::domain::failure::DiskError;
@@ -86,6 +87,10 @@ struct Acknowledged {
     is_closed: bool,
 }
 
+fn append(vault: &Vault, at: Moment, records: Vec<Value>) -> Result<(), Failure> {
+    vault.append_ledger(&spec("001-x"), &[(at, records)]).remove(0)
+}
+
 /// A run from its start to its manifest; goes on after a failed commit if told to.
 fn script(vault: &Vault, goes_on: bool) -> (Acknowledged, Option<Failure>) {
     let mut done = Acknowledged::default();
@@ -111,7 +116,7 @@ fn script(vault: &Vault, goes_on: bool) -> (Acknowledged, Option<Failure>) {
             Err(failure) if goes_on => first = first.or(Some(failure)),
             Err(failure) => return (done, Some(failure)),
         }
-        match vault.append_ledger(&spec("001-x"), Moment(50), &[json!({"type": "waived", "n": done.ledger})]) {
+        match append(vault, Moment(50), vec![json!({"type": "waived", "n": done.ledger})]) {
             Ok(()) => done.ledger += 1,
             Err(failure) if goes_on => first = first.or(Some(failure)),
             Err(failure) => return (done, Some(failure)),
@@ -341,7 +346,7 @@ fn secrets_reach_neither_files_nor_records_nor_documents() {
     let outcome = book.write(&vault, vec![commit(1, vec![raw.clone()], vec![answered(1, &raw, &raw), reason])]);
     let kept = outcome[0].as_ref().unwrap()[0].clone();
     assert_eq!(&*vault.read(&spec("001-x"), &run_id(1), &kept).unwrap(), "the key is [redacted]");
-    vault.append_ledger(&spec("001-x"), Moment(1), &[json!({"type": "x", "why": [KEY]})]).unwrap();
+    append(&vault, Moment(1), vec![json!({"type": "x", "why": [KEY]})]).unwrap();
     let document = Document { path: "specs/001-x/plan.md".into(), bytes: KEY.into(), ours: vec![] };
     publish::publish(&vault, &[document]).unwrap();
     vault.keep_late(&spec("001-x"), &run_id(1), &raw).unwrap();
@@ -543,4 +548,149 @@ fn the_newest_run_that_is_not_closed_is_found_and_a_reopened_one_is_open() {
         assert!(evidence.verify(Filter::default(), token()).await.unwrap().ok);
         assert_eq!(evidence.owner(spec("001-x"), token()).await.unwrap(), None);
     });
+}
+
+/// A closed run and a ledger entry, all durable.
+fn closed_run() -> Twin {
+    let twin = Twin::new();
+    script(&vault(&twin), false);
+    twin.after(Loss::All)
+}
+
+/// Returns every file of the run as it can be read back: from its folder, or from its archive.
+fn run_as_it_is(vault: &Vault) -> Result<Vec<u8>, Failure> {
+    shelf::bundle(vault, &spec("001-x"), &run_id(1))
+}
+
+#[test]
+fn a_run_is_archived_purged_or_there_after_a_crash_at_any_operation_and_doing_it_again_ends_it() {
+    let whole = run_as_it_is(&vault(&closed_run())).unwrap();
+    let (mut seen_twice, mut seen_left) = (0, 0);
+    for fate in [Fate::Archived, Fate::Purged] {
+        let remove = |vault: &Vault| shelf::remove(vault, &spec("001-x"), &run_id(1), fate, &note());
+        let twin = closed_run();
+        let removal = remove(&vault(&twin)).unwrap();
+        assert_eq!((removal.fate, removal.files, removal.archive.is_some()), (fate, 8, fate == Fate::Archived));
+        for n in 1..=twin.operations() {
+            for loss in Loss::ALL {
+                let context = format!("{fate:?}, operation {n}, {loss:?}");
+                let twin = closed_run();
+                twin.breaks(Fault::Dies(n));
+                assert!(remove(&vault(&twin)).is_err(), "{context}");
+                let found = twin.after(loss);
+                assert_verified(&vault(&found), &context);
+                let is_buried = shelf::tombstones(&vault(&found)).unwrap().iter().any(|t| t.fate == fate);
+                if fate == Fate::Archived || !is_buried {
+                    assert_eq!(run_as_it_is(&vault(&found)).unwrap(), whole, "{context}");
+                }
+                let has_folder = vault(&found).chain(&spec("001-x"), &run_id(1)).unwrap().is_some();
+                seen_twice += usize::from(is_buried && has_folder);
+                seen_left += usize::from(is_buried && !has_folder);
+                // Again, or it had been done.
+                match remove(&vault(&found)) {
+                    Ok(again) => assert_eq!(again.fate, fate, "{context}"),
+                    Err(done) => assert!(is_buried && done.exit() == 64, "{context}: {done}"),
+                }
+                assert_verified(&vault(&found), &context);
+                assert!(vault(&found).chain(&spec("001-x"), &run_id(1)).unwrap().is_none(), "{context}");
+                assert_eq!(run_as_it_is(&vault(&found)).ok(), (fate == Fate::Archived).then(|| whole.clone()));
+            }
+        }
+    }
+    assert!(seen_twice > 0 && seen_left > 0, "{seen_twice} {seen_left}");
+}
+
+#[test]
+fn an_archive_is_the_same_bytes_each_time_and_a_purged_one_leaves_its_hashes() {
+    let archived = || {
+        let twin = closed_run();
+        let vault = vault(&twin);
+        let removal = shelf::remove(&vault, &spec("001-x"), &run_id(1), Fate::Archived, &note()).unwrap();
+        (twin, removal.archive.unwrap())
+    };
+    let (twin, first) = archived();
+    assert_eq!(first, archived().1);
+    let vault = vault(&twin);
+    let packed = run_as_it_is(&vault).unwrap();
+    let verification = bundle::verify(&packed).unwrap();
+    assert_eq!((verification.ok, verification.runs, verification.files), (true, 1, 9), "{verification:#?}");
+    let purged = shelf::remove(&vault, &spec("001-x"), &run_id(1), Fate::Purged, &note()).unwrap();
+    assert_eq!(vault.store.read(&first.path, 1 << 20).unwrap(), None);
+    let verification = inspect::verify(&vault, &Filter::default()).unwrap();
+    assert!(verification.ok && verification.notes[0].contains("purged at"), "{verification:#?}");
+    let tombstone = vault.store.read(&purged.tombstone, 1 << 20).unwrap().unwrap();
+    let text = String::from_utf8(tombstone).unwrap();
+    assert!(text.contains("raw/plan-claude-1.txt") && !text.contains("what it said"), "{text}");
+    let again = shelf::remove(&vault, &spec("001-x"), &run_id(1), Fate::Purged, &note()).unwrap_err();
+    assert!(again.to_string().contains("it was purged at"), "{again}");
+}
+
+#[test]
+fn a_live_an_open_a_damaged_and_an_unknown_run_are_not_taken_away() {
+    let refused = |twin: &Twin, run: RunId| {
+        let before = twin.operations();
+        let vault = vault(twin);
+        let failure = shelf::remove(&vault, &spec("001-x"), &run, Fate::Archived, &note()).unwrap_err();
+        assert!(shelf::tombstones(&vault).unwrap().is_empty() && twin.operations() < before + 60);
+        (failure.exit(), failure.to_string())
+    };
+    let twin = closed_run();
+    let book = Book::open(&vault(&twin), spec("001-x"), run_id(1), &note()).unwrap();
+    assert!(refused(&twin, run_id(1)).1.contains("is held by"));
+    drop(book);
+    assert_eq!(refused(&twin, run_id(2)).0, 64);
+    let (mut book, _) = Book::open(&vault(&twin), spec("001-x"), run_id(2), &note()).unwrap();
+    book.write(&vault(&twin), vec![Commit { run: run_id(2), ..commit(1, vec![], vec![opened_record()]) }]);
+    drop(book);
+    assert!(refused(&twin, run_id(2)).1.contains("not closed"));
+    let raw = format!("{ROOT}/consensus/001-x/{}/raw/plan-claude-1.txt", run_id(1));
+    twin.tamper(&raw, |bytes| bytes[0] ^= 1);
+    assert!(refused(&twin, run_id(1)).1.contains("does not verify"));
+    // What was archived and changed afterwards is found.
+    twin.tamper(&raw, |bytes| bytes[0] ^= 1);
+    let removal = shelf::remove(&vault(&twin), &spec("001-x"), &run_id(1), Fate::Archived, &note()).unwrap();
+    let archive = removal.archive.unwrap().path;
+    twin.tamper(&format!("{ROOT}/{archive}"), |bytes| bytes[30] ^= 1);
+    let problems = inspect::verify(&vault(&twin), &Filter::default()).unwrap().problems;
+    assert_eq!((problems.len(), problems[0].path.as_str()), (1, archive.as_str()), "{problems:?}");
+    vault(&twin).store.remove(&archive).unwrap();
+    let problems = inspect::verify(&vault(&twin), &Filter::default()).unwrap().problems;
+    assert_eq!(problems[0].kind.name(), "missing");
+}
+
+#[test]
+fn an_anchor_finds_whole_lines_cut_off_a_run_that_is_not_closed_and_off_a_ledger() {
+    let twin = Twin::new();
+    let vault = vault(&twin);
+    let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
+    book.write(&vault, vec![commit(1, vec![], vec![opened_record(), launched(1), launched(2)])]);
+    let heads = shelf::heads(&vault, None).unwrap();
+    append(&vault, Moment(5), vec![json!({"type": "waived"}), json!({"type": "undone"})]).unwrap();
+    let later = shelf::heads(&vault, None).unwrap();
+    assert_eq!((heads.len(), later.len(), heads[0].end.seq), (1, 2, 3));
+    let anchor = |heads| {
+        let schema = crate::domain::journal::anchor::SCHEMA.to_owned();
+        serde_json::to_string(&crate::domain::journal::anchor::Anchor { schema, at: Moment(1), heads }).unwrap()
+    };
+    let notes = [anchor(heads), anchor(later)];
+    let anchors = Anchors::read(notes.iter().map(String::as_str)).0;
+    let verified = || inspect::verify(&vault, &Filter { anchors: anchors.clone(), ..Filter::default() }).unwrap();
+    assert!(verified().ok, "{:#?}", verified());
+    // A chain that went on is as good as one that stood still.
+    book.write(&vault, vec![commit(2, vec![], vec![launched(3)])]);
+    assert!(verified().ok, "{:#?}", verified());
+    for path in
+        [format!("{ROOT}/consensus/001-x/{}/journal.jsonl", run_id(1)), format!("{ROOT}/consensus/001-x/ledger.jsonl")]
+    {
+        let mut kept = Vec::new();
+        twin.tamper(&path, |bytes| {
+            kept.clone_from(bytes);
+            let first = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+            bytes.truncate(first);
+        });
+        assert!(inspect::verify(&vault, &Filter::default()).unwrap().ok, "the chain alone cannot show it");
+        let found = verified();
+        assert_eq!((found.problems.len(), found.problems[0].kind.name()), (1, "truncated"), "{found:#?}");
+        twin.tamper(&path, |bytes| *bytes = kept);
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! It must not know about tasks or replies: everything here blocks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -47,11 +47,14 @@ pub(super) struct Vault {
     /// Takes secrets out.
     pub(super) redactor: Redactor,
     root: PathBuf,
+    /// Ends of ledgers, so that each line is read once. Others append only what follows.
+    ledgers: Mutex<BTreeMap<SpecId, LedgerEnd>>,
 }
 
 impl Vault {
     pub(super) fn new(repository: Store, root: &Path, redactor: Redactor) -> Self {
-        Self { store: repository.below(root), repository, redactor, root: root.to_owned() }
+        let store = repository.below(root);
+        Self { store, repository, redactor, root: root.to_owned(), ledgers: Mutex::default() }
     }
 
     /// Makes the folders that writing needs.
@@ -151,13 +154,13 @@ impl Vault {
     }
 
     /// Returns the specs that have evidence.
-    fn spec_ids(&self) -> Result<Vec<SpecId>, Failure> {
+    pub(super) fn spec_ids(&self) -> Result<Vec<SpecId>, Failure> {
         let entries = self.store.list("consensus")?;
         Ok(entries.iter().filter(|e| e.kind == EntryKind::Dir).filter_map(|e| SpecId::new(&e.name).ok()).collect())
     }
 
     /// Returns the runs of a spec, newest first.
-    fn run_ids(&self, spec: &SpecId) -> Result<Vec<RunId>, Failure> {
+    pub(super) fn run_ids(&self, spec: &SpecId) -> Result<Vec<RunId>, Failure> {
         let entries = self.store.list(spec_folder(spec))?;
         let dirs = entries.into_iter().filter(|e| e.kind == EntryKind::Dir);
         let mut runs: Vec<RunId> = dirs.filter_map(|e| RunId::try_from(e.name).ok()).collect();
@@ -208,24 +211,43 @@ impl Vault {
         Ok(chain.links.into_iter().map(|link| (link.at, Value::Object(link.record))).collect())
     }
 
-    /// Appends to a ledger, under the spec's lock. Others may have appended since it was last read.
-    pub(super) fn append_ledger(&self, spec: &SpecId, at: Moment, records: &[Value]) -> Result<(), Failure> {
-        let path = ledger(spec);
-        self.store.make_dirs(spec_folder(spec))?;
-        let bytes = match self.store.read(&path, JOURNAL_MAX)? {
-            Some(bytes) => bytes,
-            None => {
-                self.store.replace(&path, b"")?;
-                Vec::new()
-            }
+    /// Appends entries of several askers to a ledger with one sync, under the spec's lock. Others may have appended
+    /// since. One that cannot be written fails alone; a disk that fails, fails all.
+    pub(super) fn append_ledger(&self, spec: &SpecId, parts: &[(Moment, Vec<Value>)]) -> Vec<Result<(), Failure>> {
+        let end = match self.ledger_end(spec) {
+            Ok(end) => end,
+            Err(failure) => return parts.iter().map(|_| Err(failure.clone())).collect(),
         };
-        let chain = Chain::read(Head::of_ledger(spec), &bytes);
-        unbroken(&path.display().to_string(), &chain)?;
-        if let Tail::Torn { bytes } = chain.tail {
-            tracing::warn!(%spec, bytes, "a torn last line of the ledger was cut");
-            self.store.cut(&path, chain.length)?;
+        let (mut head, mut lines, mut outcomes) = (end.head.clone(), String::new(), Vec::new());
+        for (at, records) in parts {
+            let linked = self.linked(&head, *at, records);
+            outcomes.push(linked.map(|(text, next)| {
+                lines.push_str(&text);
+                head = next;
+            }));
         }
-        let (mut head, mut lines) = (chain.head, String::new());
+        let path = ledger(spec);
+        let written = self.store.append(&path, lines.as_bytes()).inspect_err(|_| {
+            // What stands there was not acknowledged. Should this fail as well, it is a torn line or an entry too many.
+            let _ = self.store.cut(&path, end.length);
+        });
+        let mut known = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => {
+                let length = end.length + lines.len() as u64;
+                known.insert(spec.clone(), LedgerEnd { head, length });
+                outcomes
+            }
+            Err(failure) => {
+                known.remove(spec);
+                outcomes.into_iter().map(|outcome| outcome.and(Err(failure.clone()))).collect()
+            }
+        }
+    }
+
+    /// Links the entries of one asker, without secrets.
+    fn linked(&self, head: &Head, at: Moment, records: &[Value]) -> Result<(String, Head), Failure> {
+        let (mut head, mut lines) = (head.clone(), String::new());
         for record in records {
             let mut record = record.clone();
             self.redactor.clean_json(&mut record);
@@ -233,12 +255,44 @@ impl Vault {
             lines.push_str(&line);
             head = next;
         }
-        self.store.settle(&path)?;
-        self.store.append(&path, lines.as_bytes()).inspect_err(|_| {
-            // What stands there was not acknowledged. Should this fail as well, it is a torn line or an entry too many.
-            let _ = self.store.cut(&path, chain.length);
-        })
+        Ok((lines, head))
     }
+
+    /// Returns where a ledger ends now: what was read before is not read again, what others appended is. A torn end is
+    /// cut.
+    fn ledger_end(&self, spec: &SpecId) -> Result<LedgerEnd, Failure> {
+        let path = ledger(spec);
+        let known = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner).get(spec).cloned();
+        let size = self.store.size(&path)?;
+        let known = known.filter(|known| size.is_some_and(|size| size >= known.length));
+        if size.is_none() {
+            self.store.make_dirs(spec_folder(spec))?;
+            self.store.replace(&path, b"")?;
+        }
+        let is_first = known.is_none();
+        let from = known.unwrap_or_else(|| LedgerEnd { head: Head::of_ledger(spec), length: 0 });
+        let bytes = self.store.read_from(&path, from.length, JOURNAL_MAX)?.unwrap_or_default();
+        let chain = Chain::read(from.head, &bytes);
+        unbroken(&path.display().to_string(), &chain)?;
+        let end = LedgerEnd { head: chain.head, length: from.length + chain.length };
+        if let Tail::Torn { bytes } = chain.tail {
+            tracing::warn!(%spec, bytes, "a torn last line of the ledger was cut");
+            self.store.cut(&path, end.length)?;
+        }
+        if is_first {
+            // Whoever made the file may have been killed before its name was durable. Its bytes become durable with
+            // ours: a sync covers the whole file.
+            self.store.sync_dir(spec_folder(spec))?;
+        }
+        Ok(end)
+    }
+}
+
+/// Where a ledger ends, as far as this process has read or written it.
+#[derive(Debug, Clone)]
+struct LedgerEnd {
+    head: Head,
+    length: u64,
 }
 
 pub(super) fn spec_folder(spec: &SpecId) -> PathBuf {

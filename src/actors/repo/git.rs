@@ -1,7 +1,7 @@
 //! What git knows of a repository, by running `git` with everything switched off that a foreign repository's own
 //! config could make it run: hooks, filters, external diffs, monitors, signature checks, transports.
 //!
-//! It must not write: no index refresh, no lock, no fetch. Outside a repository, and without a `git` program, there are
+//! It must not write (`notes.rs` beside it does): no index refresh, no lock, no fetch. Outside a repository, and without a `git` program, there are
 //! simply no facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ pub(super) struct Git {
     children: Children,
     root: PathBuf,
     token: CancellationToken,
-    /// Settings that switch off the filters that the repository's own config names.
+    /// Settings: those that switch off the filters that the repository's own config names, and our own.
     filters: Vec<String>,
 }
 
@@ -77,11 +77,16 @@ impl Git {
         Self { children, root: root.to_owned(), token, filters: Vec::new() }
     }
 
+    /// Sets settings (`name=value`) for the commands that follow.
+    pub(super) fn set(&mut self, settings: &[&str]) {
+        self.filters.extend(settings.iter().map(|setting| (*setting).to_owned()));
+    }
+
     /// Runs one command to its end; `None` if git is not there, failed or took too long.
     ///
     /// # Errors
     /// [`Failure::Cancelled`].
-    async fn run(&self, args: &[&str], input: &str) -> Result<Option<String>, Failure> {
+    pub(super) async fn run(&self, args: &[&str], input: &str) -> Result<Option<String>, Failure> {
         let command = ["git"].iter().chain(&SAFE).map(|a| (*a).to_owned());
         let filters = self.filters.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]);
         let set = [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
@@ -352,7 +357,7 @@ fn commits(text: &str, prefix: &str) -> Vec<Commit> {
 
 /// Reads `git cat-file --batch`: for each question a header with the size and that many bytes, or a line that says
 /// `missing`. Text that is not UTF-8 was replaced, so that sizes no longer fit: then nothing more is read.
-fn blobs(text: &str) -> Vec<Option<String>> {
+pub(super) fn blobs(text: &str) -> Vec<Option<String>> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some((header, after)) = rest.split_once('\n') {

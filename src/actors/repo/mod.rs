@@ -1,6 +1,6 @@
 //! Reads the repository: an overview for the first screen, `check`, and the host's own look at what is cited.
 //!
-//! It must not know runs, agents or the screen, and writes nothing.
+//! It must not know runs, agents or the screen, and writes nothing but a git note that it is asked to write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ use crate::domain::spec::{self, Spec};
 
 pub mod checks;
 mod git;
+mod notes;
 mod overview;
 mod prepare;
 #[cfg(test)]
@@ -92,6 +93,16 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, at, token, promise })
     }
 
+    /// Reads the texts of our git notes; none outside a git repository.
+    pub fn notes(&self, root: PathBuf, token: CancellationToken) -> Reply<Vec<String>> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Notes { root, token, promise })
+    }
+
+    /// Adds a text to our git note of the commit that is checked out; returns the commit.
+    pub fn add_note(&self, root: PathBuf, text: String, token: CancellationToken) -> Reply<String> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::AddNote { root, text, token, promise })
+    }
+
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
     /// share the copy.
     pub fn run_check(
@@ -108,6 +119,17 @@ impl Handle {
 /// What the actor is asked.
 #[derive(Debug)]
 enum Command {
+    Notes {
+        root: PathBuf,
+        token: CancellationToken,
+        promise: Promise<Vec<String>>,
+    },
+    AddNote {
+        root: PathBuf,
+        text: String,
+        token: CancellationToken,
+        promise: Promise<String>,
+    },
     TreeId {
         root: PathBuf,
         at: Option<String>,
@@ -168,6 +190,15 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone() };
         match command {
+            Command::Notes { root, token, promise } => {
+                let git = git::Git::new(reader.children, &root, token.clone());
+                scope.answer(token, promise, async move { git.notes().await });
+            }
+            Command::AddNote { root, text, token, promise } => {
+                let git = git::Git::new(reader.children, &root, token.clone());
+                // Not `Scope::answer`: what was begun to be written is written to its end.
+                scope.spawn(async move { promise.keep(git.add_note(&text).await) });
+            }
             Command::TreeId { root, at, token, promise } => {
                 scope.answer(token.clone(), promise, reader.tree_id(root, at, token));
             }

@@ -102,7 +102,7 @@ fn the_detail_opens_and_closes_before_the_page_does() {
     script.key(Key::Enter);
     assert_eq!(page(&script).detail, Some(0));
     script.key(Key::End);
-    assert_eq!(page(&script).detail, Some(8), "the last of nine lines");
+    assert_eq!(page(&script).detail, Some(7), "the last of eight lines");
     script.key(Key::Esc);
     assert!(page(&script).detail.is_none() && matches!(script.model.view(), View::Ledger(_)));
     script.key(Key::Esc);

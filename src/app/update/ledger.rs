@@ -218,7 +218,7 @@ fn decide(model: &mut Model, choice: Choice, reason: String) -> Vec<Effect> {
     };
     let (spec, views) = (page.spec.clone(), model.views.len());
     notice(model, format!("the {stage} of {spec} is decided anew"));
-    let effects = settle::decide(model, Decide { spec, stage, claim: key.0, choice, by, reason });
+    let effects = settle::decide(model, Decide { spec, stage, claim: key.0.to_string(), choice, by, reason });
     model.views.truncate(views);
     effects
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: the same model and message always give the same model and effects.
 
+mod answer;
 mod ask;
 mod cancel;
 mod durable;
@@ -34,7 +35,7 @@ pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
 pub use split::merged_keys;
-pub use verdict::{attention, carried, open_claims, rows, worst};
+pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -47,7 +48,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Stop(run)) => cancel::asked(model, run),
         Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
-        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, status),
+        Msg::Program(word) => answer::heard(model, word),
+        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, *status),
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),

@@ -82,7 +82,14 @@ fn split(model: &mut Model, reason: String) -> Vec<Effect> {
     };
     let (Some(key), Some(judgement)) = (selected(run, texts), run.judgement.clone()) else { return Vec::new() };
     let (id, by) = (texts.run.clone(), model.boot.user.clone());
-    let decide = Decide { spec: run.spec.clone(), stage: texts.stage, claim: key.0, choice: Choice::Split, by, reason };
+    let decide = Decide {
+        spec: run.spec.clone(),
+        stage: texts.stage,
+        claim: key.0.to_string(),
+        choice: Choice::Split,
+        by,
+        reason,
+    };
     model.views.pop();
     notice(model, "the text is split off: decided anew");
     settle::apply(model, &id, &judgement, decide)

@@ -107,6 +107,11 @@ fn policy(model: &Model, stage: Stage) -> Policy {
     }
 }
 
+/// Returns the name of what an agent that failed so is counted as.
+pub fn counted_as(error: &AgentError) -> &'static str {
+    status_of(error).name()
+}
+
 /// Returns what an agent that failed so is counted as.
 pub(super) fn status_of(error: &AgentError) -> AgentStatus {
     match error {

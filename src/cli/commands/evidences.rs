@@ -1,31 +1,54 @@
-//! `dicast evidence`: verifies and lists.
+//! `dicast evidence`: verifies and lists; the rest is in `keeping`.
+//!
+//! It must not know the rules of either.
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::super::args::Evidence;
 use super::super::ask::Desk;
 use super::super::evidence::{runs_json, runs_text, verification_exit, verification_json, verification_text};
 use super::super::out::Done;
-use super::{Context, READING, place, record};
+use super::{Context, READING, keeping, place, record, survey};
 use crate::actors::evidence::Filter;
+use crate::disk::Store;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
-use crate::domain::journal::verification::PublishedVerdict;
+use crate::domain::journal::anchor::Anchors;
+use crate::domain::journal::tombstone::Fate;
+use crate::domain::journal::verification::{PublishedVerdict, Verification};
 
 /// How long verifying may take: every byte is read, and there may be gigabytes.
 const VERIFYING: Duration = Duration::from_secs(1_800);
+
+/// Largest bundle that is read.
+const BUNDLE_MAX: u64 = 1 << 30;
+
+/// Does what is asked about the evidence.
+///
+/// # Errors
+/// The command's.
+pub(super) fn evidence(context: &Context, what: &Evidence) -> Result<Done, Failure> {
+    match what {
+        Evidence::Verify { spec, bundle } => verify(context, spec.as_deref(), bundle.as_deref()),
+        Evidence::List { spec } => list(context, spec.as_deref()),
+        Evidence::Stats { spec } => keeping::stats(context, spec.as_deref()),
+        Evidence::Archive(old) => keeping::remove(context, old, Fate::Archived),
+        Evidence::Purge(old) => keeping::remove(context, old, Fate::Purged),
+        Evidence::Bundle { which, out } => keeping::bundle(context, which.as_deref(), out.as_deref()),
+        Evidence::Anchor { spec } => keeping::anchor(context, spec.as_deref()),
+    }
+}
 
 /// Compares what stands on disk with what was recorded; exit 0 or 3.
 ///
 /// # Errors
 /// When the evidence cannot be read.
-pub(super) fn verify(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
-    let (published, unreadable) = published(context)?;
-    let filter = Filter { spec: chosen(context, spec)?, run: named_run(context)?, published };
-    let desk = Desk::open()?;
-    let evidence = context.evidence(&desk)?;
-    let mut found = desk.ask(VERIFYING, "verifying the evidence", evidence.verify(filter, desk.token()))?;
-    // The evidence has its own copy: what became of this one is for `dicast verdict` to refuse.
-    found.notes.extend(unreadable.iter().map(Failure::to_string));
+fn verify(context: &Context, spec: Option<&str>, bundle: Option<&Path>) -> Result<Done, Failure> {
+    let found = match bundle {
+        Some(bundle) => verify_bundle(context, bundle)?,
+        None => verify_here(context, spec)?,
+    };
     let done = match context.global.json {
         true => Done::json(verification_json(&found)),
         false => Done::lines(verification_text(&found)),
@@ -33,8 +56,34 @@ pub(super) fn verify(context: &Context, spec: Option<&str>) -> Result<Done, Fail
     Ok(done.with_exit(verification_exit(&found)))
 }
 
+fn verify_here(context: &Context, spec: Option<&str>) -> Result<Verification, Failure> {
+    let (published, unreadable) = published(context)?;
+    let notes = survey::notes(context)?;
+    let (anchors, lost) = Anchors::read(notes.iter().map(String::as_str));
+    let filter = Filter { spec: chosen(context, spec)?, run: named_run(context)?, published, anchors };
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let mut found = desk.ask(VERIFYING, "verifying the evidence", evidence.verify(filter, desk.token()))?;
+    // The evidence has its own copy: what became of this one is for `dicast verdict` to refuse.
+    found.notes.extend(unreadable.iter().map(Failure::to_string));
+    if lost > 0 {
+        found.notes.push(format!("{lost} anchors in git notes cannot be read by this version"));
+    }
+    Ok(found)
+}
+
+fn verify_bundle(context: &Context, bundle: &Path) -> Result<Verification, Failure> {
+    let missing = || Failure::usage(bundle.display().to_string(), "there is no such file", "check the path");
+    let name = bundle.file_name().ok_or_else(missing)?;
+    let folder = bundle.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let bytes = Store::real(folder).read(name, BUNDLE_MAX)?.ok_or_else(missing)?;
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    desk.ask(VERIFYING, "verifying the bundle", evidence.verify_bundle(bytes, desk.token()))
+}
+
 /// Reads the verdicts in the specs' folders, with why some cannot be read.
-fn published(context: &Context) -> Result<(Vec<PublishedVerdict>, Vec<Failure>), Failure> {
+pub(super) fn published(context: &Context) -> Result<(Vec<PublishedVerdict>, Vec<Failure>), Failure> {
     let store = context.store();
     let (mut published, mut unreadable) = (Vec::new(), Vec::new());
     for folder in place::folders(context)? {
@@ -54,7 +103,7 @@ fn published(context: &Context) -> Result<(Vec<PublishedVerdict>, Vec<Failure>),
 ///
 /// # Errors
 /// When the evidence cannot be read.
-pub(super) fn list(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
+fn list(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
     let spec = chosen(context, spec)?;
     let desk = Desk::open()?;
     let evidence = context.evidence(&desk)?;
@@ -69,7 +118,7 @@ pub(super) fn list(context: &Context, spec: Option<&str>) -> Result<Done, Failur
 }
 
 /// Returns the spec that was named; one whose folder is gone may still have evidence.
-fn chosen(context: &Context, given: Option<&str>) -> Result<Option<SpecId>, Failure> {
+pub(super) fn chosen(context: &Context, given: Option<&str>) -> Result<Option<SpecId>, Failure> {
     let Some(given) = given else { return Ok(None) };
     match place::spec(context, Some(given)) {
         Ok(folder) => Ok(Some(folder.id)),

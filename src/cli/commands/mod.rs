@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::args::{Args, Command, Evidence, Global, Memory, Stage as Asked};
+use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
 use super::ask::Desk;
 use super::out::Done;
 use crate::actors::evidence;
@@ -30,6 +30,8 @@ mod evidences;
 mod explain;
 mod first;
 mod init;
+mod keeping;
+mod mcp;
 mod memory;
 mod place;
 mod record;
@@ -39,6 +41,7 @@ mod status;
 mod survey;
 mod trust;
 mod verdict;
+mod watch;
 
 /// How long a question about the evidence may take: it reads files, perhaps slow ones.
 const READING: Duration = Duration::from_secs(60);
@@ -92,16 +95,17 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),
         Command::Dissent(dissent) => dissent::dissent(&here()?, &dissent),
         Command::Consensus(about) => consensus::consensus(&here()?, &about),
-        Command::Evidence(Evidence::Verify { spec }) => evidences::verify(&here()?, spec.as_deref()),
-        Command::Evidence(Evidence::List { spec }) => evidences::list(&here()?, spec.as_deref()),
+        Command::Evidence(what) => evidences::evidence(&here()?, &what),
         Command::Bench(what) => bench::bench(&what, global.json),
         Command::Agents => agents::agents(&here()?),
         Command::Servers => servers::servers(&here()?),
         Command::Doctor => doctor::doctor(&here()?),
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
+        Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
+        Command::Mcp(Mcp::Serve {}) => mcp::serve(&here()?),
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), &global),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),

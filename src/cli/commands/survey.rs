@@ -45,6 +45,26 @@ pub(super) fn tree(context: &Context, at: Option<&str>) -> Result<String, Failur
     desk.ask(LOOKING, "reading the repository", reply)
 }
 
+/// Reads our git notes; none outside a git repository.
+///
+/// # Errors
+/// When git does not end in time.
+pub(super) fn notes(context: &Context) -> Result<Vec<String>, Failure> {
+    let desk = Desk::open()?;
+    let reply = actor(&desk).notes(context.repo.clone(), desk.token());
+    desk.ask(LOOKING, "reading git notes", reply)
+}
+
+/// Adds a text to our git note of the commit that is checked out; returns the commit.
+///
+/// # Errors
+/// When there is no commit, or git refuses.
+pub(super) fn add_note(context: &Context, text: String) -> Result<String, Failure> {
+    let desk = Desk::open()?;
+    let reply = actor(&desk).add_note(context.repo.clone(), text, desk.token());
+    desk.ask(LOOKING, "writing a git note", reply)
+}
+
 fn actor(desk: &Desk) -> repo::Handle {
     repo::spawn(&desk.scope, Children::new(&desk.scope))
 }

@@ -1,7 +1,9 @@
 //! The journal's records: what happened in a run, in the order in which it became durable.
 //!
 //! The hash chain is in [`chain`], what `evidence verify` concludes in [`verification`], the manifest in
-//! [`manifest`], a run in one line in [`summary`]. It must not know files.
+//! [`manifest`], a run in one line in [`summary`], what is kept of a run that was taken away in [`tombstone`], what was
+//! told to others in [`anchor`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
+//! It must not know files.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +14,13 @@ use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
 
+pub mod absence;
+pub mod anchor;
 pub mod chain;
 pub mod manifest;
+pub mod sizes;
 pub mod summary;
+pub mod tombstone;
 pub mod verification;
 
 /// A file of the run, by path relative to the run's folder.
