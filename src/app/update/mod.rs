@@ -19,15 +19,12 @@ mod split;
 mod typed;
 mod verdict;
 
-use std::collections::BTreeMap;
-
 use super::effect::Effect;
 use super::model::{Load, Model, NOTICE_MS, Notice};
 use super::msg::{Input, Msg, Request, RunMsg};
 use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
-use crate::domain::stage::Stage;
 
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
@@ -53,15 +50,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => recalled(model, typical),
+        Msg::Recalled(typical) => ask::recalled(model, typical),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
-        Msg::KeyPainted(us) => {
-            model.key_us = Some(us);
-            Vec::new()
-        }
+        Msg::KeyPainted(us) => navigation::key_painted(model, us),
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
     }
@@ -80,12 +74,6 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
-}
-
-/// The evidence tells how long each stage usually takes here.
-fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>) -> Vec<Effect> {
-    model.typical = typical;
-    Vec::new()
 }
 
 /// Shows a line that tells what just happened.

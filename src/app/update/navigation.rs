@@ -49,6 +49,12 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     }
 }
 
+/// The frame that shows what the last key changed was written so many microseconds after it.
+pub(super) fn key_painted(model: &mut Model, us: u64) -> Vec<Effect> {
+    model.key_us = Some(us);
+    Vec::new()
+}
+
 /// The terminal has another size: pages have to be read again, as lines break elsewhere.
 pub(super) fn resized(model: &mut Model, size: (u16, u16)) -> Vec<Effect> {
     model.size = size;
