@@ -70,6 +70,21 @@ fn a_dissent_is_waived_from_its_page_with_a_reason_and_taken_back_with_one_key()
 }
 
 #[test]
+fn a_dissent_of_an_earlier_process_is_waived_and_taken_back_and_its_page_stays() {
+    let mut script = outvoted().reborn();
+    script.key(Key::Char(':')).type_text("dissent 001").key(Key::Enter).settle();
+    script.key(Key::Char('w')).type_text("we know").key(Key::Enter);
+    assert!(matches!(script.model.view(), View::Ledger(_)), "the page stays");
+    script.settle();
+    let closed = |script: &Script| page(script).ledger.ready().unwrap().dissents[0].closed.clone();
+    assert_eq!(closed(&script).map(|closed| closed.by), Some(ClosedBy::Waiver));
+    script.key(Key::Char('a')).key(Key::Char('u')).settle();
+    assert!(matches!(script.model.view(), View::Ledger(_)) && closed(&script).is_none());
+    script.key(Key::Esc);
+    assert!(matches!(script.model.view(), View::Home { .. }));
+}
+
+#[test]
 fn a_dissent_that_is_upheld_rejects_its_stage_and_can_be_taken_back() {
     let mut script = outvoted();
     script.key(Key::Char('b')).type_text("it is right").key(Key::Enter).settle().expect_phase(Phase::Decided);

@@ -216,9 +216,10 @@ fn decide(model: &mut Model, choice: Choice, reason: String) -> Vec<Effect> {
     let Some((stage, key)) = selected(page).map(|row| (row.subject().0, row.subject().1.clone())) else {
         return Vec::new();
     };
-    let (spec, views) = (page.spec.clone(), model.views.len());
+    let (spec, views) = (page.spec.clone(), model.views.clone());
     notice(model, format!("the {stage} of {spec} is decided anew"));
     let effects = settle::decide(model, Decide { spec, stage, claim: key.0.to_string(), choice, by, reason });
-    model.views.truncate(views);
+    // A run of an earlier process is opened for it, and would take the screen.
+    model.views = views;
     effects
 }
