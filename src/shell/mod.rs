@@ -173,6 +173,7 @@ impl<F: Face> Shell<F> {
                     | Effect::ReadPage(_)
                     | Effect::ReadLedger(_)
                     | Effect::RestartServer(_)
+                    | Effect::DrainSpool
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }
