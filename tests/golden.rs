@@ -56,7 +56,7 @@ fn a_recorded_claim_is_explained_with_its_arithmetic() {
          side       local: 2 votes, wins\n           codex (openai) major E2 seen\n           gemini (google) minor E0 said\n\
          side       redis: 1 vote\n           claude (anthropic) major E2 seen\n\
          votes      3 of 3 families, 0 silent\n\
-         numbers    3·2 ≥ 2·3 holds\n\
-         rule       a losing assertion is major and carries E2: evidence is not outvoted → conflict\n"
+         numbers    1 ≥ 1 losing with evidence, though 3·2 ≥ 2·3 holds\n\
+         rule       a losing assertion is major and was seen: not outvoted → conflict\n"
     );
 }

@@ -11,6 +11,8 @@ use ratatui::buffer::Buffer;
 
 #[path = "screens/fixtures.rs"]
 mod fixtures;
+#[path = "screens/ledger.rs"]
+mod ledger;
 #[path = "screens/parts.rs"]
 mod parts;
 

@@ -23,6 +23,8 @@ pub enum Command {
     Explain(SpecId, Stage, String),
     /// Show one spec.
     Spec(SpecId),
+    /// Show what stands open between the stages of a spec.
+    Dissent(SpecId),
     /// Read and check the repository again.
     Check,
     /// Stop the run.
@@ -70,6 +72,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
     ("explain", Takes::SpecStageAndClaim, "why a claim of a verdict has its label"),
     ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
+    ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
     ("cancel", Takes::Nothing, "stop the run"),
     ("servers", Takes::Nothing, "the MCP servers"),
@@ -155,6 +158,7 @@ fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
     match name {
         "auto" => Ok(Command::Auto(spec)),
         "spec" => Ok(Command::Spec(spec)),
+        "dissent" => Ok(Command::Dissent(spec)),
         stage => match stage.parse() {
             Ok(stage) => Ok(Command::Stage(stage, spec)),
             Err(_) => {

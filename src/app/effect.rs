@@ -34,6 +34,8 @@ pub enum Effect {
     Run(RunId, RunEffect),
     /// Read a page of a transcript.
     ReadPage(PageRequest),
+    /// Read a spec's ledger.
+    ReadLedger(SpecId),
     /// Start a server again.
     RestartServer(String),
     /// Copy to memory what waits for it.

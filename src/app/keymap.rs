@@ -25,6 +25,10 @@ pub enum Place {
     Verdict,
     /// A conflict.
     Conflict,
+    /// The texts of a claim.
+    Merged,
+    /// The ledger of a spec.
+    Ledger,
     /// The MCP servers.
     Servers,
     /// What would be approved.
@@ -43,6 +47,8 @@ impl Place {
             View::Transcript(_) => Place::Transcript,
             View::Verdict { .. } => Place::Verdict,
             View::Conflict(_) => Place::Conflict,
+            View::Merged(_) => Place::Merged,
+            View::Ledger(_) => Place::Ledger,
             View::Servers { .. } => Place::Servers,
             View::Trust { .. } => Place::Trust,
             View::Help { .. } => Place::Help,
@@ -59,6 +65,8 @@ impl Place {
             Place::Transcript => "transcript",
             Place::Verdict => "verdict",
             Place::Conflict => "conflict",
+            Place::Merged => "merged texts",
+            Place::Ledger => "dissent ledger",
             Place::Servers => "MCP servers",
             Place::Trust => "what would be approved",
             Place::Help => "this page",
@@ -133,8 +141,14 @@ pub enum Action {
     Waive,
     /// Type the reason.
     Reason,
+    /// Accept the condition.
+    Accept,
+    /// Look at the texts that were merged, and split one off.
+    Split,
     /// Take the last decision back.
     Undo,
+    /// Show what stands open between the stages of the spec.
+    Ledger,
     /// The next conflict.
     NextConflict,
     /// The previous conflict.
@@ -197,7 +211,8 @@ pub const TABLE: &[Binding] = &[
     bind(P::Spec, &[Key::Char('p')], A::Plan, "plan", 2),
     bind(P::Spec, &[Key::Char('v')], A::Verdict, "verdict", 3),
     bind(P::Spec, &[Key::Char('r')], A::Run, "run", 4),
-    bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 5),
+    bind(P::Spec, &[Key::Char('d')], A::Ledger, "dissent", 5),
+    bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 6),
     bind(P::Dashboard, &[Key::Enter], A::Open, "open", 1),
     bind(P::Dashboard, &[Key::Char('v')], A::Verdict, "verdict", 2),
     bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
@@ -214,7 +229,9 @@ pub const TABLE: &[Binding] = &[
     bind(P::Verdict, &[Key::Char('p')], A::Document, "document", 4),
     bind(P::Verdict, &[Key::Char('a')], A::ShowAll, "show all", 5),
     bind(P::Verdict, &[Key::Char('u')], A::Undo, "undo", 6),
-    bind(P::Verdict, &[Key::Char('o')], A::Editor, "editor", 7),
+    bind(P::Verdict, &[Key::Char('S')], A::Split, "split", 7),
+    bind(P::Verdict, &[Key::Char('d')], A::Ledger, "dissent", 8),
+    bind(P::Verdict, &[Key::Char('o')], A::Editor, "editor", 9),
     bind(P::Conflict, &[Key::Enter], A::Open, "keep", 1),
     bind(P::Conflict, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
     bind(P::Conflict, &[Key::Char('2')], A::Choose(2), "choose 2", 2),
@@ -226,6 +243,13 @@ pub const TABLE: &[Binding] = &[
     bind(P::Conflict, &[Key::Char(']')], A::NextConflict, "next", 8),
     bind(P::Conflict, &[Key::Char('[')], A::PreviousConflict, "previous", 0),
     bind(P::Conflict, &[Key::Char('o')], A::Editor, "editor", 9),
+    bind(P::Merged, &[Key::Enter, Key::Char('S')], A::Open, "split it off", 1),
+    bind(P::Ledger, &[Key::Enter], A::Open, "detail", 1),
+    bind(P::Ledger, &[Key::Char('w')], A::Waive, "waive", 2),
+    bind(P::Ledger, &[Key::Char('b')], A::Reject, "reject", 3),
+    bind(P::Ledger, &[Key::Char('c')], A::Accept, "accept", 4),
+    bind(P::Ledger, &[Key::Char('a')], A::ShowAll, "open or all", 5),
+    bind(P::Ledger, &[Key::Char('u')], A::Undo, "undo", 6),
     bind(P::Servers, &[Key::Char('r')], A::Restart, "restart", 1),
     bind(P::Trust, &[Key::Char('a')], A::Approve, "approve", 1),
     bind(P::Everywhere, &[Key::Up, Key::Char('k')], A::Up, "up", 0),

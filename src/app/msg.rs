@@ -12,6 +12,7 @@ use super::key::Key;
 use super::outcome::AskId;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
+use crate::domain::dissent::Ledger;
 use crate::domain::fact::Fact;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -48,6 +49,8 @@ pub enum Msg {
     Run(RunId, RunMsg),
     /// A page of a transcript.
     PageRead(Result<Arc<Page>, Failure>),
+    /// A spec's ledger was read.
+    LedgerRead(SpecId, Result<Arc<Ledger>, Failure>),
     /// A process signal asks us to end.
     Signalled(Signal),
     /// How long the last key took until its frame was written, in microseconds.
@@ -161,6 +164,8 @@ pub enum Choice {
     Reject,
     /// A condition is accepted.
     Accept,
+    /// A text that was merged with others is a claim of its own.
+    Split,
     /// The last decision about this claim is taken back.
     Undo,
 }

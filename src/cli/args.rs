@@ -52,7 +52,7 @@ pub struct Global {
     /// Exits 0 although nothing was checked.
     #[arg(long, global = true)]
     pub allow_hollow: bool,
-    /// Exits 1 while a dissent is open.
+    /// Exits 1 instead of 0 while a dissent is open; only commands that exit with a verdict's code take it.
     #[arg(long, global = true)]
     pub fail_on_dissent: bool,
     /// Does without the question: before a run that costs something (asked only on the screen), before a purge.
@@ -240,6 +240,9 @@ pub struct Dissent {
     /// Upholds the objection: the stage is rejected.
     #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
     pub reject: Option<String>,
+    /// Splits off a text that was merged with others and is not the same.
+    #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
+    pub split: Option<String>,
     /// Takes the last decision about a claim back.
     #[arg(long, value_name = "KEY", requires_all = ["by", "reason"], group = "deciding")]
     pub undo: Option<String>,
@@ -378,6 +381,39 @@ pub struct Serving {
 }
 
 impl Command {
+    /// Tells whether `--fail-on-dissent` means something to the command; the others refuse it.
+    pub fn looks_at_dissent(&self) -> bool {
+        match self {
+            Command::Plan(_)
+            | Command::Tasks(_)
+            | Command::Implement(_)
+            | Command::Validate(_)
+            | Command::Audit(_)
+            | Command::Unlock(_)
+            | Command::Auto(_)
+            | Command::Verdict { .. }
+            | Command::Dissent(_)
+            | Command::Consensus(_) => true,
+            Command::Decide { explain, .. } => explain.is_none(),
+            Command::Check { .. }
+            | Command::Status { .. }
+            | Command::Explain { .. }
+            | Command::Evidence(_)
+            | Command::Bench(_)
+            | Command::Agents
+            | Command::Servers
+            | Command::Doctor
+            | Command::Init
+            | Command::Trust(_)
+            | Command::Cancel { .. }
+            | Command::Demo { .. }
+            | Command::Memory(_)
+            | Command::Watch { .. }
+            | Command::Mcp(_)
+            | Command::Play { .. } => false,
+        }
+    }
+
     /// Returns what the command is for, to fit "could not …".
     pub fn aim(&self) -> &'static str {
         match self {

@@ -63,7 +63,8 @@ pub fn explanation_json(verdict: &Verdict, explanation: &Explanation, run: Optio
     serde_json::json!({
         "schema": EXPLANATION_SCHEMA, "spec_id": verdict.spec_id, "stage": verdict.stage, "run": run, "claim": judged,
         "rule": explanation.rule, "comparison": explanation.comparison, "answered": explanation.answered,
-        "silent": explanation.silent, "text": explanation.to_string(),
+        "silent": explanation.silent, "merged_from": explanation.merged_from, "split_from": explanation.split_from,
+        "text": explanation.to_string(),
     })
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::lookup::{Citation, Found, Lookups};
-use super::consensus::{self, Help, Panel, Policy, Verdict, Waiver};
-use super::dissent::{Signed, Standing};
+use super::claim::lookup::{Citation, Found, Lookups, found_word};
+use super::consensus::{self, Help, Panel, Policy, Reckoning, Split, Verdict, Waiver};
+use super::dissent::{Said, Signed, Standing};
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::journal::{FileRef, Seat};
@@ -97,7 +97,42 @@ pub struct Human {
     pub rejected: BTreeSet<Sha>,
     /// Conditions that were accepted, by their canonical text.
     pub accepted_conditions: BTreeMap<String, Signed>,
+    /// Texts that merging takes for one and that are two.
+    #[serde(default)]
+    pub splits: Vec<Split>,
 }
+
+impl Human {
+    /// Returns what the ledger is told of it, with the grounds that agents gave.
+    pub fn said(&self, grounds: &[Ground]) -> Said {
+        let signed = |split: &Split| Signed { by: split.by.clone(), reason: split.reason.clone() };
+        let mut said = Said {
+            waivers: self.waivers.clone(),
+            accepted: self.accepted_conditions.clone(),
+            splits: self.splits.iter().map(|split| (split.pair.clone(), signed(split))).collect(),
+            ..Said::default()
+        };
+        for ground in grounds {
+            let of = said.grounds.entry((ground.claim.clone(), ground.agent.clone())).or_default();
+            if of.because.is_empty() {
+                of.because = ground.because.as_str().trim().chars().take(BECAUSE_MAX).collect();
+            }
+            let cited = |(citation, found): &(Citation, Option<Found>)| {
+                format!("{} ({})", Safe::line(&citation.to_string()), found_word(found.as_ref()))
+            };
+            of.cited
+                .extend(ground.cited.iter().map(cited).filter(|cited| !of.cited.contains(cited)).collect::<Vec<_>>());
+            of.cited.truncate(CITED_MAX);
+        }
+        said
+    }
+}
+
+/// Most characters of an agent's reason that the ledger keeps: it is read in one line, and the answer is in the evidence.
+const BECAUSE_MAX: usize = 400;
+
+/// Most citations of one assertion that the ledger keeps.
+const CITED_MAX: usize = 8;
 
 /// What consensus answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +141,9 @@ pub struct Judgement {
     pub panel: Arc<Panel>,
     /// The verdict.
     pub verdict: Arc<Verdict>,
+    /// Why each claim has its label, by key.
+    #[serde(default)]
+    pub reckoned: BTreeMap<Sha, Reckoning>,
     /// What the host looked up and ran.
     #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub lookups: Arc<Lookups>,

@@ -179,6 +179,18 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     })
 }
 
+/// Reads what all recorded verdicts of a spec and its ledger leave open.
+///
+/// # Errors
+/// As [`prepare`] for the spec; exit 3 for a verdict that was altered.
+pub fn ledger(tree: &Tree, id: &SpecId, entries: &[Entry]) -> Result<Ledger, Failure> {
+    let reading = check::read(tree);
+    let Some(spec) = reading.specs.iter().find(|spec| &spec.id == id) else { return Err(unreadable(&reading, id)) };
+    let verdicts = Stage::ALL.into_iter().filter_map(|stage| recorded(tree, spec, stage).transpose());
+    let verdicts = verdicts.collect::<Result<Vec<Verdict>, Failure>>()?;
+    Ok(Ledger::read(spec, &verdicts, entries))
+}
+
 fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
     match reading.unreadable.iter().find(|finding| finding.spec.as_ref() == Some(id)) {
         Some(finding) => {

@@ -17,7 +17,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::domain::consensus::Inputs;
-use crate::domain::dissent::{self, Entry};
+use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -81,6 +81,7 @@ impl Dispatch {
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
             Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),
+            Effect::ReadLedger(spec) => inbox.expect(Pending::Ledger(spec.clone(), self.read_ledger(spec))),
             Effect::RestartServer(name) => {
                 inbox.expect(Pending::Quiet("restart a server", self.hands.mcp.restart(name)));
             }
@@ -293,6 +294,16 @@ impl Dispatch {
             repo.prepare(root, ask, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+    }
+
+    /// Reads the ledger of a spec for the screen.
+    fn read_ledger(&self, spec: SpecId) -> Reply<Arc<Ledger>> {
+        let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
+        let token = self.hands.scope.cancel.clone();
+        self.job(async move {
+            let entries = ledger(&evidence, &spec, &token).await?;
+            repo.ledger(root, spec, entries, token).await
+        })
     }
 
     /// Recalls what other specs' runs have to tell about one like this; an absent memory tells nothing.

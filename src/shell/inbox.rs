@@ -13,8 +13,9 @@ use crate::actors::lanes::LaneEnds;
 use crate::app::effect::CommitId;
 use crate::app::msg::{self, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
 use crate::domain::claim::lookup::{Citation, Found};
+use crate::domain::dissent::Ledger;
 use crate::domain::failure::Failure;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
 use crate::domain::journal::summary::{RunSummary, typical};
 use crate::domain::judgement::Judgement;
@@ -56,6 +57,8 @@ pub enum Pending {
     Released(RunId, Reply<()>),
     /// A page.
     Page(Reply<Page>),
+    /// The ledger of a spec.
+    Ledger(SpecId, Reply<Arc<Ledger>>),
     /// The editor, which has the terminal.
     Edited(Reply<String>),
     /// An approval.
@@ -95,6 +98,7 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
         Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
+        Pending::Ledger(spec, reply) => Some(Msg::LedgerRead(spec.clone(), reply.poll_now()?)),
         Pending::Approved(reply) => Some(Msg::Approved(reply.poll_now()?)),
         Pending::Edited(reply) | Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
         Pending::Quiet(what, reply) => {

@@ -171,6 +171,7 @@ impl<F: Face> Shell<F> {
                     effect @ (Effect::Survey
                     | Effect::Run(..)
                     | Effect::ReadPage(_)
+                    | Effect::ReadLedger(_)
                     | Effect::RestartServer(_)
                     | Effect::DrainSpool
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),

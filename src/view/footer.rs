@@ -55,6 +55,9 @@ fn meaning(model: &Model, binding: &Binding) -> &'static str {
     if binding.action == Action::Quit && model.views.len() > 1 {
         return "back";
     }
+    if binding.action == Action::Open && matches!(model.view(), View::Ledger(page) if page.detail.is_some()) {
+        return "list";
+    }
     let is_run = |view: &View| matches!(view, View::Dashboard { .. });
     let is_live = || model.focused_run().is_some_and(|run| run.phase.is_live());
     let stops = binding.action == Action::Back && (is_run(model.view()) || model.views.len() <= 1) && is_live();
@@ -95,7 +98,11 @@ fn typed_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> 
             };
             Some(keys)
         }
+        View::Merged(texts) if texts.asking.is_some() => Some(&[("Enter", "split it off"), ("Esc", "stop typing")]),
+        View::Ledger(page) if page.asking.is_some() => Some(&[("Enter", "record it"), ("Esc", "stop typing")]),
         View::Conflict(_)
+        | View::Merged(_)
+        | View::Ledger(_)
         | View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }

@@ -6,7 +6,7 @@
 //! │ where we are                      what it costs, how long    │ 1 row, more where a view says so
 //! │┌ the view ──────────────────────────────────────────────────┐│
 //! ││ home · spec · dashboard · transcript · verdict · conflict  ││
-//! ││ · servers · trust · help                                   ││ the rest
+//! ││ · merged texts · ledger · servers · trust · help           ││ the rest
 //! │└────────────────────────────────────────────────────────────┘│
 //! │ what just happened, else servers and key latency             │ 1 row, or the line being typed; 2 for a long notice
 //! │ keys that work here, and nothing else               ? keys   │ 1 row
@@ -31,7 +31,9 @@ mod footer;
 mod header;
 mod help;
 mod home;
+mod ledger;
 mod live;
+mod merged;
 mod overlay;
 mod seats;
 mod servers;
@@ -84,6 +86,8 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
             verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
         }
         View::Conflict(conflict) => conflict::draw(model, conflict, page, canvas),
+        View::Merged(texts) => merged::draw(model, texts, page, canvas),
+        View::Ledger(ledger) => ledger::draw(model, ledger, page, canvas),
         View::Servers { cursor } => servers::draw(model, *cursor, page, canvas),
         View::Trust { scroll } => trust::draw(model, *scroll, page, canvas),
         View::Help { scroll } => help::draw(model, *scroll, page, canvas),

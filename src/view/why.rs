@@ -16,9 +16,9 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use crate::app::model::Model;
 use crate::app::update::checkable;
-use crate::domain::claim::lookup::{Citation, Found};
-use crate::domain::claim::{Polarity, Severity, Tier, Value};
-use crate::domain::consensus::{Judged, Label};
+use crate::domain::claim::lookup::{self, Citation, Found};
+use crate::domain::claim::{Polarity, Tier, Value};
+use crate::domain::consensus::{Judged, Label, Merge};
 use crate::domain::ids::AgentName;
 use crate::domain::judgement::{Ground, Judgement};
 use crate::domain::safe::Safe;
@@ -98,7 +98,7 @@ pub(super) fn reasons<'j>(
     width: u16,
     with_words: bool,
 ) -> Vec<Reason<'j>> {
-    let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| ground.claim == claim.key).collect();
+    let grounds: Vec<&Ground> = judgement.grounds.iter().filter(|ground| is_of(claim, ground)).collect();
     let width = Widths { all: width, with_words };
     let mut out = Vec::new();
     let sides = sides(claim);
@@ -111,38 +111,22 @@ pub(super) fn reasons<'j>(
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
     let room = usize::from(width.all).saturating_sub(label_width);
     let (_, ink) = standing.symbol();
-    for (at, line) in text::wrap(&sentence(judgement, claim, &sides), room, 3).into_iter().enumerate() {
+    for (at, line) in text::wrap(&sentence(judgement, claim), room, 3).into_iter().enumerate() {
         let name = head(if at == 0 { "so" } else { "" });
         out.push(
             Reason::of(vec![name, piece(line.into_owned(), if ink == Ink::Good { Ink::Plain } else { ink })])
                 .weighing(Weight::Rule),
         );
     }
-    if !claim.votes.is_empty() {
-        let votes: Vec<String> = sides
-            .iter()
-            .filter(|s| s.votes > 0)
-            .map(|s| format!("{} for {}", s.votes, said(s.value, s.polarity)))
-            .collect();
-        let silent = judgement.verdict.families.ok.saturating_sub(claim.votes.len());
-        let mut text = format!("{}, {silent} silent", votes.join(", "));
-        if claim.votes.len() > 1 {
-            let (agree, top) = (judgement.panel.policy.agree, top(&sides));
-            let answered = claim.votes.len();
-            let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
-            text.push_str(&format!(": {}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p()));
-        }
-        let room = usize::from(width.all).saturating_sub(label_width);
-        for (at, line) in text::wrap(&text, room, 2).into_iter().enumerate() {
-            out.push(
-                Reason::of(vec![head(if at == 0 { "votes" } else { "" }), plain(line.into_owned())])
-                    .weighing(Weight::Outcome),
-            );
-        }
+    let comparison = judgement.reckoned.get(&claim.key).map(|reckoned| reckoned.comparison.as_str());
+    for (at, line) in text::wrap(&counted(judgement, claim, &sides, comparison), room, 3).into_iter().enumerate() {
+        let name = head(if at == 0 { "votes" } else { "" });
+        out.push(Reason::of(vec![name, plain(line.into_owned())]).weighing(Weight::Outcome));
     }
-    if !claim.merged_from.is_empty() {
-        let subjects: Vec<String> = claim.merged_from.iter().map(|m| Safe::line(&m.subject).to_string()).collect();
-        out.push(Reason::of(vec![head("merged"), dim(subjects.join(" · "))]).weighing(Weight::Rule));
+    for merged in &claim.merged_from {
+        let merge = Merge::of(&judgement.panel, &claim.subject, merged);
+        out.push(Reason::of(vec![head("merged"), dim(Safe::line(&merged.subject).to_string())]).weighing(Weight::Rule));
+        out.push(Reason::of(vec![head(""), dim(merge.words())]).weighing(Weight::Rule));
     }
     if let Some(waiver) = judgement.panel.waivers.iter().find(|waiver| waiver.claim == claim.key) {
         let text = format!("{}: {}", Safe::line(&waiver.by), Safe::line(&waiver.reason));
@@ -155,17 +139,17 @@ pub(super) fn reasons<'j>(
     out
 }
 
+/// Tells whether a ground was given for a claim, or for a text that was merged into it.
+fn is_of(claim: &Judged, ground: &Ground) -> bool {
+    ground.claim == claim.key || claim.merged_from.iter().any(|merged| merged.key == ground.claim)
+}
+
 /// What is said for one value, by how many families.
 struct Side<'j> {
     value: &'j Value,
     polarity: Polarity,
     votes: usize,
     agents: Vec<&'j AgentName>,
-}
-
-/// Returns the votes of the side that has most.
-fn top(sides: &[Side<'_>]) -> usize {
-    sides.iter().map(|side| side.votes).max().unwrap_or(0)
 }
 
 /// Groups a claim's votes and dissents by what they say, in the order in which the conflict view numbers them.
@@ -269,68 +253,37 @@ fn struck<'j>(
 }
 
 /// The rule behind the label, from the numbers that are shown with it.
-fn sentence(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>]) -> String {
-    let answered = claim.votes.len();
+fn sentence(judgement: &Judgement, claim: &Judged) -> String {
     match Standing::of(judgement, claim) {
         Standing::Decided(waiver) => return claims::decided(waiver),
         Standing::Remark => return "they differ, on something that never moves a verdict".to_owned(),
         Standing::Labelled(_) => {}
     }
-    let top = top(sides);
-    let ties = sides.iter().filter(|side| side.votes == top).count() > 1;
-    let agree = judgement.panel.policy.agree;
-    match claim.label {
-        Label::Proven => "the host ran it, and it holds: votes do not matter → proven".to_owned(),
-        Label::Refuted => "every word on it was found false → struck, charged to who said it".to_owned(),
-        Label::Hollow => "all agree on something that matters, and nobody has looked".to_owned(),
-        Label::Single if answered == 0 => "no family has a vote on it".to_owned(),
-        Label::Single => "only one family has a vote on it: nobody could disagree".to_owned(),
-        Label::Agreed => "no dissent, and at least half of the families spoke → agreed".to_owned(),
-        Label::AgreedOver if claim.dissent.is_empty() => {
-            "no dissent, but less than half of the families spoke → agreed by few".to_owned()
-        }
-        Label::AgreedOver => "the majority holds; what was outvoted is kept as dissent".to_owned(),
-        Label::Conflict if answered == 0 => "those who spoke contradict themselves → conflict".to_owned(),
-        Label::Conflict if ties => "two sides share the top → conflict".to_owned(),
-        Label::Conflict if !agree.is_reached(top, answered) => {
-            format!("no side has {agree} of the families that answered → conflict")
-        }
-        Label::Conflict => {
-            let strongest = claim.dissent.iter().filter(|d| d.severity >= Severity::Major).max_by_key(|d| d.tier);
-            match strongest {
-                Some(dissent) => format!(
-                    "the losing side is {} and was {}: it is not outvoted → conflict",
-                    dissent.severity,
-                    dissent.tier.word()
-                ),
-                None => "counting does not settle it → conflict".to_owned(),
-            }
-        }
-    }
+    let rule = judgement.reckoned.get(&claim.key).map_or("", |reckoned| reckoned.rule.as_str());
+    format!("{rule} → {}", claim.label)
+}
+
+/// How the votes were counted, with the numbers that decided the label.
+fn counted(judgement: &Judgement, claim: &Judged, sides: &[Side<'_>], comparison: Option<&str>) -> String {
+    let voted = sides.iter().filter(|side| side.votes > 0);
+    let mut parts: Vec<String> =
+        voted.map(|side| format!("{} for {}", side.votes, said(side.value, side.polarity))).collect();
+    parts.push(format!("{} silent", judgement.verdict.families.ok.saturating_sub(claim.votes.len())));
+    let votes = parts.join(", ");
+    comparison.map_or_else(|| votes.clone(), |comparison| format!("{votes}: {comparison}"))
 }
 
 /// Returns what a citation names.
 pub(super) fn cited(citation: &Citation) -> String {
-    let text = match citation {
-        Citation::File { path, line: Some(line) } => format!("{path}:{line}"),
-        Citation::File { path, line: None } => path.clone(),
-        Citation::Symbol { symbol, path: Some(path) } => format!("{symbol} in {path}"),
-        Citation::Symbol { symbol, path: None } => symbol.clone(),
-        Citation::Test { check: Some(check), id } => format!("test {id} ({check})"),
-        Citation::Test { check: None, id } => format!("test {id}"),
-        Citation::Requirement { id } => format!("spec {id}"),
-    };
-    Safe::line(&text).to_string()
+    Safe::line(&citation.to_string()).to_string()
 }
 
 /// Returns the host's word on what was looked up: said, seen, ran, false.
 pub(super) fn found_word(found: Option<&Found>) -> Piece<'static> {
+    let word = lookup::found_word(found);
     match found {
-        None => dim("said"),
-        Some(Found::Absent) => dim("not there yet"),
-        Some(Found::Seen { .. }) => piece("seen", Ink::Good),
-        Some(Found::Ran { passed: true, executed: 1.., .. }) => piece("ran", Ink::Good),
-        Some(Found::Ran { .. } | Found::False { .. }) => piece("false", Ink::Bad),
-        Some(Found::Outside) => piece("outside", Ink::Bad),
+        None | Some(Found::Absent) => dim(word),
+        Some(Found::Seen { .. } | Found::Ran { passed: true, executed: 1.., .. }) => piece(word, Ink::Good),
+        Some(Found::Ran { .. } | Found::False { .. } | Found::Outside) => piece(word, Ink::Bad),
     }
 }

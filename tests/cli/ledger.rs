@@ -42,6 +42,14 @@ fn a_dissent_is_opened_asked_again_owed_an_answer_and_closed() {
     assert_eq!((&opened[0]["type"], &opened[0]["agent"]), (&"dissent.opened".into(), &"cyd".into()));
     world.dicast(&["dissent"]).exits(0).says("1 open").says("cyd holds 20 ms, 10 ms was decided").says("since plan");
     world.dicast(&["dissent", "--fail-on-dissent"]).exits(1);
+    for command in ["verdict", "consensus"] {
+        world.dicast(&[command, "plan"]).exits(0);
+        world
+            .dicast(&[command, "plan", "--fail-on-dissent"])
+            .exits(1)
+            .complains("1 dissent is open; `dicast dissent 003");
+        world.dicast(&[command, "plan", "--fail-on-dissent", "--json"]).exits(1);
+    }
 
     // Whoever owes an answer and gives none: no quorum, whatever the others say.
     seat(&world, &["--crash", "1"]);
@@ -65,6 +73,7 @@ fn a_dissent_is_opened_asked_again_owed_an_answer_and_closed() {
         .says("closed at tasks by agreement");
     let json = world.dicast(&["dissent", "--json"]).exits(0).json();
     assert_eq!((&json[0]["open"], &json[0]["closed"]["by"]), (&false.into(), &"agreed".into()));
+    world.dicast(&["verdict", "plan", "--fail-on-dissent"]).exits(0);
     world.dicast(&["evidence", "verify"]).exits(0);
 
     // The chain is verified like a journal, and a stage does not start on a broken one.
@@ -101,6 +110,21 @@ fn a_waiver_on_the_recorded_stage_closes_its_dissent_and_taking_it_back_opens_it
     // At tasks it was held again: that is a dissent of its own, which the waiver of the plan does not close.
     assert_eq!(types, ["dissent.opened", "waived", "dissent.closed", "dissent.opened", "undone"]);
     world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn a_command_that_exits_with_no_verdicts_code_refuses_to_fail_on_dissent() {
+    let world = World::with_spec();
+    for words in [&["status"][..], &["check"], &["explain", "003", "plan", "FR-001"], &["agents"], &[], &["demo"]] {
+        let refused = world.dicast(&[words, &["--fail-on-dissent"]].concat());
+        refused.exits(64).complains("--fail-on-dissent: this command does not exit with a verdict's code");
+    }
+    let golden = |name: &str| format!("{}/tests/golden/{name}.panel.json", env!("CARGO_MANIFEST_DIR"));
+    world.dicast(&["decide", &golden("agree"), "--fail-on-dissent"]).exits(0);
+    world.dicast(&["decide", &golden("agree_with_dissent")]).exits(0);
+    let left = world.dicast(&["decide", &golden("agree_with_dissent"), "--fail-on-dissent"]).exits(1);
+    assert_eq!(left.json()[0]["exit"], 0, "the process's code, not the verdict's");
+    world.dicast(&["decide", &golden("agree"), "--explain", "FR-001", "--fail-on-dissent"]).exits(64);
 }
 
 #[test]

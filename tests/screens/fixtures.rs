@@ -126,12 +126,16 @@ fn asking() -> Model {
 }
 
 fn decided() -> Model {
+    decided_on(judged(panel()))
+}
+
+pub(crate) fn decided_on(judgement: Judgement) -> Model {
     let mut seats = asking_seats();
     seats[0].state = SeatState::Answered;
     (seats[0].took_ms, seats[0].answer) = (Some(161_000), Some(answer("{}")));
     seats[3].state = SeatState::Failed(AgentError::RateLimit { retry_after_ms: None });
     let mut run = run(Phase::Decided, seats);
-    let judgement = Arc::new(judged(panel()));
+    let judgement = Arc::new(judgement);
     run.verdicts.insert(Stage::Plan, judgement.clone());
     run.judgement = Some(judgement);
     with_run(Model { key_us: Some(870), ..started() }, run)
@@ -454,9 +458,9 @@ fn failed() -> Model {
 }
 
 /// A fixture with its name.
-type Fixture = (&'static str, Model);
+pub(crate) type Fixture = (&'static str, Model);
 
-fn unreadable() -> Failure {
+pub(crate) fn unreadable() -> Failure {
     Failure::needs_input("specs/", "it cannot be read", "make it readable")
 }
 
@@ -466,7 +470,7 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    [repository(), runs(), transcripts(), verdicts(), besides()].concat()
+    [repository(), runs(), transcripts(), verdicts(), crate::ledger::all(), besides()].concat()
 }
 
 fn repository() -> Vec<Fixture> {

@@ -365,7 +365,6 @@ pub(crate) fn panel() -> Panel {
 pub(crate) fn judged(panel: Panel) -> Judgement {
     let verdict = consensus::decide(&panel);
     let helped = consensus::helped(&panel, &verdict);
-    let standing = Standing::after(&Ledger::default(), &preparation().spec, &verdict, &panel.waivers, &BTreeMap::new());
     let canon = panel.canon();
     let file = |path: &str, line| Citation::File { path: path.into(), line: Some(line) };
     let seen = |place: &str, excerpt: &str| Found::Seen {
@@ -409,10 +408,13 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
         ground("gemini", store, "No new network hop in the hot path.", Vec::new()),
         ground("codex", burst, "the burst test covers it", vec![wrong.clone()]),
     ];
+    let human = Human { waivers: panel.waivers.clone(), ..Human::default() };
+    let standing = Standing::after(&Ledger::default(), &preparation().spec, &verdict, human.said(&grounds));
     let lookups: Lookups =
         [pool, map, wrong].into_iter().filter_map(|(citation, found)| Some((citation, found?))).collect();
     let document = "# Plan\n\n2. Keep counters\n- **OPEN** D-007: redis (claude) or local (codex, gemini)\n";
     Judgement {
+        reckoned: consensus::reckon(&panel),
         panel: Arc::new(panel),
         verdict: Arc::new(verdict),
         lookups: Arc::new(lookups),

@@ -18,7 +18,7 @@ use crate::domain::artifact::{self, Artifact};
 use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement, Verdict};
-use crate::domain::dissent::Standing;
+use crate::domain::dissent::{Parted, Standing};
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -306,9 +306,10 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let settled = settled(&case, &panel);
     let is_final = !case.question.provisional;
     let documents = if is_final { documents(&case, &panel, &verdict)? } else { Vec::new() };
-    let standing = is_final.then(|| Arc::new(standing(&case, &verdict)));
+    let standing = is_final.then(|| Arc::new(standing(&case, &verdict, &grounds)));
     let helped = is_final.then(|| consensus::helped(&panel, &verdict)).flatten();
     Ok(Judgement {
+        reckoned: consensus::reckon(&panel),
         panel: Arc::new(panel),
         verdict: Arc::new(verdict),
         lookups: Arc::new(case.lookups),
@@ -342,10 +343,9 @@ fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(Strin
 }
 
 /// Returns where a verdict leaves the ledger.
-fn standing(case: &Case, verdict: &Verdict) -> Standing {
-    let (preparation, human) = (&case.question.preparation, &case.question.human);
-    let accepted = &human.accepted_conditions;
-    Standing::after(&preparation.ledger, &preparation.spec, verdict, &human.waivers, accepted)
+fn standing(case: &Case, verdict: &Verdict, grounds: &[Ground]) -> Standing {
+    let preparation = &case.question.preparation;
+    Standing::after(&preparation.ledger, &preparation.spec, verdict, case.question.human.said(grounds))
 }
 
 /// Returns the claims that no answer still out can change. Where tests are run at the end nobody can tell: what is run
@@ -376,6 +376,8 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
     let accepted: BTreeSet<&String> =
         question.human.accepted_conditions.keys().chain(&preparation.ledger.accepted).collect();
     panel.accepted_conditions = accepted.into_iter().cloned().collect();
+    let earlier = preparation.ledger.splits.iter().map(Parted::split);
+    panel.splits = question.human.splits.iter().cloned().chain(earlier).collect();
     panel.waivers.clone_from(&question.human.waivers);
     panel.rejected = question.human.rejected.iter().cloned().collect();
     for seat in &question.seats {

@@ -14,10 +14,11 @@ use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::check::{self, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
+use crate::domain::dissent::{Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
-use crate::domain::preparation::{Ask, Preparation, tree_id};
+use crate::domain::preparation::{self, Ask, Preparation, tree_id};
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
 
@@ -75,6 +76,17 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
     }
 
+    /// Reads what the recorded verdicts of a spec and its ledger's `entries` leave open.
+    pub fn ledger(
+        &self,
+        root: PathBuf,
+        spec: SpecId,
+        entries: Vec<Entry>,
+        token: CancellationToken,
+    ) -> Reply<Arc<Ledger>> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Ledger { root, spec, entries, token, promise })
+    }
+
     /// Names the state of the code that a verdict is bound to: of the working copy, or of the commit `at`
     /// (exit 64 if git knows none of that name).
     pub fn tree_id(&self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Reply<String> {
@@ -129,6 +141,13 @@ enum Command {
         ask: Box<Ask>,
         token: CancellationToken,
         promise: Promise<Arc<Preparation>>,
+    },
+    Ledger {
+        root: PathBuf,
+        spec: SpecId,
+        entries: Vec<Entry>,
+        token: CancellationToken,
+        promise: Promise<Arc<Ledger>>,
     },
     RunCheck {
         root: PathBuf,
@@ -188,6 +207,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                 scope.answer(token, promise, async move {
                     prepare::prepared((&reader.scope, &reader.children), &root, *ask, &cut).await
                 });
+            }
+            Command::Ledger { root, spec, entries, token, promise } => {
+                scope.answer(token.clone(), promise, reader.ledger(root, spec, entries, token));
             }
             Command::RunCheck { root, checks, citation, token, promise } => {
                 let turn = Arc::clone(&turn);
@@ -265,6 +287,17 @@ impl Reader {
             }
         }
         self.blocking(move || Ok(tree_id(&tree))).await
+    }
+
+    async fn ledger(
+        self,
+        root: PathBuf,
+        spec: SpecId,
+        entries: Vec<Entry>,
+        token: CancellationToken,
+    ) -> Result<Arc<Ledger>, Failure> {
+        let (tree, _) = tree::files(&self.scope, &root, &token).await?;
+        self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
     }
 
     async fn run_check(

@@ -24,7 +24,7 @@ mod run;
 mod view;
 
 pub use run::{Decision, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
-pub use view::{Completion, Conflict, Overlay, Transcript, View};
+pub use view::{Completion, Conflict, LedgerPage, MergedTexts, Overlay, Transcript, View};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
 pub const NOTICE_MS: u64 = 8_000;
@@ -250,9 +250,13 @@ impl Model {
             View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
             View::Transcript(transcript) => Some(&transcript.seat.run),
-            View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
-                None
-            }
+            View::Merged(texts) => Some(&texts.run),
+            View::Home { .. }
+            | View::Spec { .. }
+            | View::Ledger(_)
+            | View::Servers { .. }
+            | View::Trust { .. }
+            | View::Help { .. } => None,
         });
         match shown {
             Some(run) => self.runs.get(run),
@@ -278,6 +282,7 @@ impl Model {
             || matches!(self.survey, Load::Loading(_))
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))
             || matches!(self.view(), View::Conflict(Conflict { checking: Some(_), .. }))
+            || matches!(self.view(), View::Ledger(LedgerPage { ledger: Load::Loading(_), .. }))
     }
 
     /// Returns the earliest moment at which something happens by itself, if nothing else does before.

@@ -254,6 +254,9 @@ pub struct Decision {
     pub subject: String,
     /// What was decided.
     pub choice: Choice,
+    /// Of a split, the keys that it is not the same as.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<Sha>,
     /// By whom.
     pub by: String,
     /// Why.

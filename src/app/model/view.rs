@@ -10,6 +10,7 @@ use super::Load;
 use crate::app::line::Line;
 use crate::app::msg::{Choice, Start};
 use crate::domain::consensus::Side;
+use crate::domain::dissent::Ledger;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -59,6 +60,10 @@ pub enum View {
     },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
+    /// The texts that merging takes for one claim.
+    Merged(MergedTexts),
+    /// What stands open between the stages of a spec.
+    Ledger(LedgerPage),
     /// The MCP servers.
     Servers {
         /// The selected one.
@@ -116,6 +121,38 @@ pub struct Conflict {
     pub wanted: Option<Choice>,
     /// Since when a check runs.
     pub checking: Option<Moment>,
+}
+
+/// The view of a claim's texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedTexts {
+    /// Which run.
+    pub run: RunId,
+    /// Which stage.
+    pub stage: Stage,
+    /// Key of the claim.
+    pub claim: Sha,
+    /// The selected text.
+    pub cursor: usize,
+    /// Why it is to be split off, as typed so far.
+    pub asking: Option<Line>,
+}
+
+/// The ledger view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerPage {
+    /// Which spec.
+    pub spec: SpecId,
+    /// What was read.
+    pub ledger: Load<Arc<Ledger>>,
+    /// The selected row.
+    pub cursor: usize,
+    /// Whether what is closed is listed, too.
+    pub all: bool,
+    /// The first line shown of the selected row, while it is shown at length on a page of its own.
+    pub detail: Option<usize>,
+    /// What is decided once the reason is there, and the reason as typed so far.
+    pub asking: Option<(Choice, Line)>,
 }
 
 /// What lies over a view.

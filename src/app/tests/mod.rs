@@ -16,6 +16,7 @@ mod families;
 mod happy;
 mod keys;
 mod leaving;
+mod ledger;
 mod pages;
 mod random;
 mod resume;

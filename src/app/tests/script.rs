@@ -33,6 +33,7 @@ pub(super) enum Kind {
     Mirror,
     Release,
     Page,
+    Ledger,
     Survey,
 }
 
@@ -41,6 +42,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
     match effect {
         Effect::Survey => Some(Kind::Survey),
         Effect::ReadPage(_) => Some(Kind::Page),
+        Effect::ReadLedger(_) => Some(Kind::Ledger),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { .. } => Some(Kind::Find),
             RunEffect::Open { .. } => Some(Kind::Open),
@@ -373,6 +375,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::Release { .. } => "release".to_owned(),
         },
         Effect::ReadPage(_) => "read page".to_owned(),
+        Effect::ReadLedger(_) => "read ledger".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),
         Effect::DrainSpool => "drain".to_owned(),
         Effect::Emit(event) => serde_json::to_value(&event.what).unwrap()["type"].as_str().unwrap().to_owned(),

@@ -11,7 +11,7 @@ use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
-use crate::domain::dissent::Standing;
+use crate::domain::dissent::{Ledger, Standing};
 use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -83,6 +83,8 @@ pub(super) struct World {
     pub(super) votes: BTreeMap<String, Option<serde_json::Value>>,
     /// Prompts of the round, in the order in which they were asked.
     pub(super) ballots: Vec<(AgentName, Arc<str>)>,
+    /// What stood open after each spec's last verdict that was published.
+    pub(super) ledgers: BTreeMap<SpecId, Ledger>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -177,6 +179,7 @@ impl World {
                 };
                 return Some(Msg::PageRead(Ok(Arc::new(page))));
             }
+            Effect::ReadLedger(spec) => return Some(Msg::LedgerRead(spec.clone(), Ok(Arc::new(self.ledger(spec))))),
             Effect::Run(id, effect) => (id, effect),
             _ => return None,
         };
@@ -217,6 +220,8 @@ impl World {
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
             RunEffect::Publish { stage, judgement, .. } => {
+                let standing = judgement.standing.as_ref().unwrap();
+                self.ledgers.insert(judgement.panel.spec_id.clone(), standing.ledger.clone());
                 RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
             }
             RunEffect::Mirror { stage, entries, .. } => {
@@ -394,6 +399,7 @@ impl World {
         panel.inputs = preparation.inputs.clone();
         panel.policy = question.policy;
         panel.waivers.clone_from(&question.human.waivers);
+        panel.splits.clone_from(&question.human.splits);
         panel.rejected = question.human.rejected.iter().cloned().collect();
         for seat in &question.seats {
             let answer = question.answers.get(&seat.agent);
@@ -423,8 +429,8 @@ impl World {
         let (ballot, changed) = self.hold(question, &mut panel);
         let verdict = consensus::decide(&panel);
         let is_final = !question.provisional;
-        let (waivers, accepted) = (&question.human.waivers, &question.human.accepted_conditions);
-        let standing = Standing::after(&preparation.ledger, &preparation.spec, &verdict, waivers, accepted);
+        let said = question.human.said(&[]);
+        let standing = Standing::after(&preparation.ledger, &preparation.spec, &verdict, said);
         let standing = is_final.then(|| Arc::new(standing));
         let helped = consensus::helped(&panel, &verdict).filter(|_| is_final);
         let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new(), by: None };
@@ -439,6 +445,7 @@ impl World {
         let document = format!("{}/{}.md", preparation.spec.dir, preparation.stage);
         let documents = if question.provisional { Vec::new() } else { vec![(document, "document".into())] };
         Judgement {
+            reckoned: consensus::reckon(&panel),
             panel: Arc::new(panel),
             verdict: Arc::new(verdict),
             lookups: Arc::clone(&question.known),
@@ -454,6 +461,11 @@ impl World {
             warnings: Vec::new(),
             took_ms: 1,
         }
+    }
+
+    /// What was published last of a spec leaves open.
+    fn ledger(&self, spec: &SpecId) -> Ledger {
+        self.ledgers.get(spec).cloned().unwrap_or_default()
     }
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {

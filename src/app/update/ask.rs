@@ -1,6 +1,7 @@
 //! Asking the panel: whether it can be asked, the question before it costs something; and what the world tells
 //! unasked (the survey, the servers).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{cancel, complain, notice, run as runs, selection, typed};
@@ -90,6 +91,12 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
         Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
+}
+
+/// The evidence tells how long each stage usually takes here.
+pub(super) fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>) -> Vec<Effect> {
+    model.typical = typical;
+    Vec::new()
 }
 
 /// The repository was read and checked.

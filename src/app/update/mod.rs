@@ -6,6 +6,7 @@ mod answer;
 mod ask;
 mod cancel;
 mod durable;
+mod ledger;
 mod navigation;
 mod offers;
 mod reading;
@@ -14,6 +15,7 @@ mod run;
 mod seats;
 mod selection;
 mod settle;
+mod split;
 mod typed;
 mod verdict;
 
@@ -24,10 +26,12 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
+pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
+pub use split::merged_keys;
 pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
@@ -45,17 +49,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => {
-            model.typical = typical;
-            Vec::new()
-        }
+        Msg::Recalled(typical) => ask::recalled(model, typical),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::PageRead(page) => reading::page_read(model, page),
+        Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
-        Msg::KeyPainted(us) => {
-            model.key_us = Some(us);
-            Vec::new()
-        }
+        Msg::KeyPainted(us) => navigation::key_painted(model, us),
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
     }

@@ -4,12 +4,12 @@
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
-use super::{ask, cancel, notice, round, run as runs, seats, settle, typed, verdict};
+use super::{ask, cancel, ledger, notice, round, run as runs, seats, settle, split, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
 use crate::app::model::{Model, Overlay, Phase, View};
-use crate::app::msg::Start;
+use crate::app::msg::{Choice, Start};
 use crate::domain::consensus::find;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
@@ -27,15 +27,32 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         model.overlay = Some(overlay.clone());
         return typed::key(model, overlay, key);
     }
-    if let Some(View::Conflict(conflict)) = model.views.last()
-        && conflict.typing
-    {
-        return settle::type_reason(model, key);
+    match model.view() {
+        View::Conflict(conflict) if conflict.typing => return settle::type_reason(model, key),
+        View::Merged(texts) if texts.asking.is_some() => return split::type_reason(model, key),
+        View::Ledger(page) if page.asking.is_some() => return ledger::type_reason(model, key),
+        View::Conflict(_)
+        | View::Merged(_)
+        | View::Ledger(_)
+        | View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Verdict { .. }
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => {}
     }
     match keymap::lookup(model, key) {
         Some(action) => act(model, action),
         None => Vec::new(),
     }
+}
+
+/// The frame that shows what the last key changed was written so many microseconds after it.
+pub(super) fn key_painted(model: &mut Model, us: u64) -> Vec<Effect> {
+    model.key_us = Some(us);
+    Vec::new()
 }
 
 /// The terminal has another size: pages have to be read again, as lines break elsewhere.
@@ -74,19 +91,18 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Round => round::ask_now(model),
         Action::Verdict => show_verdict(model),
         Action::Run => show_run(model),
-        Action::ShowAll => {
-            if let Some(View::Verdict { all, .. }) = model.views.last_mut() {
-                *all = !*all;
-            }
-            Vec::new()
-        }
+        Action::ShowAll => show_all(model),
         Action::Document => document(model),
         Action::Check => settle::run_check(model),
         Action::Choose(side) => settle::choose(model, usize::from(side) - 1),
-        Action::Reject => settle::reject(model),
-        Action::Waive => settle::waive(model),
+        Action::Reject => decide(model, Choice::Reject),
+        Action::Waive => decide(model, Choice::Waive),
+        Action::Accept => decide(model, Choice::Accept),
         Action::Reason => settle::reason(model),
+        Action::Undo if matches!(model.view(), View::Ledger(_)) => ledger::undo(model),
         Action::Undo => settle::undo(model),
+        Action::Split => split::open(model),
+        Action::Ledger => selected_spec(model).map_or_else(Vec::new, |spec| ledger::open(model, spec)),
         Action::NextConflict => settle::turn(model, true),
         Action::PreviousConflict => settle::turn(model, false),
         Action::Editor => editor(model),
@@ -104,6 +120,32 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Survey => typed::survey(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Dump => vec![Effect::DumpRecording],
+    }
+}
+
+/// Lists everything, or what wants somebody only.
+fn show_all(model: &mut Model) -> Vec<Effect> {
+    if let Some(View::Verdict { all, .. }) = model.views.last_mut() {
+        *all = !*all;
+        return Vec::new();
+    }
+    ledger::toggle_all(model)
+}
+
+/// Decides about what is selected; on the ledger page a reason is asked for first.
+fn decide(model: &mut Model, choice: Choice) -> Vec<Effect> {
+    match model.view() {
+        View::Ledger(_) => ledger::ask(model, choice),
+        View::Conflict(_)
+        | View::Merged(_)
+        | View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Verdict { .. }
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => settle::settle(model, choice),
     }
 }
 
@@ -130,6 +172,11 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
             }
         }
         Some(View::Conflict(conflict)) => conflict.citation = go(conflict.citation, last),
+        Some(View::Merged(texts)) => texts.cursor = go(texts.cursor, last),
+        Some(View::Ledger(page)) => {
+            let at = page.detail.as_mut().unwrap_or(&mut page.cursor);
+            *at = go(*at, last);
+        }
         Some(View::Transcript(transcript)) => {
             let at = usize::try_from(transcript.top).unwrap_or(usize::MAX);
             let to = go(at, last);
@@ -165,6 +212,8 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }
         View::Verdict { .. } => settle::open_selected(model),
         View::Conflict(_) => settle::keep(model),
+        View::Merged(_) => split::ask(model),
+        View::Ledger(_) => ledger::toggle_detail(model),
         View::Spec { .. } => start_selected(model, None),
         View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => Vec::new(),
     }
@@ -178,6 +227,9 @@ fn decided_here(model: &Model, spec: &SpecId, stage: Stage) -> Option<RunId> {
 
 /// Esc: closes what is open; with nothing open and a run live, stops it.
 fn back(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.view(), View::Ledger(page) if page.detail.is_some()) {
+        return ledger::toggle_detail(model);
+    }
     let is_dashboard_of_live = match model.view() {
         View::Dashboard { run, .. } => model.runs.get(run).is_some_and(|run| run.phase.is_live()),
         View::Home { .. }
@@ -185,6 +237,8 @@ fn back(model: &mut Model) -> Vec<Effect> {
         | View::Transcript(_)
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Merged(_)
+        | View::Ledger(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => false,
@@ -331,10 +385,14 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         }
         View::Dashboard { run, .. } => Some(run.to_string()),
         View::Conflict(conflict) => Some(conflict.claim.to_string()),
+        View::Merged(texts) => Some(texts.claim.to_string()),
         View::Transcript(transcript) => Some(transcript.seat.run.to_string()),
-        View::Home { .. } | View::Spec { .. } | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
-            selected_spec(model).map(|spec| spec.to_string())
-        }
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Ledger(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => selected_spec(model).map(|spec| spec.to_string()),
     };
     let Some(text) = text else { return Vec::new() };
     notice(model, format!("copied {text}"));

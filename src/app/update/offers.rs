@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{round, seats, settle, verdict};
+use super::{ledger, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 
@@ -13,6 +13,11 @@ pub fn can(model: &Model, action: Action) -> bool {
     let is_live = run.is_some_and(|run| run.phase.is_live());
     let has_verdict = |run: &Run| !run.verdicts.is_empty();
     let view = model.view();
+    if let View::Ledger(page) = view
+        && let Some(can) = ledger::can(model, page, action)
+    {
+        return can;
+    }
     match action {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
         Action::Trust => model.trust.proposal().is_some(),
@@ -35,25 +40,15 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Run => matches!(view, View::Spec { spec, .. } if model.runs.values().any(|run| &run.spec == spec)),
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
+        Action::Accept => false,
+        Action::Ledger => matches!(view, View::Spec { .. } | View::Verdict { .. }),
+        Action::Split => split::splittable(model).is_some(),
         Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
             matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
-        Action::Open => match view {
-            View::Home { .. } => !home_rows(model).is_empty(),
-            View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
-            View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
-            View::Verdict { stage, .. } => run.is_some_and(|run| {
-                run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
-            }),
-            View::Conflict(conflict) => {
-                conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run))
-            }
-            View::Spec { .. } | View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => {
-                true
-            }
-        },
+        Action::Open => opens(model, view),
         Action::NextPane | Action::PreviousPane | Action::Pane(_) => matches!(view, View::Dashboard { .. }),
         Action::Back => model.views.len() > 1 || is_live,
         Action::NextMatch => matches!(view, View::Transcript(t) if t.search.is_some()),
@@ -76,6 +71,29 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Survey
         | Action::Suspend
         | Action::Dump => true,
+    }
+}
+
+/// Tells whether there is something to open, start or decide in a view.
+fn opens(model: &Model, view: &View) -> bool {
+    let run = model.focused_run();
+    match view {
+        View::Home { .. } => !home_rows(model).is_empty(),
+        View::Dashboard { pane: 2, .. } => run.is_some_and(|run| run.judgement.is_some()),
+        View::Dashboard { cursor, .. } => run.is_some_and(|run| *cursor < run.seats.len()),
+        View::Verdict { stage, .. } => run.is_some_and(|run| {
+            run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
+        }),
+        View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
+        View::Merged(texts) => {
+            run.is_some_and(|run| settle::is_decidable(model, run) && split::selected(run, texts).is_some())
+        }
+        View::Spec { .. }
+        | View::Transcript(_)
+        | View::Ledger(_)
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => true,
     }
 }
 

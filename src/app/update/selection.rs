@@ -2,9 +2,9 @@
 //!
 //! It must not know what is done with them.
 
-use super::{ask, settle, verdict};
+use super::{ask, ledger, settle, split, verdict};
 use crate::app::keymap;
-use crate::app::model::{Conflict, Model, View};
+use crate::app::model::{Conflict, LedgerPage, Model, View};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::settings::Trust;
 use crate::domain::stage::Stage;
@@ -43,11 +43,12 @@ pub(super) fn selected_spec(model: &Model) -> Option<SpecId> {
         View::Home { cursor } => match home_rows(model).into_iter().nth(*cursor)? {
             HomeRow::Spec(spec) | HomeRow::Step(_, spec) => Some(spec),
         },
-        View::Spec { spec, .. } => Some(spec.clone()),
+        View::Spec { spec, .. } | View::Ledger(LedgerPage { spec, .. }) => Some(spec.clone()),
         View::Dashboard { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Merged(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => model.focused_run().map(|run| run.spec.clone()),
@@ -69,6 +70,11 @@ pub(super) fn last_row(model: &Model) -> usize {
             model.runs.get(run).map_or(0, |run| verdict::rows(run, *stage, *all).len())
         }
         View::Conflict(conflict) => conflict_citations(model, conflict),
+        View::Merged(texts) => {
+            let judgement = model.runs.get(&texts.run).and_then(|run| run.judgement.as_ref());
+            judgement.map_or(0, |judgement| split::merged_keys(judgement, &texts.claim).len())
+        }
+        View::Ledger(page) => ledger::count(page),
         View::Servers { .. } => model.servers.len(),
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
             usize::try_from(page.total.saturating_sub(page.rows.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
@@ -107,6 +113,8 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
         View::Home { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
+        | View::Merged(_)
+        | View::Ledger(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
@@ -125,6 +133,8 @@ pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
         | View::Spec { .. }
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Merged(_)
+        | View::Ledger(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,

@@ -12,7 +12,7 @@ use crate::app::model::{Conflict, Decision, Lock, Model, Phase, Run, RunOptions,
 use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
-use crate::domain::consensus::{self, Label, Side, Waiver};
+use crate::domain::consensus::{self, Judged, Label, Side, Split, Waiver};
 use crate::domain::dissent::Signed;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -63,6 +63,8 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
+        | View::Merged(_)
+        | View::Ledger(_)
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
@@ -259,23 +261,30 @@ pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
 
 /// Applies a decision to a judged stage, and has it judged again.
 pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide: Decide) -> Vec<Effect> {
-    let matches: Vec<_> =
-        judgement.verdict.claims.iter().filter(|claim| claim.key.as_str().starts_with(&decide.claim)).collect();
-    let claim = match matches.as_slice() {
-        [claim] if decide.claim.len() >= 4 => *claim,
+    let matches = meant(judgement, &decide);
+    let (claim, key) = match matches.as_slice() {
+        [found] if decide.claim.len() >= 4 => *found,
         found => {
-            let why =
-                if found.is_empty() { "no claim has this key" } else { "it is not the beginning of exactly one key" };
+            let why = match (found, &decide.choice) {
+                ([], Choice::Split) => "no claim into which others were merged has this key",
+                ([], _) => "no claim has this key",
+                _ => "it is not the beginning of exactly one key",
+            };
             let next = format!("list them with `dicast dissent {}`", decide.spec);
             let failure = Failure::usage(format!("claim {}", decide.claim), why, next);
             return refuse(model, id, failure);
         }
     };
+    let apart = match decide.choice {
+        Choice::Split => super::split::merged_keys(judgement, &claim.key).into_iter().filter(|k| k != key).collect(),
+        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept | Choice::Undo => Vec::new(),
+    };
     let decision = Decision {
-        claim: claim.key.clone(),
+        claim: key.clone(),
         digest: consensus::digest(&judgement.panel, &claim.key),
         subject: claim.subject.clone(),
         choice: decide.choice,
+        apart,
         by: decide.by,
         reason: decide.reason,
     };
@@ -295,6 +304,22 @@ pub(super) fn apply(model: &mut Model, id: &RunId, judgement: &Judgement, decide
     let record =
         Record::HumanDecided { stage, claim: decision.claim, decision: json, by: decision.by, reason: decision.reason };
     reopen(model, id, vec![record], "a human decided")
+}
+
+/// Returns what a decision may be about: claims by their keys; where one is split off, or that is taken back, each text
+/// by its own.
+fn meant<'j>(judgement: &'j Judgement, decide: &Decide) -> Vec<(&'j Judged, &'j Sha)> {
+    let claims = judgement.verdict.claims.iter();
+    let own = claims.clone().map(|claim| (claim, &claim.key));
+    let merged = claims.flat_map(|claim| claim.merged_from.iter().map(move |merged| (claim, &merged.key)));
+    let is_meant = |(_, key): &(&Judged, &Sha)| key.as_str().starts_with(&decide.claim);
+    match decide.choice {
+        Choice::Split => {
+            own.filter(|(claim, _)| !claim.merged_from.is_empty()).chain(merged).filter(is_meant).collect()
+        }
+        Choice::Undo => own.chain(merged).filter(is_meant).collect(),
+        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => own.filter(is_meant).collect(),
+    }
 }
 
 /// Refuses a decision: a stage that was reopened for it ends with that, one on screen stays as it is.
@@ -338,6 +363,11 @@ pub(super) fn human(decisions: &[Decision]) -> Human {
                 let signed = Signed { by: decision.by.clone(), reason: decision.reason.clone() };
                 human.accepted_conditions.insert(decision.subject.clone(), signed);
             }
+            Choice::Split => human.splits.extend(decision.apart.iter().map(|other| Split {
+                pair: (decision.claim.clone(), other.clone()),
+                by: decision.by.clone(),
+                reason: decision.reason.clone(),
+            })),
             Choice::Undo => {}
         }
     }
@@ -437,18 +467,8 @@ pub(super) fn keep(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Lets the stage go on although the objection stands.
-pub(super) fn waive(model: &mut Model) -> Vec<Effect> {
-    settle(model, Choice::Waive)
-}
-
-/// Upholds the objection.
-pub(super) fn reject(model: &mut Model) -> Vec<Effect> {
-    settle(model, Choice::Reject)
-}
-
 /// Records a decision of the user at the screen. A reason is asked for: it is what an auditor reads later.
-fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
+pub(super) fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
     let by = model.boot.user.clone();
     let Some(View::Conflict(conflict)) = model.views.last_mut() else { return Vec::new() };
     let reason = conflict.reason.text().trim().to_owned();
@@ -475,6 +495,11 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
 pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
     let is_busy = |other: &Run| other.phase.is_live() || (other.lock.is_held() && other.id != run.id);
     run.verdicts.contains_key(&run.stage) && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
+}
+
+/// Tells whether nothing of a spec is under way: then any of its recorded stages can be decided about.
+pub(super) fn is_quiet(model: &Model, spec: &SpecId) -> bool {
+    !model.runs.values().any(|run| &run.spec == spec && (run.phase.is_live() || run.lock.is_held()))
 }
 
 /// Takes the last decision back.

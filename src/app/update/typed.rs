@@ -1,6 +1,6 @@
 //! Typed text: the command line, searches, reasons, the question before a run.
 
-use super::{ask, cancel, complain, navigation, reading, run as runs};
+use super::{ask, cancel, complain, ledger, navigation, reading, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -134,6 +134,7 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
             model.views.push(View::Spec { spec, cursor: 0 });
             Vec::new()
         }
+        Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
         Command::Cancel => cancel::asked(model, None),
         Command::Servers => {
@@ -191,14 +192,29 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         other => {
             model.overlay = other;
-            if let Some(View::Conflict(conflict)) = model.views.last_mut()
-                && conflict.typing
-            {
-                conflict.reason.insert(text);
+            if let Some(line) = model.views.last_mut().and_then(reason_of) {
+                line.insert(text);
             }
         }
     }
     Vec::new()
+}
+
+/// The reason that is typed in a view.
+fn reason_of(view: &mut View) -> Option<&mut Line> {
+    match view {
+        View::Conflict(conflict) => conflict.typing.then_some(&mut conflict.reason),
+        View::Merged(texts) => texts.asking.as_mut(),
+        View::Ledger(page) => page.asking.as_mut().map(|(_, line)| line),
+        View::Home { .. }
+        | View::Spec { .. }
+        | View::Dashboard { .. }
+        | View::Transcript(_)
+        | View::Verdict { .. }
+        | View::Servers { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => None,
+    }
 }
 
 /// Complains about a failure in the notice line; a convenience for callers that return effects.

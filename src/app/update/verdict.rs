@@ -363,6 +363,7 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let mut effects = mirror(model, id);
     // The spec's folder changed: what the first screen says of it is read again.
     effects.push(Effect::Survey);
+    effects.extend(model.runs.get(id).and_then(|run| super::ledger::refresh(model, &run.spec)));
     let Some(run) = model.runs.get_mut(id) else { return effects };
     let next = next_of(run);
     match next {

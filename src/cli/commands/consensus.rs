@@ -26,7 +26,7 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
             "missing": gone.iter().map(|(agent, path)| serde_json::json!({"agent": agent, "path": path})).collect::<Vec<_>>(),
             "hashes": {"recorded": recorded.hash, "evidence": of_run.hash, "computed": again.hash},
         });
-        return Ok(Done::value(&value).with_exit(exit));
+        return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
     }
     let mut text =
         format!("{stage} of {}: {} (exit {})\n  why  {}\n", folder.id, again.status.name(), again.exit, again.why());
@@ -50,5 +50,5 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
             again.hash
         ));
     }
-    Ok(Done::lines(text).with_exit(exit))
+    record::heed_dissent(context, &folder, stage, Done::lines(text).with_exit(exit))
 }

@@ -6,14 +6,11 @@ use super::{Context, place, record, run};
 use crate::app::msg::{Choice, Decide, Request};
 use crate::domain::claim::Severity;
 use crate::domain::consensus::{Judged, ReasonCode, Verdict};
-use crate::domain::dissent::{self, Ledger, side};
+use crate::domain::dissent::{self, Condition, Ledger, Parted, short, side};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
-
-/// Digits of a key that tell claims of one spec apart on screen.
-const SHORT: usize = 12;
 
 /// Lists dissent, or records a decision about one.
 ///
@@ -26,6 +23,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
         (&asked.accept, Choice::Accept),
         (&asked.waive, Choice::Waive),
         (&asked.reject, Choice::Reject),
+        (&asked.split, Choice::Split),
         (&asked.undo, Choice::Undo),
     ];
     let decided = deciding.into_iter().find_map(|(key, choice)| key.as_deref().map(|key| (key, choice)));
@@ -37,7 +35,8 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
         verdicts.into_iter().filter(|verdict| asked_stage.is_none_or(|stage| verdict.stage == stage)).collect();
     // A key that is nowhere to be found may stand in the file that cannot be read: that is to be mended first.
     let bad = unreadable.into_iter().find(|(stage, _)| asked_stage.is_none_or(|asked| asked == *stage));
-    let is_known = verdicts.iter().flat_map(|verdict| &verdict.claims).any(|claim| claim.key.as_str().starts_with(key));
+    let is_known =
+        verdicts.iter().flat_map(|verdict| keys(verdict, &choice)).any(|known| known.as_str().starts_with(key));
     let (stage, key) = match named(&folder, &verdicts, key, &choice) {
         Ok(found) => found,
         Err(failure) if is_known => return Err(failure),
@@ -78,21 +77,21 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str, choice: &Choice) ->
     let given = given.to_ascii_lowercase();
     let mut found: Vec<(&Verdict, &Sha)> = Vec::new();
     for verdict in verdicts {
-        // A must-requirement that nobody covers has a key in the reasons, and no claim.
-        let of_reasons = verdict.reasons.iter().flat_map(|reason| &reason.claims);
-        let mut keys: Vec<&Sha> = verdict.claims.iter().map(|claim| &claim.key).chain(of_reasons).collect();
+        let mut keys = keys(verdict, choice);
         keys.retain(|key| key.as_str().starts_with(&given));
         keys.sort();
         keys.dedup();
         found.extend(keys.into_iter().map(|key| (verdict, key)));
     }
     let Some((last, key)) = found.last() else {
-        return Err(Failure::usage("KEY", format!("no recorded claim has the key {shown:?}"), next));
+        let what = if *choice == Choice::Split { "no recorded claim was merged with" } else { "no recorded claim has" };
+        return Err(Failure::usage("KEY", format!("{what} the key {shown:?}"), next));
     };
     if found.iter().any(|(_, other)| other != key) {
         return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next));
     }
-    let counts = |verdict: &Verdict, key: &Sha| *choice == Choice::Undo || is_open(verdict, key);
+    let is_any = matches!(choice, Choice::Undo | Choice::Split);
+    let counts = |verdict: &Verdict, key: &Sha| is_any || is_open(verdict, key);
     let meant: Vec<Stage> =
         found.iter().filter(|(verdict, key)| counts(verdict, key)).map(|(verdict, _)| verdict.stage).collect();
     match meant.as_slice() {
@@ -100,10 +99,25 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str, choice: &Choice) ->
         [one] => Ok((*one, (*key).clone())),
         several => {
             let names: Vec<&str> = several.iter().map(|stage| stage.name()).collect();
-            let is = if *choice == Choice::Undo { "stands" } else { "is open" };
+            let is = if is_any { "stands" } else { "is open" };
             let why = format!("{shown:?} {is} in several stages: {}", names.join(", "));
             Err(Failure::usage("KEY", why, format!("say which: --stage {}", names.join("|"))))
         }
+    }
+}
+
+/// Returns the keys of a verdict that a decision may name.
+fn keys<'v>(verdict: &'v Verdict, choice: &Choice) -> Vec<&'v Sha> {
+    let of_claims = verdict.claims.iter().map(|claim| &claim.key);
+    // A must-requirement that nobody covers has a key in the reasons, and no claim.
+    let of_reasons = verdict.reasons.iter().flat_map(|reason| &reason.claims);
+    let merged = verdict.claims.iter().filter(|claim| !claim.merged_from.is_empty());
+    let of_texts =
+        merged.flat_map(|claim| std::iter::once(&claim.key).chain(claim.merged_from.iter().map(|merged| &merged.key)));
+    match choice {
+        Choice::Split => of_texts.collect(),
+        Choice::Undo => of_claims.chain(of_reasons).chain(of_texts).collect(),
+        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => of_claims.chain(of_reasons).collect(),
     }
 }
 
@@ -120,9 +134,6 @@ fn is_open(verdict: &Verdict, key: &Sha) -> bool {
 /// The exit code when a verdict cannot be read: the list is not whole.
 const NOT_WHOLE: u8 = 3;
 
-/// The exit code when dissent stands open and that was asked about.
-const OPEN: u8 = 1;
-
 fn list(
     context: &Context,
     folder: &Folder,
@@ -136,7 +147,7 @@ fn list(
         false => Done::lines(text(folder, &ledger, verdicts)),
     };
     if context.global.fail_on_dissent && ledger.standing().next().is_some() {
-        done.exit = OPEN;
+        done.exit = record::DISSENT;
     }
     for (_, failure) in unreadable {
         done.notes.push(format!("error: {failure}\n  next: {}", failure.hint()));
@@ -160,9 +171,22 @@ fn lines_of(folder: &Folder, ledger: &Ledger, verdicts: &[Verdict]) -> String {
             "claim": dissent.claim, "ask": dissent.ask, "severity": dissent.severity, "decided": dissent.against,
             "dissent": [{"agent": dissent.agent, "value": dissent.said.value, "polarity": dissent.said.polarity,
                          "tier": dissent.tier}],
-            "verdict": dissent.verdict, "open": is_open, "closed": dissent.closed,
+            "because": dissent.grounds.because, "cited": dissent.grounds.cited, "chosen": dissent.chosen,
+            "upheld": dissent.upheld, "verdict": dissent.verdict, "open": is_open, "closed": dissent.closed,
             "topic": dissent.topic_on_agenda(), "closes": is_open.then(|| dissent.closes()),
             "next": is_open.then(|| waive(folder, dissent)),
+        }));
+    }
+    for Condition { key, text, stage, is_accepted, signed } in &ledger.conditions {
+        lines.push(serde_json::json!({
+            "schema": "dicast.condition/1", "spec_id": folder.id, "stage": stage, "key": key, "condition": text,
+            "accepted": is_accepted, "signed": signed,
+        }));
+    }
+    for Parted { stage, pair, texts, signed } in &ledger.splits {
+        lines.push(serde_json::json!({
+            "schema": "dicast.split/1", "spec_id": folder.id, "stage": stage, "key": pair.0, "from": pair.1,
+            "texts": texts, "signed": signed,
         }));
     }
     for (stage, claim) in remarks(verdicts) {
@@ -179,36 +203,39 @@ fn waive(folder: &Folder, dissent: &dissent::Dissent) -> String {
     format!("dicast dissent {} --waive {} --by WHO --reason T", folder.id, short(&dissent.key))
 }
 
-fn short(key: &Sha) -> String {
-    key.as_str().chars().take(SHORT).collect()
-}
-
 fn text(folder: &Folder, ledger: &Ledger, verdicts: &[Verdict]) -> String {
     let (open, closed): (Vec<_>, Vec<_>) = ledger.dissents.iter().partition(|dissent| dissent.closed.is_none());
     let mut out = match open.len() {
         0 => format!("no dissent of {} is open\n", folder.id),
         n => format!("{n} open\n"),
     };
-    let mut rows = Vec::new();
     for dissent in &open {
-        let weight = format!("({}, {})", dissent.severity.name(), dissent.tier.word());
-        let says = format!("{}  {} {weight}", dissent.claim, dissent.line());
-        rows.push(vec![format!("  {}", short(&dissent.key)), format!("since {}", dissent.opened), says]);
-        rows.push(vec![String::new(), String::new(), format!("  {}", dissent.ask)]);
-        rows.push(vec![String::new(), String::new(), format!("  closed by: {}", dissent.closes())]);
+        out.push_str(&format!(
+            "  {}  {}, since {}: {}\n",
+            short(&dissent.key),
+            dissent.claim,
+            dissent.opened,
+            dissent.line()
+        ));
+        out.push_str(&told(dissent.at_length()));
     }
-    out.push_str(&table(&rows));
     if !closed.is_empty() {
         out.push_str(&format!("{} closed\n", closed.len()));
     }
-    let rows = closed.iter().filter_map(|dissent| {
-        let how = dissent.closed.as_ref()?;
-        let ended = format!("closed at {} by {}", how.stage, how.by.words());
+    let rows = closed.iter().map(|dissent| {
         let held = format!("{} held {}", dissent.agent, side(&dissent.said));
         let since = format!("since {}", dissent.opened);
-        Some(vec![format!("  {}", short(&dissent.key)), since, dissent.claim.clone(), held, ended])
+        vec![format!("  {}", short(&dissent.key)), since, dissent.claim.clone(), held, dissent.state()]
     });
     out.push_str(&table(&rows.collect::<Vec<_>>()));
+    let rows = ledger.conditions.iter().map(|condition| {
+        vec![format!("  {}", short(&condition.key)), "condition".to_owned(), condition.text.clone(), condition.state()]
+    });
+    let splits = ledger
+        .splits
+        .iter()
+        .map(|parted| vec![format!("  {}", short(&parted.pair.0)), "split".to_owned(), parted.line(), parted.state()]);
+    out.push_str(&table(&rows.chain(splits).collect::<Vec<_>>()));
     let remarks = remarks(verdicts).count();
     if remarks > 0 {
         let several = if remarks == 1 { "claim" } else { "claims" };
@@ -216,16 +243,18 @@ fn text(folder: &Folder, ledger: &Ledger, verdicts: &[Verdict]) -> String {
             "{remarks} {several} of severity info besides, which decide nothing (--json lists them)\n"
         ));
     }
-    if !ledger.accepted.is_empty() {
-        let texts: Vec<&str> = ledger.accepted.iter().map(String::as_str).collect();
-        out.push_str(&format!("accepted conditions: {}\n", texts.join("; ")));
-    }
     if !open.is_empty() || verdicts.iter().any(|verdict| !verdict.is_advancing()) {
         let spec = &folder.id;
         out.push_str(&format!(
-            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept KEY --by WHO --reason T [--stage STAGE]\n\
+            "\ndecide one with: dicast dissent {spec} --waive|--reject|--accept|--split KEY --by WHO --reason T [--stage STAGE]\n\
              take it back with: dicast dissent {spec} --undo KEY --by WHO --reason T\n"
         ));
     }
     out
+}
+
+/// Writes what is told at length, indented.
+fn told(lines: Vec<dissent::Line>) -> String {
+    let own = |(name, _): &dissent::Line| !matches!(*name, "held" | "state" | "key");
+    lines.into_iter().filter(own).map(|(name, words)| format!("      {name:<9}  {words}\n")).collect()
 }

@@ -73,6 +73,11 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         let why = "only `check` writes reports in this version";
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
+    if global.fail_on_dissent && !command.as_ref().is_some_and(Command::looks_at_dissent) {
+        let why = "this command does not exit with a verdict's code";
+        let next = "use it with a stage, auto, verdict, dissent, consensus or decide";
+        return Err(Failure::usage("--fail-on-dissent", why, next));
+    }
     let here = || Context::of(global.clone());
     let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage);
     let Some(command) = command else { return run::screen(&here()?) };
@@ -104,7 +109,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
         Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
         // These know no repository.
-        Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), global.json),
+        Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), &global),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
         Command::Demo { speed } => demo::demo(&global, speed),
     }

@@ -3,6 +3,7 @@
 //! It must not decide anything.
 
 use super::super::ask::Desk;
+use super::super::out::Done;
 use super::{Context, READING};
 use crate::disk::Store;
 use crate::domain::check::{self, FileText, Tree};
@@ -111,6 +112,36 @@ pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -
     let entries = desk.ask(READING, "reading the ledger", reply)?;
     let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
     Ok(Ledger::read(&spec, verdicts, &entries))
+}
+
+/// The exit code while a dissent is open and that was asked about.
+pub(super) const DISSENT: u8 = 1;
+
+/// Makes an exit code of 0 that of open dissent, and says so: the process's code, never the verdict's.
+pub(super) fn fail_on_dissent(done: &mut Done, open: usize, next: &str) {
+    if done.exit == 0 && open > 0 {
+        done.exit = DISSENT;
+        let several = if open == 1 { "1 dissent is" } else { &format!("{open} dissents are") };
+        done.notes.push(format!("--fail-on-dissent: {several} open; {next}"));
+    }
+}
+
+/// Heeds `--fail-on-dissent`: dissent that was opened up to a stage and is open today.
+///
+/// # Errors
+/// Exit 3 when a verdict or the ledger cannot be read: then nobody knows what is open.
+pub(super) fn heed_dissent(context: &Context, folder: &Folder, upto: Stage, mut done: Done) -> Result<Done, Failure> {
+    if !context.global.fail_on_dissent || done.exit != 0 {
+        return Ok(done);
+    }
+    let (verdicts, unreadable) = verdicts(&context.store(), folder);
+    if let Some((_, failure)) = unreadable.into_iter().next() {
+        return Err(failure);
+    }
+    let ledger = ledger(context, folder, &verdicts)?;
+    let open = ledger.standing().filter(|dissent| dissent.opened <= upto).count();
+    fail_on_dissent(&mut done, open, &format!("`dicast dissent {}` lists it", folder.id));
+    Ok(done)
 }
 
 /// Reads the panel of the last run that decided a stage, or of the run that was named with `--run`.

@@ -100,10 +100,11 @@ fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>
     };
     if stages.is_empty() {
         let done = format!("{} has passed every stage\n", folder.id);
-        return Ok(match context.global.json {
-            true => Done::json(out::ended(0, None, now())),
-            false => Done::lines(done),
-        });
+        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
+        if context.global.json {
+            done.text = Done::json(out::ended(done.exit, None, now())).text;
+        }
+        return Ok(done);
     }
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
     run(context, StartRun { spec: folder.id.clone(), stages, fresh, rerun_missing }, asked.no_round)

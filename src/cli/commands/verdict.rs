@@ -19,7 +19,7 @@ const NOT_IN_LIST: u8 = 1;
 const SHOWN: usize = 5;
 
 /// Shows a recorded verdict; exits with its code, 7 when it is stale, 10 when there is none, 1 when its status is not
-/// required.
+/// required, or with `--fail-on-dissent` while dissent up to this stage is open.
 ///
 /// # Errors
 /// As described, and 64 for a status that is none.
@@ -40,10 +40,11 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
             fields.insert("current".into(), changed.is_none().into());
             fields.insert("changed".into(), changed.clone().into());
         }
-        return Ok(Done::value(&value).with_exit(exit));
+        return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
     }
     let struck = struck(context, &folder, &verdict);
-    Ok(Done::lines(text(&folder, &verdict, changed.as_deref(), &struck)).with_exit(exit))
+    let done = Done::lines(text(&folder, &verdict, changed.as_deref(), &struck)).with_exit(exit);
+    record::heed_dissent(context, &folder, stage, done)
 }
 
 /// Returns what was said and is not so, in words: assertion by assertion from the evidence, or where that is not here

@@ -95,6 +95,7 @@ pub(super) fn panel(stage: Stage, requirements: Vec<Requirement>, agents: Vec<Pa
         policy: Policy::default(),
         accepted_conditions: Vec::new(),
         same_as: Vec::new(),
+        splits: Vec::new(),
         waivers: Vec::new(),
         rejected: Vec::new(),
         candidates: Vec::new(),

@@ -3,6 +3,7 @@
 //! It must not look anything up itself: the repo actor does, and hands [`Lookups`] in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,32 @@ pub enum Citation {
         /// Its id.
         id: String,
     },
+}
+
+impl fmt::Display for Citation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Citation::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
+            Citation::File { path, line: None } => f.write_str(path),
+            Citation::Symbol { symbol, path: Some(path) } => write!(f, "{symbol} in {path}"),
+            Citation::Symbol { symbol, path: None } => f.write_str(symbol),
+            Citation::Test { check: Some(check), id } => write!(f, "test {id} ({check})"),
+            Citation::Test { check: None, id } => write!(f, "test {id}"),
+            Citation::Requirement { id } => write!(f, "spec {id}"),
+        }
+    }
+}
+
+/// Returns the host's word on what was looked up, if it was: said, seen, ran, false.
+pub fn found_word(found: Option<&Found>) -> &'static str {
+    match found {
+        None => "said",
+        Some(Found::Absent) => "not there yet",
+        Some(Found::Seen { .. }) => "seen",
+        Some(Found::Ran { passed: true, executed: 1.., .. }) => "ran",
+        Some(Found::Ran { .. } | Found::False { .. }) => "false",
+        Some(Found::Outside) => "outside",
+    }
 }
 
 /// How the host saw what it saw.

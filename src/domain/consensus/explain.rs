@@ -8,9 +8,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::label::Label;
-use super::panel::{Choice, Panel};
+use super::marks::is_told_apart;
+use super::near::Nearness;
+use super::panel::{Choice, Panel, Split};
+use super::policy::Ratio;
+use super::reckon;
 use super::ruling::Case;
-use super::tally::{Bench, Claim, Rule, Said, Tally, gather, tally};
+use super::tally::{Bench, Claim, Said, Tally, gather, tally};
 use super::verdict::{Judged, Merged, Verdict};
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::hash::Sha;
@@ -42,12 +46,62 @@ pub struct Explanation {
     pub answered: usize,
     /// How many families that answered the stage have none.
     pub silent: usize,
-    /// The comparison of integers that was made, for example `3·2 ≥ 2·3 holds`; none if counting decided nothing.
-    pub comparison: Option<String>,
-    /// Other keys that were merged into it.
-    pub merged_from: Vec<Merged>,
+    /// The comparison of integers that it rests on, for example `3·2 ≥ 2·3 holds`.
+    pub comparison: String,
+    /// Other texts that were merged into it, and why.
+    pub merged_from: Vec<Merge>,
+    /// What a human split from it.
+    pub split_from: Vec<Parted>,
     /// Who waived it and why, if a waiver holds.
     pub waived: Option<(String, String)>,
+}
+
+/// A text that was merged into a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    /// Its key.
+    pub key: Sha,
+    /// Its canonical subject.
+    pub subject: String,
+    /// Runs of three words that it shares with the text that names the claim: |A∩B|.
+    pub shared: usize,
+    /// Runs that either has: |A∪B|.
+    pub all: usize,
+    /// The share that merges, p/q.
+    pub threshold: Ratio,
+    /// Whether the words alone merge it; else the round found it to be the same.
+    pub is_near: bool,
+}
+
+impl Merge {
+    /// Looks at a text that was merged into a claim.
+    pub fn of(panel: &Panel, claim: &str, merged: &Merged) -> Self {
+        let threshold = panel.policy.merge_threshold;
+        let nearness = Nearness::of(claim, &merged.subject);
+        let is_near = nearness.reaches(threshold) && !is_told_apart(claim, &merged.subject);
+        let Nearness { shared, all } = nearness;
+        Self { key: merged.key.clone(), subject: merged.subject.clone(), shared, all, threshold, is_near }
+    }
+
+    /// Says why it was merged, with the numbers.
+    pub fn words(&self) -> String {
+        let Self { shared, all, threshold, .. } = self;
+        match self.is_near {
+            true => format!("{shared}/{all} of runs shared, {}·{shared} ≥ {}·{all}", threshold.q(), threshold.p()),
+            false => format!("the same in the round, {shared}/{all} of runs shared"),
+        }
+    }
+}
+
+/// A text that a human split from a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parted {
+    /// Its key.
+    pub key: Sha,
+    /// Who split it off.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// One value and polarity, and who said it.
@@ -97,13 +151,14 @@ pub fn find<'v>(verdict: &'v Verdict, name: &str) -> Option<&'v Judged> {
 
 /// Explains one claim of a panel's verdict. None if [`find`] finds none.
 pub fn explain(panel: &Panel, verdict: &Verdict, name: &str) -> Option<Explanation> {
-    let key = &find(verdict, name)?.key;
+    let judged = find(verdict, name)?;
     let bench = Bench::seat(panel);
     let claims = gather(&bench);
-    let i = claims.find(key)?;
+    let i = claims.find(&judged.key)?;
     let tallies = claims.list.iter().map(|claim| tally(&bench, claim)).collect();
     let case = Case::open(bench, &claims, tallies);
     let (bench, claim, tally) = (&case.bench, &case.claims.list[i], &case.tallies[i]);
+    let reckoning = reckon::of(bench, claim, tally);
     Some(Explanation {
         key: claim.key().clone(),
         kind: claim.kind,
@@ -111,15 +166,13 @@ pub fn explain(panel: &Panel, verdict: &Verdict, name: &str) -> Option<Explanati
         predicate: claim.predicate.as_ref().to_owned(),
         severity: tally.severity,
         label: tally.label(),
-        rule: sentence(bench, claim, tally),
+        rule: reckoning.rule,
         sides: sides(bench, claim, tally),
         answered: tally.ballots.len(),
         silent: bench.ok.len().saturating_sub(tally.ballots.len()),
-        comparison: comparison(bench, tally),
-        merged_from: claim.members[1..]
-            .iter()
-            .map(|m| Merged { key: m.key.clone(), subject: m.subject.clone() })
-            .collect(),
+        comparison: reckoning.comparison,
+        merged_from: judged.merged_from.iter().map(|merged| Merge::of(panel, claim.subject(), merged)).collect(),
+        split_from: parted(panel, claim),
         waived: case.waiver(i).map(|w| (w.by.clone(), w.reason.clone())),
     })
 }
@@ -151,53 +204,21 @@ fn sides(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Vec<Side> {
     sides
 }
 
-/// Returns the comparison that the matched rule rests on.
-fn comparison(bench: &Bench<'_>, tally: &Tally<'_>) -> Option<String> {
-    let (top, answered, ok) = (tally.top, tally.ballots.len(), bench.ok.len());
-    let agree = bench.panel.policy.agree;
-    let majority = || {
-        let holds = if agree.is_reached(top, answered) { "holds" } else { "fails" };
-        format!("{}·{top} ≥ {}·{answered} {holds}", agree.q(), agree.p())
-    };
-    let half = || {
-        let holds = if 2 * answered >= ok { "holds" } else { "fails" };
-        format!("{}, 2·{answered} ≥ {ok} {holds}", majority())
-    };
-    match tally.rule {
-        Rule::TooFewForTheTop | Rule::Outvoted | Rule::DissentHasEvidence | Rule::WordsOnly => Some(majority()),
-        Rule::Unanimous | Rule::FewAddressedIt => Some(half()),
-        Rule::Tie => Some(format!("{top} = {top}")),
-        Rule::OneSideRan
-        | Rule::TwoSidesRan
-        | Rule::NothingLeft
-        | Rule::NobodyCouldVote
-        | Rule::OneFamily
-        | Rule::OnlyTheHost => None,
-    }
-}
-
-fn sentence(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> String {
-    match tally.rule {
-        Rule::OneSideRan => "the host ran it, and it holds: votes do not matter".into(),
-        Rule::TwoSidesRan => "the host ran two sides, and both hold".into(),
-        Rule::NothingLeft => format!("every assertion ({}) was found false", claim.said.len()),
-        Rule::NobodyCouldVote => "voters spoke, but each family contradicts itself".into(),
-        Rule::Tie => "two sides share the top".into(),
-        Rule::OneFamily => "only one family has a vote on it".into(),
-        Rule::OnlyTheHost => "only the host speaks".into(),
-        Rule::DissentHasEvidence => {
-            let evidenced = tally.dissent().filter(|s| s.severity >= Severity::Major).max_by_key(|s| s.tier);
-            let (severity, tier) = evidenced.map_or((Severity::Major, Tier::E1), |s| (s.severity, s.tier));
-            format!("a losing assertion is {severity} and carries {tier}: evidence is not outvoted")
+/// Returns what people split from a claim, each text once.
+fn parted(panel: &Panel, claim: &Claim) -> Vec<Parted> {
+    let is_own = |key: &Sha| claim.members.iter().any(|member| member.key == *key);
+    let mut parted: Vec<Parted> = Vec::new();
+    for Split { pair: (a, b), by, reason } in &panel.splits {
+        let other = match (is_own(a), is_own(b)) {
+            (true, false) => b,
+            (false, true) => a,
+            (true, true) | (false, false) => continue,
+        };
+        if parted.iter().all(|known| known.key != *other) {
+            parted.push(Parted { key: other.clone(), by: by.clone(), reason: reason.clone() });
         }
-        Rule::TooFewForTheTop => {
-            format!("the strongest side has less than {} of the families that answered", bench.panel.policy.agree)
-        }
-        Rule::WordsOnly => "all agree on something that matters, and nobody has looked (every tier is E0)".into(),
-        Rule::Unanimous => "no dissent, and at least half of the families spoke".into(),
-        Rule::FewAddressedIt => "no dissent, but less than half of the families spoke".into(),
-        Rule::Outvoted => "the majority holds; what was outvoted goes to the ledger".into(),
     }
+    parted
 }
 
 impl fmt::Display for Explanation {
@@ -208,6 +229,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "key        {}", self.key)?;
         for merged in &self.merged_from {
             writeln!(f, "merged     {} ({})", line(&merged.subject), merged.key)?;
+            writeln!(f, "           {}", merged.words())?;
+        }
+        for Parted { key, by, reason } in &self.split_from {
+            writeln!(f, "split      from {key} by {}: {}", line(by), line(reason))?;
         }
         for side in &self.sides {
             let value = match side.polarity {
@@ -237,9 +262,7 @@ impl fmt::Display for Explanation {
             self.answered + self.silent,
             self.silent
         )?;
-        if let Some(comparison) = &self.comparison {
-            writeln!(f, "numbers    {comparison}")?;
-        }
+        writeln!(f, "numbers    {}", self.comparison)?;
         writeln!(f, "rule       {} → {}", self.rule, self.label)?;
         if let Some((by, reason)) = &self.waived {
             writeln!(f, "waived     by {}: {}", line(by), line(reason))?;

@@ -1,19 +1,31 @@
 //! Which free-text subjects mean the same: near-duplicates by their words, and nothing that a number, a negation or a
-//! quoted name tells apart.
+//! quoted name tells apart, nor a person.
 //!
-//! The rule: the subject's words, padded with two `^` before and two `$` after, are cut into runs of three; two
-//! subjects are near if q·|A∩B| ≥ p·|A∪B| of these runs, for the threshold p/q. Keys in ascending order join the first
-//! cluster all of whose members are near, else open one (complete linkage; the result does not depend on who came
-//! first). It must not know who said what: it gets keys, subjects and the polarities said of them.
+//! Keys in ascending order join the first cluster all of whose members are near, else open one (complete linkage; the
+//! result does not depend on who came first). It must not know who said what: it gets keys, subjects and the
+//! polarities said of them.
 //!
-//! To find near pairs without comparing all: two sets whose Jaccard similarity reaches t share one of their
-//! |A| − ⌈t·|A|⌉ + 1 rarest runs (prefix filtering: Bayardo, Ma, Srikant, "Scaling Up All Pairs Similarity Search",
-//! 2007). Only these are indexed, so that subjects which are not near cost next to nothing.
+//! To find near texts without comparing all with all:
+//!
+//! - Two sets whose Jaccard similarity reaches t share one of their |A| − ⌈t·|A|⌉ + 1 rarest runs (prefix filtering:
+//!   Bayardo, Ma, Srikant, "Scaling Up All Pairs Similarity Search", 2007). Only these are indexed, so that subjects
+//!   which are not near cost next to nothing.
+//! - What all members of a cluster have in common is kept: who shares enough of that is near all of them at once, so
+//!   that a flood of near-duplicates costs a comparison each, not one with each other.
+//!
+//! Texts can be made for which both are not enough. The work is counted, and once [`GRAMS_MAX`] runs were looked at the
+//! rest stays apart, and is named.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::marks::Marks;
+use super::near::{common, gram_sets, is_near, prefix};
 use super::policy::Ratio;
 use crate::domain::claim::{Kind, Polarity};
+
+/// Most runs of words that are looked at to merge the texts of one panel: a tenth of a second on one core. 4,000 near
+/// texts of twenty words need a hundredth of that.
+const GRAMS_MAX: u64 = 100_000_000;
 
 /// One key that may be merged. The caller gives them in ascending order of key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,293 +41,224 @@ pub(super) struct Mergeable<'a> {
 pub(super) struct Merging {
     /// For each key the smallest key of its cluster.
     pub(super) leader: Vec<usize>,
-    /// Pairs that would have merged but for their polarity, ascending.
-    pub(super) possible_conflicts: Vec<(usize, usize)>,
+    /// The smallest keys of clusters of which a pair would have merged but for its polarity, ascending.
+    pub(super) possible_conflicts: BTreeSet<(usize, usize)>,
+    /// Keys that were compared with nothing, because too much had been compared before.
+    pub(super) not_compared: Vec<usize>,
 }
 
-/// A run of three words, by their numbers in the dictionary.
-type Gram = [u32; 3];
+/// Clusters near-duplicates. Of a pair in `apart` (the smaller first) a person said that it is not the same.
+pub(super) fn merge(keys: &[Mergeable<'_>], threshold: Ratio, apart: &BTreeSet<(usize, usize)>) -> Merging {
+    merge_within(keys, threshold, apart, GRAMS_MAX).0
+}
 
-const BEFORE: u32 = 0;
-const AFTER: u32 = 1;
-
-/// Clusters near-duplicates.
-pub(super) fn merge(keys: &[Mergeable<'_>], threshold: Ratio) -> Merging {
-    let mut merging = Merging { leader: (0..keys.len()).collect(), possible_conflicts: Vec::new() };
+/// Clusters with so much work. Returns how much of it was left, too.
+fn merge_within(
+    keys: &[Mergeable<'_>],
+    threshold: Ratio,
+    apart: &BTreeSet<(usize, usize)>,
+    most: u64,
+) -> (Merging, u64) {
+    let mut merging = Merging { leader: (0..keys.len()).collect(), ..Merging::default() };
     let mut blocks: BTreeMap<(Kind, &str, Marks), Vec<usize>> = BTreeMap::new();
     for (i, key) in keys.iter().enumerate() {
         blocks.entry((key.kind, key.predicate, Marks::of(key.subject))).or_default().push(i);
     }
+    let mut left = most;
     for members in blocks.values().filter(|members| members.len() > 1) {
-        merge_block(keys, members, threshold, &mut merging);
+        let (sets, grams) = gram_sets(members.iter().map(|&i| keys[i].subject));
+        let index = vec![Vec::new(); grams];
+        let block = Block { keys, members, sets, threshold, apart, index, clusters: Vec::new(), left };
+        left = block.merge(&mut merging);
     }
-    merging.possible_conflicts.sort_unstable();
-    merging
+    merging.not_compared.sort_unstable();
+    (merging, left)
 }
 
-/// Clusters the keys of one block: same kind and predicate, same numbers, negations and quoted names.
-fn merge_block(keys: &[Mergeable<'_>], members: &[usize], threshold: Ratio, merging: &mut Merging) {
-    let (sets, grams) = gram_sets(members.iter().map(|&i| keys[i].subject));
-    let mut index: Index = vec![Vec::new(); grams];
-    let mut clusters: Vec<Vec<usize>> = Vec::new();
-    let mut cluster_of: Vec<usize> = Vec::with_capacity(members.len());
-    for (place, set) in sets.iter().enumerate() {
-        let polarities = &keys[members[place]].polarities;
-        let (mut friends, mut opposed) = (BTreeMap::<usize, usize>::new(), Vec::new());
-        for other in near_before(place, &sets, &index, threshold) {
-            if polarities.is_disjoint(&keys[members[other]].polarities) {
-                opposed.push(other);
-            } else {
-                *friends.entry(cluster_of[other]).or_default() += 1;
+/// The keys of one kind and predicate, with the same numbers, negations and quoted names.
+struct Block<'b> {
+    keys: &'b [Mergeable<'b>],
+    /// Which of the keys, ascending; a *place* is an index in this list.
+    members: &'b [usize],
+    /// The grams of each place.
+    sets: Vec<Vec<u32>>,
+    threshold: Ratio,
+    apart: &'b BTreeSet<(usize, usize)>,
+    /// For each gram, who has it among its rarest.
+    index: Vec<Vec<Posting>>,
+    clusters: Vec<Cluster>,
+    /// How many grams may still be looked at.
+    left: u64,
+}
+
+/// That a cluster has a member of this size which has a gram there in its set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Posting {
+    cluster: usize,
+    len: usize,
+    at: usize,
+}
+
+/// Places that are all near each other.
+#[derive(Debug, Default)]
+struct Cluster {
+    /// Ascending.
+    members: Vec<usize>,
+    /// The polarities that its members are said with, each combination once.
+    said: BTreeSet<BTreeSet<Polarity>>,
+    /// What all of their sets have in common.
+    common: Vec<u32>,
+    /// The size of the largest set.
+    longest: usize,
+}
+
+impl Block<'_> {
+    /// Clusters the block. Returns how many grams may still be looked at.
+    fn merge(mut self, merging: &mut Merging) -> u64 {
+        for place in 0..self.members.len() {
+            if self.left == 0 {
+                merging.not_compared.extend(&self.members[place..]);
+                return 0;
+            }
+            let near = self.reached(place);
+            let joined = near.iter().copied().find(|&cluster| self.takes(cluster, place));
+            let own = joined.unwrap_or(self.clusters.len());
+            for other in near.into_iter().filter(|other| *other != own) {
+                self.oppose(place, other, own, merging);
+            }
+            self.join(place, own);
+            merging.leader[self.members[place]] = self.name(own, place);
+        }
+        self.left
+    }
+
+    fn spend(&mut self, grams: usize) {
+        self.left = self.left.saturating_sub(grams as u64);
+    }
+
+    /// Returns the key that names a cluster; a new one is named by who opens it.
+    fn name(&self, cluster: usize, opener: usize) -> usize {
+        self.members[self.clusters.get(cluster).map_or(opener, |cluster| cluster.members[0])]
+    }
+
+    fn polarities(&self, place: usize) -> &BTreeSet<Polarity> {
+        &self.keys[self.members[place]].polarities
+    }
+
+    fn is_apart(&self, one: usize, two: usize) -> bool {
+        self.apart.contains(&(self.members[one], self.members[two]))
+    }
+
+    fn is_near(&mut self, one: usize, two: usize) -> bool {
+        let (is_near, looked_at) = is_near(&self.sets[one], &self.sets[two], self.threshold);
+        self.spend(looked_at);
+        is_near
+    }
+
+    /// Returns the clusters that may have a near member, ascending.
+    fn reached(&mut self, place: usize) -> Vec<usize> {
+        let set = &self.sets[place];
+        let (mut found, mut looked_at) = (Vec::new(), set.len());
+        for (at, gram) in set[..prefix(set.len(), self.threshold)].iter().enumerate() {
+            let postings = &self.index[*gram as usize];
+            looked_at += postings.len();
+            for posting in postings {
+                // If this is the first gram that both have, then no more than what stands behind it can be shared.
+                let shared = (set.len() - at).min(posting.len - posting.at);
+                if self.threshold.is_reached(shared, set.len() + posting.len - shared) {
+                    found.push(posting.cluster);
+                }
             }
         }
-        let joined = friends.into_iter().find(|(cluster, near)| clusters[*cluster].len() == *near);
-        let cluster = joined.map_or(clusters.len(), |(cluster, _)| cluster);
-        if cluster == clusters.len() {
-            clusters.push(Vec::new());
-        }
-        clusters[cluster].push(place);
-        cluster_of.push(cluster);
-        merging.leader[members[place]] = members[clusters[cluster][0]];
-        merging.possible_conflicts.extend(opposed.into_iter().map(|other| (members[other], members[place])));
-        for (at, gram) in set[..prefix(set.len(), threshold)].iter().enumerate() {
-            index[*gram as usize].push((place, at));
-        }
+        self.spend(looked_at);
+        found.sort_unstable();
+        found.dedup();
+        found
     }
-}
 
-/// For each gram, the places whose set has it among its rarest, and where in that set it stands.
-type Index = Vec<Vec<(usize, usize)>>;
-
-/// Returns the earlier places whose set is near, ascending.
-fn near_before(place: usize, sets: &[Vec<u32>], index: &[Vec<(usize, usize)>], threshold: Ratio) -> Vec<usize> {
-    let set = &sets[place];
-    let mut found = Vec::new();
-    for (at, gram) in set[..prefix(set.len(), threshold)].iter().enumerate() {
-        for &(other, other_at) in &index[*gram as usize] {
-            // If this is the first gram that both have, then no more than what stands behind it can be shared.
-            let len = sets[other].len();
-            let shared = (set.len() - at).min(len - other_at);
-            if threshold.is_reached(shared, set.len() + len - shared) {
-                found.push(other);
-            }
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found.retain(|&other| is_near(set, &sets[other], threshold));
-    found
-}
-
-/// How many of a set's rarest grams are enough to meet every near set in one of them.
-fn prefix(len: usize, threshold: Ratio) -> usize {
-    if len == 0 {
-        return 0;
-    }
-    let needed = (len as u64 * threshold.p()).div_ceil(threshold.q());
-    len - usize::try_from(needed).unwrap_or(len) + 1
-}
-
-/// Tells whether two ascending sets are near: q·|A∩B| ≥ p·|A∪B|.
-fn is_near(a: &[u32], b: &[u32], threshold: Ratio) -> bool {
-    let (p, q, all) = (threshold.p(), threshold.q(), (a.len() + b.len()) as u64);
-    // With |A∪B| = |A| + |B| − |A∩B| the rule reads (p + q)·|A∩B| ≥ p·(|A| + |B|); what is not shared is the rest.
-    let shared = (p * all).div_ceil(p + q);
-    let Some(mut alone) = all.checked_sub(2 * shared) else { return false };
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
-            (i, j) = (i + 1, j + 1);
-            continue;
-        }
-        if alone == 0 {
+    /// Tells whether all members of a cluster are near a text, on its side, and not to be kept apart from it.
+    fn takes(&mut self, cluster: usize, place: usize) -> bool {
+        let Cluster { members, said, .. } = &self.clusters[cluster];
+        let is_opposed = said.iter().any(|said| said.is_disjoint(self.polarities(place)));
+        if is_opposed || !self.apart.is_empty() && members.iter().any(|&member| self.is_apart(member, place)) {
             return false;
         }
-        alone -= 1;
-        if a[i] < b[j] { i += 1 } else { j += 1 }
-    }
-    (a.len() - i + b.len() - j) as u64 <= alone
-}
-
-/// Returns each subject's set of grams, numbered so that rarer ones come first, ascending, and how many grams there
-/// are. A subject without a word has an empty set and is near nothing.
-fn gram_sets<'a>(subjects: impl Iterator<Item = &'a str>) -> (Vec<Vec<u32>>, usize) {
-    let mut dictionary: HashMap<&str, u32> = HashMap::new();
-    let mut numbers: HashMap<Gram, u32> = HashMap::new();
-    let mut counts: Vec<u32> = Vec::new();
-    let mut sets: Vec<Vec<u32>> = Vec::new();
-    for subject in subjects {
-        let mut padded = vec![BEFORE, BEFORE];
-        for word in words(subject) {
-            let next = dictionary.len() as u32 + AFTER + 1;
-            padded.push(*dictionary.entry(word).or_insert(next));
+        if members.len() > 1 && self.is_near_all(cluster, place) {
+            return true;
         }
-        let mut set: Vec<u32> = Vec::new();
-        if padded.len() > 2 {
-            padded.extend([AFTER, AFTER]);
-            for gram in padded.windows(3).map(|w| [w[0], w[1], w[2]]) {
-                let fresh = numbers.len() as u32;
-                set.push(*numbers.entry(gram).or_insert(fresh));
-            }
-            set.sort_unstable();
-            set.dedup();
+        let members = std::mem::take(&mut self.clusters[cluster].members);
+        let is_near = members.iter().all(|&member| self.is_near(member, place));
+        self.clusters[cluster].members = members;
+        is_near
+    }
+
+    /// Tells whether what all members have in common is enough for a text to be near each of them.
+    fn is_near_all(&mut self, cluster: usize, place: usize) -> bool {
+        let (set, Cluster { common: all, longest, .. }) = (&self.sets[place], &self.clusters[cluster]);
+        let shared = common(set, all).len();
+        let looked_at = set.len() + all.len();
+        // Nobody shares less with it, and nobody has more that it does not share.
+        let is_enough = self.threshold.is_reached(shared, set.len() + longest - shared);
+        self.spend(looked_at);
+        is_enough
+    }
+
+    /// Notes that a text and a member of another cluster are near, and said with opposite polarity.
+    fn oppose(&mut self, place: usize, other: usize, own: usize, merging: &mut Merging) {
+        let (a, b) = (self.name(other, place), self.name(own, place));
+        let pair = (a.min(b), a.max(b));
+        let is_opposed = self.clusters[other].said.iter().any(|said| said.is_disjoint(self.polarities(place)));
+        if !is_opposed || merging.possible_conflicts.contains(&pair) {
+            return;
         }
-        counts.resize(numbers.len(), 0);
-        set.iter().for_each(|&gram| counts[gram as usize] += 1);
-        sets.push(set);
-    }
-    let mut by_rarity: Vec<u32> = (0..counts.len() as u32).collect();
-    by_rarity.sort_by_key(|&gram| counts[gram as usize]);
-    let mut rank = vec![0; counts.len()];
-    by_rarity.iter().zip(0..).for_each(|(&gram, n)| rank[gram as usize] = n);
-    for set in &mut sets {
-        set.iter_mut().for_each(|gram| *gram = rank[*gram as usize]);
-        set.sort_unstable();
-    }
-    (sets, counts.len())
-}
-
-/// Returns the maximal runs of letters and digits.
-fn words(subject: &str) -> impl Iterator<Item = &str> {
-    subject.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
-}
-
-/// Tells whether a number, a negation or a quoted name tells two canonical subjects apart.
-pub(super) fn is_told_apart(a: &str, b: &str) -> bool {
-    Marks::of(a) != Marks::of(b)
-}
-
-/// What tells two subjects apart however near they are: each a list in the order of the text, numbers in digits before
-/// those in words.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Marks {
-    numbers: Vec<String>,
-    negations: Vec<&'static str>,
-    quoted: Vec<String>,
-}
-
-/// Words that deny, and what they count as.
-const NEGATIONS: [(&str, &str); 9] = [
-    ("not", "not"),
-    ("cannot", "not"),
-    ("no", "no"),
-    ("never", "never"),
-    ("none", "none"),
-    ("nor", "nor"),
-    ("neither", "neither"),
-    ("nothing", "nothing"),
-    ("without", "without"),
-];
-
-/// Numbers that are written as words.
-const NUMBER_WORDS: [(&str, &str); 15] = [
-    ("zero", "0"),
-    ("one", "1"),
-    ("two", "2"),
-    ("three", "3"),
-    ("four", "4"),
-    ("five", "5"),
-    ("six", "6"),
-    ("seven", "7"),
-    ("eight", "8"),
-    ("nine", "9"),
-    ("ten", "10"),
-    ("eleven", "11"),
-    ("twelve", "12"),
-    ("hundred", "100"),
-    ("thousand", "1000"),
-];
-
-/// Quotation marks: opening, closing, and whether they also occur inside words.
-const QUOTES: [(char, char, bool); 6] =
-    [('`', '`', false), ('"', '"', false), ('“', '”', false), ('«', '»', false), ('\'', '\'', true), ('‘', '’', true)];
-
-impl Marks {
-    fn of(subject: &str) -> Self {
-        let mut marks = Marks { numbers: numerals(subject), negations: Vec::new(), quoted: quoted(subject) };
-        let look_up = |table: &[(&'static str, &'static str)], word: &str| {
-            table.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning)
-        };
-        for word in subject.split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '’'))) {
-            let bare = word.trim_matches(['\'', '’']);
-            if bare.ends_with("n't") || bare.ends_with("n’t") {
-                marks.negations.push("not");
-            }
-            marks.negations.extend(look_up(&NEGATIONS, bare));
-            marks.numbers.extend(look_up(&NUMBER_WORDS, bare).map(str::to_owned));
-        }
-        marks
-    }
-}
-
-/// Returns the numbers written in digits, with sign and decimals, canonical.
-fn numerals(subject: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut chars = subject.char_indices().peekable();
-    let (mut before, mut ahead) = (' ', ' ');
-    while let Some((start, c)) = chars.next() {
-        if !c.is_numeric() {
-            (ahead, before) = (before, c);
-            continue;
-        }
-        let mut end = start + c.len_utf8();
-        while let Some(&(i, c)) = chars.peek() {
-            let next_is_digit = subject[i + c.len_utf8()..].starts_with(char::is_numeric);
-            if !(c.is_numeric() || (matches!(c, '.' | ',') && next_is_digit)) {
-                break;
-            }
-            end = i + c.len_utf8();
-            chars.next();
-        }
-        let sign = if before == '-' && !ahead.is_alphanumeric() { "-" } else { "" };
-        let number = format!("{sign}{}", &subject[start..end]);
-        found.push(super::canon::quantity(&number).unwrap_or(number));
-        (ahead, before) = ('0', '0');
-    }
-    found
-}
-
-/// Returns what stands between quotation marks.
-fn quoted(subject: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    if !subject.contains(|c| QUOTES.iter().any(|(open, ..)| *open == c)) {
-        return found;
-    }
-    let mut rest = subject;
-    let mut before = ' ';
-    // A mark that was not closed once is not closed further on: the text is searched at most once for each.
-    let mut is_never_closed = [false; QUOTES.len()];
-    while let Some(c) = rest.chars().next() {
-        let after = &rest[c.len_utf8()..];
-        let opens = |(open, _, in_words): &(char, char, bool)| *open == c && !(*in_words && before.is_alphanumeric());
-        let pair = QUOTES.iter().position(opens).filter(|&pair| !is_never_closed[pair]);
-        let end = pair.and_then(|pair| {
-            let (_, close, in_words) = QUOTES[pair];
-            let end = after.char_indices().find(|(i, c)| {
-                let next = after[i + c.len_utf8()..].chars().next();
-                *c == close && !(in_words && next.is_some_and(char::is_alphanumeric))
-            });
-            is_never_closed[pair] = end.is_none();
-            end
+        let members = std::mem::take(&mut self.clusters[other].members);
+        let is_opposed = members.iter().any(|&member| {
+            self.polarities(member).is_disjoint(self.polarities(place))
+                && !self.is_apart(member, place)
+                && self.is_near(member, place)
         });
-        if let Some((end, close)) = end {
-            found.push(after[..end].to_owned());
-            before = close;
-            rest = &after[end + close.len_utf8()..];
-        } else {
-            before = c;
-            rest = after;
+        self.spend(members.len());
+        self.clusters[other].members = members;
+        if is_opposed {
+            merging.possible_conflicts.insert(pair);
         }
     }
-    found
+
+    /// Puts a text into its cluster, which it may open.
+    fn join(&mut self, place: usize, own: usize) {
+        let set = &self.sets[place];
+        let is_new = own == self.clusters.len();
+        if is_new {
+            self.clusters.push(Cluster { common: set.clone(), ..Cluster::default() });
+        }
+        let polarities = &self.keys[self.members[place]].polarities;
+        let cluster = &mut self.clusters[own];
+        if !is_new {
+            cluster.common = common(&cluster.common, set);
+        }
+        cluster.longest = cluster.longest.max(set.len());
+        cluster.members.push(place);
+        if !cluster.said.contains(polarities) {
+            cluster.said.insert(polarities.clone());
+        }
+        for (at, gram) in set[..prefix(set.len(), self.threshold)].iter().enumerate() {
+            let posting = Posting { cluster: own, len: set.len(), at };
+            let postings = &mut self.index[*gram as usize];
+            // A member that is found where one before it is found adds nothing.
+            if is_new || !postings.contains(&posting) {
+                postings.push(posting);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::consensus::near::words;
 
     /// The rule as it is written, comparing all with all.
-    fn merge_slowly(keys: &[Mergeable<'_>], threshold: Ratio) -> Merging {
+    fn merge_slowly(keys: &[Mergeable<'_>], threshold: Ratio, apart: &BTreeSet<(usize, usize)>) -> Merging {
         let grams = |subject: &str| -> BTreeSet<[String; 3]> {
             let words: Vec<String> = words(subject).map(str::to_owned).collect();
             if words.is_empty() {
@@ -331,21 +274,24 @@ mod tests {
             let marks = Marks::of(a.subject) == Marks::of(b.subject);
             !x.is_empty() && near && marks && (a.kind, a.predicate) == (b.kind, b.predicate)
         };
+        let is_apart = |a: usize, b: usize| apart.contains(&(a.min(b), a.max(b)));
         let mut clusters: Vec<Vec<usize>> = Vec::new();
-        let mut merging = Merging { leader: Vec::new(), possible_conflicts: Vec::new() };
+        let mut merging = Merging::default();
+        let mut opposed: Vec<(usize, usize)> = Vec::new();
         for (i, key) in keys.iter().enumerate() {
-            let agrees =
-                |other: &usize| alike(key, &keys[*other]) && !key.polarities.is_disjoint(&keys[*other].polarities);
-            let opposed = (0..i).filter(|o| alike(key, &keys[*o]) && key.polarities.is_disjoint(&keys[*o].polarities));
-            merging.possible_conflicts.extend(opposed.map(|o| (o, i)));
+            let is_near = |o: usize| alike(key, &keys[o]) && !is_apart(i, o);
+            let agrees = |o: &usize| is_near(*o) && !key.polarities.is_disjoint(&keys[*o].polarities);
+            opposed.extend((0..i).filter(|&o| is_near(o) && !agrees(&o)).map(|o| (o, i)));
             match clusters.iter_mut().find(|cluster| cluster.iter().all(agrees)) {
                 Some(cluster) => cluster.push(i),
                 None => clusters.push(vec![i]),
             }
-            let own = clusters.iter().find(|c| c.contains(&i)).map_or(i, |c| c[0]);
-            merging.leader.push(own);
+            merging.leader.push(clusters.iter().find(|c| c.contains(&i)).map_or(i, |c| c[0]));
         }
-        merging.possible_conflicts.sort_unstable();
+        for (a, b) in opposed {
+            let (a, b) = (merging.leader[a], merging.leader[b]);
+            merging.possible_conflicts.insert((a.min(b), a.max(b)));
+        }
         merging
     }
 
@@ -356,6 +302,7 @@ mod tests {
             subjects in proptest::collection::vec("(a|b|c|not|7|x)( (a|b|c|d|x)){2,9}", 0..24),
             signs in proptest::collection::vec(0usize..6, 24),
             p in 1u32..=10,
+            split in proptest::collection::vec((0usize..24, 0usize..24), 0..4),
         ) {
             let polarities = |sign: usize| match sign {
                 0 => BTreeSet::from([Polarity::No]),
@@ -373,26 +320,68 @@ mod tests {
                 })
                 .collect();
             let threshold: Ratio = format!("{p}/10").parse().unwrap();
-            proptest::prop_assert_eq!(merge(&keys, threshold), merge_slowly(&keys, threshold));
+            let apart = split.into_iter().filter(|(a, b)| a != b).map(|(a, b)| (a.min(b), a.max(b))).collect();
+            let merging = merge(&keys, threshold, &apart);
+            proptest::prop_assert!(apart.iter().all(|(a, b)| merging.leader.get(*a).is_none_or(|l| merging.leader.get(*b) != Some(l))));
+            proptest::prop_assert_eq!(merging, merge_slowly(&keys, threshold, &apart));
+        }
+    }
+
+    fn risks<'a>(subjects: &'a [String], polarities: impl Fn(usize) -> BTreeSet<Polarity>) -> Vec<Mergeable<'a>> {
+        let key = |(i, subject): (usize, &'a String)| Mergeable {
+            kind: Kind::Risk,
+            predicate: "open",
+            subject,
+            polarities: polarities(i),
+        };
+        subjects.iter().enumerate().map(key).collect()
+    }
+
+    /// Texts of so many words, each with other words at the places that `differ` gives.
+    fn texts(count: usize, words: usize, differ: impl Fn(usize) -> Vec<usize>) -> Vec<String> {
+        // A number would tell them apart.
+        let letters = |n: usize| n.to_string().chars().map(|c| char::from(b'a' + c as u8 - b'0')).collect::<String>();
+        let text = |n: usize| {
+            let own = differ(n);
+            let word =
+                |at: usize| if own.contains(&at) { format!("x{}", letters(n)) } else { format!("w{}", letters(at)) };
+            (0..words).map(word).collect::<Vec<_>>().join(" ")
+        };
+        (0..count).map(text).collect()
+    }
+
+    /// Merges texts of both polarities. Returns how many grams were looked at, too.
+    fn flood(subjects: &[String], most: u64) -> (Merging, u64) {
+        let keys = risks(subjects, |i| BTreeSet::from([if i % 2 == 0 { Polarity::Yes } else { Polarity::No }]));
+        let (merging, left) = merge_within(&keys, Ratio::SIX_TENTHS, &BTreeSet::new(), most);
+        (merging, most - left)
+    }
+
+    #[test]
+    fn a_flood_of_near_texts_costs_a_comparison_each() {
+        for (words, differ) in [(12, vec![4]), (20, vec![7, 8]), (30, vec![0, 29]), (60, vec![3, 30, 57])] {
+            let cost = |count: usize| {
+                let (merging, looked_at) = flood(&texts(count, words, |_| differ.clone()), GRAMS_MAX);
+                let names: BTreeSet<usize> = merging.leader.into_iter().collect();
+                assert_eq!((names.len(), merging.possible_conflicts.len()), (2, 1), "{words} {differ:?}");
+                looked_at
+            };
+            let (some, many) = (cost(500), cost(2_000));
+            assert!(many < 5 * some, "{words} {differ:?}: {some} for 500, {many} for 2000");
         }
     }
 
     #[test]
-    fn nearness_is_exact_at_the_threshold() {
-        // Ten words with the last one changed: 12 runs each, 9 shared, 15 in all: 9/15 = 6/10.
-        let base = "a b c d e f g h i";
-        let subjects = [format!("{base} j"), format!("{base} k")];
-        let (sets, _) = gram_sets(subjects.iter().map(String::as_str));
-        assert!(is_near(&sets[0], &sets[1], Ratio::SIX_TENTHS));
-        assert!(!is_near(&sets[0], &sets[1], "601/1000".parse().unwrap()));
-    }
-
-    #[test]
-    fn marks_are_numbers_negations_and_quoted_names() {
-        let marks = Marks::of("don't keep `a b` for 1.50 s, -3 or three; it isn't 'its' node's \"x\"");
-        assert_eq!(marks.numbers, ["1.5", "-3", "3"]);
-        assert_eq!(marks.negations, ["not", "not"]);
-        assert_eq!(marks.quoted, ["a b", "its", "x"]);
-        assert_eq!(Marks::of("3-4").numbers, ["3", "4"]);
+    fn what_would_take_too_long_stays_apart_and_is_named() {
+        // Each differs from most others in two places: near all of them, and nothing is common to all.
+        let subjects = texts(400, 30, |n| vec![n % 30]);
+        let (whole, looked_at) = flood(&subjects, GRAMS_MAX);
+        assert!(whole.not_compared.is_empty());
+        let (cut, all) = flood(&subjects, looked_at / 2);
+        assert_eq!(all, looked_at / 2);
+        let first = cut.not_compared[0];
+        assert!(first > 100 && cut.not_compared.iter().copied().eq(first..400), "{first}");
+        assert_eq!(cut.leader[..first], whole.leader[..first], "what was compared is as it would have been");
+        assert!((first..400).all(|i| cut.leader[i] == i));
     }
 }

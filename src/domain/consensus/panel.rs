@@ -46,6 +46,9 @@ pub struct Panel {
     /// Pairs of keys that the round found to mean the same.
     #[serde(default)]
     pub same_as: Vec<(Sha, Sha)>,
+    /// Pairs of keys that a human says are not the same: they are never merged, whatever the words or the round say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<Split>,
     /// What a human took responsibility for.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
@@ -234,6 +237,17 @@ pub struct Waiver {
     pub choice: Option<Choice>,
 }
 
+/// That two texts which merging takes for one are two, as a human decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Split {
+    /// The keys of the two texts, in any order.
+    pub pair: (Sha, Sha),
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// One side of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Choice {
@@ -277,6 +291,7 @@ impl Panel {
             policy: Policy::default(),
             accepted_conditions: Vec::new(),
             same_as: Vec::new(),
+            splits: Vec::new(),
             waivers: Vec::new(),
             rejected: Vec::new(),
             candidates: Vec::new(),

@@ -189,6 +189,11 @@ impl Panel {
                     .map_err(|(field, why)| PanelError::of(&agent.name, format!("claims[{i}].{field}"), why))?;
             }
         }
+        for (i, split) in self.splits.iter().enumerate() {
+            if split.pair.0 == split.pair.1 {
+                return Err(PanelError::at(format!("splits[{i}].pair"), "a text is always the same as itself"));
+            }
+        }
         self.check_choices(&canon)?;
         self.check_candidates()
     }

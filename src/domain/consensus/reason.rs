@@ -75,6 +75,8 @@ pub enum ReasonCode {
     WaiverRefused,
     /// A pair that the round found to be the same cannot be merged.
     SameAsIgnored,
+    /// So many near texts that the rest of them was compared with nothing.
+    MergingStopped,
 }
 
 impl ReasonCode {
@@ -129,6 +131,7 @@ impl ReasonCode {
             Self::WaiverStale => ("waiver_stale", None, "a waiver was signed for other words than these"),
             Self::WaiverRefused => ("waiver_refused", None, "a waiver asks for what cannot be waived"),
             Self::SameAsIgnored => ("same_as_ignored", None, "a pair that cannot be merged"),
+            Self::MergingStopped => ("merging_stopped", None, "too many near texts: these were compared with nothing"),
         }
     }
 

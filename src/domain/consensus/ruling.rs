@@ -445,6 +445,9 @@ impl<'p> Case<'p> {
             let keys = pair.map(|c| c.key().clone());
             self.note(ReasonCode::PossibleConflict, agents, keys);
         }
+        if !claims.not_compared.is_empty() {
+            self.note(ReasonCode::MergingStopped, [], claims.not_compared.iter().cloned());
+        }
         if !claims.unmergeable.is_empty() {
             self.note(ReasonCode::SameAsIgnored, [], claims.unmergeable.iter().cloned());
         }

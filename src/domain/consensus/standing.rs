@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::canon::{Canon, Form};
 use super::label::Label;
-use super::merge::is_told_apart;
+use super::marks::is_told_apart;
 use super::panel::{Choice, Panel};
 use super::parse::is_outcome;
 use super::tally::{Bench, Claim, Tally, gather, tally};

@@ -120,6 +120,8 @@ pub(super) struct Claims {
     pub(super) possible_conflicts: Vec<(usize, usize)>,
     /// Keys in `same_as` that cannot be merged.
     pub(super) unmergeable: BTreeSet<Sha>,
+    /// Keys that were compared with no other, because too much had been compared before.
+    pub(super) not_compared: Vec<Sha>,
 }
 
 impl Claims {
@@ -144,12 +146,14 @@ pub(super) fn gather(bench: &Bench<'_>) -> Claims {
             polarities: singles[i].said.iter().map(|s| s.side.polarity).collect(),
         })
         .collect();
-    let merging = merge(&mergeable, bench.panel.policy.merge_threshold);
+    let apart = split_pairs(bench.panel, |key| free.binary_search_by(|&i| singles[i].key().cmp(key)).ok());
+    let merging = merge(&mergeable, bench.panel.policy.merge_threshold, &apart);
     let mut leader: Vec<usize> = (0..singles.len()).collect();
     for (place, &i) in free.iter().enumerate() {
         leader[i] = free[merging.leader[place]];
     }
     let mut claims = Claims::default();
+    claims.not_compared.extend(merging.not_compared.iter().map(|&place| singles[free[place]].key().clone()));
     unite_same(bench, &singles, &mut leader, &mut claims.unmergeable);
     let claim_of = join(singles, &leader, &mut claims);
     let conflicts = merging.possible_conflicts.into_iter().map(|(a, b)| (claim_of[free[a]], claim_of[free[b]]));
@@ -289,14 +293,26 @@ fn wording<'p>(bench: &Bench<'_>, first: &'p Assertion, predicate: Rc<str>) -> W
     Wording { first, member: Member { key, subject, form }, predicate, is_outcome, is_set, last: None, next: 0 }
 }
 
-/// Joins the clusters of keys that a round found to mean the same.
+/// Returns the pairs that a person split, by their places, the smaller first. Pairs of which one is not there say
+/// nothing.
+fn split_pairs(panel: &Panel, place: impl Fn(&Sha) -> Option<usize>) -> BTreeSet<(usize, usize)> {
+    let pairs = panel.splits.iter().filter_map(|split| place(&split.pair.0).zip(place(&split.pair.1)));
+    pairs.map(|(a, b)| (a.min(b), a.max(b))).collect()
+}
+
+/// Joins the clusters of keys that a round found to mean the same, pair by pair in the order of keys, unless that would
+/// bring together what a person split.
 fn unite_same(bench: &Bench<'_>, singles: &[Claim], leader: &mut [usize], unmergeable: &mut BTreeSet<Sha>) {
     let find = |key: &Sha| singles.binary_search_by(|claim| claim.key().cmp(key)).ok();
     let is_free = |i: usize| singles[i].members[0].form == Form::FreeText;
-    for (a, b) in &bench.panel.same_as {
+    let apart = split_pairs(bench.panel, find);
+    let mut same: Vec<(&Sha, &Sha)> = bench.panel.same_as.iter().map(|(a, b)| (a.min(b), a.max(b))).collect();
+    same.sort();
+    for (a, b) in same {
         let pair = find(a).zip(find(b)).filter(|&(a, b)| {
             let alike = (singles[a].kind, &singles[a].predicate) == (singles[b].kind, &singles[b].predicate);
-            alike && is_free(a) && is_free(b)
+            let meet = |x: usize, y: usize| (leader[x], leader[y]) == (leader[a], leader[b]);
+            alike && is_free(a) && is_free(b) && !apart.iter().any(|&(x, y)| meet(x, y) || meet(y, x))
         });
         let Some((a, b)) = pair else {
             unmergeable.extend([a.clone(), b.clone()]);
@@ -409,6 +425,12 @@ impl Tally<'_> {
     /// Returns the assertions left standing for anything but the winner.
     pub(super) fn dissent(&self) -> impl Iterator<Item = &Said> {
         self.standing.iter().filter(|said| Some(&said.side) != self.winner.as_ref())
+    }
+
+    /// Returns how many sides the host ran and saw hold.
+    pub(super) fn sides_that_ran(&self) -> usize {
+        let ran = self.standing.iter().filter(|said| said.tier == Tier::E3True);
+        ran.map(|said| &said.side).collect::<BTreeSet<_>>().len()
     }
 
     /// Returns the highest tier of the winning side; without a winner, of any side.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agenda::{Topic, agenda};
 use super::claim::{Kind, Polarity, Severity, Tier, Value};
-use super::consensus::{Choice, Decision, Judged, Label, OUTCOME, ReasonCode, Verdict};
+use super::consensus::{Choice, Decision, Judged, Label, OUTCOME, ReasonCode, Split, Verdict, Waiver};
 use super::hash::Sha;
 use super::ids::AgentName;
 use super::spec::Spec;
@@ -22,10 +22,12 @@ mod question;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod words;
 
-pub use entry::{Entry, Taken, entry};
+pub use entry::{Entry, Grounds, Taken, entry};
 pub use question::{questions, side, topic_id};
 pub use standing::{Signed, Standing};
+pub use words::{Line, short};
 
 /// One agent's losing assertion, kept until evidence, agreement or a waiver closes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,12 @@ pub struct Dissent {
     pub said: Choice,
     /// What was decided; none where nothing was.
     pub against: Option<Choice>,
+    /// Who chose that, where it was a conflict and a person settled it.
+    pub chosen: Option<Signed>,
+    /// What the agent gave as grounds.
+    pub grounds: Grounds,
+    /// Whether a person upheld the objection: its stage is rejected.
+    pub upheld: bool,
     /// The weight of the claim.
     pub severity: Severity,
     /// What the host found about the agent's assertion.
@@ -69,6 +77,8 @@ pub struct Closed {
     pub by: ClosedBy,
     /// Hash of the verdict that shows it.
     pub verdict: Sha,
+    /// Who waived it, where a person did.
+    pub signed: Option<Signed>,
 }
 
 /// What closes a dissent.
@@ -119,15 +129,70 @@ pub struct Ledger {
     pub questions: Vec<Unanswered>,
     /// Canonical texts of conditions that were accepted.
     pub accepted: BTreeSet<String>,
+    /// Conditions that stages hung on, accepted or not, in the order in which they were first put.
+    pub conditions: Vec<Condition>,
+    /// Pairs of texts that a person split.
+    pub splits: Vec<Parted>,
 }
 
-/// What a person said about a stage that its verdict does not tell.
+/// A condition of a yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Key of its claim.
+    pub key: Sha,
+    /// Its canonical text.
+    pub text: String,
+    /// The stage that hangs, or hung, on it last.
+    pub stage: Stage,
+    /// Whether it is accepted.
+    pub is_accepted: bool,
+    /// Who accepted it, as far as the ledger tells.
+    pub signed: Option<Signed>,
+}
+
+/// Two texts that a person split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parted {
+    /// At which stage.
+    pub stage: Stage,
+    /// The key of the text that was split off, and that of one that it had been merged with.
+    pub pair: (Sha, Sha),
+    /// What they say, as far as a verdict tells.
+    pub texts: (Option<String>, Option<String>),
+    /// Who, and why.
+    pub signed: Signed,
+}
+
+impl Parted {
+    /// Returns it as merging heeds it.
+    pub fn split(&self) -> Split {
+        let Signed { by, reason } = self.signed.clone();
+        Split { pair: self.pair.clone(), by, reason }
+    }
+}
+
+/// What is known about a stage that its verdict does not tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
-    /// Claims that were waived without choosing a side.
-    pub waived: BTreeSet<Sha>,
+    /// Waivers and choices of people.
+    pub waivers: Vec<Waiver>,
+    /// Conditions that people accepted.
+    pub accepted: BTreeMap<String, Signed>,
+    /// Pairs that people split.
+    pub splits: BTreeMap<(Sha, Sha), Signed>,
     /// What dissents on topics of an earlier text of the spec ask.
     pub asked: BTreeMap<Sha, String>,
+    /// What agents gave as grounds, by claim and agent.
+    pub grounds: BTreeMap<(Sha, AgentName), Grounds>,
+}
+
+impl Said {
+    /// Returns who waived a claim without choosing a side, or who chose one.
+    fn signed(&self, claim: &Judged, is_choice: bool) -> Option<Signed> {
+        let is_its = |waiver: &&Waiver| waiver.choice.is_some() == is_choice && is_about(claim, &waiver.claim);
+        let Waiver { by, reason, .. } = self.waivers.iter().find(is_its)?;
+        Some(Signed { by: by.clone(), reason: reason.clone() })
+    }
 }
 
 impl Ledger {
@@ -136,40 +201,74 @@ impl Ledger {
         let mut ledger = Self::default();
         for verdict in verdicts {
             ledger.take_in(spec, verdict, &entry::said(entries, verdict.stage));
-            ledger.accepted.extend(entry::accepted(entries, verdict.stage));
         }
         ledger
     }
 
     /// Takes in the verdict of the stage that follows those taken in before.
     pub fn take_in(&mut self, spec: &Spec, verdict: &Verdict, said: &Said) {
-        let waived = waived(verdict, &said.waived);
+        let without_choice = said.waivers.iter().filter(|w| w.choice.is_none()).map(|w| w.claim.clone()).collect();
+        let waived = waived(verdict, &without_choice);
         for dissent in self.dissents.iter_mut().filter(|dissent| dissent.closed.is_none()) {
             let spoken = verdict.claims.iter().filter(|claim| is_about(claim, &dissent.key));
-            let closes = spoken.filter_map(|claim| closed_by(dissent, claim, verdict, &waived)).min();
-            dissent.closed = closes.map(|by| Closed { stage: verdict.stage, by, verdict: verdict.hash.clone() });
+            let closes = spoken.filter_map(|claim| Some((closed_by(dissent, claim, verdict, &waived)?, claim)));
+            dissent.closed = closes.min_by_key(|(by, _)| *by).map(|(by, claim)| closed(verdict, by, claim, said));
         }
         self.questions.retain(|question| !verdict.claims.iter().any(|claim| answers(claim, &question.key)));
         // The ids of topics mean the same questions only as long as the spec is the same text.
         let is_same_text = verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha);
         let topics = if is_same_text { agenda(spec, &[]) } else { Vec::new() };
-        for claim in verdict.claims.iter().filter(|claim| claim.severity >= Severity::Minor) {
-            // What the host proved is closed as it is opened.
-            if claim.label == Label::Proven {
-                continue;
-            }
+        for claim in verdict.claims.iter().filter(|claim| opens(claim)) {
             self.open(spec, &topics, claim, verdict, said);
             if question::is_question(claim) && !self.questions.iter().any(|known| is_about(claim, &known.key)) {
                 self.questions.push(question::unanswered(spec, claim, verdict.stage));
             }
         }
-        for dissent in &mut self.dissents {
-            if dissent.closed.is_none() && dissent.opened == verdict.stage && waived.contains(&dissent.key) {
-                let by = ClosedBy::Waiver;
-                dissent.closed = Some(Closed { stage: verdict.stage, by, verdict: verdict.hash.clone() });
+        for dissent in self.dissents.iter_mut().filter(|dissent| dissent.opened == verdict.stage) {
+            let claim = verdict.claims.iter().find(|claim| is_about(claim, &dissent.key));
+            if let Some(claim) = claim.filter(|_| dissent.closed.is_none() && waived.contains(&dissent.key)) {
+                dissent.closed = Some(closed(verdict, ClosedBy::Waiver, claim, said));
             }
+            dissent.upheld = verdict.reasons.iter().any(|reason| {
+                reason.code == ReasonCode::ObjectionUpheld
+                    && claim.is_some_and(|claim| reason.claims.contains(&claim.key))
+            });
         }
         self.accepted.extend(conditions(verdict));
+        self.accepted.extend(said.accepted.keys().cloned());
+        self.put_conditions(verdict, said);
+        self.put_splits(verdict, said);
+    }
+
+    /// Takes in what a stage hangs on.
+    fn put_conditions(&mut self, verdict: &Verdict, said: &Said) {
+        for (key, text) in hangs_on(verdict) {
+            let is_accepted = self.accepted.contains(text);
+            let signed = said.accepted.get(text).cloned();
+            match self.conditions.iter_mut().find(|known| known.text == *text) {
+                Some(known) => {
+                    (known.stage, known.is_accepted) = (verdict.stage, is_accepted);
+                    known.signed = signed.or_else(|| known.signed.take());
+                }
+                None => {
+                    let (key, text, stage) = (key.clone(), text.clone(), verdict.stage);
+                    self.conditions.push(Condition { key, text, stage, is_accepted, signed });
+                }
+            }
+        }
+    }
+
+    /// Takes in what people split.
+    fn put_splits(&mut self, verdict: &Verdict, said: &Said) {
+        for (pair, signed) in &said.splits {
+            let text = |key: &Sha| {
+                let mut texts = verdict.claims.iter().flat_map(texts_of);
+                texts.find(|(known, _)| *known == key).map(|(_, text)| text.clone())
+            };
+            let texts = (text(&pair.0), text(&pair.1));
+            self.splits.retain(|known| known.pair != *pair);
+            self.splits.push(Parted { stage: verdict.stage, pair: pair.clone(), texts, signed: signed.clone() });
+        }
     }
 
     /// Opens a dissent for each agent on a claim's losing side; one that stands open already stays the same.
@@ -186,6 +285,8 @@ impl Ledger {
                     known.verdict = verdict.hash.clone();
                     known.said = holds;
                     known.against = side_of(claim);
+                    known.chosen = said.signed(claim, true);
+                    known.grounds = grounds(claim, &losing.agent, said);
                 }
                 continue;
             }
@@ -207,6 +308,9 @@ impl Ledger {
                 unit,
                 said: holds,
                 against: side_of(claim),
+                chosen: said.signed(claim, true),
+                grounds: grounds(claim, &losing.agent, said),
+                upheld: false,
                 severity: claim.severity,
                 tier: losing.tier,
                 closed: None,
@@ -248,6 +352,20 @@ fn waived(verdict: &Verdict, without_choice: &BTreeSet<Sha>) -> BTreeSet<Sha> {
         .collect()
 }
 
+/// Returns the claims of weight on which a verdict, for itself, leaves somebody on the losing side. Of a conflict that
+/// was waived, `without_choice` tells whether a side was chosen.
+pub fn left<'v>(verdict: &'v Verdict, without_choice: &BTreeSet<Sha>) -> Vec<&'v Judged> {
+    let waived = waived(verdict, without_choice);
+    let is_left = |claim: &&Judged| opens(claim) && !claim.dissent.is_empty() && !waived.contains(&claim.key);
+    verdict.claims.iter().filter(is_left).collect()
+}
+
+/// Tells whether losing on a claim opens a dissent: info decides nothing, and what the host proved is closed as it is
+/// opened.
+fn opens(claim: &Judged) -> bool {
+    claim.severity >= Severity::Minor && claim.label != Label::Proven
+}
+
 /// Returns what a claim closes a dissent by, if it does.
 fn closed_by(dissent: &Dissent, claim: &Judged, verdict: &Verdict, waived: &BTreeSet<Sha>) -> Option<ClosedBy> {
     let is_found_false = verdict.reasons.iter().any(|reason| {
@@ -268,6 +386,26 @@ fn closed_by(dissent: &Dissent, claim: &Judged, verdict: &Verdict, waived: &BTre
     let has_come_round = vote.is_some() && (vote == against || vote == won);
     let has_won = won.is_some() && won == Some(plain(&dissent.said.value, dissent.said.polarity));
     (has_come_round || has_won).then_some(ClosedBy::Agreed)
+}
+
+fn closed(verdict: &Verdict, by: ClosedBy, claim: &Judged, said: &Said) -> Closed {
+    let signed = if by == ClosedBy::Waiver { said.signed(claim, false) } else { None };
+    Closed { stage: verdict.stage, by, verdict: verdict.hash.clone(), signed }
+}
+
+/// Returns what an agent gave as grounds for what it says of a claim.
+fn grounds(claim: &Judged, agent: &AgentName, said: &Said) -> Grounds {
+    let keys = texts_of(claim).map(|(key, _)| key.clone());
+    keys.filter_map(|key| said.grounds.get(&(key, agent.clone())))
+        .find(|it| !it.is_empty())
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// Returns the texts of a claim with their keys: its own, then those merged into it.
+fn texts_of(claim: &Judged) -> impl Iterator<Item = (&Sha, &String)> {
+    let merged = claim.merged_from.iter().map(|merged| (&merged.key, &merged.subject));
+    std::iter::once((&claim.key, &claim.subject)).chain(merged)
 }
 
 /// Tells whether a claim answers a question of an earlier stage.
@@ -292,16 +430,21 @@ fn plain(value: &Value, polarity: Polarity) -> (String, Polarity) {
 
 /// Returns the conditions that a verdict shows to be accepted: a conditional yes only passes with all of them.
 fn conditions(verdict: &Verdict) -> BTreeSet<String> {
+    if verdict.outcome != Decision::Pass {
+        return BTreeSet::new();
+    }
+    hangs_on(verdict).into_iter().map(|(_, text)| text.clone()).collect()
+}
+
+/// Returns the conditions of a verdict that says yes only with all of them.
+fn hangs_on(verdict: &Verdict) -> Vec<(&Sha, &String)> {
     let is_outcome = |claim: &&Judged| (claim.subject.as_str(), claim.predicate.as_str()) == OUTCOME;
     let decided =
         verdict.claims.iter().find(is_outcome).and_then(|claim| claim.value.as_ref()).and_then(Value::as_text);
-    if verdict.outcome != Decision::Pass || !matches!(decided, Some("PARTIAL" | "CONDITIONAL")) {
-        return BTreeSet::new();
+    if !matches!(decided, Some("PARTIAL" | "CONDITIONAL")) {
+        return Vec::new();
     }
     let conditions =
         verdict.claims.iter().filter(|claim| claim.kind == Kind::Finding && claim.predicate == "condition");
-    conditions
-        .flat_map(|claim| std::iter::once(&claim.subject).chain(claim.merged_from.iter().map(|merged| &merged.subject)))
-        .cloned()
-        .collect()
+    conditions.flat_map(texts_of).collect()
 }

@@ -36,25 +36,36 @@ pub struct Standing {
     pub waivers: Vec<Waiver>,
     /// The conditions that were accepted at this stage.
     pub accepted: BTreeMap<String, Signed>,
+    /// The pairs that were split at this stage.
+    #[serde(with = "pairs")]
+    pub splits: BTreeMap<(Sha, Sha), Signed>,
+}
+
+/// Writes splits as a list: JSON has no maps by pairs.
+mod pairs {
+    use super::{BTreeMap, Sha, Signed};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<(Sha, Sha), Signed>, out: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<(Sha, Sha), Signed>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().collect())
+    }
 }
 
 impl Standing {
-    /// Takes a verdict into what earlier stages left.
-    pub fn after(
-        before: &Ledger,
-        spec: &Spec,
-        verdict: &Verdict,
-        waivers: &[Waiver],
-        accepted: &BTreeMap<String, Signed>,
-    ) -> Self {
+    /// Takes a verdict into what earlier stages left, with what else is known of its stage.
+    pub fn after(before: &Ledger, spec: &Spec, verdict: &Verdict, said: Said) -> Self {
         let held = |key: &Sha| {
             verdict.reasons.iter().any(|reason| reason.code == ReasonCode::Waived && reason.claims.contains(key))
         };
-        let waivers: Vec<Waiver> = waivers.iter().filter(|waiver| held(&waiver.claim)).cloned().collect();
-        let waived = waivers.iter().filter(|waiver| waiver.choice.is_none()).map(|waiver| waiver.claim.clone());
+        let said = Said { waivers: said.waivers.into_iter().filter(|waiver| held(&waiver.claim)).collect(), ..said };
         let mut ledger = before.clone();
-        ledger.take_in(spec, verdict, &Said { waived: waived.collect(), ..Said::default() });
-        Self { stage: verdict.stage, verdict: verdict.hash.clone(), ledger, waivers, accepted: accepted.clone() }
+        ledger.take_in(spec, verdict, &said);
+        let Said { waivers, accepted, splits, .. } = said;
+        Self { stage: verdict.stage, verdict: verdict.hash.clone(), ledger, waivers, accepted, splits }
     }
 
     /// Returns the entries that the spec's ledger lacks.
@@ -100,8 +111,8 @@ impl Standing {
         let mut due = Vec::new();
         let mut held = entry::waivers(before, stage);
         for waiver in &self.waivers {
-            let same = Some((waiver.digest.clone(), waiver.choice.clone()));
-            if held.remove(&waiver.claim) != same {
+            let same = |held: &Waiver| held.digest == waiver.digest && held.choice == waiver.choice;
+            if !held.remove(&waiver.claim).is_some_and(|held| same(&held)) {
                 due.push(Entry::Waived {
                     stage,
                     key: waiver.claim.clone(),
@@ -115,12 +126,19 @@ impl Standing {
         due.extend(held.into_keys().map(|key| Entry::Undone { stage, what: Taken::Waived(key) }));
         let mut held = entry::accepted(before, stage);
         for (condition, signed) in &self.accepted {
-            if !held.remove(condition) {
+            if held.remove(condition).is_none() {
                 let (by, reason) = (signed.by.clone(), signed.reason.clone());
                 due.push(Entry::ConditionAccepted { stage, condition: condition.clone(), by, reason });
             }
         }
-        due.extend(held.into_iter().map(|text| Entry::Undone { stage, what: Taken::Condition(text) }));
+        due.extend(held.into_keys().map(|text| Entry::Undone { stage, what: Taken::Condition(text) }));
+        let mut held = entry::splits(before, stage);
+        for (pair, Signed { by, reason }) in &self.splits {
+            if held.remove(pair).is_none() {
+                due.push(Entry::Split { stage, pair: pair.clone(), by: by.clone(), reason: reason.clone() });
+            }
+        }
+        due.extend(held.into_keys().map(|pair| Entry::Undone { stage, what: Taken::Split(pair) }));
         due
     }
 }
@@ -129,7 +147,7 @@ impl Standing {
 fn dissents(entries: &[Entry]) -> BTreeMap<(&Sha, &AgentName), &Entry> {
     let last = entries.iter().filter_map(|entry| match entry {
         Entry::Opened { key, agent, .. } | Entry::Closed { key, agent, .. } => Some(((key, agent), entry)),
-        Entry::ConditionAccepted { .. } | Entry::Waived { .. } | Entry::Undone { .. } => None,
+        Entry::ConditionAccepted { .. } | Entry::Waived { .. } | Entry::Split { .. } | Entry::Undone { .. } => None,
     });
     last.collect()
 }
@@ -147,6 +165,7 @@ fn opened(dissent: &Dissent) -> Entry {
         tier: dissent.tier,
         against: dissent.against.clone(),
         verdict: dissent.verdict.clone(),
+        grounds: dissent.grounds.clone(),
     }
 }
 

@@ -178,11 +178,13 @@ fn a_waiver_closes_a_choice_does_not() {
     let key = decide(&open).claims.iter().find(|c| c.kind == Kind::Decision).unwrap().key.clone();
     let (chosen, waivers) = waived(open.clone(), &key, Some(("10 ms", Polarity::Yes)));
     let verdict = decide(&chosen);
-    let after = Standing::after(&Ledger::default(), &spec(), &verdict, &waivers, &BTreeMap::new());
+    let after =
+        Standing::after(&Ledger::default(), &spec(), &verdict, Said { waivers: waivers.clone(), ..Said::default() });
     assert_eq!(lines(&after.ledger), ["b 20 ms since plan: open"], "the losing side stays a dissent");
     let (plain, waivers) = waived(open, &key, None);
     let verdict = decide(&plain);
-    let after = Standing::after(&Ledger::default(), &spec(), &verdict, &waivers, &BTreeMap::new());
+    let after =
+        Standing::after(&Ledger::default(), &spec(), &verdict, Said { waivers: waivers.clone(), ..Said::default() });
     let both = ["a 10 ms since plan: plan Waiver", "b 20 ms since plan: plan Waiver"];
     assert_eq!(lines(&after.ledger), both);
     // From the files alone a conflict that was waived counts as open: only the ledger knows that no side was chosen.
@@ -230,7 +232,7 @@ fn a_question_is_asked_again_until_it_is_answered() {
 #[test]
 fn a_dissent_about_an_earlier_text_of_the_spec_keeps_its_words_from_the_ledger() {
     let plan = outvoted();
-    let before = Standing::after(&Ledger::default(), &spec(), &plan, &[], &BTreeMap::new());
+    let before = Standing::after(&Ledger::default(), &spec(), &plan, Said::default());
     let entries = before.due(&[]);
     let other = parse(SpecId::new("003-x").unwrap(), "specs/003-x", "spec.md", "- **FR-001**: It MUST be red.\n");
     let question = questions(&Ledger::read(&other, [&plan], &entries), &agenda(&other, &[])).remove(0);
@@ -248,14 +250,14 @@ fn types(entries: &[Entry]) -> Vec<String> {
 #[test]
 fn entries_are_a_difference_that_is_written_once_and_survives_a_lost_ledger() {
     let plan = outvoted();
-    let at_plan = Standing::after(&Ledger::default(), &spec(), &plan, &[], &BTreeMap::new());
+    let at_plan = Standing::after(&Ledger::default(), &spec(), &plan, Said::default());
     let mut chain = at_plan.due(&[]);
     assert_eq!(types(&chain), ["dissent.opened"]);
     assert_eq!(at_plan.due(&chain), [], "nothing is due twice");
     let all =
         verdict(Stage::Tasks, &[("a", &[quickly("10 ms")]), ("b", &[quickly("10 ms")]), ("c", &[quickly("10 ms")])]);
     let before = Ledger::read(&spec(), [&plan], &chain);
-    let at_tasks = Standing::after(&before, &spec(), &all, &[], &BTreeMap::new());
+    let at_tasks = Standing::after(&before, &spec(), &all, Said::default());
     let due = at_tasks.due(&chain);
     assert_eq!(types(&due), ["dissent.closed"]);
     chain.extend(due);
@@ -271,9 +273,9 @@ fn entries_are_a_difference_that_is_written_once_and_survives_a_lost_ledger() {
 fn a_stage_decided_anew_without_a_dissent_closes_it_and_what_is_taken_back_is_undone() {
     let plan = outvoted();
     let key = plan.claims.iter().find(|c| c.kind == Kind::Decision).unwrap().key.clone();
-    let chain = Standing::after(&Ledger::default(), &spec(), &plan, &[], &BTreeMap::new()).due(&[]);
+    let chain = Standing::after(&Ledger::default(), &spec(), &plan, Said::default()).due(&[]);
     let anew = verdict(Stage::Plan, &[("a", &[quickly("10 ms")]), ("b", &[quickly("10 ms")])]);
-    let standing = Standing::after(&Ledger::default(), &spec(), &anew, &[], &BTreeMap::new());
+    let standing = Standing::after(&Ledger::default(), &spec(), &anew, Said::default());
     let due = standing.due(&chain);
     assert!(matches!(due.as_slice(), [Entry::Closed { by: ClosedBy::Superseded, .. }]), "{due:?}");
 
@@ -282,10 +284,11 @@ fn a_stage_decided_anew_without_a_dissent_closes_it_and_what_is_taken_back_is_un
     let (panel, waivers) = waived(self::panel(Stage::Plan, said), &key, None);
     let signed = Signed { by: "ann".into(), reason: "agreed".into() };
     let accepted = BTreeMap::from([("rotate the key".to_owned(), signed)]);
-    let standing = Standing::after(&Ledger::default(), &spec(), &decide(&panel), &waivers, &accepted);
+    let standing =
+        Standing::after(&Ledger::default(), &spec(), &decide(&panel), Said { waivers, accepted, ..Said::default() });
     let mut chain = standing.due(&chain);
     assert_eq!(types(&chain), ["waived", "condition.accepted", "dissent.closed"]);
-    let opened = Standing::after(&Ledger::default(), &spec(), &plan, &[], &BTreeMap::new());
+    let opened = Standing::after(&Ledger::default(), &spec(), &plan, Said::default());
     chain = opened.due(&chain);
     assert_eq!(types(&chain), ["undone", "undone", "dissent.opened"]);
 }

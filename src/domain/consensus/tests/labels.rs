@@ -180,3 +180,46 @@ fn who_did_not_answer_says_nothing_and_the_host_does_not_vote() {
     assert_eq!(label(&built), ("agreed", Some("x".into()), "E2"), "the host lifts the tier");
     assert_eq!((verdict.claims[0].votes.len(), verdict.families.expected, verdict.families.ok), (2, 3, 2));
 }
+
+#[test]
+fn every_label_names_the_numbers_that_decided_it_and_the_screen_reads_the_same() {
+    let say = |value: &str, severity: &str, tier: &str| [answer(value, severity, tier)];
+    let minor = |value: &str| say(value, "minor", "E0");
+    let three =
+        |last: &[Json]| panel("plan").agent("a", &say("x", "minor", "E2")).agent("b", &minor("x")).agent("c", last);
+    let table = [
+        (three(&say("y", "minor", "E3+")), "proven", "1 side that ran holds, 1 = 1"),
+        (
+            three(&[answer("y", "minor", "E3+"), answer("z", "minor", "E3+")]),
+            "conflict",
+            "2 sides that ran hold, 2 > 1",
+        ),
+        (panel("plan").agent("a", &say("x", "minor", "E-")), "refuted", "1 said − 1 false = 0 left"),
+        (
+            panel("plan").agent("a", &[answer("x", "minor", "E0"), answer("y", "minor", "E0")]),
+            "conflict",
+            "0 families with a vote, 0 < 1",
+        ),
+        (panel("plan").agent("a", &minor("x")).agent("b", &minor("y")), "conflict", "1 = 1 for the top"),
+        (panel("plan").agent("a", &minor("x")), "single", "1 family with a vote, 1 < 2"),
+        (panel("plan").host(&minor("x")), "single", "0 voters spoke, 0 < 1"),
+        (three(&say("y", "major", "E2")), "conflict", "1 ≥ 1 losing with evidence, though 3·2 ≥ 2·3 holds"),
+        (three(&minor("y")).agent("d", &minor("z")), "conflict", "3·2 ≥ 2·4 fails"),
+        (
+            panel("audit").agent("a", &say("x", "major", "E0")).agent("b", &say("x", "major", "E0")),
+            "hollow",
+            "3·2 ≥ 2·2 holds, looked at 0 of 2",
+        ),
+        (three(&minor("x")), "agreed", "3·3 ≥ 2·3 holds, 2·3 ≥ 3 holds"),
+        (three(&[]).agent("d", &[]).agent("e", &[]), "agreed_over", "3·2 ≥ 2·2 holds, 2·2 ≥ 5 fails"),
+        (three(&minor("y")), "agreed_over", "3·2 ≥ 2·3 holds"),
+    ];
+    for (built, label, comparison) in table {
+        let (panel, verdict) = (built.panel(), built.decide());
+        let claim = &verdict.claims[0];
+        let explained = explain(&panel, &verdict, claim.key.as_str()).unwrap();
+        assert_eq!((claim.label.name(), explained.comparison.as_str()), (label, comparison));
+        let Explanation { rule, comparison, .. } = explained;
+        assert_eq!(reckon(&panel)[&claim.key], Reckoning { rule, comparison });
+    }
+}

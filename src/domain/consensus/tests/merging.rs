@@ -92,3 +92,78 @@ fn a_text_joins_the_first_cluster_whose_members_are_all_near() {
     let subjects: Vec<usize> = claims.iter().map(|c| 1 + c.merged_from.len()).collect();
     assert_eq!(claims.len(), 2, "{subjects:?}");
 }
+
+const RESTART: &str = "the limiter loses its counters when the process of a node restarts";
+
+fn three_near() -> (Build, [Sha; 3]) {
+    let texts = [RESTART, &RESTART.replace("a node", "the node"), &RESTART.replace("a node", "any node")];
+    let keys = texts.map(|text| key_of(Kind::Risk, text, "open"));
+    let seated = texts.iter().enumerate();
+    (seated.fold(panel("plan"), |p, (i, text)| p.agent(&format!("n{i}"), &[risk(text, "minor", "E0")])), keys)
+}
+
+fn split(a: &Sha, b: &Sha) -> Json {
+    json!({"pair": [a, b], "by": "ann", "reason": "one is about the store"})
+}
+
+fn groups(verdict: &Verdict) -> Vec<usize> {
+    verdict.claims.iter().map(|claim| 1 + claim.merged_from.len()).collect()
+}
+
+#[test]
+fn a_split_pair_is_never_merged_again_by_words_or_by_the_round() {
+    let (built, [a, b, c]) = three_near();
+    assert_eq!(groups(&built.decide()), [3]);
+    for (one, two) in [(&a, &b), (&b, &c), (&c, &a)] {
+        let parted = built.clone().set("splits", json!([split(one, two)]));
+        let of = |verdict: &Verdict, key: &Sha| find(verdict, key.as_str()).unwrap().key.clone();
+        let verdict = parted.decide();
+        assert_eq!(verdict.claims.len(), 2);
+        assert_ne!(of(&verdict, one), of(&verdict, two));
+        // Whatever the round says, and through whichever third text.
+        for same in [json!([[one, two]]), json!([[a, b], [b, c], [a, c]]), json!([[a, c], [b, c], [b, a]])] {
+            let verdict = parted.clone().set("same_as", same).decide();
+            assert_ne!(of(&verdict, one), of(&verdict, two));
+            assert!(codes(&verdict).contains(&"same_as_ignored"));
+        }
+    }
+}
+
+#[test]
+fn a_split_of_texts_that_nobody_says_any_more_changes_nothing_and_one_of_a_text_from_itself_is_malformed() {
+    let (built, [a, ..]) = three_near();
+    let gone = key_of(Kind::Risk, "something else", "open");
+    assert_eq!(built.clone().set("splits", json!([split(&a, &gone)])).decide(), built.decide());
+    assert_eq!(built.clone().set("splits", json!([])).decide().hash, built.decide().hash);
+    let refusal = built.set("splits", json!([split(&a, &a)])).refusal();
+    assert!(refusal.starts_with("splits[0].pair"), "{refusal}");
+}
+
+#[test]
+fn a_panel_without_splits_is_written_as_before() {
+    let (built, _) = three_near();
+    assert!(!serde_json::to_string(&built.panel()).unwrap().contains("splits"));
+}
+
+#[test]
+fn explain_shows_each_merge_with_its_score_and_each_split_with_who_decided_it() {
+    let (built, keys) = three_near();
+    let verdict = built.decide();
+    let explanation = explain(&built.panel(), &verdict, keys[0].as_str()).unwrap();
+    // Twelve words: 14 runs each; the changed word stands in three of them.
+    let scores: Vec<_> = explanation.merged_from.iter().map(|m| (m.shared, m.all, m.is_near)).collect();
+    assert_eq!(scores, [(11, 17, true), (11, 17, true)]);
+    assert!(explanation.to_string().contains("11/17 of runs shared, 10·11 ≥ 6·17"), "{explanation}");
+
+    let far = key_of(Kind::Risk, "counters vanish", "open");
+    let said = built.clone().agent("d", &[risk("counters vanish", "minor", "E0")]);
+    let same = said.set("same_as", json!([[keys[0], far]]));
+    let explanation = explain(&same.panel(), &same.decide(), far.as_str()).unwrap();
+    assert!(explanation.to_string().contains("the same in the round, 0/"), "{explanation}");
+
+    let parted = built.set("splits", json!([split(&keys[0], &keys[1]), split(&keys[1], &keys[0])]));
+    let explanation = explain(&parted.panel(), &parted.decide(), keys[0].as_str()).unwrap();
+    assert_eq!(explanation.split_from.len(), 1);
+    let line = format!("split      from {} by ann: one is about the store", keys[1]);
+    assert!(explanation.to_string().contains(&line), "{explanation}");
+}

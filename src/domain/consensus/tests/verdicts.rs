@@ -129,7 +129,7 @@ fn explain_shows_the_numbers_and_finds_a_claim_by_many_names() {
     }
     assert_eq!(explain(&panel, &verdict, "D-002"), None);
     let shown = explain(&panel, &verdict, "D-001").unwrap();
-    assert_eq!(shown.comparison.as_deref(), Some("3·2 ≥ 2·3 holds"));
+    assert_eq!(shown.comparison, "1 ≥ 1 losing with evidence, though 3·2 ≥ 2·3 holds");
     assert_eq!((shown.answered, shown.silent, shown.sides.len()), (3, 0, 3));
     assert!(shown.sides[0].is_winner && shown.sides[0].votes == 2);
     let text = shown.to_string();
@@ -137,7 +137,7 @@ fn explain_shows_the_numbers_and_finds_a_claim_by_many_names() {
         "conflict",
         "claude (claude) major E2 seen",
         "host (host, no vote) minor E- false, struck",
-        "evidence is not outvoted",
+        "is major and was seen: not outvoted",
     ] {
         assert!(text.contains(part), "{text}");
     }
