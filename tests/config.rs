@@ -505,7 +505,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
             "\"dicast\"",
         ),
         ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
-        ("[run]\non_hangup = \"detach\"\n".into(), "run.on_hangup: \"detach\" is not yet", "\"stop\""),
         ("[mcp]\nimport = [\"claude\"]\n".into(), "mcp.import is not yet", "mcp_servers"),
         ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, Evidence, Launch, Limits, MemoryServer, Retry,
-    Round, Server, Settings, StageRules, Timeouts,
+    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, Evidence, Launch, Limits, MemoryServer, OnHangup,
+    Retry, Round, Server, Settings, StageRules, Timeouts,
 };
 use crate::domain::stage::Stage;
 
@@ -55,7 +55,13 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
         },
         stages: entries(tree, "stages").map(stage_rules).collect::<Result<_, _>>()?,
         context: Context { files: at(tree, "context.files").map(|node| placed(node, texts)).transpose()? },
-        run: Limits { deadline_ms: milliseconds(tree, "run.deadline_s")? },
+        run: Limits {
+            deadline_ms: milliseconds(tree, "run.deadline_s")?,
+            on_hangup: match string(tree, "run.on_hangup")?.as_str() {
+                "detach" => OnHangup::Detach,
+                _ => OnHangup::Stop,
+            },
+        },
         evidence: Evidence {
             root: string(tree, "evidence.root")?,
             lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,

@@ -204,7 +204,8 @@ fn boot(start: &Start, headless: bool, clock: Clock) -> Boot {
 
 fn signals(base: &Base, pulse: Pulse, has_terminal: bool) -> Result<mpsc::Receiver<crate::app::msg::Signal>, Failure> {
     let _inside = base.runtime.enter();
-    listen(&base.scope, base.hands.children.clone(), pulse, has_terminal)
+    let on_hangup = base.model.settings.run.on_hangup;
+    listen(&base.scope, base.hands.children.clone(), pulse, has_terminal, on_hangup)
         .map_err(|error| system("listening for signals", &error))
 }
 
