@@ -68,6 +68,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "config",
         &["tokio", "ratatui", "crossterm", "rmcp", "crate::app", "crate::view", "crate::actors", "crate::shell"],
     ),
+    // The library and what drives the loop for it: no type or word of a terminal.
+    ("pipeline", &["ratatui", "crossterm", "rmcp", "std::io::std", "crate::view", "crate::cli", "crate::server"]),
     ("server", &["ratatui", "crossterm", "crate::app", "crate::view", "crate::shell", "crate::cli"]),
     ("disk", &["tokio", "ratatui", "crossterm", "rmcp", "crate::app", "crate::view", "crate::actors", "crate::shell"]),
 ];
@@ -141,6 +143,30 @@ fn no_layer_names_what_it_must_not_know() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Words of terminals, and of the modules that own one.
+const OF_TERMINALS: [&str; 9] =
+    ["ratatui", "crossterm", "Terminal", "Frame", "Screen", "Stdout", "crate::view", "crate::shell", "crate::cli"];
+
+#[test]
+fn no_type_of_a_terminal_stands_in_a_signature_of_the_library() {
+    let (mut signatures, mut broken) = (0, Vec::new());
+    for (path, code) in all().into_iter().filter(|(path, _)| path.starts_with("src/pipeline/")) {
+        // A signature goes from its `pub` to the brace or semicolon that ends it; of a struct also the fields, which
+        // are `pub` themselves.
+        for (at, _) in code.match_indices("pub ") {
+            let signature = code[at..].split(['{', ';', '=']).next().unwrap();
+            signatures += 1;
+            broken.extend(
+                OF_TERMINALS
+                    .iter()
+                    .filter(|word| names(signature, word))
+                    .map(|word| format!("{path}: {word} in {signature}")),
+            );
+        }
+    }
+    assert!(broken.is_empty() && signatures > 20, "{signatures} signatures, {broken:#?}");
 }
 
 #[test]

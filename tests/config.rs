@@ -11,8 +11,10 @@ use dicast::config::{Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, in
 use dicast::disk::text::{read_text_capped, write_atomic_text};
 use dicast::domain::failure::Failure;
 use dicast::domain::moment::Moment;
+use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, CheckSource, DiffLine, EnvValue, MemoryServer, Quorum, Round, Settings, Trust, TrustItem, TrustSource,
+    AgentKind, CheckSource, DiffLine, EnvValue, MemoryServer, Quorum, Round, Settings, Transport, Trust, TrustItem,
+    TrustSource,
 };
 use dicast::domain::stage::Stage;
 use proptest::prelude::*;
@@ -155,6 +157,11 @@ env = { FILE = ".dicast/memory.jsonl" }
 cwd = "tools"
 startup_timeout_sec = 16
 tool_timeout_sec = 6
+[mcp_servers.far]
+url = "https://far.example/mcp"
+bearer_token_env_var = "FAR_TOKEN"
+http_headers = { X-Team = "blue" }
+env_http_headers = { X-Key = "FAR_KEY" }
 [memory]
 server = "memory"
 profile = "dicast"
@@ -199,9 +206,27 @@ fn every_key_that_works_is_read() {
     assert_eq!(played.kind, AgentKind::Replay { script: "demo/script.json".into() });
     assert_eq!(elsewhere.kind, AgentKind::Memory);
     let server = &settings.servers["memory"];
-    assert_eq!((server.command.as_str(), &server.args[..]), ("npx", &["server".to_owned()][..]));
+    assert_eq!(
+        server.transport,
+        Transport::Stdio {
+            command: "npx".into(),
+            args: vec!["server".into()],
+            env: BTreeMap::from([("FILE".into(), EnvValue::Text(".dicast/memory.jsonl".into()))]),
+            cwd: Some("tools".into()),
+        }
+    );
     assert_eq!((server.startup_timeout_ms, server.tool_timeout_ms), (16_000, 6_000));
-    assert_eq!(server.cwd.as_deref(), Some("tools"));
+    assert_eq!(
+        settings.servers["far"].transport,
+        Transport::Http {
+            url: "https://far.example/mcp".into(),
+            bearer_token_env_var: Some("FAR_TOKEN".into()),
+            headers: BTreeMap::from([
+                ("X-Key".into(), EnvValue::Ours("FAR_KEY".into())),
+                ("X-Team".into(), EnvValue::Text("blue".into())),
+            ]),
+        }
+    );
     assert_eq!(settings.memory, MemoryServer::Declared("memory".into()));
     assert_eq!(settings.checks["cargo-test"].argv, ["cargo", "test", "--", "{id}"]);
     assert_eq!(settings.checks["cargo-test"].source, CheckSource::Declared);
@@ -263,7 +288,8 @@ fn agents_servers_and_checks_are_replaced_whole() {
     assert_eq!(names, [("mine", "other"), ("second", "f")]);
     let AgentKind::Command(launch) = &settings.agents[0].kind else { panic!("a command") };
     assert_eq!(launch.command, ["x"]);
-    assert_eq!(settings.servers["m"].args, Vec::<String>::new());
+    let Transport::Stdio { command, args, .. } = &settings.servers["m"].transport else { panic!("a program") };
+    assert_eq!((command.as_str(), args.len()), ("c", 0));
 }
 
 #[test]
@@ -498,7 +524,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
         (agent("transport = \"jsonl\""), "agents.transport: \"jsonl\" is not yet", "\"text\""),
-        ("[mcp_servers.m]\nurl = \"http://x\"\n".into(), "mcp_servers.m.url is not yet", "command"),
         (
             "[memory]\nprofile = \"server-memory\"\n".into(),
             "memory.profile: \"server-memory\" is not yet",
@@ -573,6 +598,31 @@ fn an_approval_holds_for_its_own_repository_only() {
     // The same repository by another path is the same repository.
     let sources = Sources { repo: world.sources.repo.join("../repo/."), ..world.sources.clone() };
     assert!(matches!(load(&sources).unwrap().trust, Trust::Approved(_)));
+}
+
+#[test]
+fn a_server_is_a_program_or_an_address_and_what_is_sent_to_an_address_is_listed() {
+    let text = "[mcp_servers.m]\nurl = \"https://example.org/mcp\"\nbearer_token_env_var = \"M_TOKEN\"\n\
+                http_headers = { X-Team = \"blue\" }\nenv_http_headers = { X-Key = \"M_KEY\" }\n";
+    let loaded = World::new().project(text).load();
+    let item = loaded.trust.proposal().unwrap().items[0].clone();
+    assert_eq!(item.argv, [Safe::line("https://example.org/mcp")]);
+    assert_eq!(item.env_pass, [Safe::line("M_TOKEN")]);
+    let sent: Vec<_> = item.env.iter().map(|(header, value)| format!("{header}: {value}")).collect();
+    assert_eq!(sent, ["X-Key: $M_KEY", "X-Team: blue"]);
+    assert_eq!(loaded.settings.servers["m"].place(), "https://example.org/mcp");
+    let table = [
+        ("url = \"ftp://x\"", "mcp_servers.m.url: \"ftp://x\" cannot be used"),
+        ("url = \"http://x\"\ncommand = \"a\"", "mcp_servers.m: url does nothing beside command"),
+        ("url = \"http://x\"\nargs = []", "mcp_servers.m: args does nothing beside url"),
+        ("command = \"a\"\nhttp_headers = {}", "mcp_servers.m: http_headers does nothing beside command"),
+        ("tool_timeout_sec = 5", "mcp_servers.m has neither command nor url"),
+        ("url = \"http://x\"\nenv_http_headers = { X = \"$A\" }", "X: \"$A\" cannot be used"),
+    ];
+    for (lines, wanted) in table {
+        let (message, _) = World::new().project(&format!("[mcp_servers.m]\n{lines}\n")).refused();
+        assert!(message.contains(wanted), "{lines}: {message}");
+    }
 }
 
 #[test]
@@ -733,7 +783,9 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
     for (placeholder, real) in [("<name>", "x"), ("<stage>", "plan"), ("server = \"memory\"", "server = \"x\"")] {
         rest = rest.replace(placeholder, real);
     }
-    rest = rest.replace("# command = …", "# command = \"a\"").replace("# argv = …", "# argv = [\"a\"]");
+    rest = rest
+        .replace("# command = …   (unset: required, unless `url` is set)", "# command = \"a\"")
+        .replace("# argv = …", "# argv = [\"a\"]");
     let live: String = rest
         .lines()
         .filter_map(|line| line.strip_prefix("# "))

@@ -336,6 +336,6 @@ fn sha256sum_can_check_a_line_as_the_documentation_says() {
         let hash = hash.strip_suffix("\"}").unwrap();
         assert_eq!(Sha::of(format!("{body}}}")).as_str(), hash);
         assert!(body.contains(&format!("\"prev\":\"{before}\"")));
-        before = Sha(hash.to_owned());
+        before = Sha(hash.into());
     }
 }

@@ -23,10 +23,21 @@ use dicast::domain::fact::Fact;
 use dicast::domain::failure::Failure;
 use dicast::domain::ids::{AgentName, SpecId};
 use dicast::domain::moment::Moment;
-use dicast::domain::server::{ServerSpec, State, Status};
+use dicast::domain::server::{Program, Reach, ServerSpec, State, Status};
 use dicast::domain::stage::Stage;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+#[path = "mcp/cost.rs"]
+mod cost;
+#[path = "mcp/http.rs"]
+mod http;
+#[path = "mcp/real.rs"]
+mod real;
+#[path = "mcp/soak.rs"]
+mod soak;
+#[path = "mcp/watch.rs"]
+mod watch;
 
 /// Ends a test that waits for something that never comes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,7 +100,7 @@ impl Bench {
                 if let Some(Fact::ServerChanged(status)) = self.ends.next_fact().await
                     && wanted(&status)
                 {
-                    return status;
+                    return *status;
                 }
             }
         };
@@ -147,18 +158,33 @@ fn tagged(tag: &str) -> Vec<String> {
     found
 }
 
-fn fake(flags: &[&str]) -> ServerSpec {
+fn program() -> PathBuf {
     let mut program = std::env::current_exe().unwrap();
     program.pop();
     program.pop();
     program.push("examples/fake_mcp_server");
     assert!(program.is_file(), "cargo test builds it; for one test alone run `cargo build --examples` first");
+    program
+}
+
+/// The child of a spec, to change it.
+fn child(spec: &mut ServerSpec) -> &mut Program {
+    match &mut spec.reach {
+        Reach::Process(program) => program,
+        Reach::Http(_) => panic!("this server is no child"),
+    }
+}
+
+fn fake(flags: &[&str]) -> ServerSpec {
     ServerSpec {
         name: "fake".into(),
-        command: program.to_str().unwrap().into(),
-        args: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-        env: BTreeMap::new(),
-        cwd: "/".into(),
+        reach: Reach::Process(Program {
+            command: program().to_str().unwrap().into(),
+            args: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            env: BTreeMap::new(),
+            cwd: "/".into(),
+        }),
+        root: "/".into(),
         startup_ms: 15_000,
         tool_ms: 5_000,
     }
@@ -213,7 +239,8 @@ fn a_crash_at_the_start_tells_the_exit_code_and_the_last_words() {
 #[test]
 fn a_command_that_is_not_there_is_lost_with_its_name() {
     live(async {
-        let spec = ServerSpec { command: "no-such-program-at-all".into(), ..fake(&[]) };
+        let mut spec = fake(&[]);
+        child(&mut spec).command = "no-such-program-at-all".into();
         let mut bench = Bench::of(vec![spec]);
         let (_, why) = bench.until_lost().await;
         assert!(why.starts_with("\"no-such-program-at-all\" was not found"), "{why}");
@@ -225,7 +252,7 @@ fn a_command_that_is_not_there_is_lost_with_its_name() {
 fn servers_see_their_own_variables_but_none_of_our_secrets() {
     live(async {
         let mut spec = fake(&[]);
-        spec.env.insert("MEMORY_FILE_PATH".into(), "memory.jsonl".into());
+        child(&mut spec).env.insert("MEMORY_FILE_PATH".into(), "memory.jsonl".into());
         let mut bench = Bench::of(vec![spec]);
         bench.until_ready().await;
         let with = |tag: &str| tagged(tag).iter().filter(|line| line.contains("fake_mcp_server")).count();
@@ -549,7 +576,7 @@ struct Pipes {
 }
 
 impl Connector for Pipes {
-    fn connect(&self, scope: &Scope, _server: &ServerSpec) -> Result<Wire, Failure> {
+    fn connect(&self, scope: &Scope, _name: &str, _program: &Program) -> Result<Wire, Failure> {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let (reading, writing) = tokio::io::split(ours);
         let life = Life::without_process();
@@ -575,7 +602,7 @@ impl Connector for Pipes {
 fn pipes(serve: bool) -> (tempfile::TempDir, Arc<Pipes>, Bench) {
     let folder = tempfile::tempdir().unwrap();
     let pipes = Arc::new(Pipes { db: folder.path().join("memory.db"), serve, lives: Mutex::default() });
-    let spec = ServerSpec { command: "none".into(), ..fake(&[]) };
+    let spec = fake(&[]);
     let scope = Scope::new(tokio::runtime::Handle::current(), Waker::nobody());
     let bench = Bench::with(scope, Arc::clone(&pipes) as Arc<dyn Connector>, vec![spec], "none".into());
     (folder, pipes, bench)
@@ -673,8 +700,9 @@ fn serve_memory_here_when_asked() {
 
 fn embedded(folder: &tempfile::TempDir) -> ServerSpec {
     let mut spec = fake(&["--exact", "serve_memory_here_when_asked", "--nocapture"]);
-    spec.command = std::env::current_exe().unwrap().to_str().unwrap().into();
-    spec.env.insert("MEMORY_DB".into(), folder.path().join("memory.db").to_str().unwrap().into());
+    let program = child(&mut spec);
+    program.command = std::env::current_exe().unwrap().to_str().unwrap().into();
+    program.env.insert("MEMORY_DB".into(), folder.path().join("memory.db").to_str().unwrap().into());
     spec
 }
 
@@ -696,12 +724,13 @@ fn the_embedded_server_ends_at_the_end_of_its_input_and_on_term() {
     live(async {
         for term in [false, true] {
             let folder = tempfile::tempdir().unwrap();
-            let spec = embedded(&folder);
+            let mut spec = embedded(&folder);
+            let program = child(&mut spec);
             // A file that is there is opened at once, so that it can be waited for.
             std::fs::write(folder.path().join("memory.db"), "").unwrap();
-            let mut child = tokio::process::Command::new(&spec.command)
-                .args(&spec.args)
-                .envs(&spec.env)
+            let mut child = tokio::process::Command::new(&program.command)
+                .args(&program.args)
+                .envs(&program.env)
                 .stdin(std::process::Stdio::piped())
                 .stdout(std::process::Stdio::piped())
                 .kill_on_drop(true)

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
+use super::outcome::{AskId, Outcome};
 use crate::domain::claim::lookup::Citation;
-use crate::domain::failure::AgentError;
+use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
@@ -35,6 +36,8 @@ pub enum Effect {
     RestartServer(String),
     /// Tell programs and plain readers (ignored by the TUI).
     Emit(Event),
+    /// Answer a program's request: it is over, or was refused.
+    Answer(AskId, Result<Arc<Outcome>, Failure>),
     /// Open a file at a line in the user's editor.
     OpenEditor {
         /// Relative to the repository.

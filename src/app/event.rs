@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::AskId;
 use crate::domain::claim::Severity;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -21,8 +22,27 @@ pub struct Event {
     pub at: Moment,
     /// Of which run.
     pub run: Option<RunId>,
+    /// Whose request it belongs to; nobody is told.
+    #[serde(skip)]
+    pub ask: Option<AskId>,
     /// What.
     pub what: What,
+}
+
+/// The schema of an event.
+pub const EVENT_SCHEMA: &str = "dicast.event/1";
+
+impl Event {
+    /// Returns the event as a JSON object of the contract, without a sequence number: who writes lines counts them.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut object = serde_json::json!({"schema": EVENT_SCHEMA, "at": self.at.rfc3339(), "run": self.run});
+        if let (Some(object), Ok(serde_json::Value::Object(what))) =
+            (object.as_object_mut(), serde_json::to_value(&self.what))
+        {
+            object.extend(what);
+        }
+        object
+    }
 }
 
 /// What happened.

@@ -166,7 +166,7 @@ impl Follower {
             | Record::Published { .. }
             | Record::Mirrored { .. } => return None,
         };
-        Some(Event { at, run: Some(self.run.clone()), what })
+        Some(Event { at, run: Some(self.run.clone()), ask: None, what })
     }
 
     /// Returns the event that ends what is told: with why and what to do, where the owner ended without a word.
@@ -174,7 +174,7 @@ impl Follower {
         let verdicts = self.verdicts.iter().map(|(stage, (_, status))| (*stage, status.clone())).collect();
         let memory = "known to the owner".to_owned();
         let what = What::RunFinished { exit, verdicts, evidence: Some(evidence), memory, failure };
-        Event { at, run: Some(self.run.clone()), what }
+        Event { at, run: Some(self.run.clone()), ask: None, what }
     }
 
     fn started(&mut self, stages: Vec<Stage>, resumed: bool) -> What {

@@ -13,6 +13,7 @@ pub mod line;
 pub mod look;
 pub mod model;
 pub mod msg;
+pub mod outcome;
 pub mod update;
 
 #[cfg(test)]

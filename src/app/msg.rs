@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::CommitId;
 use super::key::Key;
+use super::outcome::AskId;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::fact::Fact;
@@ -33,6 +34,8 @@ pub enum Msg {
     Input(Input),
     /// Something outside asks for work: the command line of a headless start, or the typed command of the TUI.
     Asked(Request),
+    /// A program that asks, in place of a person: the library, or a client of the server.
+    Program(Program),
     /// An actor told a fact.
     Told(Fact),
     /// The latest progress of some agents.
@@ -53,6 +56,17 @@ pub enum Msg {
     Approved(Result<(), Failure>),
     /// Something done outside the model (an editor, the clipboard, an approval) ended.
     Noted(Result<String, Failure>),
+}
+
+/// What a program that asks does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// Asks for work and waits for its answer.
+    Asked(AskId, Request),
+    /// Does not want its answer any more; twice: what runs for it is killed.
+    Withdrew(AskId),
+    /// Is gone: stop what runs, and end.
+    Left,
 }
 
 /// What the user did at the terminal.
@@ -82,6 +96,13 @@ pub enum Request {
         /// Of which stage.
         stage: Stage,
     },
+}
+
+impl Request {
+    /// Runs one stage of a spec, or goes on with its run that was stopped.
+    pub fn stage(spec: SpecId, stage: Stage) -> Self {
+        Request::Start(Start { spec, stages: vec![stage], fresh: false, rerun_missing: false })
+    }
 }
 
 /// What a reopened stage is reopened for.

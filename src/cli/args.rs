@@ -167,6 +167,9 @@ pub enum Command {
     /// The memory server that comes with the program.
     #[command(subcommand)]
     Memory(Memory),
+    /// This program for MCP clients: its commands as tools, verdicts and evidence as resources.
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Plays a scripted agent.
     #[command(hide = true)]
     Play {
@@ -223,7 +226,7 @@ pub struct About {
 }
 
 /// Which dissent, and what is decided about it.
-#[derive(Debug, Clone, Group)]
+#[derive(Debug, Clone, Default, Group)]
 #[group(skip)]
 pub struct Dissent {
     /// The spec; may be left out on a branch that names it.
@@ -346,6 +349,13 @@ pub enum Memory {
     },
 }
 
+/// What to do for MCP clients.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Mcp {
+    /// Serves over stdin and stdout.
+    Serve {},
+}
+
 impl Command {
     /// Returns what the command is for, to fit "could not …".
     pub fn aim(&self) -> &'static str {
@@ -385,6 +395,7 @@ impl Command {
             Command::Cancel { .. } => "cancel",
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
+            Command::Mcp(Mcp::Serve { .. }) => "serve",
             Command::Play { .. } => "play the script",
         }
     }

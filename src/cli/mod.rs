@@ -10,6 +10,7 @@ pub mod commands;
 pub mod decide;
 pub mod evidence;
 pub mod keeping;
+pub mod lines;
 pub mod out;
 pub mod plain;
 pub mod play;
@@ -21,7 +22,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::domain::failure::Failure;
-use args::{Args, Command, Memory};
+use args::{Args, Command, Mcp, Memory};
 
 /// The exit code of a command line that cannot be read (`EX_USAGE` of sysexits(3)).
 const USAGE: u8 = 64;
@@ -58,7 +59,12 @@ pub fn run(args: Args) -> u8 {
     let json = args.global.json
         && !matches!(
             args.command,
-            Some(Command::Decide { .. } | Command::Play { .. } | Command::Memory(Memory::Serve { .. }))
+            Some(
+                Command::Decide { .. }
+                    | Command::Play { .. }
+                    | Command::Memory(Memory::Serve { .. })
+                    | Command::Mcp(Mcp::Serve { .. })
+            )
         );
     let exit = match commands::perform(args) {
         Ok(done) => out::finish(&done),

@@ -133,7 +133,7 @@ pub fn fail(failure: &Failure, aim: &str, exit: u8, json: bool, at: Moment) {
 /// something did.
 pub fn ended(exit: u8, failure: Option<(String, String)>, at: Moment) -> String {
     let what = What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), failure };
-    plain::json(&Event { at, run: None, what }, next_sequence()) + "\n"
+    plain::json(&Event { at, run: None, ask: None, what }, next_sequence()) + "\n"
 }
 
 /// Returns the number of the next event on stdout, from 1.

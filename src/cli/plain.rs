@@ -4,8 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use crate::app::event::{Event, What};
 use crate::app::model::{Model, Phase};
 use crate::app::update::rows;
@@ -15,22 +13,12 @@ use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
 
-/// The schema of an event.
-pub const EVENT_SCHEMA: &str = "dicast.event/1";
+pub use crate::app::event::EVENT_SCHEMA;
 
 /// Writes an event as one JSON object without a line break.
 pub fn json(event: &Event, sequence: u64) -> String {
-    let mut object = json!({
-        "schema": EVENT_SCHEMA,
-        "seq": sequence,
-        "at": event.at.rfc3339(),
-        "run": event.run,
-    });
-    if let (Some(object), Ok(serde_json::Value::Object(what))) =
-        (object.as_object_mut(), serde_json::to_value(&event.what))
-    {
-        object.extend(what);
-    }
+    let mut object = event.to_json();
+    object["seq"] = sequence.into();
     object.to_string()
 }
 
@@ -265,7 +253,7 @@ mod tests {
                 provisional: false,
                 settled: false,
             };
-            let event = Event { at: Moment(0), run: None, what };
+            let event = Event { at: Moment(0), run: None, ask: None, what };
             (lines(&event).0, json(&event, 1).contains("claim.labelled"))
         };
         assert_eq!(told(Severity::Info), (String::new(), true));

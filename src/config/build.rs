@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, Evidence, Launch, Limits, MemoryServer, OnHangup,
-    Retry, Round, Server, Settings, StageRules, Timeouts,
+    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
+    OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
 
 use super::layers::filled;
 use super::nearest::nearest;
-use super::shape::{did_you_mean, env, flag, number, placed, stages, text, texts};
+use super::shape::{did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
@@ -156,14 +156,49 @@ fn retry(entry: &Node) -> Result<Retry, Failure> {
 fn server((name, entry): (&String, &Node)) -> Result<(String, Server), Failure> {
     let full = &filled(entry.clone(), "mcp_servers.<name>");
     let server = Server {
-        command: string(full, "command")?,
-        args: placed(required(full, "args")?, texts)?,
-        env: placed(required(full, "env")?, env)?,
-        cwd: optional(full, "cwd")?,
+        transport: transport(name, full)?,
         startup_timeout_ms: milliseconds(full, "startup_timeout_sec")?,
         tool_timeout_ms: milliseconds(full, "tool_timeout_sec")?,
     };
     Ok((name.clone(), server))
+}
+
+/// Keys of a server that is started, and of one that is at an address: a server is one or the other.
+const STDIO_KEYS: [&str; 4] = ["command", "args", "env", "cwd"];
+const HTTP_KEYS: [&str; 4] = ["url", "bearer_token_env_var", "http_headers", "env_http_headers"];
+
+fn transport(name: &str, entry: &Node) -> Result<Transport, Failure> {
+    let (mine, other) = match (entry.get("command"), entry.get("url")) {
+        (Some(_), _) => ("command", HTTP_KEYS),
+        (None, Some(_)) => ("url", STDIO_KEYS),
+        (None, None) => {
+            return Err(entry.refuse(
+                format!("mcp_servers.{name} has neither command nor url"),
+                "add command = … for a program, or url = … for an address",
+            ));
+        }
+    };
+    if let Some((key, node)) = other.iter().find_map(|key| entry.get(key).map(|node| (key, node))) {
+        return Err(node.refuse(format!("mcp_servers.{name}: {key} does nothing beside {mine}"), "remove one of them"));
+    }
+    let table = |key: &str, read: fn(&Node) -> Result<BTreeMap<String, EnvValue>, Failure>| {
+        entry.get(key).map(read).transpose().map(Option::unwrap_or_default)
+    };
+    if mine == "command" {
+        return Ok(Transport::Stdio {
+            command: string(entry, "command")?,
+            args: entry.get("args").map(|node| placed(node, texts)).transpose()?.unwrap_or_default(),
+            env: table("env", |node| placed(node, env))?,
+            cwd: optional(entry, "cwd")?,
+        });
+    }
+    let mut headers = table("http_headers", |node| placed(node, env))?;
+    headers.extend(table("env_http_headers", |node| placed(node, env_names))?);
+    Ok(Transport::Http {
+        url: string(entry, "url")?,
+        bearer_token_env_var: optional(entry, "bearer_token_env_var")?,
+        headers,
+    })
 }
 
 fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServer, Failure> {

@@ -148,14 +148,14 @@ pub const KEYS: &[Key] = &[
     key(
         "mcp_servers.<name>.command",
         Shape::Text,
-        Required,
+        Unset("required, unless `url` is set"),
         "The program of an MCP server that speaks over its standard streams.",
     ),
-    key("mcp_servers.<name>.args", Shape::Texts, Value("[]"), "Its arguments."),
+    key("mcp_servers.<name>.args", Shape::Texts, Unset("none"), "Its arguments."),
     key(
         "mcp_servers.<name>.env",
         Shape::Env,
-        Value("{}"),
+        Unset("none"),
         "Variables set for it; a whole `$NAME` is our own variable.",
     ),
     key(
@@ -166,11 +166,29 @@ pub const KEYS: &[Key] = &[
     ),
     key("mcp_servers.<name>.startup_timeout_sec", SECONDS, Value("15"), "Seconds that its handshake may take."),
     key("mcp_servers.<name>.tool_timeout_sec", SECONDS, Value("5"), "Seconds that one call may take."),
-    not_yet("mcp_servers.<name>.url", "The address of a server over HTTP.", "servers are started by command"),
-    not_yet(
+    key(
+        "mcp_servers.<name>.url",
+        Shape::Url,
+        Unset("required, unless `command` is set"),
+        "The address of an MCP server that speaks over streamable HTTP.",
+    ),
+    key(
         "mcp_servers.<name>.bearer_token_env_var",
-        "The variable that holds its token.",
-        "servers are started by command",
+        Shape::EnvName,
+        Unset("no token is sent"),
+        "The variable of ours that holds the token for `url`.",
+    ),
+    key(
+        "mcp_servers.<name>.http_headers",
+        Shape::Env,
+        Unset("none"),
+        "Headers sent to `url` with every request; a whole `$NAME` is our own variable.",
+    ),
+    key(
+        "mcp_servers.<name>.env_http_headers",
+        Shape::EnvNamesByHeader,
+        Unset("none"),
+        "Headers whose values are taken from variables of ours, by their names.",
     ),
     key(
         "memory.server",

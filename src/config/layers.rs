@@ -87,7 +87,14 @@ fn leaf(words: &[&str]) -> Option<Shape> {
 /// Tells whether a variable's value is the text itself and not TOML.
 fn takes_text(shape: Shape) -> bool {
     match shape {
-        Shape::Text | Shape::Name | Shape::Path | Shape::Ratio | Shape::Quorum | Shape::Choice { .. } => true,
+        Shape::Text
+        | Shape::Name
+        | Shape::Path
+        | Shape::EnvName
+        | Shape::Url
+        | Shape::Ratio
+        | Shape::Quorum
+        | Shape::Choice { .. } => true,
         Shape::InsideFiles
         | Shape::Whole { .. }
         | Shape::Flag
@@ -97,6 +104,7 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Env
         | Shape::EnvNames
         | Shape::EnvGlobs
+        | Shape::EnvNamesByHeader
         | Shape::Anything => false,
     }
 }

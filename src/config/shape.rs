@@ -40,6 +40,12 @@ pub enum Shape {
     Stages,
     /// A table of environment variables.
     Env,
+    /// The name of an environment variable.
+    EnvName,
+    /// A table of names of environment variables.
+    EnvNamesByHeader,
+    /// An address, http or https.
+    Url,
     /// A list of names of environment variables, each with an optional `*` at its end.
     EnvNames,
     /// A list of names of environment variables with `*` anywhere.
@@ -73,6 +79,9 @@ impl Shape {
             Shape::Argv => "a list of texts, the program first".into(),
             Shape::Stages => "a list of stages: plan, tasks, implement, validate, audit, unlock".into(),
             Shape::Env => "a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }".into(),
+            Shape::EnvName => "the name of a variable, for example \"TOKEN\"".into(),
+            Shape::EnvNamesByHeader => "a table of names of variables, for example { X-Key = \"KEY\" }".into(),
+            Shape::Url => "an address that starts with http:// or https://".into(),
             Shape::EnvNames => "a list of variable names, for example [\"HOME\", \"LC_*\"]".into(),
             Shape::EnvGlobs => "a list of variable names, for example [\"*_KEY\"]".into(),
             Shape::Ratio => "two whole numbers as a text, for example \"2/3\"".into(),
@@ -119,6 +128,9 @@ impl Shape {
             },
             Shape::Stages => each(node, |item| stage(item).map(drop)),
             Shape::Env => env(node).map(drop),
+            Shape::EnvName => whole_text(node).and_then(|name| fits(is_env_name(name), name)),
+            Shape::EnvNamesByHeader => env_names(node).map(drop),
+            Shape::Url => whole_text(node).and_then(|text| fits(is_url(text), text)),
             Shape::EnvNames => each(node, |item| {
                 let name = whole_text(item)?;
                 fits(is_env_name(name.strip_suffix('*').unwrap_or(name)), name)
@@ -214,6 +226,23 @@ pub(super) fn env(node: &Node) -> Read<'_, BTreeMap<String, EnvValue>> {
         env.insert(name.clone(), EnvValue::from(text.to_owned()));
     }
     Ok(env)
+}
+
+/// Reads a table of names of environment variables.
+pub(super) fn env_names(node: &Node) -> Read<'_, BTreeMap<String, EnvValue>> {
+    let Some(entries) = node.entries() else { return other(node) };
+    let mut names = BTreeMap::new();
+    for (header, value) in entries {
+        let name = text(value).and_then(|name| fits(is_env_name(name), name).map(|()| name));
+        let name = name.map_err(|found| Misfit { at: Some(value), why: format!("{header}: {}", found.why) })?;
+        names.insert(header.clone(), EnvValue::Ours(name.to_owned()));
+    }
+    Ok(names)
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
 }
 
 fn list(node: &Node) -> Read<'_, &Vec<Node>> {

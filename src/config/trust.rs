@@ -14,7 +14,8 @@ use crate::domain::hash::{Sha, canonical};
 use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
 use crate::domain::settings::{
-    AgentKind, CheckSource, CheckTemplate, EnvValue, Launch, Proposal, Settings, Trust, TrustItem, TrustSource,
+    AgentKind, CheckSource, CheckTemplate, EnvValue, Launch, Proposal, Server, Settings, Transport, Trust, TrustItem,
+    TrustSource,
 };
 
 use super::diff::diff;
@@ -120,7 +121,7 @@ impl Store {
     /// A disk failure; nothing is approved then.
     pub fn approve(&mut self, proposal: &Proposal, at: Moment) -> Result<(), Failure> {
         let mut kept = self.kept.clone();
-        let repo = kept.repos.entry(proposal.repo_key.0.clone()).or_default();
+        let repo = kept.repos.entry(proposal.repo_key.to_string()).or_default();
         repo.path = proposal.repo.as_str().to_owned();
         repo.approved.retain(|one| one.hash != proposal.hash);
         repo.approved.push(Approval {
@@ -228,10 +229,7 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
         }
     }
     for (name, server) in settings.servers.iter().filter(|(name, _)| of_project.servers.contains(*name)) {
-        let place = server.cwd.as_ref().map(|cwd| format!(" (in {cwd})")).unwrap_or_default();
-        let command = std::iter::once(&server.command).chain(&server.args).cloned().collect();
-        let launch = Launch { command, env: server.env.clone(), env_pass: Vec::new() };
-        items.push(item(&format!("MCP server {name}{place}"), &launch));
+        items.push(server_item(name, server));
     }
     for (name, check) in &settings.checks {
         match check.source {
@@ -249,6 +247,22 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
         items.push(item("evidence outside the repository", &launch));
     }
     items
+}
+
+/// Shows a server: what is started, or the address and which of our variables are sent there.
+fn server_item(name: &str, server: &Server) -> TrustItem {
+    let (place, launch) = match &server.transport {
+        Transport::Stdio { command, args, env, cwd } => {
+            let command = std::iter::once(command).chain(args).cloned().collect();
+            let place = cwd.as_ref().map(|cwd| format!(" (in {cwd})")).unwrap_or_default();
+            (place, Launch { command, env: env.clone(), env_pass: Vec::new() })
+        }
+        Transport::Http { url, bearer_token_env_var, headers } => {
+            let env_pass = bearer_token_env_var.iter().cloned().collect();
+            (String::new(), Launch { command: vec![url.clone()], env: headers.clone(), env_pass })
+        }
+    };
+    item(&format!("MCP server {name}{place}"), &launch)
 }
 
 fn check_item(what: &str, name: &str, check: &CheckTemplate) -> TrustItem {
@@ -287,7 +301,7 @@ pub(super) fn granted_by_flag(trust: Trust, hashes: &[String]) -> Result<Trust, 
             ));
         }
     }
-    let given = |proposal: &Proposal| hashes.contains(&proposal.hash.0);
+    let given = |proposal: &Proposal| hashes.iter().any(|hash| *hash == *proposal.hash.0);
     Ok(match trust {
         Trust::Unapproved(proposal) | Trust::Changed { proposal, .. } if given(&proposal) => Trust::Approved(proposal),
         Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) | Trust::Changed { .. } => trust,

@@ -209,7 +209,7 @@ impl Store {
         let (mut hasher, mut block, mut length) = (Sha256::new(), vec![0; BLOCK], 0);
         loop {
             match file.read(&mut block) {
-                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize())), length))),
+                Ok(0) => return Ok(Some((Sha(hex(&hasher.finalize()).into()), length))),
                 Ok(n) => {
                     hasher.update(&block[..n]);
                     length += n as u64;

@@ -11,7 +11,7 @@ use super::server;
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
     /// A server changed its state.
-    ServerChanged(server::Status),
+    ServerChanged(Box<server::Status>),
     /// An agent's process runs.
     AgentStarted {
         /// Who.

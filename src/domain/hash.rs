@@ -5,23 +5,25 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::sync::Arc;
 
-/// A SHA-256 as 64 lower-case hex digits, so that `sha256sum` prints the same.
+/// A SHA-256 as 64 lower-case hex digits, so that `sha256sum` prints the same. Its text is shared: a verdict names a
+/// claim's key in many places.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Sha(pub String);
+pub struct Sha(pub Arc<str>);
 
 impl Sha {
     /// Hashes bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
-        Self(hex(&Sha256::digest(bytes.as_ref())))
+        Self(hex(&Sha256::digest(bytes.as_ref())).into())
     }
 
     /// Hashes what a writer puts down piece by piece.
     pub fn of_pieces(write: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Self {
         let mut hasher = Sha256::new();
         write(&mut |piece| hasher.update(piece));
-        Self(hex(&hasher.finalize()))
+        Self(hex(&hasher.finalize()).into())
     }
 
     /// Returns the hex digits.

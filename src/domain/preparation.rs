@@ -287,7 +287,7 @@ pub fn tree_id(tree: &Tree) -> String {
         .filter(|(path, _)| !is_ours(path) && !published.iter().any(|folder| path.starts_with(folder)))
         .map(|(path, file)| {
             let id = match &file.content {
-                Content::Text(text) => Sha::of(text).0,
+                Content::Text(text) => Sha::of(text).to_string(),
                 // Not read: the size stands for the content. Not the time: a clone in CI has another one.
                 Content::Binary(_) | Content::TooLarge | Content::Link => format!("{} bytes", file.size),
             };
@@ -307,7 +307,7 @@ fn prior(tree: &Tree, spec: &Spec, verdicts: &BTreeMap<Stage, Verdict>) -> Prior
             let tests = checked_by.entry(claim.subject.clone()).or_default();
             match &claim.value {
                 Some(Value::Set(members)) => tests.extend(members.iter().cloned()),
-                Some(Value::Text(text)) => drop(tests.insert(text.clone())),
+                Some(Value::Text(text)) => drop(tests.insert(text.as_ref().to_owned())),
                 None => {}
             }
         }

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::start::{Flags, Start, headless, interactive};
+use super::engine::Flags;
+use super::headless::headless;
+use super::start::{Start, interactive};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::cli::sample;
 use crate::config::{self, Sources};

@@ -75,6 +75,7 @@ impl Dispatch {
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
             Effect::Emit(_)
+            | Effect::Answer(..)
             | Effect::OpenEditor { .. }
             | Effect::Suspend
             | Effect::Copy(_)

@@ -1,19 +1,18 @@
-//! What shows the model: a screen, or lines for pipes and programs.
+//! What shows the model: a screen; for programs that ask, what answers them.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::watch;
 
 use super::terminal::Terminal;
-use crate::app::event::{Event, What};
+use crate::app::event::Event;
 use crate::app::model::Model;
+use crate::app::outcome::{AskId, Outcome};
 use crate::cli::{out, plain};
-use crate::domain::ids::AgentName;
-use crate::domain::moment::Moment;
-use crate::domain::server::State;
+use crate::domain::failure::Failure;
 
 /// What shows the model.
 pub trait Face {
@@ -28,6 +27,9 @@ pub trait Face {
 
     /// Tells an event.
     fn tell(&mut self, event: &Event);
+
+    /// Answers a program that asked.
+    fn answer(&mut self, ask: AskId, outcome: Result<Arc<Outcome>, Failure>);
 
     /// The terminal has another size.
     fn resized(&mut self, columns: u16, rows: u16);
@@ -77,6 +79,9 @@ impl Face for Screen {
 
     fn tell(&mut self, _: &Event) {}
 
+    // Whoever asks for an answer has a pipeline, and no screen.
+    fn answer(&mut self, _: AskId, _: Result<Arc<Outcome>, Failure>) {}
+
     fn resized(&mut self, columns: u16, rows: u16) {
         if let Err(error) = self.terminal.resize(columns, rows) {
             tracing::warn!(%error, "could not adapt to the new size");
@@ -108,138 +113,5 @@ impl Face for Screen {
         }
         out::put(&plain::farewell(model, &self.aim));
         Ok(())
-    }
-}
-
-/// How lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// For people: progress on stderr, results on stdout.
-    Plain,
-    /// One JSON object a line on stdout.
-    Json,
-}
-
-/// Shortest time between two progress lines of one agent, in milliseconds (product contract: at most one a second).
-const JSON_PROGRESS: u64 = 1_000;
-/// The same for people, who read slower.
-const PLAIN_PROGRESS: u64 = 5_000;
-
-/// Lines.
-#[derive(Debug)]
-pub struct Lines {
-    style: Style,
-    /// The end of a run was told, and no other began: servers that end now are nobody's news.
-    is_over: bool,
-    progressed: BTreeMap<AgentName, Moment>,
-    servers: BTreeMap<String, State>,
-}
-
-impl Lines {
-    /// Writes lines in a style.
-    pub fn new(style: Style) -> Self {
-        Self { style, is_over: false, progressed: BTreeMap::new(), servers: BTreeMap::new() }
-    }
-
-    /// Tells whether an event comes behind the last line of its run.
-    fn is_late(&mut self, event: &Event) -> bool {
-        match &event.what {
-            What::RunStarted { .. } => self.is_over = false,
-            What::RunFinished { .. } => {
-                self.is_over = true;
-                return false;
-            }
-            What::StageStarted { .. }
-            | What::AgentStarted { .. }
-            | What::AgentProgress { .. }
-            | What::AgentFinished { .. }
-            | What::RoundStarted { .. }
-            | What::RoundFinished { .. }
-            | What::ServerChanged { .. }
-            | What::ClaimLabelled { .. }
-            | What::StageVerdict { .. }
-            | What::Warning { .. } => {}
-        }
-        self.is_over
-    }
-
-    /// Tells whether an event says nothing new: progress too soon after the last of its agent, a server whose state
-    /// is the same (it wrote a line, or answered a call).
-    fn is_noise(&mut self, event: &Event) -> bool {
-        if let What::ServerChanged { server } = &event.what {
-            return self.servers.insert(server.name.clone(), server.state.clone()).as_ref() == Some(&server.state);
-        }
-        let What::AgentProgress { agent, .. } = &event.what else { return false };
-        let gap = if self.style == Style::Json { JSON_PROGRESS } else { PLAIN_PROGRESS };
-        if self.progressed.get(agent).is_some_and(|last| event.at.since(*last) < gap) {
-            return true;
-        }
-        self.progressed.insert(agent.clone(), event.at);
-        false
-    }
-}
-
-impl Face for Lines {
-    fn is_drawn(&self) -> bool {
-        false
-    }
-
-    fn draw(&mut self, _: &Model) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn tell(&mut self, event: &Event) {
-        if self.is_late(event) || self.is_noise(event) {
-            return;
-        }
-        // A stdout that cannot be written stops no run: its evidence is kept, and the exit code tells at the end.
-        match self.style {
-            Style::Json => out::put(&(plain::json(event, out::next_sequence()) + "\n")),
-            Style::Plain => {
-                let (progress, result) = plain::lines(event);
-                out::say(&progress);
-                out::put(&result);
-            }
-        }
-    }
-
-    fn resized(&mut self, _: u16, _: u16) {}
-
-    fn lend(&mut self, _: bool, _: (u16, u16)) {}
-
-    fn copy(&mut self, _: &str) {}
-
-    fn end(self, _: &Model) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::{RunId, SpecId};
-    use crate::domain::safe::Safe;
-
-    #[test]
-    fn nothing_follows_the_end_of_a_run_but_another_run() {
-        let mut lines = Lines::new(Style::Json);
-        let event = |what| Event { at: Moment(0), run: Some(RunId::mint(Moment(0), 7, 1)), what };
-        let warning = || event(What::Warning { text: Safe::line("x") });
-        let finished = || {
-            event(What::RunFinished {
-                exit: 0,
-                verdicts: Vec::new(),
-                evidence: None,
-                memory: String::new(),
-                failure: None,
-            })
-        };
-        assert!(!lines.is_late(&warning()));
-        assert!(!lines.is_late(&finished()));
-        assert!(lines.is_late(&warning()));
-        let spec = SpecId::new("001-x").unwrap();
-        assert!(!lines.is_late(&event(What::RunStarted { spec, stages: Vec::new(), resumed: false })));
-        assert!(!lines.is_late(&warning()));
-        assert!(!lines.is_late(&finished()));
     }
 }

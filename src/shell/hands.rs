@@ -14,8 +14,8 @@ use crate::actors::mcp::{Connector, Processes};
 use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
 use crate::disk::store::Store;
 use crate::domain::redact::Redactor;
-use crate::domain::server::ServerSpec;
-use crate::domain::settings::{MemoryServer, Server, Settings};
+use crate::domain::server::{Endpoint, Program, Reach, ServerSpec, Token};
+use crate::domain::settings::{MemoryServer, Server, Settings, Transport};
 
 /// The name of the memory server that comes with the program.
 pub const EMBEDDED: &str = "memory";
@@ -122,12 +122,16 @@ fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
         if places.memory_delay_ms > 0 {
             args.extend(["--start-delay-ms".to_owned(), places.memory_delay_ms.to_string()]);
         }
+        let repo = places.repo.to_string_lossy().into_owned();
         specs.push(ServerSpec {
             name: EMBEDDED.to_owned(),
-            command: places.program.to_string_lossy().into_owned(),
-            args,
-            env: BTreeMap::new(),
-            cwd: places.repo.to_string_lossy().into_owned(),
+            reach: Reach::Process(Program {
+                command: places.program.to_string_lossy().into_owned(),
+                args,
+                env: BTreeMap::new(),
+                cwd: repo.clone(),
+            }),
+            root: repo,
             startup_ms: EMBEDDED_START,
             tool_ms: EMBEDDED_CALL,
         });
@@ -136,20 +140,36 @@ fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
 }
 
 fn declared(places: &Places, name: &str, server: &Server) -> ServerSpec {
-    let program = crate::domain::settings::program(&server.command, &places.repo);
-    let cwd = server.cwd.as_ref().map_or_else(|| places.repo.clone(), |cwd| places.repo.join(cwd));
     ServerSpec {
         name: name.to_owned(),
-        command: program.to_string_lossy().into_owned(),
-        args: server.args.clone(),
-        // A variable of ours that is not set is left out: the server then says what it lacks.
-        env: server
-            .env
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), value.resolve(|ours| std::env::var(ours).ok()).ok()?)))
-            .collect(),
-        cwd: cwd.to_string_lossy().into_owned(),
+        reach: reach(places, &server.transport),
+        root: places.repo.to_string_lossy().into_owned(),
         startup_ms: server.startup_timeout_ms,
         tool_ms: server.tool_timeout_ms,
+    }
+}
+
+fn reach(places: &Places, transport: &Transport) -> Reach {
+    let ours = |name: &str| std::env::var(name).ok();
+    match transport {
+        Transport::Stdio { command, args, env, cwd } => Reach::Process(Program {
+            command: crate::domain::settings::program(command, &places.repo).to_string_lossy().into_owned(),
+            args: args.clone(),
+            // A variable of ours that is not set is left out: the server then says what it lacks.
+            env: env.iter().filter_map(|(name, value)| Some((name.clone(), value.resolve(ours).ok()?))).collect(),
+            cwd: cwd.as_ref().map_or_else(|| places.repo.clone(), |cwd| places.repo.join(cwd)).to_string_lossy().into(),
+        }),
+        Transport::Http { url, bearer_token_env_var, headers } => {
+            let mut endpoint = Endpoint { url: url.clone(), token: None, headers: BTreeMap::new(), unset: Vec::new() };
+            endpoint.token =
+                bearer_token_env_var.as_ref().map(|name| Token { variable: name.clone(), value: ours(name) });
+            for (header, value) in headers {
+                match value.resolve(ours) {
+                    Ok(value) => drop(endpoint.headers.insert(header.clone(), value)),
+                    Err(variable) => endpoint.unset.push(variable),
+                }
+            }
+            Reach::Http(endpoint)
+        }
     }
 }

@@ -114,13 +114,21 @@ pub struct Inbox {
     lanes: LaneEnds,
     keys: Option<mpsc::Receiver<Input>>,
     signals: mpsc::Receiver<Signal>,
+    /// What programs ask; nothing where a person sits.
+    asked: Option<mpsc::Receiver<Msg>>,
     pending: Vec<Pending>,
 }
 
 impl Inbox {
     /// Makes an inbox. A headless program has no keys.
     pub fn new(lanes: LaneEnds, keys: Option<mpsc::Receiver<Input>>, signals: mpsc::Receiver<Signal>) -> Self {
-        Self { lanes, keys, signals, pending: Vec::new() }
+        Self { lanes, keys, signals, asked: None, pending: Vec::new() }
+    }
+
+    /// Listens to what programs ask as well.
+    #[must_use]
+    pub fn hearing(self, asked: mpsc::Receiver<Msg>) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     /// Listens for one more answer.
@@ -156,6 +164,9 @@ impl Inbox {
                     }
                 }
             }
+        }
+        if let Some(asked) = &mut self.asked {
+            messages.extend(std::iter::from_fn(|| asked.try_recv().ok()).take(PER_TURN));
         }
         let mut edited = false;
         self.pending.retain_mut(|pending| match poll(pending) {

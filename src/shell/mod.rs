@@ -6,8 +6,10 @@
 
 pub mod demo;
 pub mod dispatch;
+pub mod engine;
 pub mod face;
 pub mod hands;
+pub mod headless;
 pub mod inbox;
 pub mod input;
 pub mod look;
@@ -164,6 +166,7 @@ impl<F: Face> Shell<F> {
                         messages.push_front(Msg::Input(Input::Resized(columns, rows)));
                         messages.push_front(Msg::Tick(self.clock.now()));
                     }
+                    Effect::Answer(ask, outcome) => self.face.answer(ask, outcome),
                     Effect::Copy(text) => self.face.copy(&text),
                     effect @ (Effect::Survey
                     | Effect::Run(..)

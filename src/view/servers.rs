@@ -18,7 +18,7 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
     header::line(nth(area, 0), &header::trail(model, [strong("MCP servers")]), &right, canvas);
     let body = below(area, 1);
     let list_rows = model.servers.len().max(1) + 1;
-    let wants = [Want { least: 2, best: list_rows }, Want { least: 3, best: 8 }];
+    let wants = [Want { least: 2, best: list_rows }, Want { least: 3, best: 14 }];
     let heights = share(body.height, &wants, 1);
     let selected = model.servers.values().nth(cursor.min(model.servers.len().saturating_sub(1)));
     let name = selected.map_or_else(String::new, |status| Safe::line(&status.name).to_string());
@@ -30,7 +30,7 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
     let [list, details] = places.as_slice() else { return };
     if model.servers.is_empty() {
         canvas.pieces(padded(nth(*list, 0)), &[dim("none is configured and none was started")]);
-        canvas.pieces(padded(nth(*list, 1)), &[dim("add one under [servers.NAME] in .dicast/config.toml")]);
+        canvas.pieces(padded(nth(*list, 1)), &[dim("add one under [mcp_servers.NAME] in .dicast/config.toml")]);
         return;
     }
     table(model, cursor, *list, canvas);
@@ -43,6 +43,9 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
 
 /// Columns of a row: name, state, since, calls, median and slowest, restarts.
 const COLUMNS: [(&str, u16); 5] = [("state", 25), ("since", 7), ("calls", 7), ("p50 / p99", 17), ("starts", 7)];
+
+/// Calls under way that are named; more of them have no room.
+const RUNNING: usize = 2;
 
 fn table(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
     // Wide enough for the names that people give; a longer one is cut, and stands whole above its details.
@@ -106,15 +109,31 @@ fn detail<'m>(model: &Model, status: &'m Status, width: usize) -> Vec<Vec<Piece<
         }
         State::Starting | State::Ready => {}
     }
+    for (at, call) in status.running.iter().enumerate().take(RUNNING) {
+        let told = status.progress.as_ref().filter(|_| at == 0).map(|progress| format!(" · {progress}"));
+        let since = clock(model.now.since(call.since));
+        let text = format!("{} for {since}{}", Safe::line(&call.tool), told.unwrap_or_default());
+        lines.push(vec![dim("running    "), plain(text)]);
+    }
     if let Some(protocol) = &status.protocol {
-        lines.push(vec![dim("protocol   "), plain(Safe::line(protocol).to_string())]);
+        let who = status.identity.as_ref().map(|who| format!("{who} · ")).unwrap_or_default();
+        lines.push(vec![dim("server     "), plain(format!("{who}protocol {}", Safe::line(protocol)))]);
+    }
+    if status.retries > 0 {
+        lines.push(vec![dim("retries    "), plain(status.retries.to_string())]);
     }
     let tools: Vec<String> = status.tools.iter().map(|tool| Safe::line(tool).to_string()).collect();
     let tools = if tools.is_empty() { "none told yet".to_owned() } else { tools.join(", ") };
     for (at, line) in text::wrap(&tools, width.saturating_sub(13), 3).into_iter().enumerate() {
         lines.push(vec![dim(if at == 0 { "tools      " } else { "           " }), plain(line.into_owned())]);
     }
-    let words = status.last_line.as_ref().map_or("nothing on stderr so far", |line| line.as_str());
-    lines.push(vec![dim("last words "), plain(words)]);
+    let said: Vec<&Safe> =
+        if status.tail.is_empty() { status.last_line.iter().collect() } else { status.tail.iter().collect() };
+    if said.is_empty() {
+        lines.push(vec![dim("last words "), dim("nothing on stderr so far")]);
+    }
+    for (at, line) in said.into_iter().enumerate() {
+        lines.push(vec![dim(if at == 0 { "last words " } else { "           " }), plain(line.as_str())]);
+    }
     lines
 }

@@ -1,5 +1,6 @@
 //! The commands that ask a panel, with agents that are programs on this machine.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -64,6 +65,29 @@ fn a_stage_is_asked_decided_recorded_and_shown_again() {
     let listed = world.command("git").args(["status", "--porcelain", "--untracked-files=all"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(!listed.contains(".dicast/evidence") && !listed.contains("memory.db"), "{listed}");
+}
+
+#[test]
+fn an_answer_that_is_gone_from_the_evidence_is_missing_when_its_stage_is_decided_again() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    let said = world.dicast(&["plan", "003"]);
+    world.dicast(&["consensus", "plan"]).exits(said.code).says("same");
+    let runs = world.path(".dicast/evidence/consensus/003-rate-limiter");
+    let run = fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    let artifacts = fs::read_dir(run.join("artifacts")).unwrap().map(|entry| entry.unwrap().path());
+    let bobs = artifacts.into_iter().find(|path| path.to_str().unwrap().contains("bob")).unwrap();
+    let text = fs::read_to_string(&bobs).unwrap();
+
+    fs::remove_file(&bobs).unwrap();
+    world.dicast(&["consensus", "plan"]).exits(3).says("NOT THE SAME").says("missing bob: artifacts/");
+    let json = world.dicast(&["consensus", "plan", "--json"]).exits(3).json();
+    assert_eq!((&json[0]["same"], &json[0]["missing"][0]["agent"]), (&false.into(), &"bob".into()));
+    assert_eq!(json[0]["status"], "no_quorum", "one of two families is left");
+
+    fs::write(&bobs, text.replace("plan", "plam")).unwrap();
+    world.dicast(&["consensus", "plan"]).exits(3).complains("do not match the recorded sha256");
+    fs::write(&bobs, text).unwrap();
+    world.dicast(&["consensus", "plan"]).exits(said.code).says("same");
 }
 
 #[test]

@@ -63,12 +63,21 @@ fn servers(model: Model) -> Model {
         name: name.into(),
         state,
         since: Moment(NOW.0 - 5_200),
+        identity: Some(format!("{name}-server 1.4.0").as_str().into()),
         protocol: Some("2025-06-18".into()),
         tools: vec!["remember".into(), "recall".into(), "search".into()],
         calls: 41,
+        retries: 2,
+        running: if name == "github" {
+            vec![server::Running { tool: "list_issues".into(), since: Moment(NOW.0 - 2_100) }]
+        } else {
+            Vec::new()
+        },
+        progress: (name == "github").then(|| Safe::line("3 of 10: page 3")),
         latency_us,
         restarts: 1,
         last_line: last_line.map(Safe::line),
+        tail: last_line.iter().flat_map(|last| [Safe::line("starting up"), Safe::line(last)]).collect(),
     };
     let list = [
         status("memory", server::State::Starting, Some("loading index"), None),

@@ -18,7 +18,7 @@ use crate::actors::Scope;
 use crate::actors::agents::process::{Child, Children, Ended, Program, Tag};
 use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
-use crate::domain::server::ServerSpec;
+use crate::domain::server;
 
 /// What a dead server's pipe may still hold is read for this long before its group is killed and calls fail.
 const DRAIN: Duration = Duration::from_millis(50);
@@ -54,8 +54,8 @@ impl Processes {
 }
 
 impl Connector for Processes {
-    fn connect(&self, scope: &Scope, server: &ServerSpec) -> Result<Wire, Failure> {
-        let refuse = |why: String| Failure::Server { server: server.name.clone(), why };
+    fn connect(&self, scope: &Scope, name: &str, server: &server::Program) -> Result<Wire, Failure> {
+        let refuse = |why: String| Failure::Server { server: name.to_owned(), why };
         let mut command = vec![server.command.clone()];
         command.extend(server.args.iter().cloned());
         let program = Program {
@@ -63,7 +63,7 @@ impl Connector for Processes {
             env: server.env.clone(),
             env_pass: PASSED.iter().map(|name| (*name).to_owned()).collect(),
             cwd: PathBuf::from(&server.cwd),
-            tag: Tag { run: self.run.clone(), seat: server.name.clone() },
+            tag: Tag { run: self.run.clone(), seat: name.to_owned() },
         };
         let mut child = self.children.start(&program).map_err(|error| refuse(error.to_string()))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -122,6 +122,14 @@ impl Life {
         Self { is_process: false, words: Arc::default(), end: Arc::default() }
     }
 
+    /// Gives up a server that is no process, for this reason.
+    pub(super) fn give_up(&self, why: &str) {
+        if !self.is_process {
+            self.end.tell(why.to_owned());
+            self.end_without_process();
+        }
+    }
+
     /// Orders the end: TERM to the group, `grace` for its leader, KILL. The first order's grace counts.
     pub(super) fn stop(&self, grace: Duration) {
         // A second order changes nothing but by kill.
@@ -168,23 +176,43 @@ impl Life {
         if self.is_process { self.end.survivors.get().copied().unwrap_or(1) } else { 0 }
     }
 
-    /// Returns how the leader ended, if it has.
-    pub(super) fn how(&self) -> Option<&str> {
-        self.end.how.get().map(String::as_str)
+    /// Returns how the leader ended (or why a server that is no process was given up), in words, if it has.
+    pub(super) fn how(&self) -> Option<String> {
+        let how = self.end.how.get()?;
+        Some(if self.is_process { format!("it ended ({how})") } else { how.clone() })
     }
 
-    /// Returns the latest lines of stderr.
+    /// Adds a line that the server said over the protocol to its words.
+    pub(super) fn add_word(&self, line: &str) {
+        self.words.add_line(line);
+    }
+
+    /// Returns the latest lines of stderr, and what the server logged over the protocol.
     pub(super) fn words(&self) -> Vec<Safe> {
         self.words.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| shown(line)).collect()
     }
 
-    /// Returns the last line of stderr that is not blank.
+    /// Returns the last line that is not blank.
     pub(super) fn last_word(&self) -> Option<Safe> {
         let lines = self.words.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().rev().find(|line| !line.trim_ascii().is_empty()).map(|line| shown(line))
     }
 
-    /// Waits until something was written to stderr since the last call.
+    /// Returns the latest lines that are not blank, at most `most`.
+    pub(super) fn tail(&self, most: usize) -> Vec<Safe> {
+        let lines = self.words.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail: Vec<Safe> = lines
+            .iter()
+            .rev()
+            .filter(|line| !line.trim_ascii().is_empty())
+            .take(most)
+            .map(|line| shown(line))
+            .collect();
+        tail.reverse();
+        tail
+    }
+
+    /// Waits until something was said since the last call.
     pub(super) async fn spoke(&self) {
         self.words.changed.notified().await;
     }
@@ -219,6 +247,22 @@ impl Words {
                 line.extend_from_slice(&part[..part.len().min(room)]);
             }
         }
+        drop(lines);
+        self.changed.notify_one();
+    }
+
+    /// Adds a whole line, before the one that stderr is in the middle of.
+    fn add_line(&self, line: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = lines.pop_back().unwrap_or_default();
+        while lines.len() + 2 > WORDS {
+            lines.pop_front();
+        }
+        // One line, however many it was sent as: the cut below may split a character, which is then shown as such.
+        let mut line = line.replace('\n', " ").into_bytes();
+        line.truncate(WORD_MAX);
+        lines.push_back(line);
+        lines.push_back(open);
         drop(lines);
         self.changed.notify_one();
     }
@@ -286,6 +330,20 @@ mod tests {
         assert_eq!(lines.len(), WORDS);
         assert_eq!(lines.back().unwrap(), b"line 9999");
         assert!(lines.iter().all(|line| line.len() <= WORD_MAX));
+    }
+
+    #[test]
+    fn what_is_logged_does_not_break_a_line_of_stderr() {
+        let life = Life::without_process();
+        life.words.add(b"half a ");
+        life.add_word("[info] one\ntwo");
+        life.words.add(b"line\n");
+        let said: Vec<String> = life.words().iter().map(|line| line.as_str().to_owned()).collect();
+        assert_eq!(said, ["[info] one two", "half a line", ""]);
+        for n in 0..100 {
+            life.add_word(&format!("{n}"));
+        }
+        assert_eq!(life.words().len(), WORDS);
     }
 
     #[test]

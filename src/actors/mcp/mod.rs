@@ -1,8 +1,9 @@
 //! MCP servers: every connection, from start to end. Others ask by message; nothing waits for a server.
 //!
 //! ```text
-//! Handle ─▶ run ─▶ a task per call ─▶ Server (state, book) ◀─ Keeper (one task per server) ─▶ Session ─▶ rmcp
+//! Handle ─▶ run ─▶ a task per call ─▶ Server (phase, book) ◀─ Keeper (one task per server) ─▶ Session ─▶ rmcp
 //!                                                                        └─▶ Connector ─▶ Life (process, group)
+//!                                                                        └─▶ http (no process)
 //! ```
 //!
 //! It must not know what the tools mean, except in [`memory`], and not who looks at the states that it tells.
@@ -24,14 +25,17 @@ use crate::domain::retry;
 use crate::domain::safe::Safe;
 use crate::domain::server::{ServerSpec, Status};
 
+mod book;
 mod child;
+mod http;
 mod keeper;
 pub mod memory;
 mod session;
 mod wire;
 
+use book::Server;
 pub use child::{Life, Processes};
-use keeper::{Keeper, Server, Stop};
+use keeper::{Keeper, Stop};
 use session::Trouble;
 pub use wire::{Connector, LINE_MAX, Reading, Wire, Writing};
 
@@ -249,6 +253,7 @@ impl Caller {
             let left = millis(end.saturating_duration_since(Instant::now()));
             let wait = retry::IDEMPOTENT_CALL.wait(failed, left, self.seed);
             let Some(wait) = wait.filter(|_| is_idempotent) else { return Err(failure) };
+            self.server.note_retry();
             tracing::debug!(server = self.server.spec.name, tool, failed, wait, %failure, "asking again");
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
@@ -263,6 +268,7 @@ impl Caller {
             Ok(session) => session.map_err(Tried::Final)?,
             Err(_) => return Err(Tried::Final(late(format!("the start of MCP server {name}"), patience))),
         };
+        let _running = self.server.begin(tool, &self.clock).map_err(Tried::Final)?;
         let begun = Instant::now();
         let limit = end.saturating_duration_since(begun).min(Duration::from_millis(self.server.spec.tool_ms));
         let answer = session.call(tool, args, limit).await;
@@ -273,6 +279,7 @@ impl Caller {
         };
         Err(match trouble {
             Trouble::Refused(why) => Tried::Final(self.server.failure(format!("{tool}: {why}"))),
+            Trouble::Failing(why) => Tried::Passing(self.server.failure(format!("{tool}: {why}"))),
             Trouble::Late => Tried::Passing(late(format!("{tool} of MCP server {name}"), limit)),
             Trouble::Stuck => {
                 // Nothing reaches it any more, not even a cancel: end it, so that its keeper starts a new one.

@@ -3,12 +3,22 @@
 //! It must not know restarts, retries or states. rmcp does the protocol; deadlines are ours, because its own do not
 //! hold when a server stops reading (measured: neither its timeout nor its close came back).
 
+#![expect(deprecated, reason = "servers of today ask for roots and send logs; the next protocol drops both")]
+
+use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Implementation, ProtocolVersion};
-use rmcp::service::{NotificationContext, Peer, RunningService, ServiceError, serve_client_with_ct};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest, ErrorData, Implementation,
+    ListRootsResult, LoggingMessageNotificationParam, PingRequest, ProgressNotificationParam, ProgressToken,
+    ProtocolVersion, Root,
+};
+use rmcp::service::{
+    ClientInitializeError, NotificationContext, Peer, RequestContext, RunningService, ServiceError,
+    serve_client_with_ct,
+};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::Value;
@@ -16,23 +26,54 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::child::Life;
+use super::http;
 use super::wire::{Capped, Flow, Watched, Wire};
 use crate::actors::Scope;
 use crate::domain::safe::Safe;
+use crate::domain::server::Endpoint;
 
 /// Most bytes of a server's own error text that we pass on.
 const WHY_MAX: usize = 2_000;
 
+/// What a conversation runs over.
+pub(super) enum Line {
+    /// The pipes of a child.
+    Pipes(Wire),
+    /// Requests to an address.
+    Http(Endpoint, Life),
+}
+
+impl Line {
+    /// Returns the life of whatever is at the other end.
+    pub(super) fn life(&self) -> &Life {
+        match self {
+            Line::Pipes(wire) => &wire.life,
+            Line::Http(_, life) => life,
+        }
+    }
+}
+
 /// A conversation after its handshake; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Session {
     peer: Peer<RoleClient>,
     flow: Arc<Flow>,
     life: Life,
+    endpoint: Option<Arc<Endpoint>>,
+    reply_max: usize,
     /// Cancelled by us: hang up.
     closing: CancellationToken,
     /// Cancelled when the conversation is over, whoever ended it.
     over: CancellationToken,
+}
+
+/// Why there is no conversation.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Trying again may help.
+    Passing(String),
+    /// It would not, until somebody changes something.
+    Final(String),
 }
 
 /// Why a try of a call has no answer.
@@ -40,6 +81,8 @@ pub(super) struct Session {
 pub(super) enum Trouble {
     /// The server said no; asking again would not help.
     Refused(String),
+    /// The server answers that it cannot now, or hung up on this one request; asking again may help.
+    Failing(String),
     /// The limit passed while the server works (or sleeps); it was told that the call is cancelled.
     Late,
     /// The limit passed while the server does not read: nothing reaches it any more.
@@ -51,17 +94,68 @@ pub(super) enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Refused(why) | Trouble::Lost(why) => f.write_str(why),
+            Trouble::Refused(why) | Trouble::Failing(why) | Trouble::Lost(why) => f.write_str(why),
             Trouble::Late => f.write_str("no answer in time"),
             Trouble::Stuck => f.write_str("it does not read"),
         }
     }
 }
 
+/// What a server says unasked, for whoever keeps it.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The server changed its list of tools.
+    pub(super) tools_changed: Notify,
+    /// Something is worth telling.
+    pub(super) news: Notify,
+    progress: Mutex<Option<Progress>>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    token: ProgressToken,
+    done: f64,
+    text: Safe,
+}
+
+impl Heard {
+    /// Returns how far the call is that told its progress last.
+    pub(super) fn progress(&self) -> Option<Safe> {
+        self.slot().as_ref().map(|progress| progress.text.clone())
+    }
+
+    /// Forgets the progress: nothing is under way.
+    pub(super) fn forget_progress(&self) {
+        *self.slot() = None;
+    }
+
+    fn note(&self, params: ProgressNotificationParam) {
+        let mut slot = self.slot();
+        // Each one is handled by a task of its own: they may overtake each other.
+        let is_old =
+            slot.as_ref().is_some_and(|last| last.token == params.progress_token && last.done > params.progress);
+        if is_old {
+            return;
+        }
+        let of = params.total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let says = params.message.map(|message| format!(": {}", foreign(&message))).unwrap_or_default();
+        let text = Safe::line(&format!("{}{of}{says}", params.progress));
+        *slot = Some(Progress { token: params.progress_token, done: params.progress, text });
+        drop(slot);
+        self.news.notify_one();
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What we tell servers about us, and what we hear from them unasked.
 #[derive(Debug, Clone)]
 struct Ears {
-    tools_changed: Arc<Notify>,
+    heard: Arc<Heard>,
+    life: Life,
+    root: String,
 }
 
 impl ClientHandler for Ears {
@@ -70,41 +164,91 @@ impl ClientHandler for Ears {
         // The newest version has no `initialize`, and older servers know nothing else.
         config.protocol_version = ProtocolVersion::LATEST_WITH_INITIALIZE;
         config.client_info = Implementation::new("dicast", env!("CARGO_PKG_VERSION"));
+        config.capabilities = ClientCapabilities::builder().enable_roots().build();
         config
     }
 
+    async fn list_roots(&self, _context: RequestContext<RoleClient>) -> Result<ListRootsResult, ErrorData> {
+        Ok(ListRootsResult::new(vec![Root::new(file_uri(&self.root)).with_name("repository")]))
+    }
+
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.tools_changed.notify_one();
+        self.heard.tools_changed.notify_one();
+    }
+
+    async fn on_progress(&self, params: ProgressNotificationParam, _context: NotificationContext<RoleClient>) {
+        self.heard.note(params);
+    }
+
+    async fn on_logging_message(
+        &self,
+        params: LoggingMessageNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        let level = format!("{:?}", params.level).to_lowercase();
+        let from = params.logger.map(|logger| format!("{logger}: ")).unwrap_or_default();
+        let text = params.data.as_str().map_or_else(|| params.data.to_string(), str::to_owned);
+        self.life.add_word(&format!("[{level}] {from}{text}"));
     }
 }
 
+/// Writes an absolute path as the address of a file, with everything escaped that an address may not hold.
+fn file_uri(path: &str) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
 impl Session {
-    /// Shakes hands over the wire. Without a deadline of its own: the caller has one, and dropping this hangs up.
+    /// Shakes hands over the line. Without a deadline of its own: the caller has one, and dropping this hangs up.
     ///
     /// # Errors
     /// Why there is no conversation, in words.
     pub(super) async fn open(
         scope: &Scope,
-        wire: Wire,
-        line_max: usize,
-        tools_changed: Arc<Notify>,
-    ) -> Result<Self, String> {
+        line: Line,
+        reply_max: usize,
+        root: &str,
+        heard: Arc<Heard>,
+    ) -> Result<Self, Refusal> {
         let flow: Arc<Flow> = Arc::default();
-        let reading = Capped::new(wire.reading, line_max);
-        let writing = Watched::new(wire.writing, Arc::clone(&flow));
-        let transport = AsyncRwTransport::new(reading, writing).with_max_line_length(line_max);
+        let life = line.life().clone();
+        let ears = Ears { heard, life: life.clone(), root: root.to_owned() };
         let closing = CancellationToken::new();
-        let handshake = Box::pin(serve_client_with_ct(Ears { tools_changed }, transport, closing.clone()));
-        let running = handshake.await.map_err(|error| foreign(&error.to_string()))?;
+        let (handshake, endpoint) = match line {
+            Line::Pipes(wire) => {
+                let reading = Capped::new(wire.reading, reply_max);
+                let writing = Watched::new(wire.writing, Arc::clone(&flow));
+                let transport = AsyncRwTransport::new(reading, writing).with_max_line_length(reply_max);
+                (Box::pin(serve_client_with_ct(ears, transport, closing.clone())).await, None)
+            }
+            Line::Http(endpoint, _) => {
+                let transport = http::transport(scope, &endpoint, reply_max).await?;
+                let handshake = Box::pin(serve_client_with_ct(ears, transport, closing.clone())).await;
+                (handshake, Some(Arc::new(endpoint)))
+            }
+        };
+        let running = handshake.map_err(|error| refusal(&error, endpoint.as_deref(), reply_max))?;
         let over = CancellationToken::new();
-        let session = Self { peer: running.peer().clone(), flow, life: wire.life.clone(), closing, over: over.clone() };
-        scope.spawn(until_over(running, wire.life, over));
-        Ok(session)
+        let peer = running.peer().clone();
+        scope.spawn(until_over(running, life.clone(), over.clone()));
+        Ok(Self { peer, flow, life, endpoint, reply_max, closing, over })
     }
 
     /// Returns the protocol version agreed on.
     pub(super) fn protocol(&self) -> Option<String> {
         self.peer.peer_info().map(|peer| peer.protocol_version.to_string())
+    }
+
+    /// Returns the server's own name and version.
+    pub(super) fn identity(&self) -> Option<Safe> {
+        let server = self.peer.peer_info()?.server_info.clone()?;
+        Some(Safe::line(&format!("{} {}", server.name, server.version)))
     }
 
     /// Asks for the names of all tools; a server without tools has none.
@@ -134,6 +278,18 @@ impl Session {
             }
         }
         read_answer(self.bounded(limit, self.peer.call_tool(params)).await?)
+    }
+
+    /// Asks whether it is alive. Any answer will do, also that it knows no ping.
+    ///
+    /// # Errors
+    /// [`Trouble`] when there is no answer.
+    pub(super) async fn ping(&self, limit: Duration) -> Result<(), Trouble> {
+        let asked = self.peer.send_request(ClientRequest::PingRequest(PingRequest::default()));
+        match self.bounded(limit, asked).await {
+            Ok(_) | Err(Trouble::Refused(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     async fn bounded<T>(
@@ -181,7 +337,7 @@ impl Session {
     }
 
     fn lost(&self, why: &str) -> Trouble {
-        Trouble::Lost(self.life.how().map_or_else(|| why.to_owned(), |how| format!("it ended ({how})")))
+        Trouble::Lost(self.life.how().unwrap_or_else(|| why.to_owned()))
     }
 
     fn trouble(&self, error: &ServiceError) -> Trouble {
@@ -189,10 +345,33 @@ impl Session {
             // The message of a line over the cap is ours, the others are the server's.
             return Trouble::Refused(foreign(&error.message));
         }
+        let http = self.endpoint.as_ref().and_then(|endpoint| http::trouble(error, endpoint, self.reply_max));
+        if let Some(trouble) = http {
+            if let Trouble::Lost(why) = &trouble {
+                // No process tells that it is gone: this does.
+                self.life.give_up(why);
+            }
+            return trouble;
+        }
+        if matches!(error, ServiceError::TransportClosed) && self.endpoint.is_some() && !self.is_over() {
+            // The stream of this one answer ended. rmcp does not say why; the other reason is the cap on an event.
+            let cap = self.reply_max;
+            return Trouble::Failing(format!("its answer broke off, or has more than the {cap} bytes that are taken"));
+        }
         if matches!(error, ServiceError::TransportClosed | ServiceError::TransportSend(_)) {
             return self.lost("it hung up");
         }
         Trouble::Refused(foreign(&error.to_string()))
+    }
+}
+
+fn refusal(error: &ClientInitializeError, endpoint: Option<&Endpoint>, reply_max: usize) -> Refusal {
+    let cause: &(dyn Error + 'static) =
+        if let ClientInitializeError::TransportError { error, .. } = error { error } else { error };
+    match endpoint.and_then(|endpoint| http::trouble(cause, endpoint, reply_max)) {
+        Some(Trouble::Refused(why)) => Refusal::Final(foreign(&why)),
+        Some(Trouble::Failing(why) | Trouble::Lost(why)) => Refusal::Passing(foreign(&why)),
+        Some(Trouble::Late | Trouble::Stuck) | None => Refusal::Passing(foreign(&error.to_string())),
     }
 }
 
@@ -227,4 +406,27 @@ fn read_answer(result: CallToolResult) -> Result<Value, Trouble> {
 fn foreign(text: &str) -> String {
     let cut: String = text.chars().take(WHY_MAX).collect();
     Safe::line(cut.trim()).as_str().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_is_an_address_whatever_the_folder_is_called() {
+        assert_eq!(file_uri("/home/a b/ü#1"), "file:///home/a%20b/%C3%BC%231");
+    }
+
+    #[test]
+    fn progress_that_was_overtaken_is_not_shown() {
+        let heard = Heard::default();
+        let step = |token: &str, done: f64| {
+            let token = ProgressToken(rmcp::model::NumberOrString::String(token.into()));
+            heard.note(ProgressNotificationParam::new(token, done).with_total(10.0));
+            heard.progress().unwrap().as_str().to_owned()
+        };
+        assert_eq!(step("a", 3.0), "3 of 10");
+        assert_eq!(step("a", 2.0), "3 of 10");
+        assert_eq!(step("b", 1.0), "1 of 10");
+    }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use super::child::Life;
 use crate::actors::Scope;
 use crate::domain::failure::Failure;
-use crate::domain::server::ServerSpec;
+use crate::domain::server::Program;
 
 /// Longest line that a server may send, in bytes: sixteen times the largest artifact that we accept, and little enough
 /// to be held in memory.
@@ -40,13 +40,13 @@ pub struct Wire {
     pub life: Life,
 }
 
-/// Starts servers. The real one is [`super::child::Processes`]; tests bring a duplex pipe.
+/// Starts servers that are children. The real one is [`super::child::Processes`]; tests bring a duplex pipe.
 pub trait Connector: Send + Sync + 'static {
     /// Starts a server and returns at once.
     ///
     /// # Errors
     /// [`Failure::Server`] when it cannot be started at all.
-    fn connect(&self, scope: &Scope, server: &ServerSpec) -> Result<Wire, Failure>;
+    fn connect(&self, scope: &Scope, name: &str, program: &Program) -> Result<Wire, Failure>;
 }
 
 /// Whether the last write waits for the server to read.

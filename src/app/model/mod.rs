@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{CommitId, Effect};
+use super::outcome::AskId;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::judgement::Judgement;
@@ -46,6 +47,8 @@ pub struct Model {
     pub runs: BTreeMap<RunId, Run>,
     /// How many run ids were made.
     pub minted: u64,
+    /// Whose request is being taken up in this very turn.
+    pub asking: Option<AskId>,
     /// What waits for a commit.
     pub after: BTreeMap<CommitId, After>,
     /// The next commit's name.
@@ -214,6 +217,7 @@ impl Model {
             typical: BTreeMap::new(),
             runs: BTreeMap::new(),
             minted: 0,
+            asking: None,
             after: BTreeMap::new(),
             next_commit: CommitId(1),
             servers: BTreeMap::new(),

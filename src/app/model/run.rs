@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
+use crate::app::outcome::AskId;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
@@ -167,6 +168,8 @@ pub struct RunOptions {
     pub restart: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whose request it serves, if a program waits for its end.
+    pub ask: Option<AskId>,
 }
 
 /// Where a run stands: which request it waits for.

@@ -7,6 +7,7 @@ mod script;
 mod world;
 
 mod alarms;
+mod answers;
 mod cancel;
 mod checks;
 mod decisions;

@@ -374,6 +374,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::ReadPage(_) => "read page".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),
         Effect::Emit(event) => serde_json::to_value(&event.what).unwrap()["type"].as_str().unwrap().to_owned(),
+        Effect::Answer(ask, _) => format!("answer {}", ask.0),
         Effect::Suspend => "suspend".to_owned(),
         Effect::OpenEditor { path, .. } => format!("edit {path}"),
         Effect::Copy(text) => format!("copy {text}"),

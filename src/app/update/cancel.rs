@@ -15,7 +15,7 @@ use crate::domain::run::TurnKind;
 use crate::domain::settings::OnHangup;
 
 /// Exit code of a run that was stopped.
-const STOPPED: u8 = 130;
+pub(super) const STOPPED: u8 = 130;
 
 /// Something outside asks to stop a run.
 pub(super) fn asked(model: &mut Model, run: Option<RunId>) -> Vec<Effect> {

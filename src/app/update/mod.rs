@@ -2,6 +2,7 @@
 //!
 //! Pure: the same model and message always give the same model and effects.
 
+mod answer;
 mod ask;
 mod cancel;
 mod durable;
@@ -40,7 +41,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Stop(run)) => cancel::asked(model, run),
         Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
-        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, status),
+        Msg::Program(word) => answer::heard(model, word),
+        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, *status),
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),

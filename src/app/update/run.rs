@@ -10,6 +10,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
+use crate::app::outcome::Outcome;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{self, Closed, Record};
@@ -43,7 +44,8 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     let Some(&stage) = start.stages.first() else { return Vec::new() };
     let id = RunId::mint(model.now, model.boot.seed, model.minted);
     model.minted += 1;
-    let options = RunOptions { fresh: start.fresh, rerun_missing: start.rerun_missing, ..RunOptions::default() };
+    let (fresh, rerun_missing, ask) = (start.fresh, start.rerun_missing, model.asking);
+    let options = RunOptions { fresh, rerun_missing, ask, ..RunOptions::default() };
     let mut run = blank(id.clone(), &start, stage, options, model);
     run.options.reopened = start.rerun_missing;
     model.runs.insert(id.clone(), run);
@@ -477,36 +479,23 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
         let start = Start { spec: run.spec.clone(), stages: run.stages.clone(), fresh: true, rerun_missing: false };
+        // Whoever asked for the run waits for the fresh one.
+        model.asking = run.options.ask;
         model.runs.remove(id);
-        return self::start(model, start);
+        let effects = self::start(model, start);
+        model.asking = None;
+        return effects;
     }
-    let what = What::RunFinished {
-        exit: verdict::exit(model, run),
-        verdicts: run.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
-        evidence: (!run.openings.is_empty())
-            .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),
-        memory: match &run.memory {
-            MemoryState::None => "none".into(),
-            MemoryState::Copying => "copying".into(),
-            MemoryState::Stored(n) => format!("stored {n}"),
-            MemoryState::Waiting(why) => format!("waiting: {why}"),
-        },
-        failure: match &run.phase {
-            Phase::Failed(failure) => Some((failure.to_string(), failure.hint())),
-            Phase::Opening
-            | Phase::Preparing
-            | Phase::Asking
-            | Phase::Judging
-            | Phase::Recording
-            | Phase::Publishing
-            | Phase::Stopping
-            | Phase::Stopped
-            | Phase::Decided => None,
-        },
-    };
-    // A run that was refused before it began is none: nothing of it is to be found under its id.
-    let mut effects = vec![emit(model, run.options.announced.then_some(id), what)];
-    if model.boot.headless
+    let outcome = outcome_of(model, run);
+    let ask = run.options.ask;
+    let what = finished(&outcome);
+    let mut effects = vec![Effect::Emit(Event { at: model.now, run: outcome.run.clone(), ask, what })];
+    if let Some(ask) = ask {
+        // Nobody looks at it here any more: who asked has all of it, and what is left is on disk.
+        model.runs.remove(id);
+        let never_began = outcome.failure.clone().filter(|_| outcome.run.is_none());
+        effects.push(Effect::Answer(ask, never_began.map_or(Ok(Arc::new(outcome)), Err)));
+    } else if model.boot.headless
         && !model.leaving
         && model.runs.values().all(|run| !run.phase.is_live() && !run.lock.is_held())
     {
@@ -518,7 +507,48 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     effects
 }
 
+fn outcome_of(model: &Model, run: &Run) -> Outcome {
+    Outcome {
+        // A run that was refused before it began is none: nothing of it is to be found under its id.
+        run: run.options.announced.then(|| run.id.clone()),
+        exit: verdict::exit(model, run),
+        verdicts: run.verdicts.clone(),
+        evidence: (!run.openings.is_empty())
+            .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),
+        memory: match &run.memory {
+            MemoryState::None => "none".into(),
+            MemoryState::Copying => "copying".into(),
+            MemoryState::Stored(n) => format!("stored {n}"),
+            MemoryState::Waiting(why) => format!("waiting: {why}"),
+        },
+        failure: match &run.phase {
+            Phase::Failed(failure) => Some(failure.clone()),
+            Phase::Opening
+            | Phase::Preparing
+            | Phase::Asking
+            | Phase::Judging
+            | Phase::Recording
+            | Phase::Publishing
+            | Phase::Stopping
+            | Phase::Stopped
+            | Phase::Decided => None,
+        },
+    }
+}
+
+/// Makes the last event of a run.
+fn finished(outcome: &Outcome) -> What {
+    What::RunFinished {
+        exit: outcome.exit,
+        verdicts: outcome.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
+        evidence: outcome.evidence.clone(),
+        memory: outcome.memory.clone(),
+        failure: outcome.failure.as_ref().map(|failure| (failure.to_string(), failure.hint())),
+    }
+}
+
 /// Makes the effect that tells an event.
 pub(super) fn emit(model: &Model, run: Option<&RunId>, what: What) -> Effect {
-    Effect::Emit(Event { at: model.now, run: run.cloned(), what })
+    let ask = run.and_then(|id| model.runs.get(id)).and_then(|run| run.options.ask);
+    Effect::Emit(Event { at: model.now, run: run.cloned(), ask, what })
 }

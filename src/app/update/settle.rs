@@ -465,7 +465,7 @@ fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(judgement) = run.judgement.clone() else { return Vec::new() };
-    let decide = Decide { spec: run.spec.clone(), stage, claim: claim.0, choice, by, reason };
+    let decide = Decide { spec: run.spec.clone(), stage, claim: claim.to_string(), choice, by, reason };
     model.views.pop();
     apply(model, &id, &judgement, decide)
 }
@@ -485,7 +485,7 @@ pub(super) fn undo(model: &mut Model) -> Vec<Effect> {
     let decide = Decide {
         spec: run.spec.clone(),
         stage: run.stage,
-        claim: last.claim.0.clone(),
+        claim: last.claim.to_string(),
         choice: Choice::Undo,
         by,
         reason: "taken back".to_owned(),

@@ -13,7 +13,7 @@ use crate::domain::consensus::{Judged, Label, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
 use crate::shell::demo::{Copy, STAGE};
-use crate::shell::start::Flags;
+use crate::shell::engine::Flags;
 
 /// Digits of a key that tell claims of one spec apart.
 const KEY_DIGITS: usize = 12;

@@ -44,7 +44,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
         Err(failure) => return Err(bad.map_or(failure, |(_, bad)| bad)),
     };
     let (by, reason) = (said(asked.by.as_deref(), "--by")?, said(asked.reason.as_deref(), "--reason")?);
-    let decide = Decide { spec: folder.id, stage, claim: key.0, choice, by, reason };
+    let decide = Decide { spec: folder.id, stage, claim: key.to_string(), choice, by, reason };
     run::requests(context, vec![Request::Decide(decide)])
 }
 

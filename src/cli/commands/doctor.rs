@@ -9,7 +9,7 @@ use crate::config::found::find_on_path;
 use crate::config::{Layer, Loaded, Sources};
 use crate::disk::look::is_writable;
 use crate::domain::failure::Failure;
-use crate::domain::settings::{CheckSource, MemoryServer};
+use crate::domain::settings::{CheckSource, MemoryServer, Transport};
 use crate::telemetry;
 
 /// One thing that was looked at.
@@ -206,8 +206,13 @@ fn memory(sources: &Sources, loaded: &Loaded) -> Item {
     match &loaded.settings.memory {
         MemoryServer::Embedded => fine("memory", "the server that comes with dicast, in .dicast/memory.db"),
         MemoryServer::Declared(name) => {
-            let command = loaded.settings.servers.get(name).map(|server| server.command.as_str()).unwrap_or_default();
-            match agents::is_program(command, sources) {
+            let Some(server) = loaded.settings.servers.get(name) else {
+                return missing("memory", format!("MCP server {name} is not in the config"), "leave [memory] out");
+            };
+            let command = server.place();
+            // An address is asked by `dicast servers`: doctor starts nothing and asks nobody.
+            let is_address = matches!(server.transport, Transport::Http { .. });
+            match is_address || agents::is_program(command, sources) {
                 true => fine("memory", format!("MCP server {name} ({command})")),
                 false => missing(
                     "memory",

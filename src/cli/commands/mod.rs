@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::args::{Args, Command, Global, Memory, Stage as Asked};
+use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
 use super::ask::Desk;
 use super::out::Done;
 use crate::actors::evidence;
@@ -31,6 +31,7 @@ mod explain;
 mod first;
 mod init;
 mod keeping;
+mod mcp;
 mod memory;
 mod place;
 mod record;
@@ -99,6 +100,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
+        Command::Mcp(Mcp::Serve {}) => mcp::serve(&here()?),
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), global.json),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),

@@ -6,11 +6,11 @@ use super::super::ask::Desk;
 use super::{Context, READING};
 use crate::disk::Store;
 use crate::domain::check::{self, FileText, Tree};
-use crate::domain::consensus::{Panel, Verdict, parse_panel};
+use crate::domain::consensus::{Answer, Panel, Verdict, parse_panel};
 use crate::domain::dissent::{self, Ledger};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{DiskError, Failure};
 use crate::domain::hash::Sha;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
@@ -27,6 +27,8 @@ pub(super) struct OfRun {
     pub panel: Panel,
     /// The hash of the verdict that was recorded with it.
     pub hash: Sha,
+    /// Every file that the run's journal names.
+    files: Vec<FileRef>,
 }
 
 /// Returns the path of a stage's verdict, relative to the repository.
@@ -126,13 +128,47 @@ pub(super) fn panel(context: &Context, folder: &Folder, stage: Stage) -> Result<
         let Some((file, hash)) = entries.iter().rev().find_map(|(_, record)| decided(record, stage)) else { continue };
         let reply = evidence.read(folder.id.clone(), summary.run.clone(), file, desk.token());
         let text = desk.ask(READING, "reading the panel", reply)?;
-        return Ok(OfRun { run: summary.run, panel: parse_panel(&text)?, hash });
+        let files = entries.iter().flat_map(|(_, record)| record.files()).cloned().collect();
+        return Ok(OfRun { run: summary.run, panel: parse_panel(&text)?, hash, files });
     }
     let why = match named {
         Some(named) => format!("run {named} has not decided {stage} of {}", folder.id),
         None => format!("no run has decided {stage} of {}", folder.id),
     };
     Err(Failure::needs_input("evidence", why, format!("run `dicast {stage} {}`", folder.id)))
+}
+
+/// Gathers the answers that a panel was made of: one whose artifact the evidence recorded and no longer has is missing,
+/// and its words do not count. Returns whose they were, with the files' paths.
+///
+/// # Errors
+/// Exit 3 when an artifact was altered, or cannot be read.
+pub(super) fn gather(
+    context: &Context,
+    folder: &Folder,
+    of_run: &mut OfRun,
+) -> Result<Vec<(AgentName, String)>, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let mut gone = Vec::new();
+    for agent in of_run.panel.agents.iter_mut().filter(|agent| agent.is_ok()) {
+        let kept = agent.artifact.as_ref();
+        let Some(file) = kept.and_then(|kept| of_run.files.iter().find(|file| file.path == kept.path)) else {
+            continue;
+        };
+        let reply = evidence.read(folder.id.clone(), of_run.run.clone(), file.clone(), desk.token());
+        match desk.ask(READING, "reading an artifact", reply) {
+            Ok(_) => {}
+            Err(Failure::Disk { kind: DiskError::Missing, .. }) => {
+                gone.push((agent.name.clone(), file.path.clone()));
+                agent.status = Answer::Missing;
+                agent.artifact = None;
+                agent.claims.clear();
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(gone)
 }
 
 fn decided(record: &Record, stage: Stage) -> Option<(FileRef, Sha)> {

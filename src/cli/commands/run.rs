@@ -11,7 +11,9 @@ use crate::app::update::worst;
 use crate::domain::failure::Failure;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
-use crate::shell::start::{Flags, Start, headless, interactive};
+use crate::shell::engine::Flags;
+use crate::shell::headless::headless;
+use crate::shell::start::{Start, interactive};
 
 /// Runs one stage of a spec.
 ///

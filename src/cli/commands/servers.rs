@@ -7,6 +7,7 @@ use super::super::out::{Done, table};
 use super::Context;
 use crate::actors::lanes::lanes;
 use crate::domain::failure::{DiskError, Failure};
+use crate::domain::moment::Moment;
 use crate::domain::server::{State, Status};
 use crate::domain::settings::Settings;
 use crate::shell::Clock;
@@ -33,7 +34,9 @@ pub(super) fn servers(context: &Context) -> Result<Done, Failure> {
     let desk = Desk::open()?;
     let (lanes, _facts) = lanes(desk.scope.waker().clone());
     let places = places(context)?;
-    let hands = desk.inside(|| Hands::start(desk.scope.clone(), &lanes, Clock::start(), &places, &settings));
+    let clock = Clock::start();
+    let begun = clock.now();
+    let hands = desk.inside(|| Hands::start(desk.scope.clone(), &lanes, clock, &places, &settings));
     let mut states = Vec::new();
     desk.until(PATIENCE, LOOK, || match desk.ask(ASKING, "the servers' states", hands.mcp.statuses()) {
         Ok(now) => {
@@ -50,7 +53,7 @@ pub(super) fn servers(context: &Context) -> Result<Done, Failure> {
     }
     Ok(match context.global.json {
         true => Done::json(states.iter().map(json).collect::<String>()),
-        false => Done::lines(text(&states, &settings)),
+        false => Done::lines(text(&states, &settings, begun)),
     })
 }
 
@@ -63,23 +66,31 @@ fn places(context: &Context) -> Result<Places, Failure> {
     Ok(Places { repo: context.repo.clone(), program, speed: "0".into(), memory_delay_ms: 0 })
 }
 
-fn text(states: &[Status], settings: &Settings) -> String {
+fn text(states: &[Status], settings: &Settings, begun: Moment) -> String {
     let row = |status: &Status| {
         let (word, more) = match &status.state {
             State::Starting => ("starting", format!("no answer after {} s", PATIENCE.as_secs())),
-            State::Ready => ("ready", format!("tools: {}", status.tools.join(", "))),
+            State::Ready => ("ready", ready(status, begun)),
             State::Degraded { why } => ("degraded", why.clone()),
             State::Lost { why, .. } => ("lost", why.clone()),
             State::Dead { why } => ("gone", why.clone()),
         };
         let command = match settings.servers.get(&status.name) {
-            Some(server) => server.command.clone(),
+            Some(server) => server.place().to_owned(),
             None => "comes with dicast".to_owned(),
         };
         let said = status.last_line.as_ref().map(|line| format!(" (last line: {line})")).unwrap_or_default();
         vec![status.name.clone(), word.to_owned(), command, format!("{more}{said}")]
     };
     table(&states.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What a server that answers says of itself, and how long it took to start.
+fn ready(status: &Status, begun: Moment) -> String {
+    let took = status.since.since(begun);
+    let who = status.identity.as_ref().map(|who| format!("{who}, ")).unwrap_or_default();
+    let protocol = status.protocol.as_ref().map(|protocol| format!("protocol {protocol}, ")).unwrap_or_default();
+    format!("in {took} ms: {who}{protocol}tools: {}", status.tools.join(", "))
 }
 
 fn json(status: &Status) -> String {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::ask::{Desk, signalled};
+use super::super::lines::{Lines, Style};
 use super::super::out::Done;
 use super::{Context, READING, now, place};
 use crate::actors::{evidence, transcript};
@@ -18,7 +19,6 @@ use crate::domain::moment::Moment;
 use crate::domain::run::SeatKey;
 use crate::domain::spec::Folder;
 use crate::domain::transcript::{Anchor, PageRequest, path_of};
-use crate::shell::face::{Face as _, Lines, Style};
 
 /// How often the journal is looked at: what is told is told as good as at once, and a look costs a small read.
 const LOOK: Duration = Duration::from_millis(100);
@@ -177,7 +177,7 @@ impl Watch<'_> {
             let page = self.desk.ask(READING, "reading a transcript", self.transcripts.page(request))?;
             if let Some(row) = page.rows.into_iter().next_back() {
                 let what = What::AgentProgress { stage: seat.stage, agent: seat.agent, doing: row.text, bytes };
-                self.lines.tell(&Event { at: now, run: Some(self.run.clone()), what });
+                self.lines.tell(&Event { at: now, run: Some(self.run.clone()), ask: None, what });
             }
         }
         Ok(())

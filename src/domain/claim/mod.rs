@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+use std::sync::Arc;
 
 pub mod derive;
 pub mod lookup;
@@ -182,14 +183,14 @@ impl fmt::Display for Tier {
     }
 }
 
-/// What is said to hold: one text, or a set of texts.
+/// What is said to hold: one text, or a set of texts. Its texts are shared: a verdict repeats them with every vote.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// One text; numbers are decimal texts.
-    Text(String),
+    Text(Arc<str>),
     /// A set, written as a JSON array.
-    Set(Vec<String>),
+    Set(Arc<[String]>),
 }
 
 impl Value {
@@ -198,7 +199,7 @@ impl Value {
         let mut members: Vec<String> = members.into_iter().map(Into::into).collect();
         members.sort();
         members.dedup();
-        Value::Set(members)
+        Value::Set(members.into())
     }
 
     /// Returns the text, if it is one.
@@ -212,13 +213,13 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::Text(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Value::Text(text.into())
     }
 }
 
@@ -248,23 +249,23 @@ impl<'de> de::Visitor<'de> for ValueVisitor {
         f.write_str("a string, an integer, or an array of these (write 1.5 as \"1.5\")")
     }
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.to_owned()))
+        Ok(Value::Text(text.into()))
     }
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Text(number.to_string()))
+        Ok(Value::Text(number.to_string().into()))
     }
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Text(number.to_string()))
+        Ok(Value::Text(number.to_string().into()))
     }
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut members = Vec::new();
         while let Some(item) = items.next_element::<Value>()? {
             match item {
-                Value::Text(text) => members.push(text),
+                Value::Text(text) => members.push(text.as_ref().to_owned()),
                 Value::Set(_) => return Err(de::Error::custom("a set holds texts, not sets")),
             }
         }
-        Ok(Value::Set(members))
+        Ok(Value::Set(members.into()))
     }
 }
 
@@ -318,7 +319,7 @@ mod tests {
             serde_json::from_str(r#"{"kind":"risk","subject":"s","predicate":"open","value":["b",7],"polarity":1}"#)
                 .unwrap();
         assert_eq!((read.severity, read.tier), (Severity::Minor, Tier::E0));
-        assert_eq!(read.value, Value::Set(vec!["b".into(), "7".into()]));
+        assert_eq!(read.value, Value::Set(["b".into(), "7".into()].into()));
     }
 
     #[test]

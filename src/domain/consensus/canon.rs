@@ -80,7 +80,7 @@ impl Canon {
     pub fn value(&self, predicate: &str, value: &Value) -> Value {
         match value {
             Value::Text(text) if predicate == CHECKED_BY => Value::set([self.text_value(text)]),
-            Value::Text(text) => Value::Text(self.text_value(text)),
+            Value::Text(text) => Value::from(self.text_value(text)),
             Value::Set(members) => Value::set(members.iter().map(|m| self.text_value(m))),
         }
     }
@@ -416,9 +416,9 @@ mod tests {
     #[test]
     fn sets_are_sorted_and_checked_by_is_always_one() {
         let canon = Canon::default();
-        let set = canon.value("x", &Value::Set(vec!["B b".into(), "a".into(), "A".into()]));
-        assert_eq!(set, Value::Set(vec!["a".into(), "b b".into()]));
-        assert_eq!(canon.value(CHECKED_BY, &"tests/A.rs".into()), Value::Set(vec!["tests/A.rs".into()]));
+        let set = canon.value("x", &Value::Set(["B b".into(), "a".into(), "A".into()].into()));
+        assert_eq!(set, Value::Set(["a".into(), "b b".into()].into()));
+        assert_eq!(canon.value(CHECKED_BY, &"tests/A.rs".into()), Value::Set(["tests/A.rs".into()].into()));
     }
 
     #[test]

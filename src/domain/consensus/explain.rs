@@ -108,7 +108,7 @@ pub fn explain(panel: &Panel, verdict: &Verdict, name: &str) -> Option<Explanati
         key: claim.key().clone(),
         kind: claim.kind,
         subject: claim.subject().to_owned(),
-        predicate: claim.predicate.clone(),
+        predicate: claim.predicate.as_ref().to_owned(),
         severity: tally.severity,
         label: tally.label(),
         rule: sentence(bench, claim, tally),

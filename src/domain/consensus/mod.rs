@@ -99,7 +99,7 @@ fn write(case: &Case<'_>, findings: Findings) -> Verdict {
         inputs: panel.inputs.clone(),
         artifacts: bench.agents.iter().filter_map(|a| artifact(a)).collect(),
         claims,
-        hash: Sha(String::new()),
+        hash: Sha("".into()),
     }
 }
 
@@ -145,7 +145,7 @@ fn judged(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Judged {
         key: claim.key().clone(),
         kind: claim.kind,
         subject: claim.subject().to_owned(),
-        predicate: claim.predicate.clone(),
+        predicate: claim.predicate.as_ref().to_owned(),
         label: tally.label(),
         value: tally.winner.as_ref().map(|side| side.value.clone()),
         polarity: tally.winner.as_ref().map(|side| side.polarity),

@@ -104,10 +104,15 @@ impl<'p> Case<'p> {
 
     /// Notes each claim that `pick` picks agents of.
     fn note_claims(&mut self, code: ReasonCode, pick: impl Fn(usize, &Claim, &Tally<'p>) -> Option<Vec<usize>>) {
-        let picked: Vec<(Vec<usize>, Sha)> =
-            self.each().filter_map(|(i, claim, tally)| Some((pick(i, claim, tally)?, claim.key().clone()))).collect();
-        for (agents, key) in picked {
-            self.note(code, agents, [key]);
+        let mut named = Named::default();
+        for (i, claim, tally) in self.each() {
+            if let Some(agents) = pick(i, claim, tally) {
+                named.agents.extend(agents);
+                named.claims.push(claim.key().clone());
+            }
+        }
+        if !named.claims.is_empty() {
+            self.note(code, named.agents, named.claims);
         }
     }
 
@@ -142,7 +147,8 @@ impl<'p> Case<'p> {
     fn note_refuted_musts(&mut self) {
         let musts = self.musts.clone();
         self.note_claims(ReasonCode::MustRefuted, |_, claim, tally| {
-            let is_bare = tally.severity == Severity::Info && claim.kind == Kind::Covers && claim.predicate == COVERED;
+            let is_bare =
+                tally.severity == Severity::Info && claim.kind == Kind::Covers && &*claim.predicate == COVERED;
             if !is_bare || !musts.contains(claim.subject()) {
                 return None;
             }
@@ -191,7 +197,7 @@ impl<'p> Case<'p> {
         }
         let musts = self.musts.clone();
         self.note_claims(ReasonCode::MustTestFailed, |_, claim, tally| {
-            if claim.kind != Kind::Test || claim.predicate != "passes" {
+            if claim.kind != Kind::Test || &*claim.predicate != "passes" {
                 return None;
             }
             let failed = |tier, polarity| {
@@ -250,8 +256,7 @@ impl<'p> Case<'p> {
 
     /// Tells whether a claim says that a must-requirement is covered or satisfied.
     fn is_about_must(&self, claim: &Claim) -> bool {
-        let says =
-            matches!((claim.kind, claim.predicate.as_str()), (Kind::Covers, COVERED) | (Kind::Finding, SATISFIED));
+        let says = matches!((claim.kind, &*claim.predicate), (Kind::Covers, COVERED) | (Kind::Finding, SATISFIED));
         says && self.musts.contains(claim.subject())
     }
 
@@ -389,28 +394,26 @@ impl<'p> Case<'p> {
 
     fn note_softness(&mut self) {
         let waived = self.waived.clone();
-        let soft: Vec<(ReasonCode, Vec<usize>, Sha)> = self
-            .each()
-            .filter(|(_, _, tally)| tally.severity >= Severity::Minor)
-            .filter_map(|(i, claim, tally)| {
-                let is_dissent = || tally.dissent().next().is_some();
-                let code = match tally.label() {
-                    Label::Hollow => ReasonCode::Hollow,
-                    Label::AgreedOver if is_dissent() => ReasonCode::Outvoted,
-                    Label::AgreedOver => ReasonCode::FewAddressed,
-                    Label::Single => ReasonCode::Single,
-                    Label::Conflict if !self.is_open_conflict(i, claim, tally) && !waived.contains(&i) => {
-                        ReasonCode::MinorConflict
-                    }
-                    Label::Conflict | Label::Proven | Label::Refuted | Label::Agreed => return None,
-                };
-                let named = |s: &&Said| code != ReasonCode::Outvoted || Some(&s.side) != tally.winner.as_ref();
-                let agents = tally.standing.iter().filter(named).map(|s| s.agent).collect();
-                Some((code, agents, claim.key().clone()))
-            })
-            .collect();
-        for (code, agents, key) in soft {
-            self.note(code, agents, [key]);
+        let mut soft = Findings::new();
+        for (i, claim, tally) in self.each().filter(|(_, _, tally)| tally.severity >= Severity::Minor) {
+            let is_dissent = || tally.dissent().next().is_some();
+            let code = match tally.label() {
+                Label::Hollow => ReasonCode::Hollow,
+                Label::AgreedOver if is_dissent() => ReasonCode::Outvoted,
+                Label::AgreedOver => ReasonCode::FewAddressed,
+                Label::Single => ReasonCode::Single,
+                Label::Conflict if !self.is_open_conflict(i, claim, tally) && !waived.contains(&i) => {
+                    ReasonCode::MinorConflict
+                }
+                Label::Conflict | Label::Proven | Label::Refuted | Label::Agreed => continue,
+            };
+            let is_named = |s: &&Said| code != ReasonCode::Outvoted || Some(&s.side) != tally.winner.as_ref();
+            let named = soft.entry(code).or_default();
+            named.agents.extend(tally.standing.iter().filter(is_named).map(|s| s.agent));
+            named.claims.push(claim.key().clone());
+        }
+        for (code, named) in soft {
+            self.note(code, named.agents, named.claims);
         }
         let gaps = self.waived_gaps.clone();
         let about_must: Vec<bool> = self.claims.list.iter().map(|c| self.is_about_must(c)).collect();
@@ -460,5 +463,5 @@ pub(super) fn must_keys(id: &str) -> [Sha; 2] {
 }
 
 fn is_condition(claim: &Claim) -> bool {
-    claim.kind == Kind::Finding && claim.predicate == "condition"
+    claim.kind == Kind::Finding && &*claim.predicate == "condition"
 }

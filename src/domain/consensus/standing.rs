@@ -113,7 +113,7 @@ fn of(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Standing {
         kind: claim.kind,
         subject: claim.subject().to_owned(),
         form: claim.members[0].form,
-        predicate: claim.predicate.clone(),
+        predicate: claim.predicate.as_ref().to_owned(),
         label: tally.label(),
         winner: tally.winner.as_deref().cloned(),
         severity: tally.severity,

@@ -3,7 +3,6 @@
 //! It must not know what a label means for the stage's status: that is [`super::ruling`].
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -84,7 +83,7 @@ pub(super) struct Member {
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) kind: Kind,
-    pub(super) predicate: String,
+    pub(super) predicate: Rc<str>,
     /// By ascending key; the first names the claim.
     pub(super) members: Vec<Member>,
     /// By agent, then as the agent ordered them.
@@ -162,46 +161,73 @@ pub(super) fn gather(bench: &Bench<'_>) -> Claims {
 
 /// Makes one claim per key, by ascending key.
 fn on_keys(bench: &Bench<'_>) -> Vec<Claim> {
+    let answered = || bench.agents.iter().enumerate().filter(|(_, a)| a.is_ok());
     let mut gathering = Gathering::default();
-    for (agent, participant) in bench.agents.iter().enumerate().filter(|(_, a)| a.is_ok()) {
+    let most = answered().map(|(_, a)| a.claims.len()).max().unwrap_or(0);
+    gathering.wordings.reserve(most);
+    gathering.places.reserve(most);
+    let mut spoken: Vec<(usize, Said)> = Vec::with_capacity(answered().map(|(_, a)| a.claims.len()).sum());
+    for (agent, participant) in answered() {
         let mut before = None;
         for a in &participant.claims {
             let wording = gathering.wording(bench, a, before);
             before = Some(wording);
             let side = gathering.side(bench, a, wording);
-            let said = Said {
-                agent,
-                member: 0,
-                side,
-                severity: a.severity,
-                tier: a.tier,
-                requirement: a.requirement.as_deref().map(|r| bench.canon.requirement(r)),
-            };
-            gathering.claims[gathering.wordings[wording].claim].said.push(said);
+            let requirement = a.requirement.as_deref().map(|r| bench.canon.requirement(r));
+            let said = Said { agent, member: 0, side, severity: a.severity, tier: a.tier, requirement };
+            spoken.push((wording, said));
         }
     }
-    let mut claims = gathering.claims;
-    // A key of ours has 64 digits. Copied beside each other they compare much quicker than where they are.
-    claims.sort_by_cached_key(|claim| claim.key().as_str().as_bytes().first_chunk::<64>().copied());
+    claims(gathering.wordings, spoken)
+}
+
+/// Makes the claims of wordings, by ascending key: different words can have one key.
+fn claims(wordings: Vec<Wording<'_>>, spoken: Vec<(usize, Said)>) -> Vec<Claim> {
+    // The head of a key beside its place: that compares much quicker than the texts where they are.
+    let head = |w: &Wording<'_>| w.member.key.as_str().as_bytes().first_chunk().map(|head| u128::from_be_bytes(*head));
+    let mut order: Vec<(Option<u128>, usize)> = wordings.iter().map(head).zip(0..).collect();
+    order.sort_unstable_by(|(a, i), (b, j)| {
+        let keys = || wordings[*i].member.key.cmp(&wordings[*j].member.key);
+        a.cmp(b).then_with(keys).then(i.cmp(j))
+    });
+    let mut of_wording: Vec<usize> = vec![0; wordings.len()];
+    let mut sizes: Vec<usize> = Vec::with_capacity(wordings.len());
+    let mut firsts: Vec<usize> = Vec::with_capacity(wordings.len());
+    for (_, i) in order {
+        let is_known = firsts.last().is_some_and(|&last: &usize| wordings[last].member.key == wordings[i].member.key);
+        if !is_known {
+            firsts.push(i);
+            sizes.push(0);
+        }
+        of_wording[i] = firsts.len() - 1;
+    }
+    spoken.iter().for_each(|(wording, _)| sizes[of_wording[*wording]] += 1);
+    let mut parts: Vec<Option<(Kind, Rc<str>, Member)>> =
+        wordings.into_iter().map(|w| Some((w.first.kind, w.predicate, w.member))).collect();
+    let made = |(first, size): (usize, usize)| {
+        let (kind, predicate, member) = parts[first].take()?;
+        Some(Claim { kind, predicate, members: vec![member], said: Vec::with_capacity(size) })
+    };
+    let mut claims: Vec<Claim> = firsts.into_iter().zip(sizes).filter_map(made).collect();
+    spoken.into_iter().for_each(|(wording, said)| claims[of_wording[wording]].said.push(said));
     claims
 }
 
-/// The claims made so far, and what saves doing work twice: agents answer the same questions, mostly in the same order
+/// The wordings met so far, and what saves doing work twice: agents answer the same questions, mostly in the same order
 /// and mostly alike.
 #[derive(Default)]
 struct Gathering<'p> {
-    claims: Vec<Claim>,
     wordings: Vec<Wording<'p>>,
     places: FoldMap<(Kind, &'p str, &'p str), usize>,
-    /// Different words can have one key.
-    canonical: FoldMap<Sha, usize>,
+    predicates: FoldMap<&'p str, Rc<str>>,
     sides: FoldMap<(&'p Value, Polarity, bool, bool), Rc<Choice>>,
 }
 
 /// A key as somebody wrote it.
 struct Wording<'p> {
     first: &'p Assertion,
-    claim: usize,
+    member: Member,
+    predicate: Rc<str>,
     is_outcome: bool,
     is_set: bool,
     /// What was said of it last.
@@ -220,13 +246,13 @@ impl<'p> Gathering<'p> {
         if self.wordings.get(guess).filter(is_it).is_some() {
             return guess;
         }
-        let place = match self.places.entry((a.kind, &a.subject, &a.predicate)) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(free) => {
-                self.wordings.push(wording(bench, a, &mut self.claims, &mut self.canonical));
-                *free.insert(self.wordings.len() - 1)
-            }
-        };
+        let (wordings, predicates) = (&mut self.wordings, &mut self.predicates);
+        let place = *self.places.entry((a.kind, &a.subject, &a.predicate)).or_insert_with(|| {
+            let canonical = || Rc::from(bench.canon.predicate(&a.predicate));
+            let predicate = predicates.entry(&a.predicate).or_insert_with(canonical);
+            wordings.push(wording(bench, a, Rc::clone(predicate)));
+            wordings.len() - 1
+        });
         if let Some(before) = before {
             self.wordings[before].next = place;
         }
@@ -245,7 +271,7 @@ impl<'p> Gathering<'p> {
         let side = self.sides.entry((&a.value, a.polarity, is_outcome, is_set)).or_insert_with(|| {
             // What an outcome may be is checked with the panel; its values are names, not words.
             let value = match a.value.as_text() {
-                Some(name) if is_outcome => Value::Text(name.trim().to_owned()),
+                Some(name) if is_outcome => Value::from(name.trim()),
                 _ => bench.canon.value(if is_set { CHECKED_BY } else { "" }, &a.value),
             };
             Rc::new(Choice { value, polarity: a.polarity })
@@ -255,23 +281,12 @@ impl<'p> Gathering<'p> {
     }
 }
 
-/// Meets a wording for the first time: finds its claim, or makes it.
-fn wording<'p>(
-    bench: &Bench<'_>,
-    first: &'p Assertion,
-    claims: &mut Vec<Claim>,
-    canonical: &mut FoldMap<Sha, usize>,
-) -> Wording<'p> {
+/// Meets a wording for the first time: makes it canonical.
+fn wording<'p>(bench: &Bench<'_>, first: &'p Assertion, predicate: Rc<str>) -> Wording<'p> {
     let (subject, form) = bench.canon.subject(first.kind, &first.subject);
-    let predicate = bench.canon.predicate(&first.predicate);
     let key = key(first.kind, &subject, &predicate);
-    let (is_outcome, is_set) = (is_outcome(first.kind, &subject, &predicate), predicate == CHECKED_BY);
-    let claim = *canonical.entry(key).or_insert_with_key(|key| {
-        let members = vec![Member { key: key.clone(), subject, form }];
-        claims.push(Claim { kind: first.kind, predicate, members, said: Vec::new() });
-        claims.len() - 1
-    });
-    Wording { first, claim, is_outcome, is_set, last: None, next: 0 }
+    let (is_outcome, is_set) = (is_outcome(first.kind, &subject, &predicate), &*predicate == CHECKED_BY);
+    Wording { first, member: Member { key, subject, form }, predicate, is_outcome, is_set, last: None, next: 0 }
 }
 
 /// Joins the clusters of keys that a round found to mean the same.
@@ -458,7 +473,7 @@ fn voted_rule(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Rule {
 
 /// Returns what is left, with the pieces of each agent's `checked-by` united at the highest tier.
 fn standing(claim: &Claim) -> Cow<'_, [Said]> {
-    if claim.predicate != CHECKED_BY {
+    if &*claim.predicate != CHECKED_BY {
         let is_whole = !claim.said.iter().any(Said::is_struck);
         return if is_whole { Cow::Borrowed(&claim.said) } else { claim.left().cloned().collect() };
     }
@@ -473,11 +488,12 @@ fn standing(claim: &Claim) -> Cow<'_, [Said]> {
     united.into_values().collect()
 }
 
-fn set(value: &Value) -> impl Iterator<Item = &String> {
-    match value {
-        Value::Text(text) => std::slice::from_ref(text).iter(),
-        Value::Set(members) => members.iter(),
-    }
+fn set(value: &Value) -> impl Iterator<Item = &str> {
+    let (text, members) = match value {
+        Value::Text(text) => (Some(&**text), [].as_slice()),
+        Value::Set(members) => (None, &**members),
+    };
+    text.into_iter().chain(members.iter().map(String::as_str))
 }
 
 /// Returns each agent's vote: the one side it holds. One that holds two abstains.

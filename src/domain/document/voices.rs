@@ -168,8 +168,8 @@ impl<'a> Voices<'a> {
     /// Members of the winning set, or the winning text alone.
     pub(super) fn members(&self, claim: &Judged) -> Vec<String> {
         match &claim.value {
-            Some(Value::Set(members)) => members.clone(),
-            Some(Value::Text(text)) => vec![text.clone()],
+            Some(Value::Set(members)) => members.to_vec(),
+            Some(Value::Text(text)) => vec![text.as_ref().to_owned()],
             None => Vec::new(),
         }
     }

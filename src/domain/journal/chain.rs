@@ -201,7 +201,7 @@ fn parse(line: &[u8]) -> Result<(Link, Sha), &'static str> {
     let text = std::str::from_utf8(line).map_err(|_| "it is not text")?;
     let Ok(Value::Object(mut members)) = serde_json::from_str(text) else { return Err("it is not a JSON object") };
     let mut word = |name: &str| match members.remove(name) {
-        Some(Value::String(text)) => Ok(Sha(text)),
+        Some(Value::String(text)) => Ok(Sha(text.into())),
         Some(_) | None => Err("it lacks a hash"),
     };
     let (hash, prev) = (word("hash")?, word("prev")?);

@@ -43,21 +43,51 @@ pub struct Settings {
     pub evidence: Evidence,
 }
 
-/// A program that speaks MCP over its standard streams.
+/// A server that speaks MCP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// The program: a name looked up on PATH, or a path (relative: to the repository, see [`program`]).
-    pub command: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// What is added to its environment.
-    pub env: BTreeMap<String, EnvValue>,
-    /// The folder it starts in, relative to the repository; none: the repository.
-    pub cwd: Option<String>,
+    /// Where it is.
+    pub transport: Transport,
     /// How long the handshake may take, in milliseconds.
     pub startup_timeout_ms: u64,
     /// How long one call may take, in milliseconds.
     pub tool_timeout_ms: u64,
+}
+
+/// Where a server is, and what it is reached with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// A program of this machine, over its standard streams.
+    Stdio {
+        /// The program: a name looked up on PATH, or a path (relative: to the repository, see [`program`]).
+        command: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// What is added to its environment.
+        env: BTreeMap<String, EnvValue>,
+        /// The folder it starts in, relative to the repository; none: the repository.
+        cwd: Option<String>,
+    },
+    /// An address, over streamable HTTP.
+    Http {
+        /// The address.
+        url: String,
+        /// The variable of ours that holds the bearer token.
+        bearer_token_env_var: Option<String>,
+        /// Headers sent with every request.
+        headers: BTreeMap<String, EnvValue>,
+    },
+}
+
+impl Server {
+    /// Returns the program or the address, as it was written.
+    pub fn place(&self) -> &str {
+        match &self.transport {
+            Transport::Stdio { command, .. } => command,
+            Transport::Http { url, .. } => url,
+        }
+    }
 }
 
 /// Which server mirrors artifacts and answers searches.
@@ -216,10 +246,12 @@ mod tests {
                 s.servers.insert(
                     "m".into(),
                     Server {
-                        command: "m".into(),
-                        args: vec![],
-                        env: BTreeMap::new(),
-                        cwd: None,
+                        transport: Transport::Stdio {
+                            command: "m".into(),
+                            args: vec![],
+                            env: BTreeMap::new(),
+                            cwd: None,
+                        },
                         startup_timeout_ms: 1,
                         tool_timeout_ms: 1,
                     },

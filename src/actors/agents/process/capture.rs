@@ -70,7 +70,7 @@ impl Capture {
             let tail = last(&self.start, &self.end, EVIDENCE_END.min(kept - head.len()));
             joined(head, &tail, self.bytes)
         };
-        Captured { text: text.into(), bytes: self.bytes, sha256: Sha(hex(&self.hash.clone().finalize())) }
+        Captured { text: text.into(), bytes: self.bytes, sha256: Sha(hex(&self.hash.clone().finalize()).into()) }
     }
 }
 

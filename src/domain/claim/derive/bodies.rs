@@ -113,7 +113,7 @@ impl Desk<'_> {
         let named = checks_named(text);
         for requirement in requirements {
             let Asked::Known(id) = asked(self.inputs.spec, requirement) else { continue };
-            let said = |value: &str| Said { value: Value::Text(value.to_owned()), ..Said::yes(&id, Severity::Info) };
+            let said = |value: &str| Said { value: Value::from(value), ..Said::yes(&id, Severity::Info) };
             if named.is_empty() {
                 let weighed = Weighed::of(Tier::E0);
                 self.say(Rule::CheckedBy, field.to_owned(), said(text.trim()), weighed, Vec::new());

@@ -57,7 +57,7 @@ impl Desk<'_> {
         let support = Support { run: Run::Proves, ..FINDING };
         let weighed = self.scales().weigh(&evidence, support);
         let said = Said {
-            value: Value::Text(with_unit(value, answer.unit.as_deref(), topic.unit.as_deref())),
+            value: Value::from(with_unit(value, answer.unit.as_deref(), topic.unit.as_deref())),
             requirement: topic.about.clone(),
             because: Safe::line(&answer.because),
             ..Said::yes(&topic.id, self.major_if_must(topic.about.as_deref()))
@@ -253,7 +253,7 @@ impl Desk<'_> {
         let topic = self.inputs.agenda.iter().find(|t| t.id == said.subject && t.requirement.is_none())?;
         said.severity = self.major_if_must(topic.about.as_deref());
         said.requirement = topic.about.clone();
-        said.value = Value::Text(with_unit(text, None, topic.unit.as_deref()));
+        said.value = Value::from(with_unit(text, None, topic.unit.as_deref()));
         Some(self.scales().weigh(evidence, Support { polarity, run: Run::Proves, ..FINDING }))
     }
 

@@ -1,4 +1,5 @@
-//! A FAKE MCP server for tests: JSON-RPC by hand over stdio, with faults on flags. Never a part of the program.
+//! A FAKE MCP server for tests: JSON-RPC by hand over stdio or (`--http`) streamable HTTP, with faults on flags. Never a
+//! part of the program.
 //!
 //! Tools: `echo {text}`, `fail {text}`, `sleep {ms}`, and `store_memory`, `get`, `search`, `delete`, `stats` over a map
 //! in memory. Flags:
@@ -20,7 +21,22 @@
 //! | `--huge-reply MB` | answers each `echo` with that many megabytes |
 //! | `--id-last` | writes the id at the end of a message, as the TypeScript SDK does |
 //! | `--list-changed` | after the first call offers one tool more and says so |
+//! | `--progress`, `--logs` | tells progress, or logs a line, before it answers a call |
+//! | `--ask-roots` | asks for the client's roots |
+//! | `--no-ping` | does not answer pings |
+//! | `--one-at-a-time` | reads nothing while a call is under way |
 //! | `--log FILE` | appends every method that it receives, and the id of what is cancelled |
+//!
+//! Over HTTP it prints its address, answers with JSON (`--sse`: with events), and knows besides:
+//!
+//! | flag | fault |
+//! |---|---|
+//! | `--port N` | listens there |
+//! | `--need-token T` | answers 401 without the bearer token; `--challenge`: with a `www-authenticate` |
+//! | `--lose-session-after N` | forgets the session with call N: 404 |
+//! | `--unavailable N` | answers the first N calls with 503 |
+//! | `--cut` | breaks off in the middle of the answer to a call |
+//! | `--log-header NAME` | logs that header of every request |
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -32,10 +48,16 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+mod flags;
+mod http;
+
+use flags::Flags;
 
 /// Set for the process that follows, once TERM is ignored: an ignored signal stays ignored across exec.
 const STUBBORN: &str = "FAKE_MCP_SERVER_IS_STUBBORN";
@@ -68,6 +90,9 @@ fn main() {
         eprintln!("cannot open the database");
         std::process::exit(7);
     }
+    if flags.has("--http") {
+        http::serve(&flags);
+    }
     serve(&flags);
     if flags.has("--ignore-term") {
         forever();
@@ -75,17 +100,62 @@ fn main() {
 }
 
 fn serve(flags: &Flags) {
-    let fake = Fake { flags: flags.clone(), memories: Arc::default() };
-    let mut calls = 0;
+    let fake = Fake::new(flags);
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { return };
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        fake.hear(&message, &Out::Stdout);
+    }
+}
+
+/// Where answers go.
+#[derive(Clone)]
+enum Out {
+    Stdout,
+    Http(Arc<Mutex<http::Response>>),
+    Nowhere,
+}
+
+impl Out {
+    fn write(&self, message: &Value) {
+        self.write_line(&message.to_string());
+    }
+
+    fn write_line(&self, line: &str) {
+        match self {
+            Out::Stdout => {
+                let mut out = std::io::stdout().lock();
+                // Whoever hung up does not want it.
+                let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
+            }
+            Out::Http(response) => response.lock().unwrap().write_line(line),
+            Out::Nowhere => {}
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Fake {
+    flags: Flags,
+    calls: Arc<AtomicU64>,
+    memories: Arc<Mutex<BTreeMap<String, Value>>>,
+}
+
+impl Fake {
+    fn new(flags: &Flags) -> Self {
+        Self { flags: flags.clone(), calls: Arc::default(), memories: Arc::default() }
+    }
+
+    /// Takes one message; calls are answered by a thread of their own.
+    fn hear(&self, message: &Value, out: &Out) {
+        let flags = &self.flags;
         let method = message["method"].as_str().unwrap_or_default().to_owned();
         let name = message["params"]["name"].as_str().unwrap_or_default();
         let cancelled = &message["params"]["requestId"];
         flags.log(&match method.as_str() {
             "tools/call" => format!("{method} {} {name}", message["id"]),
             "notifications/cancelled" => format!("{method} {cancelled}"),
+            "" => format!("answer {}", message["result"]),
             _ => method.clone(),
         });
         let id = message["id"].clone();
@@ -95,52 +165,66 @@ fn serve(flags: &Flags) {
                 std::thread::sleep(flags.milliseconds("--start-delay"));
                 let version = &message["params"]["protocolVersion"];
                 let server = json!({"name": "fake", "version": "0"});
-                let capabilities = json!({"tools": {"listChanged": true}});
-                fake.answer(
+                let capabilities = json!({"tools": {"listChanged": true}, "logging": {}});
+                self.answer(
                     &id,
                     &json!({"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}),
+                    out,
                 );
             }
+            "notifications/initialized" if flags.has("--ask-roots") => {
+                out.write(&json!({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"}));
+            }
             "tools/list" => {
-                fake.answer(&id, &tools(flags.has("--list-changed") && calls > 0));
+                self.answer(&id, &tools(flags.has("--list-changed") && self.calls.load(Ordering::SeqCst) > 0), out);
                 if flags.has("--no-read") {
                     forever();
                 }
             }
             "tools/call" => {
-                calls += 1;
+                let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
                 if flags.number("--crash-after").is_some_and(|most| calls > most) {
                     eprintln!("out of memory (not really)");
                     std::process::exit(9);
                 }
-                let (caller, params) = (fake.clone(), message["params"].clone());
-                std::thread::spawn(move || caller.call(&id, &params));
                 if flags.has("--list-changed") && calls == 1 {
-                    fake.write(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+                    out.write(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
                 }
+                if flags.has("--one-at-a-time") {
+                    self.call(&id, &message["params"], out);
+                    return;
+                }
+                let (caller, params, out) = (self.clone(), message["params"].clone(), out.clone());
+                std::thread::spawn(move || caller.call(&id, &params, &out));
             }
-            "ping" => fake.answer(&id, &json!({})),
+            "ping" if flags.has("--no-ping") => {}
+            "ping" => self.answer(&id, &json!({}), out),
             _ => {}
         }
     }
-}
 
-#[derive(Clone)]
-struct Fake {
-    flags: Flags,
-    memories: Arc<Mutex<BTreeMap<String, Value>>>,
-}
-
-impl Fake {
-    fn call(&self, id: &Value, params: &Value) {
+    fn call(&self, id: &Value, params: &Value, out: &Out) {
         std::thread::sleep(self.flags.milliseconds("--call-delay"));
         if self.flags.has("--garbage") {
-            self.write_line("warning: this is no JSON \u{1b}[2J");
-            self.write_line("{\"half\": ");
+            out.write_line("warning: this is no JSON \u{1b}[2J");
+            out.write_line("{\"half\": ");
         }
         if self.flags.has("--malformed") {
-            self.write(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": "not a list"}}));
+            out.write(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": "not a list"}}));
             return;
+        }
+        if let (true, Out::Http(response)) = (self.flags.has("--cut"), out) {
+            response.lock().unwrap().cut();
+            return;
+        }
+        if self.flags.has("--logs") {
+            let params = json!({"level": "warning", "logger": "fake", "data": "disk is \u{1b}[2Jslow"});
+            out.write(&json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}));
+        }
+        let token = &params["_meta"]["progressToken"];
+        if self.flags.has("--progress") && !token.is_null() {
+            let params = json!({"progressToken": token, "progress": 3, "total": 10, "message": "indexing"});
+            out.write(&json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}));
         }
         let id = if self.flags.has("--wrong-id") { json!(987_654) } else { id.clone() };
         let args = &params["arguments"];
@@ -156,7 +240,7 @@ impl Fake {
             "fail" => (args["text"].as_str().unwrap_or("failed").to_owned(), true),
             tool => self.remember(tool, args),
         };
-        self.answer(&id, &json!({"content": [{"type": "text", "text": text}], "isError": is_error}));
+        self.answer(&id, &json!({"content": [{"type": "text", "text": text}], "isError": is_error}), out);
     }
 
     fn remember(&self, tool: &str, args: &Value) -> (String, bool) {
@@ -178,22 +262,12 @@ impl Fake {
         (answer.to_string(), false)
     }
 
-    fn answer(&self, id: &Value, result: &Value) {
+    fn answer(&self, id: &Value, result: &Value, out: &Out) {
         if self.flags.has("--id-last") {
-            self.write_line(&format!("{{\"result\":{result},\"jsonrpc\":\"2.0\",\"id\":{id}}}"));
+            out.write_line(&format!("{{\"result\":{result},\"jsonrpc\":\"2.0\",\"id\":{id}}}"));
         } else {
-            self.write_line(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}"));
+            out.write_line(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}"));
         }
-    }
-
-    fn write(&self, message: &Value) {
-        self.write_line(&message.to_string());
-    }
-
-    fn write_line(&self, line: &str) {
-        let mut out = std::io::stdout().lock();
-        // Whoever hung up does not want it.
-        let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
     }
 }
 
@@ -207,38 +281,5 @@ fn tools(one_more: bool) -> Value {
 fn forever() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(3_600));
-    }
-}
-
-#[derive(Clone)]
-struct Flags(Vec<String>);
-
-impl Flags {
-    fn read() -> Self {
-        Self(std::env::args().skip(1).collect())
-    }
-
-    fn has(&self, flag: &str) -> bool {
-        self.0.iter().any(|arg| arg == flag)
-    }
-
-    fn value(&self, flag: &str) -> Option<&str> {
-        let at = self.0.iter().position(|arg| arg == flag)?;
-        self.0.get(at + 1).map(String::as_str)
-    }
-
-    fn number(&self, flag: &str) -> Option<u64> {
-        self.value(flag).map(|value| value.parse().unwrap())
-    }
-
-    fn milliseconds(&self, flag: &str) -> Duration {
-        Duration::from_millis(self.number(flag).unwrap_or_default())
-    }
-
-    fn log(&self, line: &str) {
-        if let Some(path) = self.value("--log") {
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-            file.write_all(format!("{line}\n").as_bytes()).unwrap();
-        }
     }
 }

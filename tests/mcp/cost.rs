@@ -1,0 +1,221 @@
+//! What a call costs, side by side in one run: `cargo test --release --test mcp what_a_call_costs -- --ignored
+//! --nocapture` prints the table.
+#![expect(clippy::print_stdout, reason = "the table is for who reads it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use dicast::domain::server::ServerSpec;
+use rmcp::ServiceExt;
+use rmcp::model::CallToolRequestParams;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Ask, Bench, child, fake, live, program};
+
+/// Samples of what is quick.
+const MANY: usize = 400;
+/// Samples of what starts a process.
+const FEW: usize = 40;
+
+/// The embedded memory server answers so soon after it is started, in an optimised build.
+const COLD_START: Duration = Duration::from_millis(20);
+
+struct Row {
+    what: &'static str,
+    times: Vec<Duration>,
+}
+
+impl Row {
+    fn percentile(&self, percent: usize) -> Duration {
+        self.times[(self.times.len() * percent).div_ceil(100) - 1]
+    }
+
+    fn p50(&self) -> Duration {
+        self.percentile(50)
+    }
+
+    fn print(&self) {
+        let us = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e6);
+        let [p50, p99, max] = [50, 99, 100].map(|percent| us(self.percentile(percent)));
+        println!("{:<44}{p50:>12}{p99:>12}{max:>12}", self.what);
+    }
+}
+
+fn row(what: &'static str, mut times: Vec<Duration>) -> Row {
+    times.sort_unstable();
+    Row { what, times }
+}
+
+/// Times a call, in turns with the others, so that a busy moment is nobody's alone.
+async fn calls() -> [Row; 3] {
+    let mut bench = Bench::of(vec![fake(&[])]);
+    bench.until_ready().await;
+    let mut own = tokio::process::Command::new(program())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let transport = AsyncRwTransport::new(own.stdout.take().unwrap(), own.stdin.take().unwrap());
+    let bare = ().serve(transport).await.unwrap();
+    let mut pipe = Pipe::open();
+    let args = json!({"text": "x"});
+    let (mut actor_times, mut bare_times, mut pipe_times) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..MANY {
+        let begun = Instant::now();
+        bench.call("echo", args.clone()).await.unwrap();
+        actor_times.push(begun.elapsed());
+        let begun = Instant::now();
+        let params = CallToolRequestParams::new("echo").with_arguments(args.as_object().unwrap().clone());
+        bare.call_tool(params).await.unwrap();
+        bare_times.push(begun.elapsed());
+        let begun = Instant::now();
+        pipe.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}));
+        pipe_times.push(begun.elapsed());
+    }
+    bare.cancel().await.unwrap();
+    bench.end().await;
+    [
+        row("call through the actor", actor_times),
+        row("call through bare rmcp", bare_times),
+        row("ping over a raw pipe", pipe_times),
+    ]
+}
+
+/// A server spoken to by hand.
+struct Pipe {
+    child: std::process::Child,
+    reader: BufReader<std::process::ChildStdout>,
+}
+
+impl Pipe {
+    fn open() -> Self {
+        let mut child = Command::new(program()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let reader = BufReader::new(child.stdout.take().unwrap());
+        Self { child, reader }
+    }
+
+    fn ask(&mut self, message: &Value) -> Value {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{message}").unwrap();
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// A process per call, as cheap as it can be: no handshake, no parser of ours.
+fn subprocess() -> Row {
+    let one = || {
+        let begun = Instant::now();
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                          "params": {"name": "echo", "arguments": {"text": "x"}}});
+        let answer = Pipe::open().ask(&call);
+        assert_eq!(answer["result"]["isError"], json!(false));
+        begun.elapsed()
+    };
+    row("call through a process of its own", (0..FEW).map(|_| one()).collect())
+}
+
+/// The longest that asking holds up who asks, also while the server hangs: this is what a screen would feel.
+async fn posting() -> Row {
+    let bench = Bench::of(vec![ServerSpec { startup_ms: 60_000, ..fake(&["--hang"]) }]);
+    let mut times = Vec::new();
+    let mut replies = Vec::new();
+    for n in 0..200 {
+        let ask = Ask {
+            server: "fake".into(),
+            tool: "echo".into(),
+            args: json!({"text": n}),
+            patience_ms: 60_000,
+            is_idempotent: true,
+        };
+        let begun = Instant::now();
+        replies.push(bench.handle.call(ask, CancellationToken::new()));
+        times.push(begun.elapsed());
+    }
+    drop(replies);
+    bench.end().await;
+    row("asking a server that hangs, for who asks", times)
+}
+
+async fn cold_start() -> Row {
+    let mut times = Vec::new();
+    for _ in 0..FEW {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spec = fake(&["memory", "serve", "--db", folder.path().join("memory.db").to_str().unwrap()]);
+        child(&mut spec).command = env!("CARGO_BIN_EXE_dicast").into();
+        let begun = Instant::now();
+        let mut bench = Bench::of(vec![spec]);
+        bench.until_ready().await;
+        times.push(begun.elapsed());
+        bench.end().await;
+    }
+    row("cold start of the embedded memory server", times)
+}
+
+async fn small_things() -> [Row; 3] {
+    let (mut spawns, mut channels, mut locks) = (Vec::new(), Vec::new(), Vec::new());
+    let (sender, mut receiver) = mpsc::channel::<oneshot::Sender<()>>(16);
+    let echo = tokio::spawn(async move {
+        while let Some(reply) = receiver.recv().await {
+            reply.send(()).unwrap();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("lock")).unwrap();
+    for _ in 0..MANY {
+        let begun = Instant::now();
+        tokio::spawn(async {}).await.unwrap();
+        spawns.push(begun.elapsed());
+        let begun = Instant::now();
+        let (reply, answer) = oneshot::channel();
+        sender.send(reply).await.unwrap();
+        answer.await.unwrap();
+        channels.push(begun.elapsed());
+        let begun = Instant::now();
+        fs2::FileExt::try_lock_exclusive(&file).unwrap();
+        fs2::FileExt::unlock(&file).unwrap();
+        locks.push(begun.elapsed());
+    }
+    drop(sender);
+    echo.await.unwrap();
+    [
+        row("a task, from spawn to its end", spawns),
+        row("a message there and its answer back", channels),
+        row("a file lock taken and given back", locks),
+    ]
+}
+
+#[test]
+#[ignore = "slow: it measures"]
+fn what_a_call_costs() {
+    live(async {
+        let [actor, bare, pipe] = calls().await;
+        let subprocess = tokio::task::spawn_blocking(subprocess).await.unwrap();
+        let posting = posting().await;
+        let cold = cold_start().await;
+        let [spawn, channel, lock] = small_things().await;
+        println!("{:<44}{:>12}{:>12}{:>12}", "microseconds", "p50", "p99", "max");
+        for row in [&actor, &bare, &pipe, &subprocess, &posting, &cold, &spawn, &channel, &lock] {
+            row.print();
+        }
+        assert!(actor.p50() <= bare.p50() * 2, "the actor costs more than a call");
+        assert!(actor.p50() * 10 <= subprocess.p50(), "a process of its own is not ten times dearer");
+        // Of a screen's frame, 16 ms: asking takes next to nothing, whatever the server does.
+        assert!(posting.percentile(99) < Duration::from_millis(1), "asking holds up who asks");
+        if !cfg!(debug_assertions) {
+            assert!(cold.p50() <= COLD_START, "the embedded server starts late");
+        }
+    });
+}
