@@ -25,8 +25,9 @@ use dicast::domain::failure::{AgentError, Deadline};
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
-use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Transport, Turn, TurnEnded, TurnKind, Wanted};
+use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Turn, TurnEnded, TurnKind, Wanted};
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::{Transport, Usage};
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
 use tokio_util::sync::CancellationToken;
 
@@ -122,6 +123,7 @@ fn turn(flags: &[&str]) -> Turn {
             env_pass: vec!["PATH".into()],
             cwd: "/".into(),
             transport: Transport::Text,
+            private: None,
             limits: Limits { kill_grace_ms: 2_000, ..Limits::default() },
         },
         prompt: format!("Plan it.\n\n```json\n{ask}\n```\n").into(),
@@ -130,6 +132,7 @@ fn turn(flags: &[&str]) -> Turn {
             topics: vec!["D-001".into(), "D-002".into()],
             sent: vec![],
         }),
+        used_before: Usage::default(),
     }
 }
 

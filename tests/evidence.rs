@@ -25,6 +25,7 @@ use dicast::domain::journal::{Closed, FileRef, Record};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::Usage;
 use tokio_util::sync::CancellationToken;
 
 fn spec() -> SpecId {
@@ -70,6 +71,9 @@ fn answer(attempt: u32) -> Commit {
         artifact: artifact_ref,
         raw: raw_ref,
         took_ms: 3,
+        usage: Usage::default(),
+        session: None,
+        source: None,
     };
     commit(u64::from(attempt), vec![artifact, raw], vec![record])
 }

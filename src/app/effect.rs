@@ -14,8 +14,10 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
+use crate::domain::memory;
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::stage::Stage;
+use crate::domain::stream::Session;
 use crate::domain::transcript::PageRequest;
 
 /// Names one commit, so that what waits for it can be found.
@@ -34,6 +36,8 @@ pub enum Effect {
     ReadPage(PageRequest),
     /// Start a server again.
     RestartServer(String),
+    /// Copy to memory what waits for it.
+    DrainSpool,
     /// Tell programs and plain readers (ignored by the TUI).
     Emit(Event),
     /// Answer a program's request: it is over, or was refused.
@@ -96,6 +100,17 @@ pub enum RunEffect {
         /// Records that follow them.
         records: Vec<Record>,
     },
+    /// Ask a participant elsewhere, through memory.
+    AskElsewhere {
+        /// Who.
+        seat: SeatKey,
+        /// What it is about.
+        subject: memory::Subject,
+        /// What it is asked.
+        prompt: Arc<str>,
+        /// What it is to bring.
+        wanted: Wanted,
+    },
     /// Ask an agent.
     TakeTurn {
         /// Who.
@@ -106,6 +121,8 @@ pub enum RunEffect {
         prompt: Arc<str>,
         /// What it is to bring.
         wanted: Wanted,
+        /// The session that it goes on with.
+        session: Option<Session>,
     },
     /// Ask one agent to stop, then kill it after the grace.
     StopSeat(SeatKey),
@@ -130,12 +147,10 @@ pub enum RunEffect {
     },
     /// Copy to memory.
     Mirror {
-        /// The spec.
-        spec: SpecId,
         /// The stage.
         stage: Stage,
-        /// Key, text and agent of each entry.
-        entries: Vec<(String, Arc<str>, Option<AgentName>)>,
+        /// The entries.
+        entries: Vec<memory::Entry>,
     },
     /// Keep a late answer apart.
     KeepLate {

@@ -6,19 +6,27 @@ use std::collections::BTreeMap;
 
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, BadName, Family};
+use crate::domain::memory::Profile;
 use crate::domain::settings::{
     Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
     OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
+use crate::domain::stream::rule::BadRule;
+use crate::domain::stream::{self, Dialect};
 
 use super::layers::filled;
 use super::nearest::nearest;
-use super::shape::{did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
+use super::presets;
+use super::shape::{self, did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 11] = [
+const KINDS_OF: [(&str, &[&str]); 15] = [
+    ("preset", &["command"]),
+    ("schema_args", &["command"]),
+    ("resume_args", &["command"]),
+    ("extract", &["command"]),
     ("command", &["command"]),
     ("args", &["command"]),
     ("transport", &["command"]),
@@ -27,13 +35,10 @@ const KINDS_OF: [(&str, &[&str]); 11] = [
     ("role", &["command"]),
     ("script", &["replay"]),
     ("model", &["command", "replay"]),
-    ("timeouts", &["command", "replay"]),
+    ("timeouts", &["command", "replay", "memory"]),
     ("retry", &["command", "replay"]),
     ("max_parallel", &["command", "replay"]),
 ];
-
-/// The name of the memory server when nobody chose one.
-const USUAL_MEMORY: &str = "memory";
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
 ///
@@ -45,6 +50,8 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
     Ok(Settings {
         agents: agents(tree)?,
         servers,
+        memory_profile: profile(tree, &memory)?,
+        offers: Vec::new(),
         memory,
         checks: entries(tree, "checks").map(check).collect::<Result<_, _>>()?,
         consensus: Consensus {
@@ -97,7 +104,10 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
     let kind = match kind.as_str() {
         "memory" => AgentKind::Memory,
         "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
-        _ => AgentKind::Command(for_kind(full, "command", "command", launch)?),
+        _ => AgentKind::Command(match entry.get("preset") {
+            Some(named) => presets::launch(entry, full, placed(named, text)?)?,
+            None => for_kind(full, "command", "command", launch)?,
+        }),
     };
     let timeouts = Timeouts {
         start_ms: milliseconds(full, "timeouts.start_s")?,
@@ -133,11 +143,60 @@ fn for_kind<T>(
 fn launch(entry: &Node) -> Result<Launch, Failure> {
     let mut command = placed(required(entry, "command")?, texts)?;
     command.extend(placed(required(entry, "args")?, texts)?);
+    let resume_args = placed(required(entry, "resume_args")?, texts)?;
+    let transport = output(entry)?;
+    if !resume_args.is_empty() && transport.is_text() {
+        let node = required(entry, "resume_args")?;
+        return Err(node.refuse(
+            "resume_args does nothing for transport \"text\": no session is ever named",
+            "set transport = \"jsonl\" and extract.session, or remove it",
+        ));
+    }
     Ok(Launch {
         command,
         env: placed(required(entry, "env")?, env)?,
         env_pass: placed(required(entry, "env_pass")?, texts)?,
+        transport,
+        schema_args: placed(required(entry, "schema_args")?, texts)?,
+        resume_args,
+        preset: None,
     })
+}
+
+fn output(entry: &Node) -> Result<stream::Transport, Failure> {
+    let named = string(entry, "transport")?;
+    let rules = entry.get("extract").and_then(Node::entries).unwrap_or_default();
+    if named == "text" {
+        return match rules.first() {
+            Some((_, rule)) => Err(rule.refuse(
+                "extract does nothing for transport \"text\"",
+                "set transport = \"jsonl\" or \"json\", or remove it",
+            )),
+            None => Ok(stream::Transport::Text),
+        };
+    }
+    let mut dialect = Dialect::default();
+    for (field, node) in rules {
+        for rule in placed(node, shape::rules)? {
+            let refuse = |bad: BadRule| node.refuse(format!("extract.{field}: {bad}"), nearest_field(field));
+            dialect.add(field, &rule).map_err(refuse)?;
+        }
+    }
+    if !dialect.knows_success() {
+        return Err(entry.refuse(
+            format!("transport {named:?} needs extract.ok: without it no turn ever ends well"),
+            "add extract.ok, for example \"type=result and not is_error\"",
+        ));
+    }
+    Ok(if named == "json" { stream::Transport::Json(dialect) } else { stream::Transport::Jsonl(dialect) })
+}
+
+fn nearest_field(field: &str) -> String {
+    match nearest(field, Dialect::fields()).filter(|known| *known != field) {
+        Some(meant) => format!("did you mean extract.{meant}?"),
+        None => "write PATH, or PATH if CONDITION and CONDITION; a condition is PATH=WORD, PATH, or not before either"
+            .into(),
+    }
 }
 
 fn retry(entry: &Node) -> Result<Retry, Failure> {
@@ -207,7 +266,7 @@ fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServe
     if servers.contains_key(name) {
         return Ok(MemoryServer::Declared(name.to_owned()));
     }
-    if name == USUAL_MEMORY {
+    if name == MemoryServer::EMBEDDED {
         return Ok(MemoryServer::Embedded);
     }
     let meant = nearest(name, servers.keys().map(String::as_str)).map(did_you_mean).unwrap_or_default();
@@ -215,6 +274,19 @@ fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServe
         format!("no MCP server is called {name:?}{meant}"),
         format!("add [mcp_servers.{name}], or remove memory.server to use the embedded one"),
     ))
+}
+
+fn profile(tree: &Node, memory: &MemoryServer) -> Result<Profile, Failure> {
+    let node = required(tree, "memory.profile")?;
+    // What it may be was checked with its shape.
+    let profile = Profile::named(placed(node, text)?).unwrap_or_default();
+    match memory {
+        MemoryServer::Embedded if profile != Profile::Dicast => Err(node.refuse(
+            format!("the embedded memory server offers the tools of \"dicast\", not of {:?}", profile.name()),
+            "describe the other server under [mcp_servers.NAME] and name it in memory.server",
+        )),
+        MemoryServer::Embedded | MemoryServer::Declared(_) => Ok(profile),
+    }
 }
 
 fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Failure> {
@@ -236,6 +308,11 @@ fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), F
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
 }
 
+/// Returns the programs whose servers are offered.
+pub(super) fn import(tree: &Node) -> Result<Vec<String>, Failure> {
+    placed(required(tree, "mcp.import")?, texts)
+}
+
 /// Returns the named entries of a section.
 fn entries<'a>(tree: &'a Node, section: &str) -> impl Iterator<Item = (&'a String, &'a Node)> {
     tree.get(section).and_then(Node::entries).unwrap_or_default().into_iter()
@@ -246,7 +323,7 @@ fn at<'a>(node: &'a Node, path: &str) -> Option<&'a Node> {
 }
 
 /// Returns a value that a default or a check of ours guarantees; asks for it should that ever fail.
-fn required<'a>(node: &'a Node, path: &str) -> Result<&'a Node, Failure> {
+pub(super) fn required<'a>(node: &'a Node, path: &str) -> Result<&'a Node, Failure> {
     at(node, path).ok_or_else(|| node.refuse(format!("{path} is missing"), format!("add {path} = …")))
 }
 

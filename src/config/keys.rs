@@ -60,28 +60,60 @@ const MILLISECONDS: Shape = Shape::Whole { min: 1, max: 86_400_000 };
 pub const KEYS: &[Key] = &[
     key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
     key(
+        "agents[].preset",
+        Shape::Choice { now: &["claude", "codex", "gemini"], later: &["opencode", "qwen", "crush"] },
+        Unset("none"),
+        "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
+         with a session. It sets `kind` and `family`.",
+    ),
+    key(
         "agents[].kind",
         Shape::Choice { now: &["command", "replay", "memory"], later: &["acp", "api"] },
         Required,
         "How it is reached: a program (`command`), a written session played at its pace (`replay`), or somebody \
-         else's machine that answers through the memory server (`memory`).",
+         else's machine that answers through the memory server (`memory`). A preset sets it.",
     ),
-    key("agents[].family", Shape::Name, Required, "Its vendor or model line; each family has one vote."),
+    key(
+        "agents[].family",
+        Shape::Name,
+        Required,
+        "Its vendor or model line; each family has one vote. A preset sets it.",
+    ),
     key(
         "agents[].command",
         Shape::Argv,
-        Unset("required for kind `command`"),
-        "The program and its arguments: the prompt comes on stdin, the artifact's JSON is read from stdout. A program \
-         with a `/` is taken from the repository.",
+        Unset("required for kind `command`; with a preset, its own program"),
+        "The program and its arguments: the prompt comes on stdin, the answer is read from stdout. A program with a `/` \
+         is taken from the repository. With a preset it is what its program is started by, and the preset's arguments \
+         follow.",
     ),
-    key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`."),
+    key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`, or after a preset's own."),
+    key(
+        "agents[].schema_args",
+        Shape::Texts,
+        Value("[]"),
+        "Arguments that ask for an answer that fits a JSON Schema: `{schema}` is the schema, `{schema_file}` a file that \
+         holds it, `{strict_schema_file}` one with every field required and nothing else allowed.",
+    ),
+    key(
+        "agents[].resume_args",
+        Shape::Texts,
+        Value("[]"),
+        "Arguments at the end of the command that go on with a session, named by `{session}`: for the repair of an \
+         answer and for the round. Without them each turn stands alone.",
+    ),
     key(
         "agents[].script",
         Shape::Path,
         Unset("required for kind `replay`"),
         "The script that kind `replay` plays, relative to the repository.",
     ),
-    key("agents[].model", Shape::Text, Unset("none"), "The model it is said to use: a label on screen, nothing more."),
+    key(
+        "agents[].model",
+        Shape::Text,
+        Unset("none"),
+        "The model: with a preset the one that it is started with, else a label on screen.",
+    ),
     key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
     key(
         "agents[].stages",
@@ -91,9 +123,19 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "agents[].transport",
-        Shape::Choice { now: &["text"], later: &["json", "jsonl"] },
+        Shape::Choice { now: &["text", "json", "jsonl"], later: &[] },
         Value("\"text\""),
-        "How it answers: `text` takes the artifact's JSON from stdout, with or without prose around it.",
+        "How it answers: `text` takes the artifact's JSON from stdout, with or without prose around it; `json` reads the \
+         whole of stdout as one JSON value and `jsonl` each line of it, by the rules in `extract`.",
+    ),
+    key(
+        "agents[].extract.<field>",
+        Shape::Rules,
+        Unset("not read"),
+        "Where the output of transport `json` or `jsonl` holds something, as `PATH if CONDITIONS`. Values: `delta`, \
+         `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `tool`, \
+         `tool_input`, `tool_output`, `input_tokens`, `cached_tokens`, `output_tokens`, `cost_usd`. Conditions alone: \
+         `ok` (required), `failed`, `counts_session`.",
     ),
     key(
         "agents[].env",
@@ -106,7 +148,8 @@ pub const KEYS: &[Key] = &[
         "agents[].env_pass",
         Shape::EnvNames,
         Value(r#"["HOME", "PATH"]"#),
-        "Which of our own variables it sees; `PREFIX_*` passes all that start so. It sees no other.",
+        "Which of our own variables it sees; `PREFIX_*` passes all that start so. It sees no other. With a preset they \
+         come on top of the preset's own.",
     ),
     key("agents[].timeouts.start_s", SECONDS, Value("20"), "Seconds until it has taken the prompt."),
     key("agents[].timeouts.first_event_s", SECONDS, Value("60"), "Seconds from the prompt to its first output."),
@@ -137,14 +180,8 @@ pub const KEYS: &[Key] = &[
         Value("2"),
         "How many agents of its family run at once; the smallest one set in a family holds.",
     ),
-    not_yet(
-        "agents[].preset",
-        "Ready-made settings for a known agent CLI.",
-        "set kind = \"command\", family and command",
-    ),
     not_yet("agents[].writes", "Where it may change files.", "agents answer; the implement stage comes later"),
     not_yet("agents[].max_output_tokens", "The most tokens it may write.", "a turn is limited by timeouts.total_s"),
-    not_yet("agents[].extract.<field>", "Where its output holds the answer.", "print the artifact's JSON on stdout"),
     key(
         "mcp_servers.<name>.command",
         Shape::Text,
@@ -198,7 +235,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "memory.profile",
-        Shape::Choice { now: &["dicast"], later: &["local-memory", "server-memory"] },
+        Shape::Choice { now: &["dicast", "local-memory", "server-memory"], later: &[] },
         Value("\"dicast\""),
         "Which tools the memory server offers.",
     ),
@@ -261,7 +298,12 @@ pub const KEYS: &[Key] = &[
         Value("\"stop\""),
         "What happens to a live run when the terminal goes away.",
     ),
-    not_yet("mcp.import", "Other programs whose servers are offered.", "declare servers under [mcp_servers]"),
+    key(
+        "mcp.import",
+        Shape::Choices(super::offers::PROGRAMS),
+        Value("[\"claude\", \"codex\", \"gemini\"]"),
+        "Programs whose MCP servers are offered; none is started before `dicast trust approve --server NAME`.",
+    ),
     not_yet("gates.<checkpoint>", "Gates that agents take part in.", "`dicast check` finds what the gates look for"),
     not_yet("budget.run_usd", "The most that a run may cost.", "a run is limited by run.deadline_s"),
     not_yet("budget.allow_unpriced", "Whether a model without a price may run.", "nothing is priced"),

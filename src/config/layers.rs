@@ -101,10 +101,12 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Texts
         | Shape::Argv
         | Shape::Stages
+        | Shape::Rules
         | Shape::Env
         | Shape::EnvNames
         | Shape::EnvGlobs
         | Shape::EnvNamesByHeader
+        | Shape::Choices(_)
         | Shape::Anything => false,
     }
 }

@@ -38,6 +38,8 @@ pub enum Shape {
     Argv,
     /// A list of stages.
     Stages,
+    /// A rule for a program's JSON, or a list of them.
+    Rules,
     /// A table of environment variables.
     Env,
     /// The name of an environment variable.
@@ -61,6 +63,8 @@ pub enum Shape {
         /// What is understood and refused.
         later: &'static [&'static str],
     },
+    /// A list of some of a few words.
+    Choices(&'static [&'static str]),
     /// Whatever it is: the key is refused before its value is looked at.
     Anything,
 }
@@ -78,6 +82,7 @@ impl Shape {
             Shape::Texts => "a list of texts".into(),
             Shape::Argv => "a list of texts, the program first".into(),
             Shape::Stages => "a list of stages: plan, tasks, implement, validate, audit, unlock".into(),
+            Shape::Rules => "a rule, for example \"result if type=result\", or a list of them".into(),
             Shape::Env => "a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }".into(),
             Shape::EnvName => "the name of a variable, for example \"TOKEN\"".into(),
             Shape::EnvNamesByHeader => "a table of names of variables, for example { X-Key = \"KEY\" }".into(),
@@ -90,6 +95,7 @@ impl Shape {
                 [only] => format!("\"{only}\""),
                 _ => format!("one of {}", now.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
             },
+            Shape::Choices(words) => format!("a list of some of {}", words.join(", ")),
             Shape::Anything => "nothing".into(),
         }
     }
@@ -127,6 +133,7 @@ impl Shape {
                 | Value::Other(_) => each(node, |item| text(item).map(drop)),
             },
             Shape::Stages => each(node, |item| stage(item).map(drop)),
+            Shape::Rules => rules(node).map(drop),
             Shape::Env => env(node).map(drop),
             Shape::EnvName => whole_text(node).and_then(|name| fits(is_env_name(name), name)),
             Shape::EnvNamesByHeader => env_names(node).map(drop),
@@ -142,6 +149,7 @@ impl Shape {
             Shape::Ratio => whole_text(node).and_then(|text| fits(text.parse::<Ratio>().is_ok(), text)),
             Shape::Quorum => whole_text(node).and_then(|text| fits(Quorum::try_from(text.to_owned()).is_ok(), text)),
             Shape::Choice { now, later } => choice(node, now, later),
+            Shape::Choices(words) => each(node, |item| choice(item, words, &[])),
             Shape::Anything => Ok(()),
         }
     }
@@ -206,6 +214,15 @@ pub(super) fn flag(node: &Node) -> Read<'_, bool> {
 /// Reads a list of texts.
 pub(super) fn texts(node: &Node) -> Read<'_, Vec<String>> {
     list(node)?.iter().map(|item| text(item).map(str::to_owned)).collect()
+}
+
+/// Reads a text, or a list of texts.
+pub(super) fn rules(node: &Node) -> Read<'_, Vec<String>> {
+    match &node.value {
+        Value::Text(_) => whole_text(node).map(|text| vec![text.to_owned()]),
+        Value::List(_) => texts(node),
+        Value::Whole(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => other(node),
+    }
 }
 
 /// Reads a set of stages.

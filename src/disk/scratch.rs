@@ -2,6 +2,7 @@
 //!
 //! It must not know what is run there. Blocks: call it from the blocking pool.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -43,6 +44,22 @@ pub fn copy(from: &Path, files: &[String], to: &Path) -> Result<u64, Failure> {
         fs::copy(&source, &target).map_err(|error| failed(&format!("copying {file}"), &error))?;
     }
     Ok(total)
+}
+
+/// Makes an empty folder that only this user may enter, and writes files into it, by name.
+///
+/// # Errors
+/// [`Failure::Disk`].
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn furnish(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    const WHAT: &str = "making a folder for a turn";
+    clear(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(WHAT, &error))?;
+    for (name, text) in files {
+        fs::write(folder.join(name), text).map_err(|error| failed(WHAT, &error))?;
+    }
+    Ok(())
 }
 
 /// Removes a scratch copy; one that is not there is fine.

@@ -65,6 +65,32 @@ pub fn classify(exit: Exit, stderr: &str, stdout: &str) -> AgentError {
     })
 }
 
+/// Finds the typed error in what a program says went wrong: the prompt that does not fit, then the HTTP status, then
+/// its words, then those of its stderr.
+pub fn told(why: &str, status: Option<u16>, retry_after_ms: Option<u64>, stderr: &str) -> AgentError {
+    let by_words = named(why);
+    if by_words == Some(AgentError::ContextOverflow) || status == Some(413) {
+        return AgentError::ContextOverflow;
+    }
+    let by_status = match status {
+        Some(429) => Some(AgentError::RateLimit { retry_after_ms: None }),
+        Some(401 | 403) => Some(AgentError::Auth { why: quote(why) }),
+        Some(500..=599) => Some(AgentError::Overloaded),
+        Some(_) | None => None,
+    };
+    let error = by_status.or(by_words).or_else(|| named(stderr));
+    match error {
+        Some(AgentError::RateLimit { retry_after_ms: said }) => {
+            let lines = || why.lines().chain(stderr.lines());
+            AgentError::RateLimit {
+                retry_after_ms: said.or(retry_after_ms).or_else(|| lines().find_map(self::retry_after_ms)),
+            }
+        }
+        Some(error) => error,
+        None => AgentError::Crashed { how: format!("its own words: {}", quote(last_line(why).unwrap_or("none"))) },
+    }
+}
+
 /// Finds an error that has a name in the last lines of a text.
 pub fn named(text: &str) -> Option<AgentError> {
     let lines: Vec<&str> = text.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES).collect();
@@ -163,6 +189,7 @@ const MARKS: [(Class, &[Mark]); 6] = [
             Words("service unavailable"),
             Words("bad gateway"),
             Words("internal server error"),
+            Words("experiencing high demand"),
         ],
     ),
     (
@@ -180,6 +207,8 @@ const MARKS: [(Class, &[Mark]); 6] = [
             Words("not logged in"),
             Words("please log in"),
             Words("please run /login"),
+            Words("invalid auth method"),
+            Words("set an auth method"),
         ],
     ),
     (
@@ -197,6 +226,10 @@ const MARKS: [(Class, &[Mark]); 6] = [
             Words("network is unreachable"),
             Words("stream disconnected"),
             Words("error sending request"),
+            Words("fetch failed"),
+            Topic("unable to connect"),
+            Topic("connection error"),
+            Words("model stream ended without"),
         ],
     ),
     (
@@ -317,6 +350,18 @@ mod tests {
         let words = "HTTP error 429, retrying\nHTTP error 401\n\n";
         assert!(matches!(classify(Exit::Code(1), words, "error: overloaded"), AgentError::Auth { .. }));
         assert_eq!(classify(Exit::Code(1), "bye", "hi\nAPI error: overloaded\n"), AgentError::Overloaded);
+    }
+
+    #[test]
+    fn what_a_program_says_of_itself_is_read_before_its_status_and_its_stderr() {
+        let limit = |ms| AgentError::RateLimit { retry_after_ms: ms };
+        assert_eq!(told("Prompt is too long", Some(400), None, ""), AgentError::ContextOverflow);
+        assert_eq!(told("Request rejected", Some(429), Some(7_739), ""), limit(Some(7_739)));
+        assert_eq!(told("429 Too Many Requests", None, None, "retry-after: 2"), limit(Some(2_000)));
+        assert_eq!(told("[API Error: no]", None, None, "  status: 429\n}"), limit(None));
+        assert_eq!(told("no", Some(401), None, ""), AgentError::Auth { why: "no".into() });
+        assert_eq!(told("no", Some(529), None, ""), AgentError::Overloaded);
+        assert_eq!(told("odd\n", None, None, ""), AgentError::Crashed { how: "its own words: odd".into() });
     }
 
     #[test]

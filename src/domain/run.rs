@@ -14,6 +14,7 @@ use super::ids::{AgentName, RunId};
 use super::round;
 use super::safe::Safe;
 use super::stage::Stage;
+use super::stream::{Session, Transport, Usage};
 
 /// Who is asked: every message of a run carries one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,14 +62,14 @@ impl Wanted {
             Wanted::Votes(expect) => round::extract(expect, text),
         }
     }
-}
 
-/// How an agent hands over its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// The prompt on stdin; stdout holds the artifact JSON, with or without prose around it.
-    Text,
+    /// Returns the JSON Schema that it must fit.
+    pub fn schema(&self) -> serde_json::Value {
+        match self {
+            Wanted::Artifact(expect) => artifact::answer_schema(expect.stage, &expect.topics),
+            Wanted::Votes(_) => round::schema(),
+        }
+    }
 }
 
 /// What the agents actor starts for one turn.
@@ -84,8 +85,19 @@ pub struct Launch {
     pub cwd: String,
     /// How it answers.
     pub transport: Transport,
+    /// A folder of its own, there only while it is at work.
+    pub private: Option<Private>,
     /// Deadlines and caps.
     pub limits: Limits,
+}
+
+/// A folder that is made for a turn and removed after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// Where, absolute.
+    pub folder: String,
+    /// What is in it at the start, by name.
+    pub files: BTreeMap<String, String>,
 }
 
 /// Deadlines (milliseconds) and caps (bytes) of one turn.
@@ -134,6 +146,8 @@ pub struct Turn {
     pub prompt: Arc<str>,
     /// What it is to bring.
     pub wanted: Wanted,
+    /// What the session that it goes on with has used before.
+    pub used_before: Usage,
 }
 
 /// How one turn ended.
@@ -147,8 +161,14 @@ pub struct TurnEnded {
     pub outcome: Result<Arc<str>, TurnFailed>,
     /// What it wrote to stdout.
     pub raw: Captured,
+    /// What it said, where its output is not just that.
+    pub said: Option<Arc<str>>,
     /// The tail of what it wrote to stderr.
     pub stderr: Safe,
+    /// What it used, as far as it said.
+    pub usage: Usage,
+    /// How to go on with its session, if it can be gone on with.
+    pub session: Option<Session>,
     /// From spawn to the end, in milliseconds.
     pub took_ms: u64,
     /// Processes of its group or tag that were still there after KILL and the sweep; 0 unless something is very wrong.
@@ -186,6 +206,9 @@ pub struct Progress {
     pub lines: u64,
     /// Bytes written so far.
     pub bytes: u64,
+    /// What it used so far, as far as it said.
+    #[serde(default)]
+    pub usage: Usage,
     /// Its latest lines, at most [`TAIL_LINES`], for the live pane.
     pub tail: Arc<[Safe]>,
 }

@@ -108,7 +108,7 @@ impl Engine {
         let Plan { repo, program, flags, settings, trust, .. } = plan;
         let memory_delay_ms = if flags.demo && flags.speed.as_deref() != Some("0") { DEMO_MEMORY_MS } else { 0 };
         let speed = flags.speed.unwrap_or_else(|| "1".to_owned());
-        let places = Places { repo, program, speed, memory_delay_ms };
+        let places = Places { repo, program, private: crate::config::turns_folder(), speed, memory_delay_ms };
         let guard = runtime.enter();
         let hands = Hands::start(scope.clone(), &lanes, clock, &places, &settings);
         drop(guard);

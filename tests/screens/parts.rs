@@ -24,6 +24,7 @@ use dicast::domain::safe::Safe;
 use dicast::domain::settings::{Agent, AgentKind, DiffLine, Launch, Proposal, Settings, Trust, TrustItem, TrustSource};
 use dicast::domain::spec;
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::Usage;
 
 pub(crate) const START: Moment = Moment(1_795_352_000_000);
 pub(crate) const NOW: Moment = Moment(1_795_352_161_200);
@@ -191,6 +192,8 @@ pub(crate) fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
         since: Some(START),
         took_ms: None,
         wrote: None,
+        usage: Usage::default(),
+        session: None,
         progress: None,
         answer: None,
         errors: Vec::new(),
@@ -216,6 +219,7 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
         doing: Safe::line(doing),
         lines: tail.len() as u64,
         bytes,
+        usage: Usage::default(),
         tail: tail.iter().map(|line| Safe::line(line)).collect(),
     }
 }
@@ -223,6 +227,7 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
 pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
+        recalled: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
         stage: Stage::Plan,
@@ -262,6 +267,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        gathered: BTreeMap::new(),
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),

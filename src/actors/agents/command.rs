@@ -1,4 +1,4 @@
-//! One turn of a command-line agent over transport text: prompt on stdin, answer on stdout.
+//! One turn of a command-line agent: prompt on stdin, answer on stdout, as text or as JSON that its dialect reads.
 //!
 //! It must not know whether the turn should be taken, nor take it again: the brain decides.
 
@@ -11,13 +11,15 @@ use super::live::Live;
 use super::process::{Capture, Children, Cut, NotStarted, Program, Spoken, Tag, converse};
 use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
+use crate::disk::scratch;
 use crate::domain::artifact::{Unusable, UnusableKind};
-use crate::domain::classify::{Exit, classify, named, repair_text};
+use crate::domain::classify::{Exit, classify, named, repair_text, told};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Transport, Turn, TurnEnded, TurnFailed, TurnKind, Wanted};
+use crate::domain::run::{Private, Turn, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
+use crate::domain::stream::{Account, End, Session, Usage};
 
 /// What a turn needs besides the request.
 #[derive(Debug, Clone)]
@@ -41,12 +43,43 @@ impl Tools {
         if stop.is_cancelled() || kill.is_cancelled() || self.scope.cancel.is_cancelled() {
             return Ok(not_taken(turn, AgentError::Cancelled));
         }
+        let private = turn.launch.private.clone();
+        if let Some(Err(failure)) = self.furnish(private.as_ref()).await {
+            return Ok(not_taken(turn, AgentError::Crashed { how: failure.to_string() }));
+        }
+        let ended = self.converse_with(turn, stop, kill).await;
+        self.clear(private).await;
+        ended
+    }
+
+    /// Makes the turn's own folder.
+    async fn furnish(&self, private: Option<&Private>) -> Option<Result<(), Failure>> {
+        let Private { folder, files } = private?.clone();
+        let made = self.scope.spawn_blocking(move || scratch::furnish(folder.as_ref(), &files)).await;
+        Some(made.unwrap_or(Err(Failure::ActorGone { actor: "agents".into() })))
+    }
+
+    /// Removes the turn's own folder. What cannot be removed is told in the log and costs nobody an answer.
+    async fn clear(&self, private: Option<Private>) {
+        let Some(Private { folder, .. }) = private else { return };
+        let cleared = self.scope.spawn_blocking(move || scratch::clear(folder.as_ref())).await;
+        if let Ok(Err(failure)) = cleared {
+            tracing::warn!(%failure, "a turn's own folder was not removed");
+        }
+    }
+
+    async fn converse_with(
+        &self,
+        turn: Turn,
+        stop: CancellationToken,
+        kill: CancellationToken,
+    ) -> Result<TurnEnded, Failure> {
         let child = match self.children.start(&program(&turn)) {
             Ok(child) => child,
             Err(refusal) => return Ok(not_taken(turn, not_started(refusal))),
         };
         let started = Fact::AgentStarted { seat: turn.seat.clone(), kind: turn.kind, pid: child.pid() };
-        let mut live = Live::new(self, turn.seat.clone(), turn.kind);
+        let mut live = Live::new(self, &turn);
         let any_stop = self.scope.cancel.child_token();
         let told_and_heard = async {
             self.lanes.tell(started, &any_stop).await;
@@ -56,25 +89,34 @@ impl Tools {
             spoken = told_and_heard => spoken,
             never = forward(&stop, &any_stop) => never,
         };
-        live.close().await;
-        self.judge(turn, spoken).await
+        let account = live.close().await;
+        self.judge(turn, spoken, account).await
     }
 
     /// Finds out what the words were worth.
-    async fn judge(&self, turn: Turn, spoken: Spoken) -> Result<TurnEnded, Failure> {
+    async fn judge(&self, turn: Turn, spoken: Spoken, account: Option<Account>) -> Result<TurnEnded, Failure> {
         let Spoken { stdout, stderr, cut, ended, took } = spoken;
         let redactor = Arc::clone(&self.redactor);
         let stderr = redactor.clean(&stderr.text()).into_owned();
         let wanted = turn.wanted;
+        let usage = account.as_ref().map(|account| account.usage(turn.used_before)).unwrap_or_default();
+        let session = account.as_ref().and_then(|account| account.session.clone());
+        let session = session.map(|id| Session { id, used: turn.used_before.plus(usage) });
         // Up to tens of megabytes are searched and hashed: not on a thread that serves others.
-        let (outcome, raw, stderr) = self
+        let (outcome, raw, stderr, said) = self
             .scope
             .spawn_blocking(move || {
                 // What is judged is what is kept: a secret in it would make the two differ.
-                let outcome = judge_answer(&wanted, &redactor.clean(&stdout.text()), cut, ended.exit, &stderr);
+                let outcome = match (cut, &account) {
+                    (Some(cut), _) => Err(TurnFailed { error: cut_short(cut), repair: None }),
+                    (None, Some(account)) => judge_account(&wanted, account, ended.exit, &stderr, &redactor),
+                    (None, None) => judge_answer(&wanted, &redactor.clean(&stdout.text()), ended.exit, &stderr),
+                };
                 let mut raw = stdout.captured();
                 raw.text = redactor.clean(&raw.text).into();
-                (outcome, raw, stderr)
+                let said = account.and_then(|account| account.answers().into_iter().next());
+                let said = said.map(|said| Arc::from(&*redactor.clean(&said)));
+                (outcome, raw, stderr, said)
             })
             .await
             .map_err(|_| Failure::ActorGone { actor: "agents".into() })?;
@@ -83,7 +125,10 @@ impl Tools {
             kind: turn.kind,
             outcome,
             raw,
+            said,
             stderr: Safe::block(&stderr),
+            usage,
+            session,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             survivors: ended.survivors,
         })
@@ -98,9 +143,6 @@ async fn forward<T>(from: &CancellationToken, to: &CancellationToken) -> T {
 }
 
 fn program(turn: &Turn) -> Program {
-    match turn.launch.transport {
-        Transport::Text => {}
-    }
     let kind = match turn.kind {
         TurnKind::Draft => "draft",
         TurnKind::Repair => "repair",
@@ -116,20 +158,54 @@ fn program(turn: &Turn) -> Program {
     }
 }
 
-/// The artifact counts only when nothing cut the turn short and the program itself ended well.
-fn judge_answer(
+fn cut_short(cut: Cut) -> AgentError {
+    match cut {
+        Cut::Stopped => AgentError::Cancelled,
+        Cut::Late { which, after_ms } => AgentError::Timeout { which, after_ms },
+    }
+}
+
+/// The artifact counts only when the program itself ended well.
+fn judge_answer(wanted: &Wanted, stdout: &str, exit: Option<Exit>, stderr: &str) -> Result<Arc<str>, TurnFailed> {
+    match exit {
+        Some(Exit::Code(0)) => wanted.extract(stdout).or_else(|unusable| unusable_answer(&unusable, stderr)),
+        exit => {
+            let error = classify(exit.unwrap_or(Exit::Unknown), stderr, stdout);
+            Err(TurnFailed { error, repair: None })
+        }
+    }
+}
+
+/// The artifact counts only when the program said that its turn ended well. Its exit code says less: there are
+/// programs that exit 0 after a signal or an error.
+fn judge_account(
     wanted: &Wanted,
-    stdout: &str,
-    cut: Option<Cut>,
+    account: &Account,
     exit: Option<Exit>,
     stderr: &str,
+    redactor: &Redactor,
 ) -> Result<Arc<str>, TurnFailed> {
     let failed = |error| Err(TurnFailed { error, repair: None });
-    match (cut, exit) {
-        (Some(Cut::Stopped), _) => failed(AgentError::Cancelled),
-        (Some(Cut::Late { which, after_ms }), _) => failed(AgentError::Timeout { which, after_ms }),
-        (None, Some(Exit::Code(0))) => wanted.extract(stdout).or_else(|unusable| unusable_answer(&unusable, stderr)),
-        (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, stdout)),
+    let words = account.error.as_deref().unwrap_or_default();
+    match (account.end, exit) {
+        (Some(End::Ok), _) => {
+            let mut closest = Unusable { kind: UnusableKind::Empty, why: String::new() };
+            for answer in account.answers() {
+                match wanted.extract(&redactor.clean(&answer)) {
+                    Ok(found) => return Ok(found),
+                    // Of several answers the first that is any tells why.
+                    Err(unusable) if closest.kind == UnusableKind::Empty => closest = unusable,
+                    Err(_) => {}
+                }
+            }
+            unusable_answer(&closest, stderr)
+        }
+        (Some(End::Failed), _) => failed(told(words, account.http_status, account.retry_after_ms, stderr)),
+        (None, Some(Exit::Code(0))) => failed(named(words).or_else(|| named(stderr)).unwrap_or_else(|| {
+            let why = "it ended without saying that its turn is over".to_owned();
+            AgentError::Protocol { why }
+        })),
+        (None, exit) => failed(classify(exit.unwrap_or(Exit::Unknown), stderr, words)),
     }
 }
 
@@ -161,6 +237,9 @@ fn not_taken(turn: Turn, error: AgentError) -> TurnEnded {
         kind: turn.kind,
         outcome: Err(TurnFailed { error, repair: None }),
         raw: Capture::new(0, 0).captured(),
+        said: None,
+        usage: Usage::default(),
+        session: None,
         stderr: Safe::default(),
         took_ms: 0,
         survivors: 0,

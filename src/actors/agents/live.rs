@@ -1,7 +1,7 @@
 //! What an agent is doing, as it does it: its output in lines, to the transcript whole and to the screen as the latest
-//! few, at most ten times a second.
+//! few, at most ten times a second. Of a program that writes JSON the lines are what it says and does, not the JSON.
 //!
-//! It must not know what the lines mean, nor wait: a slow disk costs lines of the transcript, never the agent's time.
+//! It must not know what an answer is worth, nor wait: a slow disk costs lines of the transcript, never the agent's time.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,14 +13,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::command::Tools;
+use super::hearing::Hearing;
 use super::process::{Listener, Stream};
 use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
 use crate::disk::lines::Appender;
 use crate::domain::failure::Failure;
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Progress, SeatKey, TAIL_LINES, TurnKind};
+use crate::domain::run::{Progress, SeatKey, TAIL_LINES, Turn, TurnKind};
 use crate::domain::safe::Safe;
+use crate::domain::stream::{Account, Event, Usage};
 use crate::domain::transcript::path_of;
 
 /// Least time between two pictures of one agent: faster cannot be read.
@@ -48,6 +50,9 @@ pub(super) struct Live {
     seat: SeatKey,
     out: Lines,
     err: Lines,
+    /// Reads the output of a program that writes JSON.
+    hearing: Option<Hearing>,
+    used_before: Usage,
     is_fenced: bool,
     doing: Safe,
     tail: VecDeque<Safe>,
@@ -60,7 +65,8 @@ pub(super) struct Live {
 
 impl Live {
     /// Starts to listen; the transcript is appended to the seat's file.
-    pub(super) fn new(tools: &Tools, seat: SeatKey, kind: TurnKind) -> Self {
+    pub(super) fn new(tools: &Tools, turn: &Turn) -> Self {
+        let seat = turn.seat.clone();
         let scribe = Scribe::new(tools.scope.clone(), tools.transcripts.join(path_of(&seat)));
         let now = Instant::now();
         let mut live = Self {
@@ -69,6 +75,8 @@ impl Live {
             seat,
             out: Lines::default(),
             err: Lines::default(),
+            hearing: Hearing::of(&turn.launch.transport),
+            used_before: turn.used_before,
             is_fenced: false,
             doing: Safe::default(),
             tail: VecDeque::new(),
@@ -78,7 +86,7 @@ impl Live {
             shown: now,
             due: None,
         };
-        match kind {
+        match turn.kind {
             TurnKind::Draft => {}
             TurnKind::Repair => {
                 live.write("── repair ──");
@@ -90,8 +98,13 @@ impl Live {
         live
     }
 
-    /// Shows the last picture and closes the transcript.
-    pub(super) async fn close(mut self) {
+    /// Shows the last picture and closes the transcript; returns what came of a program's JSON.
+    pub(super) async fn close(mut self) -> Option<Account> {
+        let account = self.hearing.take().map(|hearing| {
+            let (account, events) = hearing.close(&Arc::clone(&self.redactor));
+            events.into_iter().for_each(|event| self.event(event));
+            account
+        });
         for stream in [Stream::Out, Stream::Err] {
             if let Some(rest) = self.ear(stream).rest() {
                 self.line(stream, &rest);
@@ -99,6 +112,7 @@ impl Live {
         }
         self.wake();
         self.scribe.close().await;
+        account
     }
 
     fn ear(&mut self, stream: Stream) -> &mut Lines {
@@ -106,6 +120,56 @@ impl Live {
             Stream::Out => &mut self.out,
             Stream::Err => &mut self.err,
         }
+    }
+
+    /// Takes what a program's JSON says.
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Delta(piece) => {
+                for line in self.out.take(piece.as_bytes()) {
+                    self.line(Stream::Out, &line);
+                }
+                if let Some(doing) = self.out.at_hand() {
+                    self.doing =
+                        if self.is_fenced || is_json(&doing) { Safe::line(ANSWERING) } else { Safe::line(&doing) };
+                }
+            }
+            Event::Text(text) => {
+                self.end_of_line();
+                text.lines().for_each(|line| self.line(Stream::Out, line.as_bytes()));
+            }
+            Event::Called(tool, input) => {
+                self.end_of_line();
+                let called = format!("{tool} {}", one_line(&input));
+                self.doing = Safe::line(&called);
+                self.note(&format!("▸ {called}"));
+            }
+            Event::Returned(output) => self.note(&format!("  ↳ {}", folded(&output))),
+            Event::Retrying(why) => {
+                self.end_of_line();
+                let words = format!("tries again by itself: {}", one_line(&why));
+                self.doing = Safe::line(&words);
+                self.note(&format!("… {words}"));
+            }
+            Event::Noise(line) => self.note(line.trim_end()),
+        }
+    }
+
+    /// What was said without the end of a line is a line of its own before anything else is told.
+    fn end_of_line(&mut self) {
+        if let Some(rest) = self.out.rest() {
+            self.line(Stream::Out, &rest);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.lines += 1;
+        let text = self.redactor.clean(text).into_owned();
+        self.write(&text);
+    }
+
+    fn usage(&self) -> Usage {
+        self.hearing.as_ref().map_or_else(Usage::default, |hearing| hearing.account().usage(self.used_before))
     }
 
     fn line(&mut self, stream: Stream, bytes: &[u8]) {
@@ -143,8 +207,16 @@ impl Live {
 impl Listener for Live {
     fn heard(&mut self, stream: Stream, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        for line in self.ear(stream).take(bytes) {
-            self.line(stream, &line);
+        match (stream, &mut self.hearing) {
+            (Stream::Out, Some(hearing)) => {
+                let events = hearing.take(bytes, &self.redactor);
+                events.into_iter().for_each(|event| self.event(event));
+            }
+            (Stream::Out, None) | (Stream::Err, _) => {
+                for line in self.ear(stream).take(bytes) {
+                    self.line(stream, &line);
+                }
+            }
         }
         self.due = self.due.or(Some((self.shown + SHOW).max(Instant::now())));
     }
@@ -166,6 +238,7 @@ impl Listener for Live {
             doing: shown(self.doing.as_str().trim()),
             lines: self.lines,
             bytes: self.bytes,
+            usage: self.usage(),
             tail: self.tail.iter().map(|line| shown(line.as_str())).collect(),
         });
     }
@@ -175,6 +248,29 @@ fn shown(text: &str) -> Safe {
     match text.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => Safe::line(&text[..end]),
         None => Safe::line(text),
+    }
+}
+
+/// What an agent is doing while its words are JSON.
+const ANSWERING: &str = "writing its answer";
+
+/// Characters of what a tool is given, or gives back, that are told.
+const TOLD_MAX: usize = 200;
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '}', '"', '[', ']'])
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TOLD_MAX).collect()
+}
+
+/// The first line of what a tool gave back, and how many there are.
+fn folded(output: &str) -> String {
+    let first = one_line(output.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing"));
+    match output.lines().count() {
+        0 | 1 => first,
+        lines => format!("{first} (… {lines} lines)"),
     }
 }
 
@@ -199,6 +295,12 @@ impl Lines {
             }
         }
         lines
+    }
+
+    /// Returns the start of the line at hand, if something stands on it.
+    fn at_hand(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.partial);
+        (!text.trim().is_empty()).then(|| text.into_owned())
     }
 
     /// Takes what is left, as a terminal would show it: a carriage return starts the line again.

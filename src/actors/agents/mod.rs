@@ -1,6 +1,6 @@
 //! Runs agents: one request is one turn of one attempt, as a child process of its own.
 //!
-//! It owns the children ([`process`]), what they show while they work ([`live`]) and what their words are worth
+//! It owns the children ([`process`]), what they show while they work ([`live`], [`hearing`]) and what their words are worth
 //! ([`command`]). It must not know runs, retries, limits per family or budgets: the brain decides whether a turn is
 //! taken, and nothing is ever started again here. Its seam is the command line in each turn's [`Launch`]: tests start a
 //! program of their own.
@@ -8,6 +8,7 @@
 //! [`Launch`]: crate::domain::run::Launch
 
 mod command;
+mod hearing;
 mod live;
 pub mod process;
 

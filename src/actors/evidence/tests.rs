@@ -16,6 +16,7 @@ use crate::domain::journal::Closed;
 use crate::domain::journal::verification::{LATE, TORN};
 use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 const ROOT: &str = ".dicast/evidence";
 
@@ -51,6 +52,9 @@ fn answered(attempt: u32, artifact: &NewFile, raw: &NewFile) -> Record {
         artifact: named(artifact),
         raw: named(raw),
         took_ms: 7,
+        usage: Usage::default(),
+        session: None,
+        source: None,
     }
 }
 

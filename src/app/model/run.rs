@@ -15,12 +15,13 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
-use crate::domain::judgement::{Answer, Human, Judgement, Round};
+use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
+use crate::domain::stream::{Session, Usage};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +67,8 @@ pub struct Run {
     pub verdicts: BTreeMap<Stage, Arc<Judgement>>,
     /// Answers that an earlier launch kept, by stage and agent.
     pub kept: BTreeMap<Stage, BTreeMap<AgentName, Kept>>,
+    /// Which of them the evidence did not have any more, by stage.
+    pub gathered: BTreeMap<Stage, Gathered>,
     /// How agents failed in an earlier process, by stage.
     pub failed: BTreeMap<Stage, BTreeMap<AgentName, AgentError>>,
     /// The round of each stage that had one.
@@ -272,6 +275,12 @@ pub struct Seat {
     pub took_ms: Option<u64>,
     /// How much it wrote, once its answer is kept, in bytes.
     pub wrote: Option<u64>,
+    /// What its turns at this stage used, as far as it said.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The session of the attempt at hand, to go on with.
+    #[serde(default)]
+    pub session: Option<Session>,
     /// What it wrote last.
     pub progress: Option<Progress>,
     /// Its answer.
@@ -293,6 +302,12 @@ pub struct Kept {
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
     pub wrote: u64,
+    /// What the turn used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The session of the turn.
+    #[serde(default)]
+    pub session: Option<Session>,
 }
 
 /// What a repair turn has to mend.
@@ -326,8 +341,6 @@ pub enum SeatState {
     Answered,
     /// It will not answer.
     Failed(AgentError),
-    /// Answers through memory; looked for when the others are done.
-    External,
 }
 
 impl Seat {
@@ -341,7 +354,7 @@ impl SeatState {
     /// Tells whether nothing more will come from it by itself.
     pub fn is_settled(&self) -> bool {
         match self {
-            SeatState::Answered | SeatState::Failed(_) | SeatState::External => true,
+            SeatState::Answered | SeatState::Failed(_) => true,
             SeatState::Queued(_)
             | SeatState::Launching(_)
             | SeatState::Asking(_)

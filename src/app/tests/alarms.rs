@@ -6,6 +6,7 @@ use crate::app::event::What;
 use crate::app::key::Key;
 use crate::app::model::Phase;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 #[test]
 fn a_run_that_takes_too_long_is_stopped_and_can_go_on() {
@@ -84,7 +85,7 @@ fn progress_is_told_and_shown_without_asking_for_anything() {
     script.plays("claude", [Play::Hangs]).start(&[Stage::Plan]).settle();
     let seat = SeatKey { run: script.id(), stage: Stage::Plan, attempt: 1, agent: super::script::agent("claude") };
     let doing = crate::domain::safe::Safe::line("reading");
-    let progress = Progress { seat, doing, lines: 1, bytes: 9, tail: [].into() };
+    let progress = Progress { seat, doing, lines: 1, bytes: 9, usage: Usage::default(), tail: [].into() };
     let effects = script.send(crate::app::msg::Msg::Progressed(vec![progress.clone()]));
     assert!(matches!(&effects[..], [crate::app::effect::Effect::Emit(event)]
         if matches!(&event.what, What::AgentProgress { bytes: 9, .. })));

@@ -25,6 +25,7 @@ use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wan
 use crate::domain::safe::Safe;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 use crate::domain::transcript::Page;
 
 /// What an agent does when it is asked.
@@ -190,9 +191,12 @@ impl World {
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
             }
-            RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted } => {
+            RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted, .. } => {
                 let outcome = self.vote(seat, prompt, wanted)?;
                 RunMsg::TurnEnded(seat.clone(), TurnKind::Round, outcome)
+            }
+            RunEffect::AskElsewhere { seat, .. } => {
+                RunMsg::TurnEnded(seat.clone(), TurnKind::Draft, self.turn(seat, TurnKind::Draft)?)
             }
             RunEffect::TakeTurn { seat, kind, .. } => RunMsg::TurnEnded(seat.clone(), *kind, self.turn(seat, *kind)?),
             RunEffect::Judge(question) => {
@@ -264,7 +268,8 @@ impl World {
                 };
                 let inputs = records().filter_map(opened).collect();
                 let records = journal.records.clone();
-                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs });
+                let gathered = BTreeMap::new();
+                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs, gathered });
             }
         }
         found
@@ -313,6 +318,7 @@ impl World {
         let dir = format!("specs/{spec}");
         let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
         Ok(Preparation {
+            recalled: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),
@@ -477,5 +483,16 @@ pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
     let text: Arc<str> = "raw words".into();
     let raw = Captured { bytes: text.len() as u64, sha256: Sha::of(&*text), text };
     let (seat, stderr) = (seat.clone(), Safe::line(""));
-    TurnEnded { seat, kind, outcome, raw, stderr, took_ms: 40, survivors: 0 }
+    TurnEnded {
+        seat,
+        kind,
+        outcome,
+        raw,
+        said: None,
+        stderr,
+        usage: Usage::default(),
+        session: None,
+        took_ms: 40,
+        survivors: 0,
+    }
 }

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
+use super::memory::Note;
 use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
+use super::stream::{Session, Usage};
 
 pub mod absence;
 pub mod anchor;
@@ -45,6 +47,14 @@ pub struct Seat {
     pub scripted: bool,
     /// Whether it answers through memory.
     pub external: bool,
+}
+
+/// Where an answer came from that was not given in a turn of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A participant elsewhere put it into memory.
+    Memory,
 }
 
 /// Why a run was closed.
@@ -93,6 +103,9 @@ pub enum Record {
         inputs: FileRef,
         /// The prompt of each seat.
         prompts: Vec<FileRef>,
+        /// What agents are told of earlier runs: part of the prompts, and of nothing that is hashed into a verdict.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        recalled: Vec<Note>,
     },
     /// An agent is about to be started.
     AgentLaunched {
@@ -119,6 +132,15 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// What it used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
+        /// Its session, to go on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<Session>,
+        /// Where it came from, if not from a turn of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
     },
     /// A turn ended without an artifact.
     AgentFailed {

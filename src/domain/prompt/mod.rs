@@ -139,6 +139,13 @@ pub fn repair_quoting(prompt: &str, previous_answer: &str, why: &str) -> String 
     mended(prompt, Some(previous_answer), why)
 }
 
+/// Writes the one repair turn for a session that goes on: what was wrong, and the ask again.
+pub fn repair_in_session(prompt: &str, why: &str) -> String {
+    let whole = repair(prompt, why);
+    let (before, _) = split_ask(prompt);
+    whole.strip_prefix(before).unwrap_or(&whole).to_owned()
+}
+
 fn mended(prompt: &str, previous: Option<&str>, why: &str) -> String {
     let (before, ask) = split_ask(prompt);
     let why = fenced("text", Safe::block(why).as_str());

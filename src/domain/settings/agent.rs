@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::stage::Stage;
+use crate::domain::stream::Transport;
 
 /// One participant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,11 +76,38 @@ pub struct Launch {
     pub env: BTreeMap<String, EnvValue>,
     /// Which of our environment variables it inherits; it sees no other.
     pub env_pass: Vec<String>,
+    /// How its output is read.
+    #[serde(default, skip_serializing_if = "Transport::is_text")]
+    pub transport: Transport,
+    /// What is added to the command to ask for an answer that fits a schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_args: Vec<String>,
+    /// What is added at the end of the command to go on with a session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resume_args: Vec<String>,
+    /// The preset that it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
 }
 
 impl Default for Launch {
     fn default() -> Self {
-        Self { command: Vec::new(), env: BTreeMap::new(), env_pass: vec!["HOME".into(), "PATH".into()] }
+        Self {
+            command: Vec::new(),
+            env: BTreeMap::new(),
+            env_pass: vec!["HOME".into(), "PATH".into()],
+            transport: Transport::Text,
+            schema_args: Vec::new(),
+            resume_args: Vec::new(),
+            preset: None,
+        }
+    }
+}
+
+impl Launch {
+    /// Makes the launch of a plain program: nothing of our environment, nothing but text.
+    pub fn plain(command: Vec<String>, env: BTreeMap<String, EnvValue>) -> Self {
+        Self { command, env, env_pass: Vec::new(), ..Self::default() }
     }
 }
 

@@ -192,6 +192,7 @@ impl Children {
             .kill_on_drop(true)
             .spawn()
             .map_err(refused)?;
+        widen(inner.stdout.as_ref());
         let pid = inner.id().unwrap_or_default();
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
         Ok(Child {
@@ -206,6 +207,20 @@ impl Children {
         })
     }
 }
+
+/// Room in the pipe of a child's output: the most that Linux gives everybody. Programs that end the hard way (node's
+/// `process.exit`) lose what did not fit into the pipe by then, and with the usual 64 KiB that can be their last word.
+#[cfg(target_os = "linux")]
+const PIPE_ROOM: usize = 1 << 20;
+
+#[cfg(target_os = "linux")]
+fn widen(stdout: Option<&ChildStdout>) {
+    // Refused (somebody used up this user's share): the usual room has to do.
+    let _ = stdout.map(|stdout| rustix::pipe::fcntl_setpipe_size(stdout, PIPE_ROOM));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_: Option<&ChildStdout>) {}
 
 /// How a child came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,92 @@
+//! Agents that are named by a preset: what it sets lies under what the user wrote.
+//!
+//! It must not know what a preset's words mean.
+
+use std::collections::BTreeMap;
+
+use crate::domain::failure::Failure;
+use crate::domain::preset::{PASSED, Preset, preset};
+use crate::domain::settings::{EnvValue, Launch};
+use crate::domain::stream::Transport;
+
+use super::build::required;
+use super::shape::{env, placed, text, texts};
+use super::tree::{Layer, Node, Origin, Table, Value};
+
+/// Keys that a preset sets for good.
+const SET: [&str; 4] = ["transport", "extract", "schema_args", "resume_args"];
+
+/// Puts what presets set under the agents that name them, so that nobody has to write it.
+pub(super) fn lay_under(mut tree: Node) -> Node {
+    if let Value::Table(table) = &mut tree.value
+        && let Some(Value::List(agents)) = table.get_mut("agents").map(|node| &mut node.value)
+    {
+        agents.iter_mut().for_each(complete);
+    }
+    tree
+}
+
+fn complete(agent: &mut Node) {
+    let Some(known) = agent.get("preset").and_then(|node| placed(node, text).ok()).and_then(preset) else { return };
+    let origin = Origin { layer: Layer::Default, place: format!("preset {}", known.name) };
+    let of = |word: &str| Node::new(origin.clone(), Value::Text(word.to_owned()));
+    let Value::Table(table) = &mut agent.value else { return };
+    table.entry("kind".into()).or_insert_with(|| of("command"));
+    table.entry("family".into()).or_insert_with(|| of(known.family));
+    if let Some(seconds) = known.idle_s {
+        let timeouts = table.entry("timeouts".into());
+        let timeouts = timeouts.or_insert_with(|| Node::new(origin.clone(), Value::Table(Table::new())));
+        if let Value::Table(timeouts) = &mut timeouts.value {
+            timeouts.entry("idle_s".into()).or_insert_with(|| Node::new(origin, Value::Whole(seconds)));
+        }
+    }
+}
+
+/// Makes the launch of an agent of a preset. `entry` is what the user wrote, `full` has the defaults, too.
+///
+/// # Errors
+/// A usage failure for a key that the preset sets for good.
+pub(super) fn launch(entry: &Node, full: &Node, name: &str) -> Result<Launch, Failure> {
+    let named = required(entry, "preset")?;
+    let known = preset(name).ok_or_else(|| named.refuse(format!("there is no preset {name:?}"), "use another one"))?;
+    for key in SET {
+        if let Some(node) = entry.get(key) {
+            return Err(node.refuse(
+                format!("{key} is set by preset {name:?}"),
+                "remove it, or describe the program without a preset",
+            ));
+        }
+    }
+    let mut command = match entry.get("command") {
+        Some(node) => placed(node, texts)?,
+        None => owned(&known.command[..1]),
+    };
+    command.extend(owned(&known.command[1..]));
+    if let Some(model) = entry.get("model") {
+        let model = placed(model, text)?;
+        command.extend(known.model.iter().map(|word| word.replace("{model}", model)));
+    }
+    command.extend(placed(required(full, "args")?, texts)?);
+    let mut variables = set(known);
+    variables.extend(placed(required(full, "env")?, env)?);
+    let mut env_pass: Vec<String> = PASSED.iter().chain(known.env_pass).map(|name| (*name).to_owned()).collect();
+    let more = entry.get("env_pass").map(|node| placed(node, texts)).transpose()?.unwrap_or_default();
+    env_pass.extend(more.into_iter().filter(|name| !known.env_pass.contains(&name.as_str())));
+    Ok(Launch {
+        command,
+        env: variables,
+        env_pass,
+        transport: Transport::Jsonl(known.dialect()),
+        schema_args: owned(known.schema),
+        resume_args: owned(known.resume),
+        preset: Some(known.name.to_owned()),
+    })
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn set(known: &Preset) -> BTreeMap<String, EnvValue> {
+    known.env.iter().map(|(name, value)| ((*name).to_owned(), EnvValue::Text((*value).to_owned()))).collect()
+}

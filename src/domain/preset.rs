@@ -1,0 +1,271 @@
+//! The agent CLIs that come ready-made: how each is started so that it only reads, how its output is read, how it goes
+//! on with a session, and what it needs. Data, verified by running the versions that `.ci/real-clis` installs.
+//!
+//! It must not know configs or processes. In command words and values stand: `{model}`, `{schema}` (the answer's JSON
+//! Schema), `{schema_file}` (a file that holds it), `{strict_schema_file}` (one in the
+//! shape that strict output takes), `{session}`, `{repo}` and `{private}` (a folder of the turn's own,
+//! outside the repository, that is there only while it is at work).
+
+use super::stream::Dialect;
+
+/// One ready-made agent CLI.
+#[derive(Debug, Clone, Copy)]
+pub struct Preset {
+    /// Its name, and its program's.
+    pub name: &'static str,
+    /// The family of the models that it usually talks to.
+    pub family: &'static str,
+    /// How it is started: the prompt comes on stdin, nothing is changed, nothing of the repository's own is run.
+    pub command: &'static [&'static str],
+    /// What chooses a model.
+    pub model: &'static [&'static str],
+    /// What asks for an answer that follows a schema; empty where it cannot.
+    pub schema: &'static [&'static str],
+    /// What goes on with a session; the last words of the command.
+    pub resume: &'static [&'static str],
+    /// Variables set for it.
+    pub env: &'static [(&'static str, &'static str)],
+    /// Our own variables that it sees, besides [`PASSED`].
+    pub env_pass: &'static [&'static str],
+    /// Files in its private folder.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Whether it works in its private folder instead of the repository.
+    pub is_outside: bool,
+    /// Seconds of silence that are usual for it, if more than the default.
+    pub idle_s: Option<i64>,
+    /// How its output is read.
+    pub reads: &'static [(&'static str, &'static str)],
+    /// What it needs to be signed in: any of these.
+    pub credentials: &'static [Credential],
+    /// How to install it.
+    pub install: &'static str,
+    /// How to sign in.
+    pub sign_in: &'static str,
+}
+
+/// Something by which a CLI is signed in. Only whether it is there is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A variable with a key: what is used is paid by the token.
+    Key(&'static str),
+    /// A file below the home folder, left by signing in with a plan.
+    File(&'static str),
+}
+
+/// Our own variables that every preset sees: where things are, how to speak, how to get out.
+pub const PASSED: [&str; 18] = [
+    "HOME",
+    "PATH",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_*",
+    "TZ",
+    "XDG_*",
+    "SSL_CERT_*",
+    "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// All presets.
+pub const PRESETS: [Preset; 3] = [CLAUDE, CODEX, GEMINI];
+
+/// Claude Code: its own structured output is a tool that validates, so what it gives is checked twice.
+const CLAUDE: Preset = Preset {
+    name: "claude",
+    family: "anthropic",
+    command: &[
+        "claude",
+        "-p",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--include-partial-messages",
+        "--permission-mode",
+        "dontAsk",
+        "--tools",
+        "Read,Grep,Glob",
+        "--setting-sources",
+        "user",
+        "--strict-mcp-config",
+    ],
+    model: &["--model", "{model}"],
+    schema: &["--json-schema", "{schema}"],
+    resume: &["--resume", "{session}"],
+    env: &[
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ("CLAUDE_CODE_MAX_RETRIES", "2"),
+        ("DISABLE_AUTOUPDATER", "1"),
+        ("TMPDIR", "{private}"),
+    ],
+    env_pass: &[
+        "ANTHROPIC_*",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+        "CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CONFIG_DIR",
+    ],
+    files: &[],
+    is_outside: false,
+    idle_s: None,
+    reads: &[
+        ("delta", "event.delta.text if type=stream_event and event.delta.type=text_delta"),
+        ("answer", "result if type=result"),
+        ("structured", "structured_output if type=result"),
+        ("ok", "type=result and subtype=success and not is_error"),
+        ("failed", "type=result and is_error"),
+        ("failed", "type=result and not subtype=success"),
+        ("error", "result if type=result and is_error"),
+        ("error", "errors[] if type=result"),
+        ("http_status", "api_error_status if type=result"),
+        ("retry", "error if type=system and subtype=api_retry"),
+        ("retry_after_ms", "retry_delay_ms if type=system and subtype=api_retry and error_status=429"),
+        ("session", "session_id if type=result"),
+        ("tool", "message.content[type=tool_use].name if type=assistant"),
+        ("tool_input", "message.content[type=tool_use].input if type=assistant"),
+        ("tool_output", "message.content[type=tool_result].content if type=user"),
+        ("input_tokens", "usage.input_tokens if type=result"),
+        ("input_tokens", "usage.cache_read_input_tokens if type=result"),
+        ("input_tokens", "usage.cache_creation_input_tokens if type=result"),
+        ("cached_tokens", "usage.cache_read_input_tokens if type=result"),
+        ("output_tokens", "usage.output_tokens if type=result"),
+        ("cost_usd", "total_cost_usd if type=result"),
+    ],
+    credentials: &[
+        Credential::Key("ANTHROPIC_API_KEY"),
+        Credential::Key("ANTHROPIC_AUTH_TOKEN"),
+        Credential::File(".claude/.credentials.json"),
+    ],
+    install: "npm install -g @anthropic-ai/claude-code",
+    sign_in: "run `claude` and sign in, or set ANTHROPIC_API_KEY",
+};
+
+/// Codex: its sandbox is the kernel's; it says nothing while it thinks, so its silences may be long.
+const CODEX: Preset = Preset {
+    name: "codex",
+    family: "openai",
+    command: &["codex", "exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check"],
+    model: &["-m", "{model}"],
+    schema: &["--output-schema", "{strict_schema_file}"],
+    resume: &["resume", "{session}", "-"],
+    env: &[("TMPDIR", "{private}")],
+    env_pass: &["CODEX_*", "OPENAI_*"],
+    files: &[],
+    is_outside: false,
+    idle_s: Some(600),
+    reads: &[
+        ("text", "item.text if type=item.completed and item.type=agent_message"),
+        ("ok", "type=turn.completed"),
+        ("failed", "type=turn.failed"),
+        ("error", "error.message if type=turn.failed"),
+        ("error", "message if type=error"),
+        ("retry", "message if type=error"),
+        ("session", "thread_id if type=thread.started"),
+        ("tool", "item.type if type=item.started and item.type=command_execution"),
+        ("tool_input", "item.command if type=item.started and item.type=command_execution"),
+        ("tool_output", "item.aggregated_output if type=item.completed and item.type=command_execution"),
+        ("tool", "item.tool if type=item.started and item.type=mcp_tool_call"),
+        ("tool_input", "item.arguments if type=item.started and item.type=mcp_tool_call"),
+        ("input_tokens", "usage.input_tokens if type=turn.completed"),
+        ("cached_tokens", "usage.cached_input_tokens if type=turn.completed"),
+        ("output_tokens", "usage.output_tokens if type=turn.completed"),
+        ("counts_session", "type=turn.completed"),
+    ],
+    credentials: &[Credential::Key("CODEX_API_KEY"), Credential::File(".codex/auth.json")],
+    install: "npm install -g @openai/codex",
+    sign_in: "run `codex login`, or set CODEX_API_KEY",
+};
+
+/// Gemini CLI: it works in an empty folder of its own that it may trust, and only reads the repository; so nothing that
+/// the repository brings for it is loaded, and its question whether to trust the repository is never answered for it.
+const GEMINI: Preset = Preset {
+    name: "gemini",
+    family: "google",
+    command: &[
+        "gemini",
+        "--output-format",
+        "stream-json",
+        "--approval-mode",
+        "plan",
+        "--extensions",
+        "none",
+        "--include-directories",
+        "{repo}",
+    ],
+    model: &["-m", "{model}"],
+    schema: &[],
+    resume: &["--resume", "{session}"],
+    env: &[
+        ("GEMINI_CLI_NO_RELAUNCH", "true"),
+        ("GEMINI_CLI_SYSTEM_SETTINGS_PATH", "{private}/settings.json"),
+        ("GEMINI_CLI_TRUST_WORKSPACE", "true"),
+        ("NO_COLOR", "1"),
+        ("TERM", "xterm-256color"),
+        ("TMPDIR", "{private}"),
+    ],
+    env_pass: &["GEMINI_API_KEY", "GOOGLE_*"],
+    files: &[
+        (
+            "GEMINI.md",
+            "The repository that you are asked about is the folder {repo}. Every path in the question is relative to it. \
+             The folder that you were started in is empty and of no interest.\n",
+        ),
+        ("settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
+    ],
+    is_outside: true,
+    idle_s: None,
+    reads: &[
+        ("delta", "content if type=message and role=assistant"),
+        ("ok", "type=result and status=success"),
+        ("failed", "type=result and not status=success"),
+        ("error", "error.message if type=result"),
+        ("error", "message if type=error"),
+        ("session", "session_id if type=init"),
+        ("tool", "tool_name if type=tool_use"),
+        ("tool_input", "parameters if type=tool_use"),
+        ("tool_output", "output if type=tool_result"),
+        ("input_tokens", "stats.input_tokens if type=result"),
+        ("cached_tokens", "stats.cached if type=result"),
+        ("output_tokens", "stats.output_tokens if type=result"),
+    ],
+    credentials: &[
+        Credential::Key("GEMINI_API_KEY"),
+        Credential::Key("GOOGLE_API_KEY"),
+        Credential::File(".gemini/oauth_creds.json"),
+    ],
+    install: "npm install -g @google/gemini-cli",
+    sign_in: "run `gemini` and sign in, or set GEMINI_API_KEY",
+};
+
+/// Returns the preset of a name.
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
+impl Preset {
+    /// Returns how its output is read.
+    pub fn dialect(&self) -> Dialect {
+        // The rules are ours; a test reads them all.
+        Dialect::of(self.reads).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_reads_its_own_rules_and_knows_how_a_turn_ends_well() {
+        for preset in PRESETS {
+            let dialect = Dialect::of(preset.reads).unwrap_or_else(|bad| panic!("{}: {bad}", preset.name));
+            assert!(dialect.knows_success(), "{}", preset.name);
+        }
+    }
+}

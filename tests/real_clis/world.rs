@@ -1,0 +1,369 @@
+//! One real program, one scripted model server, a throwaway home and repository, and the agents actor between them.
+
+use std::fs;
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dicast::actors::agents::process::{Children, RUN_VAR};
+use dicast::actors::agents::{self, Handle};
+use dicast::actors::lanes::{LaneEnds, lanes};
+use dicast::actors::{Scope, Waker};
+use dicast::config::{Sources, load};
+use dicast::disk::proc;
+use dicast::domain::artifact::{Expect, sent_objects};
+use dicast::domain::ids::{AgentName, RunId};
+use dicast::domain::launch::{Places, launch};
+use dicast::domain::moment::Moment;
+use dicast::domain::redact::Redactor;
+use dicast::domain::run::{Limits, SeatKey, Turn, TurnEnded, TurnKind, Wanted};
+use dicast::domain::settings::AgentKind;
+use dicast::domain::stage::Stage;
+use dicast::domain::stream::Session;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// No turn is waited for longer: a hang is a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cli {
+    Claude,
+    Codex,
+    Gemini,
+}
+
+impl Cli {
+    fn name(self) -> &'static str {
+        match self {
+            Cli::Claude => "claude",
+            Cli::Codex => "codex",
+            Cli::Gemini => "gemini",
+        }
+    }
+}
+
+/// The folder that the programs were installed into, if they were.
+fn installed() -> Option<PathBuf> {
+    std::env::var_os("DICAST_REAL_CLIS").map(PathBuf::from)
+}
+
+/// Runs a test for each program, one after the other: each takes a few hundred megabytes.
+pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, test: impl Fn(Cli) -> F) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    if installed().is_none() {
+        // `.ci/real-clis` runs these; where it could not install the programs it has said so.
+        return;
+    }
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let only = std::env::var("DICAST_REAL_CLI").ok();
+    for cli in clis {
+        if only.as_deref().is_some_and(|only| only != cli.name()) {
+            continue;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async { test(cli).await });
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// The prompt that is given if nothing else is.
+pub(crate) fn prompt() -> String {
+    let ask = json!({"schema": "dicast.ask/1", "spec_id": "001-x", "stage": "plan", "agent": "real", "attempt": 1,
+        "agenda": [{"id": "D-001", "requirement": "FR-001", "ask": "Is FR-001 covered?", "unit": null},
+                   {"id": "D-002", "requirement": null, "ask": "How many per second?", "unit": "1/s"}],
+        "answer_schema": {"type": "object"}});
+    format!("Plan it.\n\n```json\n{ask}\n```\n")
+}
+
+/// What is asked.
+pub(crate) struct Asking {
+    pub(crate) prompt: String,
+    pub(crate) wanted: Wanted,
+    pub(crate) session: Option<Session>,
+    pub(crate) idle_ms: u64,
+    pub(crate) total_ms: u64,
+    /// The name of the turn's own folder: some programs keep sessions by folder.
+    pub(crate) place: u64,
+}
+
+impl Default for Asking {
+    fn default() -> Self {
+        let prompt = prompt();
+        let topics = vec!["D-001".into(), "D-002".into()];
+        let expect = Expect { stage: Stage::Plan, topics, sent: sent_objects(&prompt) };
+        Self {
+            prompt,
+            wanted: Wanted::Artifact(expect),
+            session: None,
+            idle_ms: 60_000,
+            total_ms: 90_000,
+            place: rand(),
+        }
+    }
+}
+
+/// A scripted model server; gone when this is dropped.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(script: &Path, log: &Path) -> Self {
+        let exe = std::env::current_exe().unwrap();
+        let program = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_model_server");
+        let mut child = Command::new(program)
+            .args(["--script".as_ref(), script.as_os_str(), "--log".as_ref(), log.as_os_str()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { child, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Everything around one program.
+pub(crate) struct World {
+    cli: Cli,
+    folder: tempfile::TempDir,
+    server: Option<Server>,
+    url: String,
+    args: Vec<String>,
+    scope: Scope,
+    children: Children,
+    handle: Handle,
+    ends: LaneEnds,
+}
+
+impl World {
+    /// Makes a world whose model says one thing.
+    pub(crate) fn new(cli: Cli, reply: &Value) -> Self {
+        Self::unscripted(cli).scripted(reply)
+    }
+
+    /// Makes a world without a model.
+    pub(crate) fn unscripted(cli: Cli) -> Self {
+        let scope = Scope::new(tokio::runtime::Handle::current(), Waker::nobody());
+        let (lanes, ends) = lanes(Waker::nobody());
+        // Not below the system's temporary folder: some of the programs treat that differently.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        for name in ["home/.gemini", "repo", "turns"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        fs::write(folder.path().join("repo/a.txt"), "hello\n").unwrap();
+        // With an address of its own it asks how to sign in, unless that was answered.
+        let settings = json!({"security": {"auth": {"selectedType": "gemini-api-key"}}});
+        fs::write(folder.path().join("home/.gemini/settings.json"), settings.to_string()).unwrap();
+        let children = Children::new(&scope);
+        let transcripts = folder.path().join("transcripts");
+        let handle = agents::spawn(&scope, lanes, children.clone(), transcripts, Redactor::default());
+        let (server, url, args) = (None, String::new(), Vec::new());
+        Self { cli, folder, server, url, args, scope, children, handle, ends }
+    }
+
+    /// Gives it a model that says one thing.
+    pub(crate) fn scripted(mut self, reply: &Value) -> Self {
+        let script = self.folder.path().join("script.json");
+        fs::write(&script, json!({"*": reply}).to_string()).unwrap();
+        let server = Server::start(&script, &self.folder.path().join("requests.jsonl"));
+        self.url.clone_from(&server.url);
+        self.server = Some(server);
+        self
+    }
+
+    /// Takes the model away and leaves its address.
+    pub(crate) fn with_nobody_there(mut self) -> Self {
+        self.server = None;
+        self
+    }
+
+    pub(crate) fn add_args(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(|word| (*word).to_owned()));
+    }
+
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.folder.path().join("repo")
+    }
+
+    /// What the model was asked.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        let log = fs::read_to_string(self.folder.path().join("requests.jsonl")).unwrap_or_default();
+        let all = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        all.filter(|request: &Value| request["path"].as_str().is_some_and(|path| !path.contains("count_tokens")))
+            .collect()
+    }
+
+    /// How many folders of turns are left.
+    pub(crate) fn left_in_private(&self) -> usize {
+        fs::read_dir(self.folder.path().join("turns")).unwrap().count()
+    }
+
+    /// Puts into the repository what each of the programs would run if it trusted it.
+    pub(crate) fn bring(&self, mark: &Path) {
+        let repo = self.repo();
+        let script = repo.join("evil.sh");
+        fs::write(&script, format!("#!/bin/sh\necho \"$@\" >> {}\n", mark.display())).unwrap();
+        Command::new("chmod").arg("+x").arg(&script).status().unwrap();
+        let script = script.to_str().unwrap();
+        let hook = |why: &str| json!([{"hooks": [{"type": "command", "command": format!("{script} {why}")}]}]);
+        let server = |why: &str| json!({"evil": {"command": script, "args": [why]}});
+        let files = [
+            (
+                ".claude/settings.json",
+                json!({"hooks": {"SessionStart": hook("hook"), "UserPromptSubmit": hook("hook")}}).to_string(),
+            ),
+            (".mcp.json", json!({"mcpServers": server("mcp")}).to_string()),
+            (
+                ".gemini/settings.json",
+                json!({"mcpServers": server("mcp"), "hooks": {"SessionStart": hook("hook")},
+                       "tools": {"discoveryCommand": format!("{script} discovery")}})
+                .to_string(),
+            ),
+            (".codex/config.toml", format!("[mcp_servers.evil]\ncommand = {script:?}\nargs = [\"mcp\"]\n")),
+            (".codex/hooks.json", json!({"hooks": {"SessionStart": hook("hook")}}).to_string()),
+        ];
+        for (name, text) in files {
+            let path = repo.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    fn config(&self) -> String {
+        let home = self.folder.path().join("home");
+        let bin = installed().unwrap().join("node_modules/.bin");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let url = &self.url;
+        let mut args = self.args.clone();
+        if self.cli == Cli::Codex {
+            let provider = format!(
+                "model_providers.fake={{name=\"fake\",base_url=\"{url}/v1\",env_key=\"FAKE_KEY\",wire_api=\"responses\",\
+                 request_max_retries=1,stream_max_retries=1,stream_idle_timeout_ms=60000}}"
+            );
+            args.extend(["-c".into(), provider, "-c".into(), "model_provider=\"fake\"".into()]);
+        }
+        let env = json!({
+            "HOME": home, "PATH": path, "NO_PROXY": "127.0.0.1", "FAKE_KEY": "k", "ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": url,
+            "GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url, "CLAUDE_CODE_MAX_RETRIES": "1",
+        });
+        let list = |key: &str, value: &str| format!("{key} = {value}\n");
+        let pairs: Vec<String> =
+            env.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        [
+            "[[agents]]\nname = \"real\"\nmodel = \"scripted\"\n".to_owned(),
+            list("preset", &json!(self.cli.name()).to_string()),
+            list("args", &json!(args).to_string()),
+            list("env", &format!("{{ {} }}", pairs.join(", "))),
+        ]
+        .concat()
+    }
+
+    /// Makes the turn as the program would: config, preset, launch.
+    fn turn(&self, asking: Asking) -> Turn {
+        let given = self.folder.path().join("config.toml");
+        fs::write(&given, self.config()).unwrap();
+        let sources = Sources { repo: self.repo(), given_config: Some(given), ..Sources::default() };
+        let loaded = load(&sources).unwrap();
+        let AgentKind::Command(of) = &loaded.settings.agents[0].kind else { panic!("a preset is a command") };
+        let run = RunId::mint(Moment(1), u64::from(std::process::id()), rand());
+        let private = self.folder.path().join("turns").join(asking.place.to_string());
+        let repo = self.repo();
+        let limits =
+            Limits { idle_ms: asking.idle_ms, total_ms: asking.total_ms, kill_grace_ms: 2_000, ..Limits::default() };
+        let places = Places { repo: &repo, private: &private };
+        let launch = launch(of, places, limits, &asking.wanted, asking.session.as_ref());
+        Turn {
+            seat: SeatKey { run, stage: Stage::Plan, attempt: 1, agent: AgentName::new("real").unwrap() },
+            kind: TurnKind::Draft,
+            launch,
+            prompt: asking.prompt.into(),
+            wanted: asking.wanted,
+            used_before: asking.session.map(|session| session.used).unwrap_or_default(),
+        }
+    }
+
+    /// Takes a turn to its end, and sees that nothing of it is left.
+    pub(crate) async fn take(&self, asking: Asking) -> TurnEnded {
+        let ended = self.take_beside(asking).await;
+        assert_eq!(self.children.living(), Vec::<u32>::new());
+        ended
+    }
+
+    /// Takes a turn while others may be going on.
+    pub(crate) async fn take_beside(&self, asking: Asking) -> TurnEnded {
+        let turn = self.turn(asking);
+        let run = turn.seat.run.clone();
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let ended = self.handle.take_turn(turn, stop, kill).within(PATIENCE, "the turn").await.unwrap();
+        assert_nothing_left(&ended, &run);
+        ended
+    }
+
+    /// Takes a turn, stops it as soon as it has shown some words, and sees that nothing of it is left.
+    pub(crate) async fn stop_at(&mut self, asking: Asking, words: &str) -> TurnEnded {
+        let turn = self.turn(asking);
+        let run = turn.seat.run.clone();
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let reply = self.handle.take_turn(turn, stop.clone(), kill);
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let shown = self.ends.progress();
+            let is_there = |line: &dicast::domain::safe::Safe| line.as_str().contains(words);
+            if shown.iter().any(|progress| progress.tail.iter().any(is_there) || is_there(&progress.doing)) {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < until, "{:?} never showed {words:?}", self.cli);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop.cancel();
+        let ended = reply.within(PATIENCE, "the end").await.unwrap();
+        assert_nothing_left(&ended, &run);
+        ended
+    }
+
+    /// What the program says its version is.
+    pub(crate) async fn version(&self, patience: Duration) -> String {
+        let bin = installed().unwrap().join("node_modules/.bin");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = tokio::process::Command::new(bin.join(self.cli.name()));
+        command.arg("--version").env("PATH", path).env("HOME", self.folder.path().join("home")).stdin(Stdio::null());
+        let output = tokio::time::timeout(patience, command.output()).await.unwrap().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.scope.cancel.cancel();
+    }
+}
+
+fn assert_nothing_left(ended: &TurnEnded, run: &RunId) {
+    assert_eq!(ended.survivors, 0);
+    let left: Vec<u32> = proc::living()
+        .into_iter()
+        .filter(|process| proc::variable(&proc::environment(process.pid), RUN_VAR) == Some(run.as_str()))
+        .map(|process| process.pid)
+        .collect();
+    assert_eq!(left, Vec::<u32>::new());
+}
+
+fn rand() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNTER: AtomicU64 = AtomicU64::new(1);
+    COUNTER.fetch_add(1, Ordering::Relaxed)
+}
