@@ -24,9 +24,9 @@ use dicast::actors::lanes::lanes;
 use dicast::actors::mcp::Ask;
 use dicast::actors::{Reply, Scope, Waker};
 use dicast::app::model::{Boot, Model};
-use dicast::domain::settings::{Settings, Trust};
+use dicast::domain::settings::{MemoryServer, Settings, Trust};
 use dicast::shell::Clock;
-use dicast::shell::hands::{EMBEDDED, Hands, Places};
+use dicast::shell::hands::{Hands, Places};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::Value;
@@ -107,8 +107,13 @@ fn measure(boundary: Boundary) -> Round {
     let scope = Scope::new(runtime.handle().clone(), waker.clone());
     let (lanes, ends) = lanes(waker.clone());
     let clock = Clock::start();
-    let places =
-        Places { repo: folder.path().to_owned(), program: binary(), speed: "0".to_owned(), memory_delay_ms: COLD };
+    let places = Places {
+        repo: folder.path().to_owned(),
+        program: binary(),
+        private: folder.path().join("turns"),
+        speed: "0".to_owned(),
+        memory_delay_ms: COLD,
+    };
     let settings = Settings::default();
     let entered = runtime.enter();
     let hands = Hands::start(scope.clone(), &lanes, clock, &places, &settings);
@@ -117,7 +122,7 @@ fn measure(boundary: Boundary) -> Round {
         Model::new(clock.now(), Boot { repo: "pantry".into(), ..Boot::default() }, Arc::new(settings), Trust::Unneeded);
     let ask = || {
         let ask = Ask {
-            server: EMBEDDED.to_owned(),
+            server: MemoryServer::EMBEDDED.to_owned(),
             tool: "stats".to_owned(),
             args: Value::Null,
             patience_ms: PATIENCE,

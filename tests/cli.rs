@@ -42,3 +42,6 @@ mod keeping;
 
 #[path = "cli/ledger.rs"]
 mod ledger;
+
+#[path = "cli/memory.rs"]
+mod memory;

@@ -14,7 +14,7 @@ mod round;
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
-use dicast::domain::claim::{Kind, Severity, Tier, Value};
+use dicast::domain::claim::{Assertion, Kind, Severity, Tier, Value};
 use dicast::domain::consensus::{Answer, Decision, Judged, Label, Panel, Status, Verdict, decide, parse_panel};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::AgentName;
@@ -312,16 +312,28 @@ fn raisable<'v>(panel: &Panel, verdict: &'v Verdict, agent: usize, claim: usize)
     let said = &panel.agents[agent].claims[claim];
     let key = panel.canon().key(said.kind, &said.subject, &said.predicate);
     let judged = verdict.claims.iter().find(|c| c.key == key || c.merged_from.iter().any(|m| m.key == key))?;
-    let value = panel.canon().value(&judged.predicate, &said.value);
+    let value = united(panel, agent, said, &judged.predicate);
     let is_winner = Some(said.polarity) == judged.polarity && Some(value) == judged.value;
-    // An agent's pieces of `checked-by` are one set: a piece of a larger one is not the assertion that won.
-    let is_piece_of_more = panel.agents[agent].claims.iter().any(|other| {
-        let same =
-            other.predicate == said.predicate && other.subject == said.subject && other.polarity == said.polarity;
-        said.predicate == "checked-by" && same && !other.tier.is_false() && other.value != said.value
-    });
     let higher = Tier::ALL.into_iter().find(|tier| *tier > said.tier)?;
-    (panel.agents[agent].is_ok() && is_winner && !is_piece_of_more && !said.tier.is_false()).then_some((judged, higher))
+    (panel.agents[agent].is_ok() && is_winner && !said.tier.is_false()).then_some((judged, higher))
+}
+
+/// What an agent holds by an assertion: its value, or the set that its pieces of `checked-by` are. A piece wins if the set
+/// does; one that equals the winner and stands in a larger set is a piece of a dissent.
+fn united(panel: &Panel, agent: usize, said: &Assertion, predicate: &str) -> Value {
+    let canon = panel.canon();
+    if predicate != "checked-by" {
+        return canon.value(predicate, &said.value);
+    }
+    let key = |a: &Assertion| canon.key(a.kind, &a.subject, &a.predicate);
+    let own = panel.agents[agent]
+        .claims
+        .iter()
+        .filter(|other| key(other) == key(said) && other.polarity == said.polarity && !other.tier.is_false());
+    Value::set(own.flat_map(|other| match canon.value(predicate, &other.value) {
+        Value::Set(members) => members.to_vec(),
+        Value::Text(text) => vec![text.to_string()],
+    }))
 }
 
 fn rename(verdict: &mut Verdict, renames: &BTreeMap<AgentName, AgentName>) {

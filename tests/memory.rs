@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use dicast::domain::ids::{AgentName, RunId, SpecId};
 use dicast::domain::memory::{Entry, Profile, Status, Subject};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
-use dicast::domain::server::ServerSpec;
+use dicast::domain::server::{Program, Reach, ServerSpec};
 use dicast::domain::stage::Stage;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -106,17 +106,20 @@ impl Bench {
 fn server(command: String, args: &[&str], env: &[(&str, String)]) -> ServerSpec {
     ServerSpec {
         name: "memory".into(),
-        command,
-        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        env: env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>(),
-        cwd: "/".into(),
+        reach: Reach::Process(Program {
+            command,
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            env: env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>(),
+            cwd: "/".into(),
+        }),
+        root: "/".into(),
         startup_ms: 15_000,
         tool_ms: 5_000,
     }
 }
 
 fn fake(flags: &[&str]) -> ServerSpec {
-    let mut path = PathBuf::from(std::env::current_exe().unwrap());
+    let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     server(path.join("examples/fake_mcp_server").to_str().unwrap().to_owned(), flags, &[])
@@ -321,5 +324,66 @@ fn what_is_stopped_while_it_is_copied_waits() {
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         assert_eq!((copied.stored, copied.waiting), (0, 1));
         bench.end().await;
+    });
+}
+
+/// npm's server, where `DICAST_REAL_PARTS` names the folder that it was installed in.
+fn npm(home: &Path) -> ServerSpec {
+    let parts = std::env::var("DICAST_REAL_PARTS").unwrap_or_else(|_| panic!("run .ci/real-parts"));
+    let script = format!("{parts}/node_modules/@modelcontextprotocol/server-memory/dist/index.js");
+    let file = home.join("memory.jsonl").to_str().unwrap().to_owned();
+    server("node".into(), &[&script], &[("MEMORY_FILE_PATH", file)])
+}
+
+#[test]
+#[ignore = "a real part: .ci/real-parts"]
+fn real_part_npms_memory_server_keeps_a_stages_artifacts_and_gives_them_back_equal() {
+    live(async {
+        let home = home();
+        let bench = Bench::new(home.path(), Profile::ServerMemory, npm(home.path()));
+        assert_eq!(bench.drain().await, Ok(Copied::default()), "its tools fit");
+        stores_and_gathers(&bench).await;
+        // What agents really write, of the size they write it.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/artifact");
+        let artifacts: Vec<String> = ["ada-plan.json", "brook-plan.json", "cass-plan.json"]
+            .map(|name| std::fs::read_to_string(folder.join(name)).unwrap())
+            .into();
+        let agent = AgentName::new("claude").unwrap();
+        let entry =
+            |text: &String| Entry::answer(&subject("003-rate-limiter", Stage::Plan), &agent, text.as_str().into());
+        let entries: Vec<Entry> = artifacts.iter().map(entry).collect();
+        assert_eq!(bench.mirror(&entries, AMPLE).await.stored, 3);
+        let wanted: Vec<&str> = artifacts.iter().map(String::as_str).collect();
+        let mut back = bench.gather(&["spec:003-rate-limiter", "stage:plan"], &wanted).await;
+        back.sort();
+        let mut artifacts = artifacts.clone();
+        artifacts.sort();
+        assert_eq!(back, artifacts);
+        bench.end().await;
+    });
+}
+
+#[test]
+#[ignore = "a real part: .ci/real-parts"]
+fn real_part_forty_writes_at_once_are_all_kept_by_npms_memory_server() {
+    live(async {
+        let home = home();
+        // Two processes of ours, each with a server of its own on one file: alone they would lose most of it.
+        let a = Bench::new(home.path(), Profile::ServerMemory, npm(home.path()));
+        let b = Bench::new(home.path(), Profile::ServerMemory, npm(home.path()));
+        let write = |n: u32| {
+            let bench = if n.is_multiple_of(2) { &a } else { &b };
+            bench.memory.mirror(vec![answer("S", Stage::Plan, n)], 50_000, CancellationToken::new())
+        };
+        let writes: Vec<_> = (0..40).map(write).collect();
+        for write in writes {
+            let copied = write.await.unwrap();
+            assert_eq!(copied, Copied { stored: 1, waiting: 0, why: None });
+        }
+        let all: Vec<String> = (0..40).map(|n| format!("{{\"n\":{n}}}")).collect();
+        let wanted: Vec<&str> = all.iter().map(String::as_str).collect();
+        assert_eq!(a.gather(&["spec:S"], &wanted).await.len(), 40);
+        a.end().await;
+        b.end().await;
     });
 }

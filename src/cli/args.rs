@@ -350,6 +350,10 @@ pub enum Memory {
         #[arg(long, hide = true, default_value_t = 0)]
         start_delay_ms: u64,
     },
+    /// Says which memory is used, and how many copies wait for it.
+    Status,
+    /// Copies to memory what waits for it.
+    Drain,
 }
 
 /// What to do for MCP clients.
@@ -413,6 +417,8 @@ impl Command {
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
             Command::Mcp(Mcp::Serve(_)) => "serve",
+            Command::Memory(Memory::Status) => "look at the memory",
+            Command::Memory(Memory::Drain) => "copy to memory",
             Command::Play { .. } => "play the script",
         }
     }

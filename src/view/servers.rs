@@ -113,6 +113,21 @@ fn state(model: &Model, status: &Status) -> (String, Ink) {
     }
 }
 
+/// What is known of the server as our memory.
+fn memory<'m>(model: &Model) -> Vec<Vec<Piece<'m>>> {
+    let waiting = match model.memory.waiting {
+        0 => "nothing waits for it".to_owned(),
+        1 => "1 copy waits on disk until it has it".to_owned(),
+        n => format!("{n} copies wait on disk until it has them"),
+    };
+    let profile = model.settings.memory_profile.name();
+    let mut lines = vec![vec![dim("memory     "), plain(format!("profile {profile} · {waiting}"))]];
+    if let Some(trouble) = &model.memory.trouble {
+        lines.push(vec![dim("           "), piece(trouble.to_string(), Ink::Warn)]);
+    }
+    lines
+}
+
 fn detail<'m>(model: &Model, status: &'m Status, width: usize) -> Vec<Vec<Piece<'m>>> {
     let mut lines = Vec::new();
     match &status.state {
@@ -133,6 +148,9 @@ fn detail<'m>(model: &Model, status: &'m Status, width: usize) -> Vec<Vec<Piece<
     if let Some(protocol) = &status.protocol {
         let who = status.identity.as_ref().map(|who| format!("{who} · ")).unwrap_or_default();
         lines.push(vec![dim("server     "), plain(format!("{who}protocol {}", Safe::line(protocol)))]);
+    }
+    if status.name == model.settings.memory.name() {
+        lines.extend(memory(model));
     }
     if status.retries > 0 {
         lines.push(vec![dim("retries    "), plain(status.retries.to_string())]);

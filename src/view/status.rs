@@ -44,7 +44,7 @@ pub(super) fn draw(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
     servers.sort_by_key(|status| matches!(status.state, State::Ready));
     let is_tight = row.width < 100 && servers.iter().filter(|s| !matches!(s.state, State::Ready)).count() > 1;
     let mut parts: Vec<Vec<Piece<'_>>> = servers.into_iter().map(|s| server(model.now, s, is_tight)).collect();
-    parts.extend(model.focused_run().and_then(kept).map(|text| vec![text]));
+    parts.extend(copies(model).map(|text| vec![text]));
     let right = match model.key_us {
         Some(us) => vec![dim(format!("{} {}", if row.width < 100 { "key" } else { "key → screen" }, millis(us)))],
         None => Vec::new(),
@@ -88,6 +88,15 @@ fn server(now: Moment, status: &Status, is_tight: bool) -> Vec<Piece<'_>> {
             name,
             piece(if is_tight { "✗ gone".to_owned() } else { format!("✗ gone: {}", Safe::line(why)) }, Ink::Bad),
         ],
+    }
+}
+
+/// How many copies wait for memory, whoever left them; else what became of those of the run.
+fn copies(model: &Model) -> Option<Piece<'_>> {
+    match model.memory.waiting {
+        0 => model.focused_run().and_then(kept),
+        1 => Some(piece("1 copy waits for memory", Ink::Warn)),
+        n => Some(piece(format!("{n} copies wait for memory"), Ink::Warn)),
     }
 }
 

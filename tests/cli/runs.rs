@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use crate::world::World;
 
-fn fake_agent() -> PathBuf {
+pub(crate) fn fake_agent() -> PathBuf {
     // target/debug/deps/cli-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
     let exe = std::env::current_exe().unwrap();
     let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");

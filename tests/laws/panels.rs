@@ -123,6 +123,9 @@ fn script(r: &mut Reader<'_>, panel: &Panel) -> Vec<Assertion> {
     }
     if r.chance(10) {
         script.push(assertion(Kind::Test, "FR-000", "checked-by", "t1", Severity::Info, Tier::E1));
+        if r.chance(50) {
+            script.push(assertion(Kind::Test, "FR-000", "checked-by", "t2", Severity::Info, Tier::E1));
+        }
     }
     script
 }

@@ -21,6 +21,7 @@ use dicast::domain::round::{Asking, Ballot, changes, open};
 use dicast::domain::run::{SeatKey, TurnKind};
 use dicast::domain::safe::Safe;
 use dicast::domain::server;
+use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource};
 use dicast::domain::stage::Stage;
 use dicast::domain::transcript::{Page, Row};
 
@@ -91,6 +92,27 @@ fn servers(model: Model) -> Model {
         status("tickets", server::State::Dead { why: "command not found".into() }, None, None),
     ];
     Model { servers: list.into_iter().map(|s| (s.name.clone(), s)).collect(), key_us: Some(912), ..model }
+}
+
+/// A server of another program, offered and not approved.
+fn offered(model: Model) -> Model {
+    let mut settings = (*model.settings).clone();
+    let transport = Transport::Stdio { command: "npx".into(), args: vec![], env: BTreeMap::new(), cwd: None };
+    settings.offers.push(Offer {
+        name: "files".into(),
+        from: "~/.claude.json".into(),
+        hash: Sha::of("files"),
+        is_approved: false,
+        item: TrustItem {
+            what: Safe::line("MCP server files"),
+            argv: vec![Safe::line("npx")],
+            env: BTreeMap::new(),
+            env_pass: vec![],
+            source: TrustSource::Config,
+        },
+        server: Server { transport, startup_timeout_ms: 15_000, tool_timeout_ms: 5_000 },
+    });
+    Model { settings: Arc::new(settings), ..model }
 }
 
 fn asking() -> Model {
@@ -567,7 +589,7 @@ fn verdicts() -> Vec<Fixture> {
 /// Views beside runs, and what lies over views.
 fn besides() -> Vec<Fixture> {
     vec![
-        ("servers", view(View::Servers { cursor: 0 }, servers(started()))),
+        ("servers", view(View::Servers { cursor: 0 }, offered(servers(started())))),
         ("servers_none", view(View::Servers { cursor: 0 }, started())),
         ("trust", view(View::Trust { scroll: 0 }, home())),
         ("trust_none", view(View::Trust { scroll: 0 }, started())),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{cancel, complain, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
-use crate::app::model::{Load, Model, Overlay};
+use crate::app::model::{Load, MemoryState, Model, Overlay};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
@@ -130,6 +130,11 @@ pub(super) fn server_changed(model: &mut Model, status: server::Status) -> Vec<E
 pub(super) fn memory_changed(model: &mut Model, status: memory::Status) -> Vec<Effect> {
     let before = std::mem::replace(&mut model.memory, status);
     let now = &model.memory;
+    if now.waiting == 0 && before.waiting > 0 {
+        // What a run said of its own copies is out of date.
+        let waited = model.runs.values_mut().filter(|run| matches!(run.memory, MemoryState::Waiting(_)));
+        waited.for_each(|run| run.memory = MemoryState::None);
+    }
     let Some(trouble) = now.trouble.clone().filter(|_| now.trouble != before.trouble) else { return Vec::new() };
     let text = Safe::line(&format!("memory: {trouble}"));
     notice(model, text.as_str());

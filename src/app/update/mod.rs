@@ -42,9 +42,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
         Msg::Program(word) => answer::heard(model, word),
-        Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, *status),
-        Msg::Told(Fact::MemoryChanged(status)) => ask::memory_changed(model, status),
-        Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
+        Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
         Msg::Recalled(typical) => {
@@ -60,6 +58,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
+    }
+}
+
+fn told(model: &mut Model, fact: Fact) -> Vec<Effect> {
+    match fact {
+        Fact::ServerChanged(status) => ask::server_changed(model, *status),
+        Fact::MemoryChanged(status) => ask::memory_changed(model, status),
+        Fact::AgentStarted { seat, kind, .. } => seats::started(model, &seat, kind),
     }
 }
 

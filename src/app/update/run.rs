@@ -369,8 +369,10 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     let tried = run.attempts.get(&run.stage).and_then(|tried| tried.get(&agent.name)).copied().unwrap_or(0);
     let kept = run.kept.get(&run.stage).and_then(|kept| kept.get(&agent.name));
     let answer = kept.map(|kept| kept.answer.clone());
-    // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody.
-    let asks = !run.options.reopened || run.options.rerun_missing;
+    // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody. Whose answer was kept and is
+    // gone is missing: it may have been a dissent, and another answer would not bring that back.
+    let is_gone = run.gathered.get(&run.stage).is_some_and(|gathered| gathered.missing.contains(&agent.name));
+    let asks = (!run.options.reopened && !is_gone) || run.options.rerun_missing;
     let failed = run.failed.get(&run.stage).and_then(|failed| failed.get(&agent.name));
     let state = match &answer {
         Some(_) => SeatState::Answered,

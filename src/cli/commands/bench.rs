@@ -9,7 +9,8 @@ use super::super::out::{Done, table};
 use super::super::sample;
 use crate::domain::bench::load::{self, Shape};
 use crate::domain::bench::mutants;
-use crate::domain::bench::table::{Report, report};
+use crate::domain::bench::score::Method;
+use crate::domain::bench::table::{Report, report, spread};
 use crate::domain::check::{FileText, Tree};
 use crate::domain::consensus::{decide, parse_panel};
 use crate::domain::failure::Failure;
@@ -50,6 +51,7 @@ fn text(report: &Report) -> String {
     for (title, rows) in report.rows() {
         out.push_str(&format!("\n{title}\n{}", table(&rows)));
     }
+    out.push_str(&format!("\n{}, other seeds\n{}", Method::Round.name(), table(&spread())));
     out.push_str("\nby hand, and wrong: what it shows\n");
     let wrong = report.wrong.iter().map(|w| vec![w.case.clone(), w.ends.clone(), w.limit.clone()]);
     out.push_str(&table(&wrong.collect::<Vec<_>>()));

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::super::out::{Done, table};
 use super::{Context, agents, place};
+use crate::actors::mcp;
 use crate::config::found::find_on_path;
 use crate::config::{Layer, Loaded, Sources};
+use crate::disk::Store;
 use crate::disk::look::is_writable;
 use crate::domain::failure::Failure;
 use crate::domain::settings::{CheckSource, MemoryServer, Transport};
@@ -116,7 +118,7 @@ fn configured(context: &Context, sources: &Sources, loaded: &Loaded) -> Vec<Item
         panel(sources, loaded),
         checks(loaded),
         evidence(&context.repo, &loaded.settings.evidence.root),
-        memory(sources, loaded),
+        memory(&context.store(), sources, loaded),
     ];
     items.extend(offered(loaded));
     items
@@ -204,7 +206,18 @@ fn evidence(repo: &Path, root: &str) -> Item {
     }
 }
 
-fn memory(sources: &Sources, loaded: &Loaded) -> Item {
+fn memory(repository: &Store, sources: &Sources, loaded: &Loaded) -> Item {
+    let item = memory_server(sources, loaded);
+    match mcp::memory::waiting(repository) {
+        Ok(0) => item,
+        Ok(n) => {
+            missing("memory", format!("{}; {n} copies wait for it", item.text), "copy them with `dicast memory drain`")
+        }
+        Err(failure) => wrong("memory", &failure),
+    }
+}
+
+fn memory_server(sources: &Sources, loaded: &Loaded) -> Item {
     match &loaded.settings.memory {
         MemoryServer::Embedded => fine("memory", "the server that comes with dicast, in .dicast/memory.db"),
         MemoryServer::Declared(name) => {
@@ -215,7 +228,10 @@ fn memory(sources: &Sources, loaded: &Loaded) -> Item {
             // An address is asked by `dicast servers`: doctor starts nothing and asks nobody.
             let is_address = matches!(server.transport, Transport::Http { .. });
             match is_address || agents::is_program(command, sources) {
-                true => fine("memory", format!("MCP server {name} ({command})")),
+                true => {
+                    let profile = loaded.settings.memory_profile.name();
+                    fine("memory", format!("MCP server {name} ({command}), profile {profile}"))
+                }
                 false => missing(
                     "memory",
                     format!("MCP server {name}: {command} was not found"),

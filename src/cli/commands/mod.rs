@@ -99,6 +99,8 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Trust(what) => trust::trust(&here()?, &what),
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
+        Command::Memory(Memory::Status) => servers::waiting(&here()?),
+        Command::Memory(Memory::Drain) => servers::drain(&here()?),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
         Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
         // These know no repository.

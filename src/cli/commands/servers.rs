@@ -6,6 +6,7 @@ use super::super::ask::Desk;
 use super::super::out::{Done, table};
 use super::Context;
 use crate::actors::lanes::lanes;
+use crate::actors::mcp::memory::{self, Copied};
 use crate::domain::failure::{DiskError, Failure};
 use crate::domain::moment::Moment;
 use crate::domain::server::{State, Status};
@@ -21,6 +22,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// How long one question about states may take: it is answered from memory.
 const ASKING: Duration = Duration::from_secs(2);
+
+/// How long copying what waits for memory may take.
+const COPYING: Duration = Duration::from_secs(20);
 
 /// Grace for the servers on the way out: end of input and TERM, then KILL.
 const GRACE: Duration = Duration::from_millis(200);
@@ -47,13 +51,81 @@ pub(super) fn servers(context: &Context) -> Result<Done, Failure> {
         // An actor that does not answer will not answer later: what was seen is shown.
         Err(_) => true,
     });
+    let named = settings.memory.name();
+    let told = states.iter().any(|status| status.name == named && status.state == State::Ready);
+    let told = told.then(|| copy(&desk, &hands));
     let left = desk.ask(GRACE + ASKING, "ending the servers", hands.mcp.stop(GRACE))?;
     if left > 0 {
         return Err(Failure::Server { server: "processes".into(), why: format!("{left} did not end") });
     }
     Ok(match context.global.json {
-        true => Done::json(states.iter().map(json).chain(settings.offers.iter().map(offer_json)).collect::<String>()),
-        false => Done::lines(text(&states, &settings, begun)),
+        true => {
+            let rows = states.iter().map(|status| json(status, &settings, told.as_ref()));
+            Done::json(rows.chain(settings.offers.iter().map(offer_json)).collect::<String>())
+        }
+        false => Done::lines(text(&states, &settings, begun) + &remembered(named, told.as_ref())),
+    })
+}
+
+/// Holds the memory server's tools against its profile, and copies what waits for it. The answer is what waits then.
+fn copy(desk: &Desk, hands: &Hands) -> Result<Copied, Failure> {
+    let patience = u64::try_from(COPYING.as_millis()).unwrap_or(u64::MAX);
+    desk.ask(COPYING + ASKING, "copying to memory", hands.memory.drain(patience, desk.token()))
+}
+
+fn remembered(server: &str, told: Option<&Result<Copied, Failure>>) -> String {
+    match told {
+        None => String::new(),
+        Some(Ok(Copied { waiting: 0, stored: 0, .. })) => String::new(),
+        Some(Ok(Copied { waiting: 0, stored, .. })) => format!("{server} has {stored} copies that waited for it\n"),
+        Some(Ok(Copied { waiting, why, .. })) => {
+            format!("{waiting} copies wait for {server}: {}\n", why.as_deref().unwrap_or("there was no time"))
+        }
+        Some(Err(failure)) => format!("{server} is no memory: {failure}\n  → {}\n", failure.hint()),
+    }
+}
+
+/// Copies to memory what waits for it, and says what waits then.
+///
+/// # Errors
+/// Those of the config; why the server cannot be used as memory.
+pub(super) fn drain(context: &Context) -> Result<Done, Failure> {
+    let settings = context.loaded()?.runnable()?;
+    let desk = Desk::open()?;
+    let (lanes, _facts) = lanes(desk.scope.waker().clone());
+    let places = places(context)?;
+    let hands = desk.inside(|| Hands::start(desk.scope.clone(), &lanes, Clock::start(), &places, &settings));
+    let copied = copy(&desk, &hands);
+    desk.ask(GRACE + ASKING, "ending the servers", hands.mcp.stop(GRACE))?;
+    let copied = copied?;
+    let exit = if copied.waiting == 0 { 0 } else { 3 };
+    let (server, Copied { stored, waiting, why }) = (settings.memory.name(), &copied);
+    Ok(match context.global.json {
+        true => Done::value(&serde_json::json!({
+            "schema": "dicast.memory/1", "server": server, "profile": settings.memory_profile.name(),
+            "stored": stored, "waiting": waiting, "why": why,
+        })),
+        false => Done::lines(match waiting {
+            0 => format!("nothing waits for {server} any more: it has {stored} copies\n"),
+            _ => remembered(server, Some(&Ok(copied))),
+        }),
+    }
+    .with_exit(exit))
+}
+
+/// Says which memory is used and what waits for it. Nothing is started.
+///
+/// # Errors
+/// Those of the config and of the disk.
+pub(super) fn waiting(context: &Context) -> Result<Done, Failure> {
+    let settings = context.loaded()?.settings;
+    let waiting = memory::waiting(&context.store())?;
+    let (server, profile) = (settings.memory.name(), settings.memory_profile.name());
+    Ok(match context.global.json {
+        true => Done::value(&serde_json::json!({
+            "schema": "dicast.memory/1", "server": server, "profile": profile, "waiting": waiting,
+        })),
+        false => Done::lines(format!("server   {server}\nprofile  {profile}\nwaiting  {waiting}\n")),
     })
 }
 
@@ -111,12 +183,21 @@ fn ready(status: &Status, begun: Moment) -> String {
     format!("in {took} ms: {who}{protocol}tools: {}", status.tools.join(", "))
 }
 
-fn json(status: &Status) -> String {
+fn json(status: &Status, settings: &Settings, told: Option<&Result<Copied, Failure>>) -> String {
     let mut value = serde_json::to_value(status).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         // The state is an object that names itself: its fields stand beside the others.
         let state = fields.remove("state").and_then(|state| state.as_object().cloned()).unwrap_or_default();
         fields.extend(state);
+        if status.name == settings.memory.name() {
+            let (waiting, why) = match told {
+                Some(Ok(copied)) => (Some(copied.waiting), copied.why.clone()),
+                Some(Err(failure)) => (None, Some(failure.to_string())),
+                None => (None, None),
+            };
+            let profile = settings.memory_profile.name();
+            fields.insert("memory".into(), serde_json::json!({"profile": profile, "waiting": waiting, "why": why}));
+        }
         fields.insert("schema".into(), "dicast.server/1".into());
         fields.insert("since".into(), status.since.rfc3339().into());
     }

@@ -3,6 +3,7 @@
 //! It must not know stages or topics. Everything here takes time linear in the text and no stack.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -20,6 +21,14 @@ const DEPTH_MAX: usize = 256;
 /// How many times the length of a text its candidates may add up to; nested ones beyond that are not tried. Honest
 /// answers stay under 4.
 const WORK_MAX: usize = 16;
+
+/// How many times the length of a text is walked, at most, from the places where the schema's name stands. Honest
+/// answers need one: the name stands once, and the walk is the object.
+const WALK_MAX: usize = 4;
+
+/// How many objects that bear the schema's name are tried, the last first: an answer holds one, with perhaps a few drafts
+/// and examples before it.
+const NAMED_MAX: usize = 1_000;
 
 /// Removes terminal escape sequences and control characters other than line breaks and tabs.
 pub(super) fn strip_controls(text: &str) -> Cow<'_, str> {
@@ -60,8 +69,8 @@ pub(super) fn strip_controls(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the places to look for an object of a schema, best first: the whole text, the last fenced JSON, then the
-/// objects that bear the schema's name from the last to the first, then the last object of any name (it gives the best
-/// reason).
+/// objects that bear the schema's name from the last to the first, wherever they start, then the last object of any name
+/// (it gives the best reason).
 pub(super) fn ladder<'t>(text: &'t str, schema: &str) -> Vec<&'t str> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     if text.starts_with('{') {
@@ -69,8 +78,14 @@ pub(super) fn ladder<'t>(text: &'t str, schema: &str) -> Vec<&'t str> {
     }
     ranges.extend(last_fenced(text));
     // Some writers escape slashes.
-    let objects = objects(text, &[schema, &schema.replace('/', r"\/")]);
-    ranges.extend(objects.named.into_iter().rev());
+    let names = [schema, &schema.replace('/', r"\/")];
+    let objects = objects(text, &names);
+    let mut named = around(text, &names);
+    named.extend(objects.named);
+    // The last first; of two that end together the larger one.
+    named.sort_unstable_by_key(|range| (Reverse(range.end), range.start));
+    named.dedup();
+    ranges.extend(named.into_iter().take(NAMED_MAX));
     ranges.extend(objects.last);
 
     let mut seen = BTreeSet::new();
@@ -89,9 +104,9 @@ pub(super) fn ladder<'t>(text: &'t str, schema: &str) -> Vec<&'t str> {
 /// Returns the hashes of all objects in a prompt that an answer could give back: the ask, schemas, and examples.
 pub fn sent_objects(prompt: &str) -> Vec<Sha> {
     let objects = objects(prompt, &OURS);
-    let shas: BTreeSet<Sha> = objects
-        .named
+    let shas: BTreeSet<Sha> = around(prompt, &OURS)
         .into_iter()
+        .chain(objects.named)
         .chain(objects.last)
         .filter_map(|range| serde_json::from_str::<serde_json::Value>(prompt.get(range)?).ok())
         .filter_map(|value| canonical(&value).ok().map(Sha::of))
@@ -138,6 +153,92 @@ fn trimmed(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     let start = range.start + (content.len() - content.trim_start().len());
     let end = start + content.trim().len();
     (text.as_bytes().get(start) == Some(&b'{')).then_some(start..end)
+}
+
+/// Returns the objects of whose own level one of the names is a text, whatever stands before them: broken JSON, an odd
+/// quote, an open fence. From each name it walks back to the brace that opens, and from there forward to the one that
+/// closes; both walks are exact if the object is JSON, and the last names are walked from first.
+fn around(text: &str, names: &[&str]) -> Vec<Range<usize>> {
+    let quoted: BTreeSet<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let mut places: Vec<usize> = quoted.iter().flat_map(|name| text.match_indices(name).map(|(at, _)| at)).collect();
+    places.sort_unstable();
+    let mut left = text.len().saturating_mul(WALK_MAX);
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    for at in places.into_iter().rev() {
+        let range = opening_brace(bytes, at, &mut left)
+            .and_then(|start| closing_brace(bytes, start, &mut left).map(|end| start..end + 1));
+        found.extend(range);
+        if left == 0 {
+            break;
+        }
+    }
+    found
+}
+
+/// Walks back from the quote that opens a text to the brace that opens its object. Every step is taken from `left`.
+fn opening_brace(bytes: &[u8], from: usize, left: &mut usize) -> Option<usize> {
+    let (mut at, mut inside) = (from, 0_usize);
+    while at > 0 && *left > 0 {
+        at -= 1;
+        *left -= 1;
+        match bytes.get(at)? {
+            b'"' => at = opening_quote(bytes, at, left)?,
+            b'}' | b']' => inside += 1,
+            b'{' if inside == 0 => return Some(at),
+            b'{' | b'[' => inside = inside.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Walks back from the quote that closes a text to the one that opens it: the first that no backslash escapes.
+fn opening_quote(bytes: &[u8], closing: usize, left: &mut usize) -> Option<usize> {
+    let mut at = closing;
+    while at > 0 && *left > 0 {
+        at -= 1;
+        *left -= 1;
+        match bytes.get(at)? {
+            // JSON texts hold no raw line break.
+            b'\n' => return None,
+            b'"' => {
+                let escapes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+                *left = left.saturating_sub(escapes);
+                if escapes.is_multiple_of(2) {
+                    return Some(at);
+                }
+                at -= escapes;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Walks from the brace that opens an object to the one that closes it. Every step is taken from `left`.
+fn closing_brace(bytes: &[u8], from: usize, left: &mut usize) -> Option<usize> {
+    let (mut at, mut inside) = (from, 0_usize);
+    while *left > 0 {
+        match bytes.get(at)? {
+            b'"' => {
+                let end = closing_quote(bytes, at + 1);
+                *left = left.saturating_sub(end.unwrap_or_else(|line_end| line_end).saturating_sub(at));
+                at = end.ok()?;
+            }
+            b'{' | b'[' => inside += 1,
+            b'}' | b']' => {
+                inside -= 1;
+                if inside == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+        *left = left.saturating_sub(1);
+    }
+    None
 }
 
 /// Balanced objects of a text.
@@ -198,7 +299,8 @@ fn closing_quote(bytes: &[u8], from: usize) -> Result<usize, usize> {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => return Ok(at),
-            b'\\' => at += 2,
+            // An escaped line break is none either.
+            b'\\' if bytes.get(at + 1) != Some(&b'\n') => at += 2,
             b'\n' => return Err(at),
             _ => at += 1,
         }

@@ -193,12 +193,42 @@ fn hostile_texts_take_linear_time_and_no_stack() {
         ("fences", "```\n".repeat(size / 4)),
         ("operating system commands", "\u{1b}]".repeat(size / 2)),
         ("levels that call themselves artifacts", nested_artifacts),
+        ("open artifacts", r#"{"schema":"dicast.artifact/1","a":["#.repeat(size / 34)),
+        ("names without braces", r#""dicast.artifact/1","#.repeat(size / 20)),
+        ("names behind backslashes", format!("{{\"{}\":\"dicast.artifact/1\"", r"\".repeat(size))),
         ("junk", "\u{0}\u{1}{\u{fffd}\u{9b}}".repeat(size / 9)),
     ] {
         assert!(extract(&asked, &text).is_err(), "{name}");
     }
     let huge = plan().to_string().replace("in three steps", &"x{\\\"}".repeat(size / 6));
     assert!(found(&format!("prose {huge} prose")).is_ok());
+}
+
+#[test]
+fn an_answer_is_found_behind_broken_json_odd_quotes_and_open_fences() {
+    for before in [
+        "{\"schema\":\"dicast.artifact/1\",\"summary\":\"cut off here",
+        "{\"schema\":\"dicast.artifact/1\",\"summary\":\"cut off here\\",
+        "{ \"a ",
+        "{{{{ [[[ \" ",
+        "```json\n{\"a\": [\n```\n```json\n{\"b\": \"",
+        "} ] } \\\" ",
+        "fn f() { println!(\"{\"); } \"",
+    ] {
+        for between in ["", " ", "\n"] {
+            let text = format!("{before}{between}{}", plan());
+            assert_eq!(found(&text), Ok(plan()), "{text}");
+            assert_eq!(found(&format!("{text}\n{{ \"and then \" it went on")), Ok(plan()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn of_an_answer_inside_an_answer_the_outer_one_counts() {
+    let mut outer = plan();
+    outer["note"] = plan();
+    outer["note"]["summary"] = json!("inner");
+    assert_eq!(found(&format!("{{ \" {outer}")), Ok(outer));
 }
 
 proptest::proptest! {

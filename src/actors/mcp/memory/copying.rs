@@ -99,7 +99,7 @@ impl Desk {
         let _guard = self.locked(end).await?;
         let spool = self.spool.clone();
         let waiting = self.blocking(move || spool.list()).await?;
-        let (mut refused, mut last) = (0, None);
+        let (mut refused, mut first) = (0, None);
         for one in waiting {
             let spool = self.spool.clone();
             let read = one.clone();
@@ -114,7 +114,7 @@ impl Desk {
                 Err(Stopped::All(failure)) => return Err(failure),
                 Err(Stopped::One(failure)) => {
                     tracing::warn!(key = entry.key, %failure, "memory did not take a copy");
-                    last = Some(failure);
+                    first.get_or_insert(failure);
                     refused += 1;
                     if refused == REFUSALS_MAX || token.is_cancelled() {
                         break;
@@ -122,7 +122,7 @@ impl Desk {
                 }
             }
         }
-        last.map_or(Ok(()), Err)
+        first.map_or(Ok(()), Err)
     }
 
     async fn store(&self, entry: &Entry, end: Instant) -> Result<(), Stopped> {

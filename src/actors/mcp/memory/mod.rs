@@ -18,6 +18,7 @@ use crate::actors::lanes::Lanes;
 use crate::actors::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::disk::store::Store;
 use crate::domain::fact::Fact;
+use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::SpecId;
 use crate::domain::memory::{self, Entry, Note, Profile, Status};
@@ -128,6 +129,14 @@ impl Handle {
     fn post<T>(&self, command: impl FnOnce(Promise<T>) -> Command) -> Reply<T> {
         post(NAME, &self.mailbox, &self.waker, command)
     }
+}
+
+/// Counts what waits for memory in a repository; asks nobody.
+///
+/// # Errors
+/// [`Failure::Disk`].
+pub fn waiting(repository: &Store) -> Result<usize, Failure> {
+    Spool::new(repository.clone()).list().map(|waiting| waiting.len())
 }
 
 /// Starts the actor over the servers' one. `store` is the repository's.

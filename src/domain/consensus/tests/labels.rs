@@ -159,6 +159,17 @@ fn the_pieces_of_checked_by_are_united_at_the_highest_tier() {
 }
 
 #[test]
+fn a_piece_that_was_run_lifts_its_set_and_two_sets_lifted_so_are_a_conflict() {
+    let piece = |value: &str, tier: &str| say("test", "FR-001", "checked-by", value, 1, "minor", tier);
+    let both = |tier: &str| [piece("t1", tier), piece("t2", "E1")];
+    let built = |tier: &str| panel("plan").agent("a", &both(tier)).agent("b", &[piece("t1", "E3+")]);
+    assert_eq!(label(&built("E2")), ("proven", Some("t1".into()), "E3+"), "the larger set is a dissent");
+    assert_eq!(label(&built("E3+")).0, "conflict", "a piece of a dissent was raised, not of what won");
+    let lifted = panel("plan").agent("a", &both("E3+")).agent("b", &both("E1"));
+    assert_eq!(label(&lifted), ("proven", Some("t1, t2".into()), "E3+"));
+}
+
+#[test]
 fn who_did_not_answer_says_nothing_and_the_host_does_not_vote() {
     let built = panel("plan")
         .agent("a", &[answer("x", "minor", "E0")])
