@@ -25,6 +25,9 @@ mod bad_input;
 #[path = "cli/runs.rs"]
 mod runs;
 
+#[path = "cli/secrets.rs"]
+mod secrets;
+
 #[path = "cli/watching.rs"]
 mod watching;
 

@@ -528,7 +528,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
         (agent("transport = \"jsonl\""), "agents.transport: \"jsonl\" is not yet", "\"text\""),
         ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
-        ("[run]\non_hangup = \"detach\"\n".into(), "run.on_hangup: \"detach\" is not yet", "\"stop\""),
         ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),
         ("[prices.opus]\ninput_per_mtok_usd = \"1\"\n".into(), "prices.opus.input_per_mtok_usd is not yet", "priced"),

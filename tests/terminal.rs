@@ -335,6 +335,29 @@ fn a_terminal_that_is_closed_leaves_no_process() {
     assert!(repo.run(&["evidence", "verify"]).status.success());
 }
 
+#[test]
+fn where_the_config_says_so_a_run_outlives_its_terminal_and_is_followed_from_elsewhere() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &["--slow", "2500"]), ("bob", &[]), ("cyd", &["--slow", "1000"])]);
+    let config = repo.read(".dicast/config.toml").expect("a config");
+    repo.write(".dicast/config.toml", &format!("{config}\n[run]\non_hangup = \"detach\"\n"));
+    assert!(repo.run(&["trust", "approve"]).status.success());
+    let mut session = open_run(&repo);
+    session.wait("the quick one has answered", PATIENCE, |screen| screen.contents().contains("1 of 3 answered"));
+    session.hang_up();
+    let watched = repo.run(&["watch", FIRST, "--json"]);
+    let told = String::from_utf8_lossy(&watched.stdout).into_owned();
+    let told_of = |agent: &str, kind: &str| {
+        told.lines().filter(|line| line.contains(&format!("\"agent\":\"{agent}\"")) && line.contains(kind)).count()
+    };
+    for agent in ["ann", "bob", "cyd"] {
+        assert!(told_of(agent, "agent.finished") >= 1, "{told}");
+    }
+    // Nobody was asked a second time but for the round.
+    assert!(!told.contains("\"attempt\":2"), "{told}");
+    assert!(told.contains("stage.verdict") && repo.verdict_hash(FIRST).is_some(), "{told}");
+    assert_eq!(Some(session.exit()), watched.status.code(), "{told}");
+}
+
 /// Agents that write without end, as many as it takes to keep this machine busy.
 const FLOODING: &[pty::repo::FakeAgent<'static>] = &[
     ("a1", &["--flood-stdout", "forever"]),

@@ -144,6 +144,10 @@ pub fn next_sequence() -> u64 {
 /// Writes to stdout. A reader that is gone (`| head`) has read what it wanted; any other error is remembered for
 /// [`settle`].
 pub fn put(text: &str) {
+    // Where nothing is said nothing can be lost: what a terminal that is gone did not take of its last frame is no result.
+    if text.is_empty() {
+        return;
+    }
     if let Err(why) = write(std::io::stdout().lock(), text) {
         // Only the first error tells what happened.
         let _ = LOST.set(why);

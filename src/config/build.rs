@@ -9,7 +9,7 @@ use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::settings::{
     Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
-    Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
+    OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -62,7 +62,13 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
         },
         stages: entries(tree, "stages").map(stage_rules).collect::<Result<_, _>>()?,
         context: Context { files: at(tree, "context.files").map(|node| placed(node, texts)).transpose()? },
-        run: Limits { deadline_ms: milliseconds(tree, "run.deadline_s")? },
+        run: Limits {
+            deadline_ms: milliseconds(tree, "run.deadline_s")?,
+            on_hangup: match string(tree, "run.on_hangup")?.as_str() {
+                "detach" => OnHangup::Detach,
+                _ => OnHangup::Stop,
+            },
+        },
         evidence: Evidence {
             root: string(tree, "evidence.root")?,
             lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,

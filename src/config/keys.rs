@@ -294,7 +294,7 @@ pub const KEYS: &[Key] = &[
     key("run.deadline_s", SECONDS, Value("1200"), "Seconds that a run may take."),
     key(
         "run.on_hangup",
-        Shape::Choice { now: &["stop"], later: &["detach"] },
+        Shape::Choice { now: &["stop", "detach"], later: &[] },
         Value("\"stop\""),
         "What happens to a live run when the terminal goes away.",
     ),

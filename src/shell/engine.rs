@@ -125,7 +125,8 @@ impl Engine {
     /// When the system does not let us listen.
     pub fn obey_signals(mut self, has_terminal: bool) -> Result<Self, Failure> {
         let inside = self.runtime.enter();
-        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal)
+        let on_hangup = self.model.settings.run.on_hangup;
+        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal, on_hangup)
             .map_err(|error| system("listening for signals", &error))?;
         drop(inside);
         Ok(self)

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::actors::Scope;
 use crate::actors::agents::process::Children;
 use crate::app::msg::Signal;
+use crate::domain::settings::OnHangup;
 
 /// How long the loop may take to answer a signal.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -41,6 +42,7 @@ pub fn listen(
     children: Children,
     pulse: Pulse,
     has_terminal: bool,
+    on_hangup: OnHangup,
 ) -> std::io::Result<mpsc::Receiver<Signal>> {
     let (sender, receiver) = mpsc::channel(8);
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -69,7 +71,10 @@ pub fn listen(
                 }
             };
             tracing::info!(?signal, "asked to end");
-            asked.get_or_insert(signal);
+            // Of a run that goes on without its terminal nobody expects an end.
+            if signal != Signal::HangUp || on_hangup == OnHangup::Stop {
+                asked.get_or_insert(signal);
+            }
             // A full channel holds signals enough.
             let _ = sender.try_send(signal);
             waker.wake();

@@ -1,12 +1,13 @@
 //! Ending: exit codes, signals, and what is told last.
 
-use super::script::{Kind, Script, names};
+use super::script::{Kind, Script, THREE, names, settings};
 use super::world::{Play, says};
 use crate::app::event::What;
 use crate::app::key::Key;
 use crate::app::model::{MemoryState, Phase, View};
 use crate::app::msg::{Msg, Request, Signal};
 use crate::domain::failure::AgentError;
+use crate::domain::settings::OnHangup;
 use crate::domain::stage::Stage;
 
 /// What must hold at the end of every headless process with one run.
@@ -29,6 +30,25 @@ fn signals_stop_the_run_and_end_with_their_own_codes() {
             ended_once(&script, exit);
         }
     }
+}
+
+#[test]
+fn a_run_goes_on_without_its_terminal_where_the_config_says_so_and_the_program_ends_with_it() {
+    for kind in [Kind::Find, Kind::Turn, Kind::Judge, Kind::Publish] {
+        let mut settings = settings(&THREE);
+        settings.run.on_hangup = OnHangup::Detach;
+        let mut script = Script::of(settings, false);
+        script.hold(kind).start(&[Stage::Plan]).settle();
+        assert_eq!(names(&script.send(Msg::Signalled(Signal::HangUp))), Vec::<String>::new(), "{kind:?}");
+        assert_eq!(names(&script.send(Msg::Signalled(Signal::HangUp))), Vec::<String>::new(), "{kind:?}");
+        script.unhold().settle();
+        ended_once(&script, 0);
+    }
+    // With nothing to go on with, and for a run that is being stopped, it is an end like any other.
+    let mut settings = settings(&THREE);
+    settings.run.on_hangup = OnHangup::Detach;
+    let mut script = Script::of(settings, false);
+    assert_eq!(names(&script.send(Msg::Signalled(Signal::HangUp))), ["quit 129"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::Record;
 use crate::domain::moment::clock;
 use crate::domain::run::TurnKind;
+use crate::domain::settings::OnHangup;
 
 /// Exit code of a run that was stopped.
 pub(super) const STOPPED: u8 = 130;
@@ -133,8 +134,15 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     }
 }
 
-/// A signal asks us to end.
+/// A signal asks us to end. Where the config says so, a terminal that went away ends nothing: what is live goes on
+/// without a screen, and we end with it.
 pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
+    let may_go_on = signal == Signal::HangUp && model.settings.run.on_hangup == OnHangup::Detach && !model.leaving;
+    if may_go_on && model.live_runs().any(|run| run.stop.is_none()) {
+        model.boot.headless = true;
+        notice(model, "the terminal went away: the run goes on, `dicast watch` follows it");
+        return Vec::new();
+    }
     leave(
         model,
         signal.exit(),

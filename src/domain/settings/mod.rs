@@ -153,11 +153,24 @@ pub struct Context {
 pub struct Limits {
     /// How long a run may take, in milliseconds.
     pub deadline_ms: u64,
+    /// What happens to a live run when the terminal goes away.
+    pub on_hangup: OnHangup,
+}
+
+/// What happens to a live run when the terminal goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnHangup {
+    /// It is stopped; what was answered is kept.
+    #[default]
+    Stop,
+    /// It goes on without a screen, and the program ends with it.
+    Detach,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline_ms: 1_200_000 }
+        Self { deadline_ms: 1_200_000, on_hangup: OnHangup::Stop }
     }
 }
 

@@ -1,0 +1,80 @@
+//! The real program, killed at random moments: `cargo test --test kills -- --ignored`, and a part of `.ci/run`.
+//! `DICAST_TEST_KILLS=300` kills more often, `DICAST_TEST_SEED` repeats a row.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails; it starts and kills the program and tells its seed"
+)]
+
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "cli/world.rs"]
+mod world;
+
+#[path = "support/crash.rs"]
+mod crash;
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How often the program is killed.
+const KILLS: u64 = 100;
+
+/// Programs at once.
+const AT_ONCE: u64 = 3;
+
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The nth number of a series (splitmix64), so that a failure can be repeated from its seed.
+fn nth(seed: u64, n: u64) -> u64 {
+    let mut z = seed.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[test]
+#[ignore = "slow: a hundred runs, each killed and gone on with"]
+fn killed_at_random_moments_a_run_goes_on_to_the_same_verdict_and_loses_nothing_acknowledged() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()));
+    let (seed, kills) = (given("DICAST_TEST_SEED").unwrap_or(since), given("DICAST_TEST_KILLS").unwrap_or(KILLS));
+    eprintln!("DICAST_TEST_SEED={seed} DICAST_TEST_KILLS={kills}");
+    let began = Instant::now();
+    let expected = crash::whole_run();
+    // As long as making a repository and a whole run take: at every moment of a run some are killed.
+    let within = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let (next, through) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let turn = next.fetch_add(1, Ordering::SeqCst);
+                    if turn >= kills {
+                        return;
+                    }
+                    let after = nth(seed, turn) % within;
+                    let repo = crash::repo();
+                    let mut child =
+                        repo.program().args(crash::RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                    // The moment is what is tested, not a wait for something.
+                    thread::sleep(Duration::from_millis(after));
+                    child.kill().unwrap();
+                    let output = child.wait_with_output().unwrap();
+                    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+                    let cut = crash::Cut { code: output.status.code(), out };
+                    through.fetch_add(u64::from(cut.code.is_some()), Ordering::SeqCst);
+                    crash::goes_on(&repo, &cut, &expected, &format!("seed {seed}, turn {turn}, {after} ms"));
+                }
+            });
+        }
+    });
+    let through = through.into_inner();
+    eprintln!("{} of {kills} runs were killed before they were through", kills - through);
+    assert!(through < kills * 3 / 4, "most runs were through before they were killed: {through} of {kills}");
+}
