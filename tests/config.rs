@@ -7,9 +7,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use dicast::config::trust::Store;
-use dicast::config::{Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, init, keys, load, manual};
+use dicast::config::{self, Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, init, keys, load, manual};
 use dicast::disk::text::{read_text_capped, write_atomic_text};
 use dicast::domain::failure::Failure;
+use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
@@ -180,6 +181,8 @@ files = ["AGENTS.md", "docs/x.md"]
 [run]
 deadline_s = 60
 on_hangup = "stop"
+[mcp]
+import = ["claude", "gemini"]
 [evidence]
 root = "/var/evidence"
 lock_timeout_ms = 11
@@ -523,14 +526,8 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("max_output_tokens = 1"), "agents.max_output_tokens is not yet", "timeouts.total_s"),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
-        (
-            "[memory]\nprofile = \"server-memory\"\n".into(),
-            "memory.profile: \"server-memory\" is not yet",
-            "\"dicast\"",
-        ),
         ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
         ("[run]\non_hangup = \"detach\"\n".into(), "run.on_hangup: \"detach\" is not yet", "\"stop\""),
-        ("[mcp]\nimport = [\"claude\"]\n".into(), "mcp.import is not yet", "mcp_servers"),
         ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),
         ("[prices.opus]\ninput_per_mtok_usd = \"1\"\n".into(), "prices.opus.input_per_mtok_usd is not yet", "priced"),
@@ -540,6 +537,19 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         let (message, hint) = World::new().project(&text).refused();
         assert!(message.contains(why), "{message}");
         assert!(hint.contains(now), "{hint}");
+    }
+}
+
+#[test]
+fn the_memorys_profile_goes_with_a_server_that_was_declared() {
+    let server = "[mcp_servers.memory]\ncommand = \"m\"\n";
+    for (name, profile) in [("server-memory", Profile::ServerMemory), ("local-memory", Profile::LocalMemory)] {
+        let text = format!("[memory]\nprofile = \"{name}\"\n");
+        let loaded = World::new().project(&format!("{server}{text}")).load();
+        assert_eq!(loaded.settings.memory_profile, profile);
+        let (message, hint) = World::new().project(&text).refused();
+        assert!(message.contains(&format!("not of \"{name}\"")), "{message}");
+        assert!(hint.contains("[mcp_servers.NAME]"), "{hint}");
     }
 }
 
@@ -657,6 +667,87 @@ fn everything_that_would_run_is_listed_and_made_harmless() {
             "evidence outside the repository: /tmp/e |  | 0 | config",
         ]
     );
+}
+
+/// Writes configs of other programs, in the repository and at home.
+fn with_other_programs(world: &World) {
+    let home = world.folder.path().join("home");
+    let repo = &world.sources.repo;
+    let claude = format!(
+        r#"{{"mcpServers": {{"tickets": {{"type": "http", "url": "https://t.example/mcp",
+             "headers": {{"Authorization": "${{T_TOKEN}}"}}}}, "old": {{"type": "sse", "url": "https://o.example"}}}},
+             "projects": {{"{}": {{"mcpServers": {{"here": {{"command": "h"}}}}}}, "/x": {{"mcpServers": {{"no": {{"command": "n"}}}}}}}}}}"#,
+        repo.display()
+    );
+    let files = [
+        (
+            repo.join(".mcp.json"),
+            r#"{"mcpServers": {"files": {"command": "npx", "args": ["-y", "files"], "env": {"A": "b"}}}}"#,
+        ),
+        (home.join(".claude.json"), claude.as_str()),
+        (
+            home.join(".codex/config.toml"),
+            "model = \"m\"\n[mcp_servers.files]\ncommand = \"other\"\n[mcp_servers.docs]\nurl = \"http://d/mcp\"\n\
+             bearer_token_env_var = \"D\"\nstartup_timeout_sec = 3\n",
+        ),
+        (home.join(".gemini/settings.json"), "{ not json"),
+    ];
+    for (path, text) in files {
+        write_atomic_text(&path, text).unwrap();
+    }
+}
+
+#[test]
+fn servers_of_other_programs_are_offered_and_start_only_when_exactly_they_are_approved() {
+    let world = World::new();
+    with_other_programs(&world);
+    let loaded = load(&world.sources).unwrap();
+    let shown: Vec<_> =
+        loaded.settings.offers.iter().map(|o| (o.name.as_str(), o.from.as_str(), o.server.place())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("files", ".mcp.json", "npx"),
+            ("tickets", "~/.claude.json", "https://t.example/mcp"),
+            ("here", "~/.claude.json", "h"),
+            ("docs", "~/.codex/config.toml", "http://d/mcp"),
+        ]
+    );
+    let warnings: Vec<_> = loaded.warnings.iter().map(Safe::as_str).collect();
+    assert_eq!(
+        warnings,
+        [
+            "~/.claude.json: MCP server old is not offered: it speaks the older HTTP+SSE",
+            "~/.gemini/settings.json: it is not valid JSON; its MCP servers are not offered",
+        ]
+    );
+    let Transport::Http { headers, .. } = &loaded.settings.offers[1].server.transport else { panic!("an address") };
+    assert_eq!(headers["Authorization"], EnvValue::Ours("T_TOKEN".into()));
+    assert_eq!(loaded.settings.offers[3].server.startup_timeout_ms, 3_000);
+    assert!(loaded.runnable().unwrap().servers.is_empty(), "nothing of it starts");
+
+    config::approve_offer(&world.sources, &loaded.settings.offers[0]).unwrap();
+    let runnable = load(&world.sources).unwrap().runnable().unwrap();
+    assert_eq!(runnable.servers.keys().collect::<Vec<_>>(), ["files"]);
+    assert_eq!(runnable.offers.len(), 3);
+    let changed = r#"{"mcpServers": {"files": {"command": "npx", "args": ["-y", "evil"]}}}"#;
+    write_atomic_text(&world.sources.repo.join(".mcp.json"), changed).unwrap();
+    assert!(load(&world.sources).unwrap().runnable().unwrap().servers.is_empty(), "another byte, another approval");
+    with_other_programs(&world);
+    assert_eq!(world.store().revoke(&world.sources.repo), Ok(1));
+    assert!(load(&world.sources).unwrap().runnable().unwrap().servers.is_empty());
+}
+
+#[test]
+fn only_the_programs_that_are_named_are_looked_at_and_our_own_servers_come_first() {
+    let world = World::new().project("[mcp]\nimport = [\"codex\"]\n[mcp_servers.docs]\ncommand = \"mine\"\n");
+    with_other_programs(&world);
+    let loaded = load(&world.sources).unwrap();
+    let names: Vec<_> = loaded.settings.offers.iter().map(|offer| offer.name.as_str()).collect();
+    assert_eq!(names, ["files"]);
+    let world = World::new().project("[mcp]\nimport = []\n");
+    with_other_programs(&world);
+    assert!(load(&world.sources).unwrap().settings.offers.is_empty());
 }
 
 #[test]

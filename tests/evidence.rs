@@ -73,6 +73,7 @@ fn answer(attempt: u32) -> Commit {
         took_ms: 3,
         usage: Usage::default(),
         session: None,
+        source: None,
     };
     commit(u64::from(attempt), vec![artifact, raw], vec![record])
 }

@@ -16,15 +16,12 @@ use std::time::{Duration, Instant};
 
 use dicast::actors::agents::process::Children;
 use dicast::actors::lanes::{LaneEnds, lanes};
-use dicast::actors::mcp::memory::{Entry, Query};
 use dicast::actors::mcp::{Ask, Clock, Connector, Handle, Life, Processes, Wire, spawn};
 use dicast::actors::{Scope, Waker};
 use dicast::domain::fact::Fact;
 use dicast::domain::failure::Failure;
-use dicast::domain::ids::{AgentName, SpecId};
 use dicast::domain::moment::Moment;
 use dicast::domain::server::{Program, Reach, ServerSpec, State, Status};
-use dicast::domain::stage::Stage;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -529,42 +526,17 @@ fn the_end_of_the_scope_alone_leaves_no_process_either() {
     });
 }
 
-// Memory
+// The embedded memory; what memory is to us is in tests/memory.rs
 
-#[test]
-fn gathering_filters_by_whole_tags_even_when_the_server_does_not() {
-    live(async {
-        let bench = Bench::of(vec![fake(&[])]);
-        stores_and_gathers(&bench).await;
-        bench.end().await;
-    });
-}
-
-async fn stores_and_gathers(bench: &Bench) {
-    let claude = AgentName::new("claude").unwrap();
-    let (one, ten) = (SpecId::new("SPEC-1").unwrap(), SpecId::new("SPEC-10").unwrap());
-    let entry = |spec: &SpecId, stage, content: &str| Entry::of_answer(spec, stage, &claude, "RUN", content.into());
-    for entry in [
-        entry(&one, Stage::Plan, "{\"a\": 1}"),
-        entry(&one, Stage::Plan, "{\"a\": 1}"),
-        entry(&ten, Stage::Plan, "{\"b\": 1}"),
-        entry(&one, Stage::Audit, "{\"c\": 1}"),
-        Entry { key: "note".into(), content: "no agent".into(), tags: vec!["spec:SPEC-1".into(), "stage:plan".into()] },
-    ] {
-        bench.handle.store("fake", entry, 5_000, CancellationToken::new()).await.unwrap();
+/// Stores four memories, one of them twice.
+async fn stores(bench: &Bench) {
+    for (key, tag) in [("1", "spec:SPEC-1"), ("1", "spec:SPEC-1"), ("2", "spec:SPEC-10"), ("3", "x"), ("4", "y")] {
+        let args = json!({"key": key, "content": format!("{{\"n\": {key}}}"), "tags": [tag]});
+        assert!(bench.call("store_memory", args).await.unwrap()["id"].is_string());
     }
-    let query = |tags: &[&str]| Query {
-        server: "fake".into(),
-        spec: one.clone(),
-        stage: Stage::Plan,
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        patience_ms: 5_000,
-    };
-    let found = bench.handle.gather(query(&["run:RUN"]), CancellationToken::new()).await.unwrap();
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!((found[0].agent.as_str(), found[0].content.as_str()), ("claude", "{\"a\": 1}"));
-    let none = bench.handle.gather(query(&["run:RUN-2"]), CancellationToken::new()).await;
-    assert_eq!(none, Ok(Vec::new()), "empty is an answer");
+    let found = bench.call("search", json!({"query": "", "tags": ["spec:SPEC-1"]})).await.unwrap();
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found[0]["memory"]["content"], json!("{\"n\": 1}"));
 }
 
 /// Starts real rmcp servers on a pipe inside this process.
@@ -612,7 +584,7 @@ fn pipes(serve: bool) -> (tempfile::TempDir, Arc<Pipes>, Bench) {
 fn the_embedded_memory_stores_finds_counts_and_forgets() {
     live(async {
         let (_folder, _pipes, bench) = pipes(true);
-        stores_and_gathers(&bench).await;
+        stores(&bench).await;
         let stored = bench.call("store_memory", json!({"content": "a note (odd: \"*", "tags": ["t"]})).await.unwrap();
         let id = stored["id"].as_str().unwrap().to_owned();
         let found = bench.call("search", json!({"query": "odd: \"* NOT", "tags": ["t"]})).await.unwrap();
@@ -631,19 +603,14 @@ fn the_embedded_memory_stores_finds_counts_and_forgets() {
 fn sixteen_concurrent_writers_lose_nothing() {
     live(async {
         let (_folder, _pipes, bench) = pipes(true);
-        let spec = SpecId::new("SPEC-1").unwrap();
         let writes: Vec<_> = (0..16)
-            .map(|n| {
-                let agent = AgentName::new(&format!("agent-{n}")).unwrap();
-                let entry = Entry::of_answer(&spec, Stage::Plan, &agent, "RUN", format!("{{\"n\": {n}}}"));
-                bench.handle.store("fake", entry, 10_000, CancellationToken::new())
-            })
+            .map(|n| bench.call("store_memory", json!({"key": n.to_string(), "content": "x", "tags": ["t"]})))
             .collect();
         for write in writes {
             write.await.unwrap();
         }
-        let query = Query { server: "fake".into(), spec, stage: Stage::Plan, tags: Vec::new(), patience_ms: 5_000 };
-        assert_eq!(bench.handle.gather(query, CancellationToken::new()).await.unwrap().len(), 16);
+        let found = bench.call("search", json!({"query": "", "tags": ["t"], "limit": 100})).await.unwrap();
+        assert_eq!(found.as_array().unwrap().len(), 16);
         bench.end().await;
     });
 }
@@ -711,7 +678,7 @@ fn the_embedded_server_keeps_what_it_answered_across_a_kill() {
     live(async {
         let folder = tempfile::tempdir().unwrap();
         let bench = Bench::of(vec![embedded(&folder)]);
-        stores_and_gathers(&bench).await;
+        stores(&bench).await;
         bench.end().await;
         let bench = Bench::of(vec![embedded(&folder)]);
         assert_eq!(bench.call("stats", json!({})).await.unwrap()["memories"], json!(4));

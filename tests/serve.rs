@@ -11,7 +11,8 @@
 #[path = "support/pty/mod.rs"]
 mod pty;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -167,7 +168,8 @@ impl Drop for Client {
 
 #[test]
 fn every_tool_has_a_schema_and_says_what_it_does() {
-    let mut client = Client::start(&Repo::with_panel(BINARY, QUIET_PANEL));
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let mut client = Client::start(&repo);
     let tools = client.ask("tools/list", json!({}))["result"]["tools"].clone();
     let tools = tools.as_array().expect("a list");
     let mut names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
@@ -324,4 +326,181 @@ fn without_approval_everything_works_but_running_and_approving_helps_at_once() {
     assert!(bare(&["trust", "approve"]).output().expect("it runs").status.success());
     client.result("run_stage", json!({"spec": FIRST, "stage": "plan"}));
     assert!(repo.verdict_hash(FIRST).is_some());
+}
+
+/// A server behind a door, and requests to it written by hand.
+struct Door {
+    child: Child,
+    address: String,
+}
+
+/// Long enough to guard a door.
+const TOKEN: &str = "a-token-for-a-test-only";
+
+const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+
+impl Door {
+    fn start(repo: &Repo, token: Option<&str>) -> Self {
+        let mut command = repo.headless(&["mcp", "serve", "--http", "127.0.0.1:0"]);
+        if let Some(token) = token {
+            command.env("DICAST_MCP_TOKEN", token);
+        }
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().expect("stderr")).read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("serving MCP on http://").and_then(|url| url.strip_suffix("/mcp"));
+        Self { child, address: address.unwrap_or_else(|| panic!("no address: {line}")).to_owned() }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream
+    }
+
+    /// Sends a request; returns the stream of its answer.
+    fn send(&self, method: &str, path: &str, host: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+        let mut stream = self.connect();
+        let mut text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        // One that is refused early may close before it has read everything.
+        let _ = stream.write_all(format!("{text}\r\n{body}").as_bytes());
+        stream
+    }
+
+    /// Opens a session; returns its id.
+    fn session(&self) -> String {
+        let (status, answer) = self.post("/mcp", "localhost", &[], HELLO);
+        assert_eq!(status, 200, "{answer}");
+        answer.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).expect("a session").to_owned()
+    }
+
+    /// Sends a request; returns the status and what came until the first pause or the end.
+    fn post(&self, path: &str, host: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut stream = self.send("POST", path, host, headers, body);
+        let mut head = [0; 2_048];
+        let read = stream.read(&mut head).expect("an answer");
+        let answer = String::from_utf8_lossy(&head[..read]).into_owned();
+        let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{answer}"));
+        (status, answer)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // Ours by its handle; gone already where the test ended it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_door_opens_to_its_own_names_and_to_no_page_of_a_browser() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let door = Door::start(&repo, None);
+    let post = |path: &str, host: &str, headers: &[(&str, &str)]| door.post(path, host, headers, HELLO).0;
+    assert_eq!(post("/mcp", &door.address, &[]), 200);
+    assert_eq!(post("/mcp", "localhost", &[]), 200);
+    assert_eq!(post("/mcp", "evil.example", &[]), 403);
+    assert_eq!(post("/mcp", "127.0.0.1.evil.example", &[]), 403);
+    assert_eq!(post("/mcp", "localhost", &[("Origin", "http://evil.example")]), 403);
+    assert_eq!(post("/mcp", "localhost", &[("Origin", "null")]), 403);
+    assert_eq!(post("/", "localhost", &[]), 404);
+    assert_eq!(post("/mcp/x", "localhost", &[]), 404);
+    let huge = format!("{}{}", " ".repeat(2 << 20), HELLO);
+    assert_eq!(door.post("/mcp", "localhost", &[], &huge).0, 413);
+}
+
+#[test]
+fn a_door_with_a_token_opens_to_that_token_only() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let door = Door::start(&repo, Some(TOKEN));
+    let post = |value: Option<&str>| {
+        let headers: Vec<(&str, &str)> = value.map(|value| ("Authorization", value)).into_iter().collect();
+        door.post("/mcp", "localhost", &headers, HELLO)
+    };
+    let (status, answer) = post(None);
+    assert!(status == 401 && answer.to_lowercase().contains("www-authenticate: bearer"), "{answer}");
+    assert_eq!(post(Some("Bearer nearly")).0, 401);
+    assert_eq!(post(Some(&format!("Bearer {TOKEN}x"))).0, 401);
+    assert_eq!(post(Some(&format!("Bearer {TOKEN}"))).0, 200);
+}
+
+#[test]
+fn beyond_this_machine_nothing_is_served_without_a_token() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    for token in [None, Some("short")] {
+        let mut command = repo.headless(&["mcp", "serve", "--http", "0.0.0.0:0"]);
+        if let Some(token) = token {
+            command.env("DICAST_MCP_TOKEN", token);
+        }
+        let said = command.output().expect("it runs");
+        let err = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(64), "{err}");
+        assert!(err.contains("DICAST_MCP_TOKEN"), "{err}");
+    }
+}
+
+#[test]
+fn sessions_are_counted_and_too_many_are_refused() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let door = Door::start(&repo, None);
+    let statuses: Vec<u16> = (0..40).map(|_| door.post("/mcp", "localhost", &[], HELLO).0).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 32, "{statuses:?}");
+    assert!(statuses[32..].iter().all(|status| *status == 503), "{statuses:?}");
+}
+
+#[test]
+fn a_signal_closes_the_door_in_time_whoever_stands_in_it() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let mut door = Door::start(&repo, None);
+    // One that says nothing, one in the middle of its headers, one with its stream of answers open.
+    let mut silent = [door.connect(), door.connect()];
+    silent[1].write_all(b"POST /mcp HT").expect("it reads");
+    let session = door.session();
+    let mut stream = door.send("GET", "/mcp", "localhost", &[("Mcp-Session-Id", &session)], "");
+    let mut head = [0; 256];
+    assert!(stream.read(&mut head).expect("an answer") > 0);
+    processes::send(door.child.id(), Signal::TERM);
+    let began = Instant::now();
+    let status = door.child.wait().expect("a child");
+    assert_eq!(status.code(), Some(143));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_end_of_a_session_ends_its_run_and_the_end_of_a_connection_does_not() {
+    let repo = Repo::with_panel(BINARY, HANGING);
+    let door = Door::start(&repo, None);
+    let session = door.session();
+    let headers = [("Mcp-Session-Id", session.as_str())];
+    let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    assert_eq!(door.post("/mcp", "localhost", &headers, ready).0, 202);
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+                      "params": Client::call_params("run_stage", json!({"spec": FIRST, "stage": "plan"}))});
+    let stream = door.send("POST", "/mcp", "localhost", &headers, &call.to_string());
+    let mut lines = BufReader::new(stream).lines();
+    let mut read = Vec::new();
+    while !read.last().is_some_and(|line: &String| line.contains("cyd: started")) {
+        read.push(lines.next().unwrap_or_else(|| panic!("{read:#?}")).expect("a line"));
+    }
+    let owned = || processes::owned_by(door.child.id());
+    // Whoever lost a connection may come back for the answer.
+    drop(lines);
+    assert_eq!(door.post("/mcp", "localhost", &headers, ready).0, 202);
+    assert!(!owned().is_empty());
+    let mut ended = door.send("DELETE", "/mcp", "localhost", &headers, "");
+    let mut head = [0; 64];
+    assert!(ended.read(&mut head).expect("an answer") > 0);
+    let deadline = Instant::now() + PATIENCE;
+    while !owned().is_empty() {
+        assert!(Instant::now() < deadline, "left: {:?}", owned());
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

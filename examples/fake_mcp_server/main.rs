@@ -21,6 +21,9 @@
 //! | `--huge-reply MB` | answers each `echo` with that many megabytes |
 //! | `--id-last` | writes the id at the end of a message, as the TypeScript SDK does |
 //! | `--list-changed` | after the first call offers one tool more and says so |
+//! | `--loses` | acknowledges what it is to store, and forgets it |
+//! | `--errors-as-text` | answers what it is to store with `Error: …` as if it were a result |
+//! | `--npm` | offers the tools of npm's server-memory instead of its own memory's |
 //! | `--progress`, `--logs` | tells progress, or logs a line, before it answers a call |
 //! | `--ask-roots` | asks for the client's roots |
 //! | `--no-ping` | does not answer pings |
@@ -176,7 +179,7 @@ impl Fake {
                 out.write(&json!({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"}));
             }
             "tools/list" => {
-                self.answer(&id, &tools(flags.has("--list-changed") && self.calls.load(Ordering::SeqCst) > 0), out);
+                self.answer(&id, &tools(flags, flags.has("--list-changed") && self.calls.load(Ordering::SeqCst) > 0), out);
                 if flags.has("--no-read") {
                     forever();
                 }
@@ -238,6 +241,10 @@ impl Fake {
                 ("\"slept\"".to_owned(), false)
             }
             "fail" => (args["text"].as_str().unwrap_or("failed").to_owned(), true),
+            "store_memory" | "create_entities" if self.flags.has("--errors-as-text") => {
+                ("Error: the disk is full (not really)".to_owned(), false)
+            }
+            tool if self.flags.has("--npm") => self.know(tool, args),
             tool => self.remember(tool, args),
         };
         self.answer(&id, &json!({"content": [{"type": "text", "text": text}], "isError": is_error}), out);
@@ -249,7 +256,9 @@ impl Fake {
         let answer = match tool {
             "store_memory" => {
                 let memory = json!({"id": key, "key": key, "content": args["content"], "tags": args["tags"]});
-                memories.insert(key.clone(), memory);
+                if !self.flags.has("--loses") {
+                    memories.insert(key.clone(), memory);
+                }
                 json!({"id": key})
             }
             "get" => memories.get(&key).cloned().unwrap_or(Value::Null),
@@ -262,6 +271,31 @@ impl Fake {
         (answer.to_string(), false)
     }
 
+    /// As npm's server-memory does: entities by name, found by any part of their text.
+    fn know(&self, tool: &str, args: &Value) -> (String, bool) {
+        let mut entities = self.memories.lock().unwrap();
+        let name = |entity: &Value| entity["name"].as_str().unwrap_or_default().to_owned();
+        let found: Vec<Value> = match tool {
+            "create_entities" => {
+                let new = args["entities"].as_array().cloned().unwrap_or_default();
+                for entity in new.iter().filter(|_| !self.flags.has("--loses")) {
+                    entities.entry(name(entity)).or_insert_with(|| entity.clone());
+                }
+                new
+            }
+            "open_nodes" => {
+                let wanted = args["names"].as_array().cloned().unwrap_or_default();
+                wanted.iter().filter_map(|name| entities.get(name.as_str()?).cloned()).collect()
+            }
+            "search_nodes" => {
+                let part = args["query"].as_str().unwrap_or_default();
+                entities.values().filter(|entity| entity.to_string().contains(part)).cloned().collect()
+            }
+            _ => return (format!("unknown tool {tool}"), true),
+        };
+        (json!({"entities": found, "relations": []}).to_string(), false)
+    }
+
     fn answer(&self, id: &Value, result: &Value, out: &Out) {
         if self.flags.has("--id-last") {
             out.write_line(&format!("{{\"result\":{result},\"jsonrpc\":\"2.0\",\"id\":{id}}}"));
@@ -271,8 +305,12 @@ impl Fake {
     }
 }
 
-fn tools(one_more: bool) -> Value {
-    let mut names = vec!["echo", "fail", "sleep", "store_memory", "get", "search", "delete", "stats"];
+fn tools(flags: &Flags, one_more: bool) -> Value {
+    let mut names = vec!["echo", "fail", "sleep"];
+    match flags.has("--npm") {
+        true => names.extend(["create_entities", "open_nodes", "search_nodes"]),
+        false => names.extend(["store_memory", "get", "search", "delete", "stats"]),
+    }
     names.extend(one_more.then_some("late"));
     let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
     json!({ "tools": tools })

@@ -14,6 +14,7 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
+use crate::domain::memory;
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::stage::Stage;
 use crate::domain::stream::Session;
@@ -35,6 +36,8 @@ pub enum Effect {
     ReadPage(PageRequest),
     /// Start a server again.
     RestartServer(String),
+    /// Copy to memory what waits for it.
+    DrainSpool,
     /// Tell programs and plain readers (ignored by the TUI).
     Emit(Event),
     /// Answer a program's request: it is over, or was refused.
@@ -97,6 +100,17 @@ pub enum RunEffect {
         /// Records that follow them.
         records: Vec<Record>,
     },
+    /// Ask a participant elsewhere, through memory.
+    AskElsewhere {
+        /// Who.
+        seat: SeatKey,
+        /// What it is about.
+        subject: memory::Subject,
+        /// What it is asked.
+        prompt: Arc<str>,
+        /// What it is to bring.
+        wanted: Wanted,
+    },
     /// Ask an agent.
     TakeTurn {
         /// Who.
@@ -133,12 +147,10 @@ pub enum RunEffect {
     },
     /// Copy to memory.
     Mirror {
-        /// The spec.
-        spec: SpecId,
         /// The stage.
         stage: Stage,
-        /// Key, text and agent of each entry.
-        entries: Vec<(String, Arc<str>, Option<AgentName>)>,
+        /// The entries.
+        entries: Vec<memory::Entry>,
     },
     /// Keep a late answer apart.
     KeepLate {

@@ -66,6 +66,9 @@ pub enum What {
         stage: Stage,
         /// Who sits.
         agents: Vec<AgentName>,
+        /// How many notes of earlier runs they are told.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        recalled: usize,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -204,6 +207,11 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<(String, String)>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Whether the best of the panel alone would have ended the same.

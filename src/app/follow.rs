@@ -103,11 +103,12 @@ impl Follower {
                 self.verdicts.remove(stage);
                 self.started(vec![*stage], true)
             }
-            Record::StageOpened { stage, seats, .. } => {
+            Record::StageOpened { stage, seats, recalled, .. } => {
                 self.stages.retain(|known| known != stage);
                 self.stages.push(*stage);
                 self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
-                What::StageStarted { stage: *stage, agents: seats.iter().map(|seat| seat.agent.clone()).collect() }
+                let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
+                What::StageStarted { stage: *stage, agents, recalled: recalled.len() }
             }
             Record::AgentLaunched { stage, agent, attempt, kind } => {
                 let key = SeatKey { run: self.run.clone(), stage: *stage, attempt: *attempt, agent: agent.clone() };

@@ -17,7 +17,7 @@ use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{FileRef, Record};
-use crate::domain::judgement::Judgement;
+use crate::domain::judgement::{Gathered, Judgement};
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
@@ -212,6 +212,8 @@ pub struct FoundRun {
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
+    /// Which of its answers the evidence did not have.
+    pub gathered: BTreeMap<Stage, Gathered>,
 }
 
 impl FoundRun {
@@ -235,7 +237,7 @@ pub struct PublishReport {
 pub struct MirrorReport {
     /// Entries that memory has.
     pub stored: u32,
-    /// Why the others wait.
+    /// How many wait, and why.
     pub waiting: Option<String>,
 }
 

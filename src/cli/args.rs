@@ -314,6 +314,9 @@ pub enum Trust {
     Approve {
         /// Only if it is exactly this.
         hash: Option<String>,
+        /// Instead: a server that another program is configured with, as `dicast trust list` shows it.
+        #[arg(long, value_name = "NAME", conflicts_with = "hash")]
+        server: Option<String>,
     },
     /// Takes every approval of this repository back.
     Revoke,
@@ -352,8 +355,22 @@ pub enum Memory {
 /// What to do for MCP clients.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Mcp {
-    /// Serves over stdin and stdout.
-    Serve {},
+    /// Serves over stdin and stdout, or over HTTP.
+    Serve(Serving),
+}
+
+/// How MCP clients come in.
+#[derive(Debug, Clone, Default, Group)]
+pub struct Serving {
+    /// Listens here (127.0.0.1:8000) for streamable HTTP instead; beyond this machine only with a token.
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<std::net::SocketAddr>,
+    /// The variable that holds the token which clients must send as bearer.
+    #[arg(long, value_name = "VAR", default_value = "DICAST_MCP_TOKEN", requires = "http")]
+    pub token_env: String,
+    /// A name of this machine that clients may use as Host, besides localhost and the address. Can be repeated.
+    #[arg(long, value_name = "NAME", requires = "http")]
+    pub host: Vec<String>,
 }
 
 impl Command {
@@ -395,7 +412,7 @@ impl Command {
             Command::Cancel { .. } => "cancel",
             Command::Demo { .. } => "run the demonstration",
             Command::Memory(Memory::Serve { .. }) => "serve the memory",
-            Command::Mcp(Mcp::Serve { .. }) => "serve",
+            Command::Mcp(Mcp::Serve(_)) => "serve",
             Command::Play { .. } => "play the script",
         }
     }

@@ -63,7 +63,7 @@ pub fn run(args: Args) -> u8 {
                 Command::Decide { .. }
                     | Command::Play { .. }
                     | Command::Memory(Memory::Serve { .. })
-                    | Command::Mcp(Mcp::Serve { .. })
+                    | Command::Mcp(Mcp::Serve(_))
             )
         );
     let exit = match commands::perform(args) {

@@ -33,9 +33,14 @@ pub fn lines(event: &Event) -> (String, String) {
             let again = if *resumed { " (goes on)" } else { "" };
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
-        What::StageStarted { stage, agents } => {
+        What::StageStarted { stage, agents, recalled } => {
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
-            progress(format!("{stage}: asking {}", agents.join(", ")))
+            let notes = match recalled {
+                0 => String::new(),
+                1 => " (told 1 note of an earlier run)".to_owned(),
+                n => format!(" (told {n} notes of earlier runs)"),
+            };
+            progress(format!("{stage}: asking {}{notes}", agents.join(", ")))
         }
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, BadName, Family};
+use crate::domain::memory::Profile;
 use crate::domain::settings::{
     Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
     Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
@@ -34,13 +35,10 @@ const KINDS_OF: [(&str, &[&str]); 15] = [
     ("role", &["command"]),
     ("script", &["replay"]),
     ("model", &["command", "replay"]),
-    ("timeouts", &["command", "replay"]),
+    ("timeouts", &["command", "replay", "memory"]),
     ("retry", &["command", "replay"]),
     ("max_parallel", &["command", "replay"]),
 ];
-
-/// The name of the memory server when nobody chose one.
-const USUAL_MEMORY: &str = "memory";
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
 ///
@@ -52,6 +50,8 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
     Ok(Settings {
         agents: agents(tree)?,
         servers,
+        memory_profile: profile(tree, &memory)?,
+        offers: Vec::new(),
         memory,
         checks: entries(tree, "checks").map(check).collect::<Result<_, _>>()?,
         consensus: Consensus {
@@ -260,7 +260,7 @@ fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServe
     if servers.contains_key(name) {
         return Ok(MemoryServer::Declared(name.to_owned()));
     }
-    if name == USUAL_MEMORY {
+    if name == MemoryServer::EMBEDDED {
         return Ok(MemoryServer::Embedded);
     }
     let meant = nearest(name, servers.keys().map(String::as_str)).map(did_you_mean).unwrap_or_default();
@@ -268,6 +268,19 @@ fn memory(tree: &Node, servers: &BTreeMap<String, Server>) -> Result<MemoryServe
         format!("no MCP server is called {name:?}{meant}"),
         format!("add [mcp_servers.{name}], or remove memory.server to use the embedded one"),
     ))
+}
+
+fn profile(tree: &Node, memory: &MemoryServer) -> Result<Profile, Failure> {
+    let node = required(tree, "memory.profile")?;
+    // What it may be was checked with its shape.
+    let profile = Profile::named(placed(node, text)?).unwrap_or_default();
+    match memory {
+        MemoryServer::Embedded if profile != Profile::Dicast => Err(node.refuse(
+            format!("the embedded memory server offers the tools of \"dicast\", not of {:?}", profile.name()),
+            "describe the other server under [mcp_servers.NAME] and name it in memory.server",
+        )),
+        MemoryServer::Embedded | MemoryServer::Declared(_) => Ok(profile),
+    }
 }
 
 fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Failure> {
@@ -287,6 +300,11 @@ fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), F
     let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
     let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
+}
+
+/// Returns the programs whose servers are offered.
+pub(super) fn import(tree: &Node) -> Result<Vec<String>, Failure> {
+    placed(required(tree, "mcp.import")?, texts)
 }
 
 /// Returns the named entries of a section.

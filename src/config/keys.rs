@@ -235,7 +235,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "memory.profile",
-        Shape::Choice { now: &["dicast"], later: &["local-memory", "server-memory"] },
+        Shape::Choice { now: &["dicast", "local-memory", "server-memory"], later: &[] },
         Value("\"dicast\""),
         "Which tools the memory server offers.",
     ),
@@ -298,7 +298,12 @@ pub const KEYS: &[Key] = &[
         Value("\"stop\""),
         "What happens to a live run when the terminal goes away.",
     ),
-    not_yet("mcp.import", "Other programs whose servers are offered.", "declare servers under [mcp_servers]"),
+    key(
+        "mcp.import",
+        Shape::Choices(super::offers::PROGRAMS),
+        Value("[\"claude\", \"codex\", \"gemini\"]"),
+        "Programs whose MCP servers are offered; none is started before `dicast trust approve --server NAME`.",
+    ),
     not_yet("gates.<checkpoint>", "Gates that agents take part in.", "`dicast check` finds what the gates look for"),
     not_yet("budget.run_usd", "The most that a run may cost.", "a run is limited by run.deadline_s"),
     not_yet("budget.allow_unpriced", "Whether a model without a price may run.", "nothing is priced"),

@@ -106,6 +106,7 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::EnvNames
         | Shape::EnvGlobs
         | Shape::EnvNamesByHeader
+        | Shape::Choices(_)
         | Shape::Anything => false,
     }
 }

@@ -11,6 +11,7 @@ pub mod keys;
 mod layers;
 pub mod manual;
 mod nearest;
+mod offers;
 mod presets;
 mod shape;
 mod tree;
@@ -26,7 +27,7 @@ use crate::disk::text::read_text_capped;
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
-use crate::domain::settings::{CheckSource, Proposal, Settings, Trust};
+use crate::domain::settings::{CheckSource, Offer, Proposal, Settings, Trust};
 
 pub use layers::Override;
 pub use nearest::nearest;
@@ -151,6 +152,10 @@ impl Loaded {
                 let mut settings = self.settings.clone();
                 let granted = self.trust.is_granted();
                 settings.checks.retain(|_, check| granted || check.source == CheckSource::Declared);
+                let (approved, offered) = settings.offers.into_iter().partition(|offer| offer.is_approved);
+                settings.offers = offered;
+                let approved: Vec<Offer> = approved;
+                settings.servers.extend(approved.into_iter().map(|offer| (offer.name, offer.server)));
                 Ok(settings)
             }
         }
@@ -173,6 +178,22 @@ pub fn approve(repo: &Path, proposal: &Proposal, at: Moment) -> Result<(), Failu
             place: "HOME".into(),
             why: "there is no home folder to keep approvals in".into(),
             next: format!("set HOME, or approve for one process with --yes-trust {}", proposal.hash),
+            exit: 3,
+        }),
+    }
+}
+
+/// Remembers, in this user's own store, that exactly this offered server was approved for a repository.
+///
+/// # Errors
+/// Exit 3 without a home folder to keep it in; a disk failure. Nothing is approved then.
+pub fn approve_offer(sources: &Sources, offer: &Offer) -> Result<(), Failure> {
+    match &sources.trust_store {
+        Some(path) => Store::open(path.clone())?.approve_offer(&sources.repo, offer),
+        None => Err(Failure::BadInput {
+            place: "HOME".into(),
+            why: "there is no home folder to keep approvals in".into(),
+            next: format!("set HOME, or declare the server under [mcp_servers.{}]", offer.name),
             exit: 3,
         }),
     }
@@ -214,7 +235,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
     for (name, check) in found::checks(&sources.repo) {
         settings.checks.entry(name).or_insert(check);
     }
-    let (trust, warnings) = judge(sources, project_text, &settings, &merged)?;
+    let (trust, mut warnings) = judge(sources, project_text, &settings, &merged)?;
+    let ours = settings.servers.keys().map(String::as_str).collect();
+    let (mut offers, passed_over) = offers::find(sources, &build::import(&merged)?, &ours);
+    warnings.extend(passed_over);
+    // What is wrong with the store was said by the judgement above.
+    let store = sources.trust_store.clone().and_then(|path| Store::open(path).ok());
+    if let Some(store) = store {
+        for offer in &mut offers {
+            offer.is_approved = store.is_approved(&sources.repo, &offer.hash);
+        }
+    }
+    settings.offers = offers;
     Ok(Loaded { settings, trust, values: values(merged), files, warnings })
 }
 

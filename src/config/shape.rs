@@ -63,6 +63,8 @@ pub enum Shape {
         /// What is understood and refused.
         later: &'static [&'static str],
     },
+    /// A list of some of a few words.
+    Choices(&'static [&'static str]),
     /// Whatever it is: the key is refused before its value is looked at.
     Anything,
 }
@@ -93,6 +95,7 @@ impl Shape {
                 [only] => format!("\"{only}\""),
                 _ => format!("one of {}", now.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
             },
+            Shape::Choices(words) => format!("a list of some of {}", words.join(", ")),
             Shape::Anything => "nothing".into(),
         }
     }
@@ -146,6 +149,7 @@ impl Shape {
             Shape::Ratio => whole_text(node).and_then(|text| fits(text.parse::<Ratio>().is_ok(), text)),
             Shape::Quorum => whole_text(node).and_then(|text| fits(Quorum::try_from(text.to_owned()).is_ok(), text)),
             Shape::Choice { now, later } => choice(node, now, later),
+            Shape::Choices(words) => each(node, |item| choice(item, words, &[])),
             Shape::Anything => Ok(()),
         }
     }

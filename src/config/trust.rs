@@ -14,8 +14,8 @@ use crate::domain::hash::{Sha, canonical};
 use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
 use crate::domain::settings::{
-    AgentKind, CheckSource, CheckTemplate, EnvValue, Launch, Proposal, Server, Settings, Transport, Trust, TrustItem,
-    TrustSource,
+    AgentKind, CheckSource, CheckTemplate, EnvValue, Launch, Offer, Proposal, Server, Settings, Transport, Trust,
+    TrustItem, TrustSource,
 };
 
 use super::diff::diff;
@@ -48,6 +48,9 @@ struct Repo {
     path: String,
     /// The oldest first.
     approved: Vec<Approval>,
+    /// Servers of other programs that were approved, by their hashes.
+    #[serde(default)]
+    servers: BTreeSet<Sha>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -135,13 +138,32 @@ impl Store {
         self.keep(kept)
     }
 
+    /// Tells whether exactly this offered server was approved for a repository.
+    pub fn is_approved(&self, repo: &Path, offer: &Sha) -> bool {
+        let kept = repo_key(repo).ok().and_then(|key| self.kept.repos.get(key.as_str()));
+        kept.is_some_and(|repo| repo.servers.contains(offer))
+    }
+
+    /// Remembers that exactly this offered server was approved for a repository.
+    ///
+    /// # Errors
+    /// A disk failure; nothing is approved then.
+    pub fn approve_offer(&mut self, repo: &Path, offer: &Offer) -> Result<(), Failure> {
+        let mut kept = self.kept.clone();
+        let entry = kept.repos.entry(repo_key(repo)?.as_str().to_owned()).or_default();
+        entry.path = Safe::line(&canonical_path(repo)?.display().to_string()).as_str().to_owned();
+        entry.servers.insert(offer.hash.clone());
+        self.keep(kept)
+    }
+
     /// Forgets every approval of a repository; returns how many there were.
     ///
     /// # Errors
     /// A disk failure; nothing is forgotten then.
     pub fn revoke(&mut self, repo: &Path) -> Result<usize, Failure> {
         let mut kept = self.kept.clone();
-        let forgotten = kept.repos.remove(repo_key(repo)?.as_str()).map_or(0, |repo| repo.approved.len());
+        let forgotten =
+            kept.repos.remove(repo_key(repo)?.as_str()).map_or(0, |repo| repo.approved.len() + repo.servers.len());
         if forgotten > 0 {
             self.keep(kept)?;
         }
@@ -250,7 +272,7 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
 }
 
 /// Shows a server: what is started, or the address and which of our variables are sent there.
-fn server_item(name: &str, server: &Server) -> TrustItem {
+pub(super) fn server_item(name: &str, server: &Server) -> TrustItem {
     let (place, launch) = match &server.transport {
         Transport::Stdio { command, args, env, cwd } => {
             let command = std::iter::once(command).chain(args).cloned().collect();

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::memory;
 use super::run::{SeatKey, TurnKind};
 use super::server;
 
@@ -12,6 +13,8 @@ use super::server;
 pub enum Fact {
     /// A server changed its state.
     ServerChanged(Box<server::Status>),
+    /// More or fewer copies wait for memory, or it has another trouble.
+    MemoryChanged(memory::Status),
     /// An agent's process runs.
     AgentStarted {
         /// Who.

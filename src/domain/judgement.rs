@@ -49,6 +49,15 @@ impl Round {
     }
 }
 
+/// Which answers of a stage the evidence does not have any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// Whose answer memory had.
+    pub from_memory: BTreeSet<AgentName>,
+    /// Whose answer nobody has.
+    pub missing: BTreeSet<AgentName>,
+}
+
 /// What the consensus actor is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
@@ -62,6 +71,8 @@ pub struct Question {
     pub seats: Vec<Seat>,
     /// What is in the evidence.
     pub answers: BTreeMap<AgentName, Answer>,
+    /// Which of them the evidence lacked.
+    pub gathered: Gathered,
     /// Who will not answer, and why.
     pub absent: BTreeMap<AgentName, consensus::Answer>,
     /// By which rules.
@@ -73,7 +84,7 @@ pub struct Question {
     /// What was looked up or run before, so that it is not done twice.
     #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
-    /// Whether answers are still out: then nothing is run, and memory is not asked.
+    /// Whether answers are still out: then nothing is run.
     pub provisional: bool,
 }
 

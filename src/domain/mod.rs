@@ -19,6 +19,7 @@ pub mod ids;
 pub mod journal;
 pub mod judgement;
 pub mod launch;
+pub mod memory;
 pub mod moment;
 pub mod overview;
 pub mod preparation;

@@ -18,6 +18,7 @@ use super::dissent::{self, Entry, Ledger};
 use super::failure::Failure;
 use super::hash::{Sha, canonical};
 use super::ids::{AgentName, SpecId};
+use super::memory::Note;
 use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
 use super::safe::Safe;
 use super::spec::{self, Spec};
@@ -44,6 +45,8 @@ pub struct Preparation {
     pub ledger: Ledger,
     /// Ids of the constitution's rules, in upper case.
     pub constitution: BTreeSet<String>,
+    /// What agents are told of earlier runs; no verdict is bound to it.
+    pub recalled: Vec<Note>,
 }
 
 /// Longest question that stands for a topic's id in a sentence, in characters.
@@ -87,6 +90,8 @@ pub struct Ask {
     pub commit: Option<String>,
     /// The spec's ledger.
     pub entries: Vec<Entry>,
+    /// Notes that memory had.
+    pub recalled: Vec<Note>,
 }
 
 /// Instructions for agents: the first that is there goes to every agent.
@@ -128,6 +133,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         checks: ask.checks.clone(),
         files: tree.files.keys().filter(|path| !is_ours(path)).cloned().collect(),
     };
+    let recalled: Vec<Safe> = ask.recalled.iter().map(|note| note.text.clone()).collect();
     let inputs = PromptInputs {
         spec,
         spec_text: tree.text(&spec.file).unwrap_or_default(),
@@ -136,7 +142,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         agenda: &agenda,
         repo: &facts,
         host: &host,
-        recalled: &[],
+        recalled: &recalled,
         failure: None,
         attempt: 1,
     };
@@ -167,6 +173,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         prior: prior(tree, spec, &verdicts),
         ledger,
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
+        recalled: ask.recalled.clone(),
         agenda,
         spec: Arc::new(spec.clone()),
     })

@@ -21,13 +21,15 @@ use crate::domain::dissent::{self, Entry};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{self, Closed, FileRef, Record};
+use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::launch;
+use crate::domain::memory::{Entry as Copy, Note, Subject};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
+use crate::domain::server;
 use crate::domain::settings::{self, Agent, AgentKind};
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
@@ -82,6 +84,10 @@ impl Dispatch {
             Effect::RestartServer(name) => {
                 inbox.expect(Pending::Quiet("restart a server", self.hands.mcp.restart(name)));
             }
+            Effect::DrainSpool => {
+                let copied = self.hands.memory.drain(DRAIN_MS, self.hands.scope.cancel.clone());
+                inbox.expect(Pending::Quiet("copy to memory what waits for it", self.quiet(copied)));
+            }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
             // The loop itself does these.
             Effect::Emit(_)
@@ -121,13 +127,7 @@ impl Dispatch {
                 inbox.expect(Pending::Opened(id, reply));
             }
             RunEffect::Prepare { spec, stage, roster } => {
-                let context = model.settings.context.files.clone();
-                let config = settings::config_sha256(&model.settings).ok();
-                let checks = model.settings.checks.keys().cloned().collect();
-                let roster = self.roles(model, &roster);
-                let entries = Vec::new();
-                let ask = Ask { spec, stage, roster, context, config, checks, commit: None, entries };
-                let reply = self.prepare(ask, stop);
+                let reply = self.prepare(model, spec, stage, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -135,6 +135,10 @@ impl Dispatch {
                 let request = Commit { spec, run: id.clone(), at: now, files, records };
                 // What is to be kept is kept, also while the run is being stopped.
                 inbox.expect(Pending::Committed(id, commit, self.hands.evidence.commit(request, root)));
+            }
+            RunEffect::AskElsewhere { seat, subject, prompt, wanted } => {
+                let reply = self.ask_elsewhere(model, &seat, subject, prompt, wanted);
+                inbox.expect(Pending::Turn(seat, TurnKind::Draft, reply));
             }
             RunEffect::TakeTurn { seat, kind, prompt, wanted, session } => {
                 let asked = Asked { kind, prompt, wanted, session };
@@ -171,8 +175,8 @@ impl Dispatch {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
             }
-            RunEffect::Mirror { spec, stage, entries } => {
-                let reply = self.mirror(model, &id, spec, stage, entries, stop);
+            RunEffect::Mirror { stage, entries } => {
+                let reply = self.mirror(model, entries, stop);
                 inbox.expect(Pending::Mirrored(id, stage, reply));
             }
             RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
@@ -199,7 +203,7 @@ impl Dispatch {
 
     /// Finds a run to go on with, and reads the answers that it kept.
     fn find(&self, spec: SpecId, closed: bool, stage: Stage, token: CancellationToken) -> Reply<Found> {
-        let evidence = self.hands.evidence.clone();
+        let (evidence, consensus) = (self.hands.evidence.clone(), self.hands.consensus.clone());
         self.job(async move {
             let mut found = Found::default();
             for summary in evidence.runs(Some(spec.clone()), token.clone()).await? {
@@ -219,10 +223,11 @@ impl Dispatch {
                     !records.is_empty() && journal::closed(only()).is_none()
                 };
                 if found.run.is_none() && is_wanted {
-                    let answers = answers(&evidence, &spec, &summary.run, &records, &token).await?;
+                    let gathering = consensus.gather(spec.clone(), summary.run.clone(), records.clone(), token.clone());
+                    let (answers, gathered) = gathering.await?;
                     let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, rounds, answers, inputs });
+                    found.run = Some(FoundRun { run: summary.run, records, rounds, answers, inputs, gathered });
                 }
             }
             Ok(found)
@@ -253,14 +258,48 @@ impl Dispatch {
     }
 
     /// Prepares a stage from the working copy and the spec's ledger.
-    fn prepare(&self, mut ask: Ask, token: CancellationToken) -> Reply<Arc<Preparation>> {
+    fn prepare(
+        &self,
+        model: &Model,
+        spec: SpecId,
+        stage: Stage,
+        roster: &[AgentName],
+        token: CancellationToken,
+    ) -> Reply<Arc<Preparation>> {
+        let mut ask = Ask {
+            roster: self.roles(model, roster),
+            context: model.settings.context.files.clone(),
+            config: settings::config_sha256(&model.settings).ok(),
+            checks: model.settings.checks.keys().cloned().collect(),
+            commit: None,
+            entries: Vec::new(),
+            recalled: Vec::new(),
+            spec,
+            stage,
+        };
+        let recalling = self.recall(model, &ask.spec, token.clone());
         let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
         let cut = token.clone();
         let work = async move {
             ask.entries = ledger(&evidence, &ask.spec, &token).await?;
+            ask.recalled = match recalling.await {
+                Ok(notes) => notes,
+                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+                Err(failure) => {
+                    tracing::info!(%failure, "nothing is recalled from memory");
+                    Vec::new()
+                }
+            };
             repo.prepare(root, ask, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+    }
+
+    /// Recalls what other specs' runs have to tell about one like this; an absent memory tells nothing.
+    fn recall(&self, model: &Model, spec: &SpecId, token: CancellationToken) -> Reply<Vec<Note>> {
+        let title = model.survey.ready().and_then(|survey| survey.spec(spec)).map(|found| found.spec.title.as_str());
+        let about = format!("{spec} {}", title.unwrap_or_default());
+        self.hands.memory.recall(spec.clone(), about, RECALL_MS, token)
     }
 
     fn roles(&self, model: &Model, roster: &[AgentName]) -> Vec<(AgentName, Option<String>)> {
@@ -291,6 +330,24 @@ impl Dispatch {
                 self.job(async move { Err(failure) })
             }
         }
+    }
+
+    /// Asks a participant elsewhere, for as long as its turn may take.
+    fn ask_elsewhere(
+        &mut self,
+        model: &Model,
+        seat: &SeatKey,
+        subject: Subject,
+        prompt: Arc<str>,
+        wanted: Wanted,
+    ) -> Reply<run::TurnEnded> {
+        let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
+        let total_ms = agent.map(|agent| agent.timeouts).unwrap_or_default().total_ms;
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill));
+        let turn = memory::Turn { seat: seat.clone(), subject, prompt, wanted, total_ms };
+        self.hands.memory.take_turn(turn, stop)
     }
 
     /// What to start for an agent; `None` for one that is not started here.
@@ -376,44 +433,15 @@ impl Dispatch {
         })
     }
 
-    /// Copies to memory while it answers; the rest waits in a spool file.
-    fn mirror(
-        &self,
-        model: &Model,
-        id: &RunId,
-        spec: SpecId,
-        stage: Stage,
-        entries: Vec<(String, Arc<str>, Option<AgentName>)>,
-        token: CancellationToken,
-    ) -> Reply<MirrorReport> {
-        let (mcp, evidence) = (self.hands.mcp.clone(), self.hands.evidence.clone());
-        let (memory, root, at) = (self.hands.memory.clone(), self.hands.scope.cancel.clone(), model.now);
-        let run = id.clone();
-        let is_ready = model.servers.get(&memory).is_some_and(|s| s.state == crate::domain::server::State::Ready);
+    /// Keeps what is to be copied to memory, and copies it while memory answers.
+    fn mirror(&self, model: &Model, entries: Vec<Copy>, token: CancellationToken) -> Reply<MirrorReport> {
+        let server = model.servers.get(model.settings.memory.name());
+        let is_ready = server.is_some_and(|server| server.state == server::State::Ready);
+        let copying = self.hands.memory.mirror(entries, if is_ready { MIRROR_MS } else { 0 }, token);
         self.job(async move {
-            let entries: Vec<memory::Entry> =
-                entries.into_iter().map(|entry| to_entry(&spec, stage, &run, entry)).collect();
-            let mut stored = 0;
-            let mut why = (!is_ready).then(|| format!("{memory} is not ready"));
-            for entry in &entries {
-                if why.is_some() {
-                    break;
-                }
-                match mcp.store(memory.clone(), entry.clone(), MIRROR_MS, token.clone()).await {
-                    Ok(()) => stored += 1,
-                    Err(failure) => why = Some(failure.to_string()),
-                }
-            }
-            let rest = &entries[usize::try_from(stored).unwrap_or(usize::MAX).min(entries.len())..];
-            if !rest.is_empty() {
-                let records = rest
-                    .iter()
-                    .map(|e| serde_json::json!({"type": "memory_waiting", "key": e.key, "tags": e.tags}))
-                    .collect();
-                // What waits is kept, also while we leave.
-                evidence.append_ledger(spec, at, records, root).await?;
-            }
-            Ok(MirrorReport { stored, waiting: why })
+            let memory::Copied { stored, waiting, why } = copying.await?;
+            let why = why.unwrap_or_else(|| "they were cut short".to_owned());
+            Ok(MirrorReport { stored, waiting: (waiting > 0).then(|| format!("{waiting}: {why}")) })
         })
     }
 
@@ -448,47 +476,20 @@ impl Dispatch {
     }
 }
 
-/// How long one copy to memory may take, in milliseconds.
+/// How long a run's end waits for its copies to memory, in milliseconds; a later start makes those that wait then.
 const MIRROR_MS: u64 = 5_000;
 
-fn to_entry(
-    spec: &SpecId,
-    stage: Stage,
-    run: &RunId,
-    (key, text, agent): (String, Arc<str>, Option<AgentName>),
-) -> memory::Entry {
-    match agent {
-        Some(agent) => memory::Entry::of_answer(spec, stage, &agent, run.as_str(), text.to_string()),
-        None => {
-            let tags =
-                vec![format!("spec:{spec}"), format!("stage:{stage}"), format!("run:{run}"), "kind:verdict".to_owned()];
-            memory::Entry { key, content: text.to_string(), tags }
-        }
-    }
-}
+/// How long a stage's start waits for notes from memory, in milliseconds: more than a warm server or the start of the
+/// embedded one takes, less than anybody notices.
+const RECALL_MS: u64 = 500;
+
+/// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
+const DRAIN_MS: u64 = 60_000;
 
 /// Reads what the spec's ledger says of dissent.
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())
-}
-
-/// Reads the answers that a run's records name.
-async fn answers(
-    evidence: &evidence::Handle,
-    spec: &SpecId,
-    run: &RunId,
-    records: &[(Moment, Record)],
-    token: &CancellationToken,
-) -> Result<Vec<(Stage, AgentName, FileRef, Arc<str>)>, Failure> {
-    let mut answers = Vec::new();
-    for (_, record) in records {
-        if let Record::AgentAnswered { stage, agent, artifact, .. } = record {
-            let text = evidence.read(spec.clone(), run.clone(), artifact.clone(), token.clone()).await?;
-            answers.push((*stage, agent.clone(), artifact.clone(), text));
-        }
-    }
-    Ok(answers)
 }
 
 /// Reads the ballots and votes that a run's records name, by path.

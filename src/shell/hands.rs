@@ -10,15 +10,12 @@ use std::time::Duration;
 use super::Clock;
 use crate::actors::agents::process::Children;
 use crate::actors::lanes::Lanes;
-use crate::actors::mcp::{Connector, Processes};
+use crate::actors::mcp::{Connector, Processes, memory};
 use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
 use crate::disk::store::Store;
 use crate::domain::redact::Redactor;
 use crate::domain::server::{Endpoint, Program, Reach, ServerSpec, Token};
 use crate::domain::settings::{MemoryServer, Server, Settings, Transport};
-
-/// The name of the memory server that comes with the program.
-pub const EMBEDDED: &str = "memory";
 
 /// How long the embedded memory server may take to start, in milliseconds.
 const EMBEDDED_START: u64 = 15_000;
@@ -60,8 +57,8 @@ pub struct Hands {
     pub consensus: consensus::Handle,
     /// Connects servers.
     pub mcp: mcp::Handle,
-    /// The name of the memory server.
-    pub memory: String,
+    /// Copies to memory, gathers and recalls from it.
+    pub memory: memory::Handle,
 }
 
 impl Hands {
@@ -69,10 +66,6 @@ impl Hands {
     pub fn start(scope: Scope, lanes: &Lanes, clock: Clock, places: &Places, settings: &Settings) -> Self {
         let children = Children::new(&scope);
         let dicast = places.repo.join(".dicast");
-        let memory = match &settings.memory {
-            MemoryServer::Embedded => EMBEDDED.to_owned(),
-            MemoryServer::Declared(name) => name.clone(),
-        };
         let kept = evidence::Settings {
             root: PathBuf::from(&settings.evidence.root),
             lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
@@ -83,7 +76,14 @@ impl Hands {
         let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
-        let consensus = consensus::spawn(&scope, repo.clone(), mcp.clone(), memory.clone(), places.repo.clone());
+        let remembering = memory::Settings {
+            server: settings.memory.name().to_owned(),
+            profile: settings.memory_profile,
+            redactor: redactor(settings),
+        };
+        let memory = memory::spawn(&scope, lanes, &now, mcp.clone(), Store::real(&places.repo), remembering);
+        let root = places.repo.clone();
+        let consensus = consensus::spawn(&scope, repo.clone(), evidence.clone(), memory.clone(), root);
         Self {
             agents: agents::spawn(
                 &scope,
@@ -126,7 +126,7 @@ fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {
         }
         let repo = places.repo.to_string_lossy().into_owned();
         specs.push(ServerSpec {
-            name: EMBEDDED.to_owned(),
+            name: MemoryServer::EMBEDDED.to_owned(),
             reach: Reach::Process(Program {
                 command: places.program.to_string_lossy().into_owned(),
                 args,

@@ -172,6 +172,7 @@ impl<F: Face> Shell<F> {
                     | Effect::Run(..)
                     | Effect::ReadPage(_)
                     | Effect::RestartServer(_)
+                    | Effect::DrainSpool
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }

@@ -281,8 +281,7 @@ fn has_spoken(state: &SeatState) -> bool {
         | SeatState::Launching(_)
         | SeatState::Asking(_)
         | SeatState::Keeping
-        | SeatState::Waiting { .. }
-        | SeatState::External => false,
+        | SeatState::Waiting { .. } => false,
     }
 }
 

@@ -68,6 +68,5 @@ fn empty(seat: &Seat) -> &'static str {
         SeatState::Keeping | SeatState::Answered => "wrote nothing but its answer · Enter opens the transcript",
         SeatState::Waiting { .. } => "is asked again in a moment",
         SeatState::Failed(_) => "wrote nothing that was kept here · Enter opens the transcript",
-        SeatState::External => "runs on somebody else's machine: nothing to see here",
     }
 }

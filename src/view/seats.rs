@@ -150,7 +150,6 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             let hint = error.hint(seat.who.agent.as_str());
             ("✗", Ink::Bad, format!("{} · {}", Safe::line(&error.to_string()), Safe::line(&hint)), elapsed)
         }
-        SeatState::External => ("◌", Ink::Dim, "answers through memory, looked for at the end".to_owned(), elapsed),
     };
     Said { symbol, ink, doing, time }
 }

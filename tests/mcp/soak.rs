@@ -1,15 +1,23 @@
 //! A minute of murder (`DICAST_SOAK_SECONDS` for longer): servers are killed at random while calls, writes and whole
-//! runs with scripted agents go on. Nothing grows, nothing is left, nothing acknowledged is lost.
+//! runs with scripted agents go on. Nothing grows, nothing is left, nothing taken is lost.
 #![expect(clippy::print_stderr, reason = "the seed of a failure has to be known")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dicast::actors::mcp::memory::{Entry, Query};
-use dicast::domain::ids::{AgentName, SpecId};
+use dicast::actors::Waker;
+use dicast::actors::lanes::lanes;
+use dicast::actors::mcp::memory::{self, Query, Settings};
+use dicast::disk::store::Store;
+use dicast::domain::hash::Sha;
+use dicast::domain::ids::{AgentName, RunId, SpecId};
+use dicast::domain::memory::{Entry, Profile, Subject};
+use dicast::domain::moment::Moment;
+use dicast::domain::redact::Redactor;
 use dicast::domain::server::{ServerSpec, State};
 use dicast::domain::stage::Stage;
 use serde_json::json;
@@ -88,8 +96,19 @@ fn specs(folder: &Path) -> Vec<ServerSpec> {
     specs
 }
 
+/// Memory over the embedded server of the bench; nobody reads its facts.
+fn memory(bench: &Bench, home: &Path) -> memory::Handle {
+    let (lanes, _) = lanes(Waker::nobody());
+    let start = tokio::time::Instant::now();
+    let clock: dicast::actors::mcp::Clock =
+        Arc::new(move || Moment(u64::try_from(start.elapsed().as_millis()).unwrap()));
+    let settings = Settings { server: "memory".into(), profile: Profile::Dicast, redactor: Redactor::new([]) };
+    memory::spawn(&bench.scope, &lanes, &clock, bench.handle.clone(), Store::real(home), settings)
+}
+
 struct Soak {
     bench: Bench,
+    memory: memory::Handle,
     over: AtomicBool,
     answered: AtomicU64,
     failed: AtomicU64,
@@ -127,21 +146,21 @@ impl Soak {
         }
     }
 
-    /// Stores one memory after the other and returns those that were acknowledged.
-    async fn store(&self, spec: &SpecId) -> BTreeSet<String> {
-        let mut acknowledged = BTreeSet::new();
+    /// Hands memory one answer after the other and returns those that it took: on the server, or kept until it is back.
+    async fn store(&self, subject: &Subject) -> BTreeSet<String> {
+        let mut taken = BTreeSet::new();
         let mut n = 0_u64;
         while self.goes_on() {
             n += 1;
             let content = format!("{{\"n\": {n}}}");
             let agent = AgentName::new(&format!("agent-{n}")).unwrap();
-            let entry = Entry::of_answer(spec, Stage::Plan, &agent, "RUN", content.clone());
-            if self.bench.handle.store("memory", entry, 10_000, CancellationToken::new()).await.is_ok() {
-                acknowledged.insert(content);
-            }
+            let entry = Entry::answer(subject, &agent, content.as_str().into());
+            let copied = self.memory.mirror(vec![entry], 10_000, CancellationToken::new()).await.unwrap();
+            assert_eq!(copied.stored + copied.waiting, 1, "{copied:?}");
+            taken.insert(content);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        acknowledged
+        taken
     }
 
     /// Kills a random server each second; one that was given up is started by hand, as a person would.
@@ -230,12 +249,18 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         let repo = repository(folder.path()).await;
         let bench = Bench::of(specs(folder.path()));
         let run = bench.run.clone();
-        let soak = Soak { bench, over: AtomicBool::new(false), answered: AtomicU64::new(0), failed: AtomicU64::new(0) };
-        let spec = SpecId::new("SPEC-1").unwrap();
+        let (over, answered, failed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+        let soak = Soak { memory: memory(&bench, folder.path()), bench, over, answered, failed };
+        let subject = Subject {
+            spec: SpecId::new("SPEC-1").unwrap(),
+            stage: Stage::Plan,
+            run: RunId::mint(Moment(0), seed, 1),
+            asked: Sha::of("asked"),
+        };
         let end = Instant::now() + Duration::from_secs(seconds);
-        let ((warm, kills), acknowledged, runs, (), (), ()) = tokio::join!(
+        let ((warm, kills), taken, runs, (), (), ()) = tokio::join!(
             soak.murder(&mut seed, end),
-            soak.store(&spec),
+            soak.store(&subject),
             soak.run_stages(&repo),
             soak.call("plain"),
             soak.call("family"),
@@ -243,7 +268,7 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         );
         let last = usage();
         let (answered, failed) = (soak.answered.into_inner(), soak.failed.into_inner());
-        eprintln!("{kills} kills, {runs} runs, {answered} answered, {failed} failed, {} stored", acknowledged.len());
+        eprintln!("{kills} kills, {runs} runs, {answered} answered, {failed} failed, {} stored", taken.len());
         eprintln!("warm {warm:?}, at the end {last:?}");
         assert!(kills >= u32::try_from(seconds / 2).unwrap(), "{kills} kills");
         // A server that was given up answers at once that it is gone, until it is started by hand a second later.
@@ -252,11 +277,14 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         assert!(last.files <= warm.files + FILES, "{warm:?} {last:?}");
 
         soak.bench.handle.restart("memory").await.unwrap();
-        let query = Query { server: "memory".into(), spec, stage: Stage::Plan, tags: vec![], patience_ms: 20_000 };
-        let kept = soak.bench.handle.gather(query, CancellationToken::new()).await.unwrap();
-        let kept: BTreeSet<String> = kept.into_iter().map(|entry| entry.content).collect();
-        let lost: Vec<_> = acknowledged.difference(&kept).collect();
-        assert!(!acknowledged.is_empty() && lost.is_empty(), "acknowledged and lost: {lost:?}");
+        let drained = soak.memory.drain(20_000, CancellationToken::new()).await.unwrap();
+        assert_eq!(drained.waiting, 0, "{drained:?}");
+        let wanted: BTreeSet<Sha> = taken.iter().map(Sha::of).collect();
+        let query = Query { tags: vec!["spec:SPEC-1".into()], wanted, patience_ms: 20_000 };
+        let kept = soak.memory.gather(query, CancellationToken::new()).await.unwrap();
+        let kept: BTreeSet<String> = kept.values().map(ToString::to_string).collect();
+        let lost: Vec<_> = taken.difference(&kept).collect();
+        assert!(!taken.is_empty() && lost.is_empty(), "taken and lost: {lost:?}");
         let verified = dicast(&repo, &["evidence", "verify"]).output().await.unwrap();
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
         soak.bench.end().await;

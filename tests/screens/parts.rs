@@ -227,6 +227,7 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
 pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
+        recalled: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
         stage: Stage::Plan,
@@ -266,6 +267,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        gathered: BTreeMap::new(),
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),

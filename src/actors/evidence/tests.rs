@@ -54,6 +54,7 @@ fn answered(attempt: u32, artifact: &NewFile, raw: &NewFile) -> Record {
         took_ms: 7,
         usage: Usage::default(),
         session: None,
+        source: None,
     }
 }
 

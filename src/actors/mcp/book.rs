@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,8 +35,6 @@ pub(super) struct Server {
     pub(super) restart: Notify,
     /// Cancelled when the keeper has ended.
     pub(super) ended: CancellationToken,
-    /// One write at a time: two of the supported memory servers lose writes that overlap.
-    pub(super) writing: Semaphore,
 }
 
 /// What callers need to know of the state.
@@ -122,7 +120,6 @@ impl Server {
             used: Notify::new(),
             restart: Notify::new(),
             ended: CancellationToken::new(),
-            writing: Semaphore::new(1),
         }
     }
 

@@ -6,9 +6,10 @@
 //!                                                                        └─▶ http (no process)
 //! ```
 //!
-//! It must not know what the tools mean, except in [`memory`], and not who looks at the states that it tells.
+//! It must not know what the tools mean, and not who looks at the states that it tells. What memory is to us is in
+//! [`memory`], an actor of its own over this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,17 @@ pub struct Ask {
     pub is_idempotent: bool,
 }
 
+/// What a server says of one of its tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// The arguments that it wants.
+    pub required: BTreeSet<String>,
+    /// The arguments that it takes; empty if it does not say.
+    pub known: BTreeSet<String>,
+}
+
 /// Asks servers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -73,8 +85,7 @@ pub struct Handle {
 #[derive(Debug)]
 enum Command {
     Call { ask: Ask, token: CancellationToken, promise: Promise<Value> },
-    Store { server: String, entry: memory::Entry, patience_ms: u64, token: CancellationToken, promise: Promise<()> },
-    Gather { query: memory::Query, token: CancellationToken, promise: Promise<Vec<memory::MemoryEntry>> },
+    Tools { server: String, patience_ms: u64, token: CancellationToken, promise: Promise<Vec<Tool>> },
     Restart { server: String, promise: Promise<()> },
     Statuses { promise: Promise<Vec<Status>> },
     Words { server: String, promise: Promise<Vec<Safe>> },
@@ -87,6 +98,12 @@ impl Handle {
     /// `notifications/cancelled`.
     pub fn call(&self, ask: Ask, token: CancellationToken) -> Reply<Value> {
         self.post(|promise| Command::Call { ask, token, promise })
+    }
+
+    /// Asks a server for its tools and what they take. A server that starts is waited for, as by [`Handle::call`].
+    pub fn tools(&self, server: impl Into<String>, patience_ms: u64, token: CancellationToken) -> Reply<Vec<Tool>> {
+        let server = server.into();
+        self.post(|promise| Command::Tools { server, patience_ms, token, promise })
     }
 
     /// Starts a server anew, whatever its state; answers as soon as the order is given.
@@ -177,17 +194,14 @@ impl Actor {
                     Caller::new(server?, clock, seed).ask(&ask.tool, &ask.args, patience, ask.is_idempotent).await
                 });
             }
-            Command::Store { server, entry, patience_ms, token, promise } => {
+            Command::Tools { server, patience_ms, token, promise } => {
                 let server = self.server(&server);
-                self.scope.answer(token, promise, async move {
-                    memory::store(&Caller::new(server?, clock, seed), entry, patience_ms).await
-                });
-            }
-            Command::Gather { query, token, promise } => {
-                let server = self.server(&query.server);
-                self.scope.answer(token, promise, async move {
-                    memory::gather(&Caller::new(server?, clock, seed), query).await
-                });
+                let patience = Duration::from_millis(patience_ms);
+                self.scope.answer(
+                    token,
+                    promise,
+                    async move { Caller::new(server?, clock, seed).tools(patience).await },
+                );
             }
             Command::Restart { server, promise } => {
                 promise.keep(self.server(&server).map(|server| server.order_restart()));
@@ -257,6 +271,17 @@ impl Caller {
             tracing::debug!(server = self.server.spec.name, tool, failed, wait, %failure, "asking again");
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
+    }
+
+    /// Asks for the tools once: nothing depends on it that would not be noticed later.
+    async fn tools(&self, patience: Duration) -> Result<Vec<Tool>, Failure> {
+        let name = &self.server.spec.name;
+        let late = || Failure::Timeout { what: format!("the tools of MCP server {name}"), after_ms: millis(patience) };
+        let asked = async {
+            let session = self.server.ready().await?;
+            session.shapes(patience).await.map_err(|trouble| self.server.failure(trouble.to_string()))
+        };
+        tokio::time::timeout(patience, asked).await.map_err(|_| late())?
     }
 
     async fn try_once(&self, tool: &str, args: &Value, end: Instant) -> Result<Value, Tried> {

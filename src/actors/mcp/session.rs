@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::Tool;
 use super::child::Life;
 use super::http;
 use super::wire::{Capped, Flow, Watched, Wire};
@@ -263,6 +264,18 @@ impl Session {
         Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
     }
 
+    /// Asks for all tools and what they take.
+    ///
+    /// # Errors
+    /// [`Trouble`] as for [`Session::call`].
+    pub(super) async fn shapes(&self, limit: Duration) -> Result<Vec<Tool>, Trouble> {
+        if self.peer.peer_info().is_some_and(|peer| peer.capabilities.tools.is_none()) {
+            return Ok(Vec::new());
+        }
+        let tools = self.bounded(limit, self.peer.list_all_tools()).await?;
+        Ok(tools.into_iter().map(|tool| shape(tool.name.into_owned(), &tool.input_schema)).collect())
+    }
+
     /// Calls a tool once. Dropping the future tells the server that the call is cancelled
     /// (`notifications/cancelled`); so does the end of `limit`.
     ///
@@ -400,6 +413,17 @@ fn read_answer(result: CallToolResult) -> Result<Value, Trouble> {
     }
     let text = text();
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// Reads what a tool takes from its JSON schema.
+fn shape(name: String, schema: &serde_json::Map<String, Value>) -> Tool {
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let known = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    Tool {
+        name,
+        required: required.filter_map(Value::as_str).map(str::to_owned).collect(),
+        known: known.map(|(name, _)| name.clone()).collect(),
+    }
 }
 
 /// Makes a foreign error text harmless and short.

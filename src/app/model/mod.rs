@@ -12,6 +12,7 @@ use super::outcome::AskId;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::judgement::Judgement;
+use crate::domain::memory;
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::safe::Safe;
@@ -55,6 +56,8 @@ pub struct Model {
     pub next_commit: CommitId,
     /// The MCP servers.
     pub servers: BTreeMap<String, server::Status>,
+    /// What waits for memory, and what is wrong with it besides its server's state.
+    pub memory: memory::Status,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// The open views, the visible one last; never empty.
@@ -221,6 +224,7 @@ impl Model {
             after: BTreeMap::new(),
             next_commit: CommitId(1),
             servers: BTreeMap::new(),
+            memory: memory::Status::default(),
             size: (80, 24),
             views: vec![View::Home { cursor: 0 }],
             overlay: None,
@@ -285,8 +289,7 @@ impl Model {
             | SeatState::Asking(_)
             | SeatState::Keeping
             | SeatState::Answered
-            | SeatState::Failed(_)
-            | SeatState::External => None,
+            | SeatState::Failed(_) => None,
         });
         let deadlines = self
             .live_runs()

@@ -15,7 +15,7 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
-use crate::domain::judgement::{Answer, Human, Judgement, Round};
+use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
@@ -67,6 +67,8 @@ pub struct Run {
     pub verdicts: BTreeMap<Stage, Arc<Judgement>>,
     /// Answers that an earlier launch kept, by stage and agent.
     pub kept: BTreeMap<Stage, BTreeMap<AgentName, Kept>>,
+    /// Which of them the evidence did not have any more, by stage.
+    pub gathered: BTreeMap<Stage, Gathered>,
     /// How agents failed in an earlier process, by stage.
     pub failed: BTreeMap<Stage, BTreeMap<AgentName, AgentError>>,
     /// The round of each stage that had one.
@@ -339,8 +341,6 @@ pub enum SeatState {
     Answered,
     /// It will not answer.
     Failed(AgentError),
-    /// Answers through memory; looked for when the others are done.
-    External,
 }
 
 impl Seat {
@@ -354,7 +354,7 @@ impl SeatState {
     /// Tells whether nothing more will come from it by itself.
     pub fn is_settled(&self) -> bool {
         match self {
-            SeatState::Answered | SeatState::Failed(_) | SeatState::External => true,
+            SeatState::Answered | SeatState::Failed(_) => true,
             SeatState::Queued(_)
             | SeatState::Launching(_)
             | SeatState::Asking(_)

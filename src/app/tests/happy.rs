@@ -46,7 +46,7 @@ fn three_agents_that_agree_end_in_a_verdict_that_is_recorded_published_and_copie
     script.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
     let run = script.run();
     assert_eq!(run.verdicts[&Stage::Plan].verdict.status, Status::Agree);
-    assert_eq!(run.memory, MemoryState::Stored(4));
+    assert_eq!(run.memory, MemoryState::Stored(5));
     assert_eq!(
         script.journal(),
         [

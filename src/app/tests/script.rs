@@ -46,7 +46,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::Open { .. } => Some(Kind::Open),
             RunEffect::Prepare { .. } => Some(Kind::Prepare),
             RunEffect::Commit { .. } => Some(Kind::Commit),
-            RunEffect::TakeTurn { .. } => Some(Kind::Turn),
+            RunEffect::TakeTurn { .. } | RunEffect::AskElsewhere { .. } => Some(Kind::Turn),
             RunEffect::Judge(_) => Some(Kind::Judge),
             RunEffect::RunCheck(_) => Some(Kind::Check),
             RunEffect::Publish { .. } => Some(Kind::Publish),
@@ -360,6 +360,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
                     }
                 )
             }
+            RunEffect::AskElsewhere { seat, .. } => format!("ask {} elsewhere", seat.agent),
             RunEffect::StopSeat(seat) => format!("stop {}", seat.agent),
             RunEffect::KillSeat(seat) => format!("kill {}", seat.agent),
             RunEffect::Stop => "stop".to_owned(),
@@ -373,6 +374,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         },
         Effect::ReadPage(_) => "read page".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),
+        Effect::DrainSpool => "drain".to_owned(),
         Effect::Emit(event) => serde_json::to_value(&event.what).unwrap()["type"].as_str().unwrap().to_owned(),
         Effect::Answer(ask, _) => format!("answer {}", ask.0),
         Effect::Suspend => "suspend".to_owned(),

@@ -195,6 +195,9 @@ impl World {
                 let outcome = self.vote(seat, prompt, wanted)?;
                 RunMsg::TurnEnded(seat.clone(), TurnKind::Round, outcome)
             }
+            RunEffect::AskElsewhere { seat, .. } => {
+                RunMsg::TurnEnded(seat.clone(), TurnKind::Draft, self.turn(seat, TurnKind::Draft)?)
+            }
             RunEffect::TakeTurn { seat, kind, .. } => RunMsg::TurnEnded(seat.clone(), *kind, self.turn(seat, *kind)?),
             RunEffect::Judge(question) => {
                 let stage = question.preparation.stage;
@@ -265,7 +268,8 @@ impl World {
                 };
                 let inputs = records().filter_map(opened).collect();
                 let records = journal.records.clone();
-                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs });
+                let gathered = BTreeMap::new();
+                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs, gathered });
             }
         }
         found
@@ -314,6 +318,7 @@ impl World {
         let dir = format!("specs/{spec}");
         let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
         Ok(Preparation {
+            recalled: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),

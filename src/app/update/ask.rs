@@ -10,7 +10,9 @@ use crate::app::model::{Load, Model, Overlay};
 use crate::app::msg::Start;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
+use crate::domain::memory;
 use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
 use crate::domain::stage::Stage;
@@ -113,9 +115,25 @@ pub(super) fn surveyed(model: &mut Model, survey: Result<Arc<Overview>, Failure>
 
 /// A server changed its state.
 pub(super) fn server_changed(model: &mut Model, status: server::Status) -> Vec<Effect> {
-    let event = runs::emit(model, None, What::ServerChanged { server: status.clone() });
+    let mut effects = vec![runs::emit(model, None, What::ServerChanged { server: status.clone() })];
+    let is_ready = status.state == server::State::Ready && status.name == model.settings.memory.name();
+    let was_ready = model.servers.get(&status.name).is_some_and(|before| before.state == server::State::Ready);
     model.servers.insert(status.name.clone(), status);
-    vec![event]
+    if is_ready && !was_ready {
+        // Its tools are checked, and what waits for it is copied, also what an earlier process left.
+        effects.push(Effect::DrainSpool);
+    }
+    effects
+}
+
+/// More or fewer copies wait for memory, or something is wrong with it that its server's state does not say.
+pub(super) fn memory_changed(model: &mut Model, status: memory::Status) -> Vec<Effect> {
+    let before = std::mem::replace(&mut model.memory, status);
+    let now = &model.memory;
+    let Some(trouble) = now.trouble.clone().filter(|_| now.trouble != before.trouble) else { return Vec::new() };
+    let text = Safe::line(&format!("memory: {trouble}"));
+    notice(model, text.as_str());
+    vec![runs::emit(model, None, What::Warning { text })]
 }
 
 /// Something outside the model ended.

@@ -97,8 +97,7 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     run.phase = Phase::Stopped;
     run.ended = Some(now);
     let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
-    let open: Vec<&str> =
-        run.seats.iter().filter(|s| s.answer.is_none() && !s.who.external).map(|s| s.who.agent.as_str()).collect();
+    let open: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_none()).map(|s| s.who.agent.as_str()).collect();
     let next = match (kept.as_slice(), open.as_slice()) {
         ([], _) => "nothing was kept · r start again".to_owned(),
         (kept, []) => format!("kept {} · r go on · n from scratch", kept.join(", ")),
@@ -127,7 +126,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
             seat.state = SeatState::Failed(AgentError::Cancelled);
             verdict::judge_if_due(model, id)
         }
-        SeatState::Answered | SeatState::Failed(_) | SeatState::External => {
+        SeatState::Answered | SeatState::Failed(_) => {
             seat.stopped = again;
             Vec::new()
         }

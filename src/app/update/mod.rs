@@ -43,6 +43,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
         Msg::Program(word) => answer::heard(model, word),
         Msg::Told(Fact::ServerChanged(status)) => ask::server_changed(model, *status),
+        Msg::Told(Fact::MemoryChanged(status)) => ask::memory_changed(model, status),
         Msg::Told(Fact::AgentStarted { seat, kind, .. }) => seats::started(model, &seat, kind),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),

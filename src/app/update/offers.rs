@@ -101,5 +101,5 @@ fn can_resume(run: &Run) -> bool {
 }
 
 fn has_missing(run: &Run) -> bool {
-    run.seats.iter().any(|seat| seat.answer.is_none() && !seat.who.external)
+    run.seats.iter().any(|seat| seat.answer.is_none())
 }

@@ -81,6 +81,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         known: Arc::default(),
         verdicts: BTreeMap::new(),
         kept: BTreeMap::new(),
+        gathered: BTreeMap::new(),
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
@@ -194,6 +195,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     }
     run.human = settle::human(&run.decisions);
     run.opened_with = found.inputs;
+    run.gathered = found.gathered;
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
             && shown == id
@@ -303,14 +305,16 @@ pub(super) fn prepared(
         seats: seats.iter().map(|seat| seat.who.clone()).collect(),
         inputs: reference(&files[0]),
         prompts: files[1..].iter().map(reference).collect(),
+        recalled: preparation.recalled.clone(),
     };
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
+    let recalled = preparation.recalled.len();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents })];
+    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents, recalled })];
     if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
         events.push(emit(model, Some(id), What::Warning { text }));
     }
@@ -368,11 +372,10 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     let failed = run.failed.get(&run.stage).and_then(|failed| failed.get(&agent.name));
-    let state = match (&answer, who.external) {
-        (Some(_), _) => SeatState::Answered,
-        (None, true) => SeatState::External,
-        (None, false) if asks => SeatState::Queued(TurnKind::Draft),
-        (None, false) => SeatState::Failed(failed.cloned().unwrap_or(AgentError::Cancelled)),
+    let state = match &answer {
+        Some(_) => SeatState::Answered,
+        None if asks => SeatState::Queued(TurnKind::Draft),
+        None => SeatState::Failed(failed.cloned().unwrap_or(AgentError::Cancelled)),
     };
     Seat {
         attempt: if answer.is_some() { tried.max(1) } else { tried + 1 },

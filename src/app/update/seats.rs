@@ -10,7 +10,7 @@ use crate::app::event::What;
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
-use crate::domain::journal::{FileRef, Record};
+use crate::domain::journal::{FileRef, Record, Source};
 use crate::domain::judgement::Answer;
 use crate::domain::moment::Moment;
 use crate::domain::prompt;
@@ -67,8 +67,7 @@ pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
             | SeatState::Asking(_)
             | SeatState::Keeping
             | SeatState::Answered
-            | SeatState::Failed(_)
-            | SeatState::External => continue,
+            | SeatState::Failed(_) => continue,
         };
         let limit = family_limit(model, seat);
         let taken = busy.entry(seat.who.family.as_str().to_owned()).or_insert(0);
@@ -147,6 +146,7 @@ pub(super) fn finished(
 fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Vec<Effect> {
     let now = model.now;
     let told = told(model, id, agent, kind);
+    let subject = model.runs.get(id).and_then(verdict::subject);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };
@@ -164,8 +164,12 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let attempt = seat.attempt;
     let scripted = seat.who.scripted;
     let session = seat.session.clone();
+    let subject = subject.filter(|_| seat.who.external);
     let key = SeatKey { run: id.clone(), stage, attempt, agent: agent.clone() };
-    let turn = RunEffect::TakeTurn { seat: key, kind, prompt: told, wanted, session };
+    let turn = match subject {
+        Some(subject) => RunEffect::AskElsewhere { seat: key, subject, prompt: told, wanted },
+        None => RunEffect::TakeTurn { seat: key, kind, prompt: told, wanted, session },
+    };
     let what = What::AgentStarted { stage, agent: agent.clone(), attempt, scripted, turn: named(kind) };
     let effects = vec![Effect::Run(id.clone(), turn), runs::emit(model, Some(id), what)];
     let record = Record::AgentLaunched { stage, agent: agent.clone(), attempt, kind };
@@ -198,7 +202,7 @@ pub(super) fn is_given_up(seat: &Seat) -> bool {
     match seat.state {
         SeatState::Failed(_) => true,
         SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Keeping => seat.stopped,
-        SeatState::Queued(_) | SeatState::Waiting { .. } | SeatState::Answered | SeatState::External => false,
+        SeatState::Queued(_) | SeatState::Waiting { .. } | SeatState::Answered => false,
     }
 }
 
@@ -361,6 +365,7 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         took_ms: ended.took_ms,
         usage: ended.usage,
         session: ended.session.clone(),
+        source: current(model, key).filter(|seat| seat.who.external).map(|_| Source::Memory),
     };
     let effects = vec![finished(model, key, TurnKind::Draft, ended.took_ms, None)];
     let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
@@ -399,8 +404,7 @@ fn unanswered(
         | SeatState::Asking(_)
         | SeatState::Keeping
         | SeatState::Answered
-        | SeatState::Failed(_)
-        | SeatState::External => None,
+        | SeatState::Failed(_) => None,
     };
     let turn = if kind == TurnKind::Repair { "-repair" } else { "" };
     let files: Vec<(String, Arc<str>)> = ended
@@ -439,7 +443,8 @@ fn what_next(model: &Model, key: &SeatKey, kind: TurnKind, failed: &TurnFailed) 
     let over = SeatState::Failed(failed.error.clone());
     let Some(run) = model.runs.get(&key.run) else { return over };
     let Some(seat) = run.seat(&key.agent) else { return over };
-    if run.stop.is_some() || seat.stopped {
+    // Who answers elsewhere was waited for as long as it may take.
+    if run.stop.is_some() || seat.stopped || seat.who.external {
         return over;
     }
     if kind == TurnKind::Draft && failed.repair.is_some() {
@@ -495,6 +500,11 @@ pub(super) fn kept(
     took_ms: u64,
 ) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if let Some(gathered) = run.gathered.get_mut(&run.stage) {
+        // It is in the evidence now, whatever became of an earlier one.
+        gathered.from_memory.remove(agent);
+        gathered.missing.remove(agent);
+    }
     if let (Some(seat), Some(file)) = (run.seat_mut(agent), files.first()) {
         seat.state = SeatState::Answered;
         seat.took_ms = Some(took_ms);
@@ -534,10 +544,6 @@ fn settle(model: &mut Model, id: &RunId) -> Vec<Effect> {
 pub(super) fn is_quiet(run: &Run) -> bool {
     run.seats.iter().all(|seat| match seat.state {
         SeatState::Launching(_) | SeatState::Asking(_) | SeatState::Keeping => false,
-        SeatState::Queued(_)
-        | SeatState::Waiting { .. }
-        | SeatState::Answered
-        | SeatState::Failed(_)
-        | SeatState::External => true,
+        SeatState::Queued(_) | SeatState::Waiting { .. } | SeatState::Answered | SeatState::Failed(_) => true,
     })
 }

@@ -18,6 +18,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Answer, Judgement, Phantom, Question};
+use crate::domain::memory::{self, Entry, Subject};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
@@ -68,13 +69,16 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
     let run = model.runs.get(id)?;
     let answers: BTreeMap<AgentName, Answer> =
         run.seats.iter().filter_map(|seat| Some((seat.who.agent.clone(), seat.answer.clone()?))).collect();
+    let gathered = run.gathered.get(&run.stage).cloned().unwrap_or_default();
     let absent = run
         .seats
         .iter()
         .filter_map(|seat| match &seat.state {
+            // Whose answer nobody has any more did not fail: it is missing, as is who answers elsewhere and did not.
+            SeatState::Failed(error) if *error != AgentError::Cancelled && seat.who.external => None,
+            SeatState::Failed(_) if gathered.missing.contains(&seat.who.agent) => None,
             SeatState::Failed(error) => Some((seat.who.agent.clone(), status_of(error))),
-            SeatState::External
-            | SeatState::Answered
+            SeatState::Answered
             | SeatState::Queued(_)
             | SeatState::Launching(_)
             | SeatState::Asking(_)
@@ -88,6 +92,7 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         preparation: run.preparation.clone()?,
         seats: run.seats.iter().map(|seat| seat.who.clone()).collect(),
         answers,
+        gathered,
         absent,
         policy: policy(model, run.stage),
         human: run.human.clone(),
@@ -388,22 +393,42 @@ fn next_of(run: &Run) -> Option<Stage> {
 
 fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let (Some(judgement), stage) = (run.judgement.clone(), run.stage) else { return Vec::new() };
-    let mut entries: Vec<(String, Arc<str>, Option<AgentName>)> = run
-        .seats
-        .iter()
-        .filter_map(|seat| {
-            let answer = seat.answer.as_ref()?;
-            let key = format!("{}/{}/{}/{}", run.spec, run.id, stage, seat.who.agent);
-            Some((key, Arc::clone(&answer.text), Some(seat.who.agent.clone())))
-        })
-        .collect();
+    let (Some(judgement), Some(subject)) = (run.judgement.clone(), subject(run)) else { return Vec::new() };
+    // What came from memory is there.
+    let ours = run.seats.iter().filter(|seat| !seat.who.external);
+    let answers = ours.filter_map(|seat| Some((&seat.who.agent, Arc::clone(&seat.answer.as_ref()?.text))));
+    let mut entries: Vec<Entry> = answers.map(|(agent, text)| Entry::answer(&subject, agent, text)).collect();
     if let Ok(text) = json(&*judgement.verdict) {
-        entries.push((format!("{}/{}/{}/verdict", run.spec, run.id, stage), text, None));
+        entries.push(Entry::verdict(&subject, text));
     }
+    entries.push(Entry::note(&subject, &note(run, &judgement)));
     run.memory = MemoryState::Copying;
     run.lock.copy();
-    vec![Effect::Run(id.clone(), RunEffect::Mirror { spec: run.spec.clone(), stage, entries })]
+    vec![Effect::Run(id.clone(), RunEffect::Mirror { stage: subject.stage, entries })]
+}
+
+/// What the entries of the stage at hand are about.
+pub(super) fn subject(run: &Run) -> Option<Subject> {
+    let preparation = run.preparation.as_ref()?;
+    let asked = memory::asked(&preparation.inputs);
+    Some(Subject { spec: run.spec.clone(), stage: run.stage, run: run.id.clone(), asked })
+}
+
+/// What a later run of another spec may want to know of a verdict: how it ended and why, what a human decided, what
+/// stands open.
+fn note(run: &Run, judgement: &Judgement) -> String {
+    let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
+    let verdict = &judgement.verdict;
+    let title = run.preparation.as_ref().map(|p| p.spec.title.clone()).unwrap_or_default();
+    let mut text =
+        format!("{} of {} ({title}): {}, {}.", run.stage, run.spec, verdict.status.name(), in_words(&verdict.why()));
+    for decision in &run.decisions {
+        text.push_str(&format!(" {} decided {}: {}.", decision.by, decision.subject, decision.reason));
+    }
+    for dissent in carried(judgement) {
+        text.push_str(&format!(" Open: {}.", dissent.line()));
+    }
+    text
 }
 
 /// Memory has copies, or they wait: never a change of status, exit or hash.
@@ -422,7 +447,7 @@ pub(super) fn mirrored(
     };
     let mut effects = Vec::new();
     if let Some(why) = &report.waiting {
-        let text = Safe::line(&format!("memory is away, copies wait on disk: {why}"));
+        let text = Safe::line(&format!("copies wait for memory: {why}"));
         run.warnings.push(text.clone());
         effects.push(runs::emit(model, Some(id), What::Warning { text }));
     }

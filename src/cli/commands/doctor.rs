@@ -110,14 +110,16 @@ fn specs(context: &Context) -> Item {
 }
 
 fn configured(context: &Context, sources: &Sources, loaded: &Loaded) -> Vec<Item> {
-    vec![
+    let mut items = vec![
         config(loaded),
         trust(loaded),
         panel(sources, loaded),
         checks(loaded),
         evidence(&context.repo, &loaded.settings.evidence.root),
         memory(sources, loaded),
-    ]
+    ];
+    items.extend(offered(loaded));
+    items
 }
 
 fn config(loaded: &Loaded) -> Item {
@@ -222,6 +224,24 @@ fn memory(sources: &Sources, loaded: &Loaded) -> Item {
             }
         }
     }
+}
+
+/// Which servers other programs offer; none of them is started by being found.
+fn offered(loaded: &Loaded) -> Option<Item> {
+    let offers = &loaded.settings.offers;
+    let named = |approved: bool| -> Vec<&str> {
+        offers.iter().filter(|offer| offer.is_approved == approved).map(|offer| offer.name.as_str()).collect()
+    };
+    let (approved, waiting) = (named(true), named(false));
+    let said = match (approved.is_empty(), waiting.is_empty()) {
+        (true, true) => return None,
+        (true, false) => format!("offered and not started: {}", waiting.join(", ")),
+        (false, true) => format!("approved: {}", approved.join(", ")),
+        (false, false) => {
+            format!("approved: {}; offered and not started: {}", approved.join(", "), waiting.join(", "))
+        }
+    };
+    Some(fine("servers", said))
 }
 
 fn log() -> Item {

@@ -6,27 +6,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::super::args::{Dissent as DissentArgs, Global};
+use super::super::args::{Dissent as DissentArgs, Global, Serving};
 use super::super::ask::{Desk, signalled};
-use super::super::out::{Done, Text};
+use super::super::out::{self, Done, Text};
 use super::super::plain;
 use super::{Context, READING, check, dissent, explain, now, place, record, status, verdict};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
 use crate::pipeline::{Event, Pipeline, Request, Signal, Start};
+use crate::server::mcp::http::{Door, serve_http};
 use crate::server::mcp::{Address, Office, Question, RunStage, Session, serve_stdio};
 use crate::shell::engine::Flags;
 
-/// Serves on stdin and stdout until the input ends or a signal comes; runs that are live then are stopped.
+/// Serves until the input ends (or for good, over HTTP) or a signal comes; runs that are live then are stopped.
 ///
 /// # Errors
-/// When the handshake or the pipe fails.
-pub(super) fn serve(context: &Context) -> Result<Done, Failure> {
+/// When the handshake or the pipe fails; usage for an address that cannot be listened on, or needs a token.
+pub(super) fn serve(context: &Context, serving: &Serving) -> Result<Done, Failure> {
     let desk = Desk::open()?;
     let commands = Arc::new(Commands::new(context));
     let (office, stop) = (Arc::clone(&commands), desk.scope.cancel.clone());
-    let served = desk.serve(async move { serve_stdio(office, stop).await });
+    let served = match serving.http {
+        None => desk.serve(async move { serve_stdio(office, stop).await }),
+        Some(address) => {
+            let token = std::env::var(&serving.token_env).ok().filter(|token| !token.is_empty());
+            let door = Door { address, token, names: serving.host.clone() };
+            let tell = |url: &str| out::say(&format!("serving MCP on {url}\n"));
+            desk.serve(async move { serve_http(door, office, stop, tell).await })
+        }
+    };
     commands.close();
     served.map(|()| Done::exit(signalled().map_or(0, Signal::exit)))
 }

@@ -100,7 +100,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
-        Command::Mcp(Mcp::Serve {}) => mcp::serve(&here()?),
+        Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), global.json),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),

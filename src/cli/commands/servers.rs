@@ -9,7 +9,7 @@ use crate::actors::lanes::lanes;
 use crate::domain::failure::{DiskError, Failure};
 use crate::domain::moment::Moment;
 use crate::domain::server::{State, Status};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Offer, Settings};
 use crate::shell::Clock;
 use crate::shell::hands::{Hands, Places};
 
@@ -52,7 +52,7 @@ pub(super) fn servers(context: &Context) -> Result<Done, Failure> {
         return Err(Failure::Server { server: "processes".into(), why: format!("{left} did not end") });
     }
     Ok(match context.global.json {
-        true => Done::json(states.iter().map(json).collect::<String>()),
+        true => Done::json(states.iter().map(json).chain(settings.offers.iter().map(offer_json)).collect::<String>()),
         false => Done::lines(text(&states, &settings, begun)),
     })
 }
@@ -88,7 +88,19 @@ fn text(states: &[Status], settings: &Settings, begun: Moment) -> String {
         let said = status.last_line.as_ref().map(|line| format!(" (last line: {line})")).unwrap_or_default();
         vec![status.name.clone(), word.to_owned(), command, format!("{more}{said}")]
     };
-    table(&states.iter().map(row).collect::<Vec<_>>())
+    let offer = |offer: &Offer| {
+        let next = format!("from {}; to start it: dicast trust approve --server {}", offer.from, offer.name);
+        vec![offer.name.clone(), "offered".to_owned(), offer.server.place().to_owned(), next]
+    };
+    let rows: Vec<_> = states.iter().map(row).chain(settings.offers.iter().map(offer)).collect();
+    table(&rows)
+}
+
+fn offer_json(offer: &Offer) -> String {
+    let value = serde_json::json!({
+        "schema": "dicast.server/1", "name": offer.name, "state": "offered", "from": offer.from, "hash": offer.hash,
+    });
+    format!("{value}\n")
 }
 
 /// What a server that answers says of itself, and how long it took to start.

@@ -9,7 +9,7 @@ use crate::config::Sources;
 use crate::config::trust::{Approved, Store};
 use crate::domain::failure::Failure;
 use crate::domain::safe::Safe;
-use crate::domain::settings::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
+use crate::domain::settings::{DiffLine, Offer, Proposal, Trust, TrustItem, TrustSource};
 
 /// Lists, gives or takes back approval.
 ///
@@ -18,7 +18,8 @@ use crate::domain::settings::{DiffLine, Proposal, Trust, TrustItem, TrustSource}
 pub(super) fn trust(context: &Context, asked: &Asked) -> Result<Done, Failure> {
     match asked {
         Asked::List => list(context),
-        Asked::Approve { hash } => approve(context, hash.as_deref()),
+        Asked::Approve { server: Some(name), .. } => approve_server(context, name),
+        Asked::Approve { hash, server: None } => approve(context, hash.as_deref()),
         Asked::Revoke => revoke(context),
     }
 }
@@ -28,7 +29,7 @@ fn list(context: &Context) -> Result<Done, Failure> {
     let loaded = crate::config::load(&sources)?;
     let approved = store(&sources)?.list();
     if context.global.json {
-        return Ok(Done::value(&json(&loaded.trust, &approved)));
+        return Ok(Done::value(&json(&loaded.trust, &approved, &loaded.settings.offers)));
     }
     let mut text = match loaded.trust.proposal() {
         None => "the project's config asks to run nothing\n".to_owned(),
@@ -46,6 +47,9 @@ fn list(context: &Context) -> Result<Done, Failure> {
     }
     let here: Vec<&Approved> =
         approved.iter().filter(|one| loaded.trust.proposal().is_some_and(|p| p.repo == one.repo)).collect();
+    for offer in &loaded.settings.offers {
+        text.push_str(&offered(offer));
+    }
     if !here.is_empty() {
         let rows: Vec<Vec<String>> =
             here.iter().map(|one| vec!["approved".into(), one.hash.to_string(), one.at.rfc3339()]).collect();
@@ -73,6 +77,33 @@ fn approve(context: &Context, hash: Option<&str>) -> Result<Done, Failure> {
         return list(context);
     }
     Ok(Done::lines(format!("{}approved\n", proposed(proposal))))
+}
+
+fn approve_server(context: &Context, name: &str) -> Result<Done, Failure> {
+    let sources = context.sources()?;
+    let loaded = crate::config::load(&sources)?;
+    let offers = &loaded.settings.offers;
+    let Some(offer) = offers.iter().find(|offer| offer.name == name) else {
+        let names: Vec<&str> = offers.iter().map(|offer| offer.name.as_str()).collect();
+        let there =
+            if names.is_empty() { "none is offered".into() } else { format!("offered are {}", names.join(", ")) };
+        return Err(Failure::usage("--server", format!("no server {name} is offered"), there));
+    };
+    crate::config::approve_offer(&sources, offer)?;
+    if context.global.json {
+        return list(context);
+    }
+    Ok(Done::lines(format!("{}approved: it is started from now on, for this repository\n", shown(&offer.item))))
+}
+
+/// Shows a server that another program is configured with.
+fn offered(offer: &Offer) -> String {
+    let state = if offer.is_approved {
+        "approved".to_owned()
+    } else {
+        format!("not started; next: `dicast trust approve --server {}`", offer.name)
+    };
+    format!("offered by {}:\n{}      {state}\n", Safe::line(&offer.from), shown(&offer.item))
 }
 
 fn revoke(context: &Context) -> Result<Done, Failure> {
@@ -136,7 +167,7 @@ fn changed(line: &DiffLine) -> String {
     }
 }
 
-fn json(trust: &Trust, approved: &[Approved]) -> serde_json::Value {
+fn json(trust: &Trust, approved: &[Approved], offers: &[Offer]) -> serde_json::Value {
     let state = match trust {
         Trust::Unneeded => "unneeded",
         Trust::Approved(_) => "approved",
@@ -156,5 +187,8 @@ fn json(trust: &Trust, approved: &[Approved]) -> serde_json::Value {
     serde_json::json!({
         "schema": "dicast.trust/1", "state": state, "hash": trust.proposal().map(|p| &p.hash),
         "items": trust.proposal().map(|p| p.items.as_slice()).unwrap_or_default(), "diff": diff, "approved": list,
+        "offers": offers.iter().map(|offer| serde_json::json!({
+            "name": offer.name, "from": offer.from, "hash": offer.hash, "approved": offer.is_approved, "item": offer.item,
+        })).collect::<Vec<_>>(),
     })
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
+use super::memory::Note;
 use super::moment::Moment;
 use super::run::TurnKind;
 use super::stage::Stage;
@@ -46,6 +47,14 @@ pub struct Seat {
     pub scripted: bool,
     /// Whether it answers through memory.
     pub external: bool,
+}
+
+/// Where an answer came from that was not given in a turn of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A participant elsewhere put it into memory.
+    Memory,
 }
 
 /// Why a run was closed.
@@ -94,6 +103,9 @@ pub enum Record {
         inputs: FileRef,
         /// The prompt of each seat.
         prompts: Vec<FileRef>,
+        /// What agents are told of earlier runs: part of the prompts, and of nothing that is hashed into a verdict.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        recalled: Vec<Note>,
     },
     /// An agent is about to be started.
     AgentLaunched {
@@ -126,6 +138,9 @@ pub enum Record {
         /// Its session, to go on with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<Session>,
+        /// Where it came from, if not from a turn of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Source>,
     },
     /// A turn ended without an artifact.
     AgentFailed {

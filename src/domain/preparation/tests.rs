@@ -38,6 +38,7 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
     let tree = Tree { files: files.chain([spec]).collect(), ..Tree::default() };
     let roster = vec![(AgentName::new("ann").unwrap(), None)];
     let ask = Ask {
+        recalled: Vec::new(),
         spec: id(),
         stage: Stage::Tasks,
         roster,

@@ -5,6 +5,7 @@
 //! Paths and commands are kept as they were written, so that the same config has the same hash on every machine.
 
 mod agent;
+mod offer;
 mod policy;
 mod trust;
 
@@ -14,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hash::{NotCanonical, Sha, canonical};
+use super::memory::Profile;
 use super::stage::Stage;
 
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
+pub use offer::Offer;
 pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
 pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
@@ -27,8 +30,12 @@ pub struct Settings {
     pub agents: Vec<Agent>,
     /// The MCP servers that are started, by name. The embedded memory server is not among them.
     pub servers: BTreeMap<String, Server>,
+    /// Servers that other programs are configured with and that were not approved here: shown, never started.
+    pub offers: Vec<Offer>,
     /// Which server is the memory.
     pub memory: MemoryServer,
+    /// Which tools it offers.
+    pub memory_profile: Profile,
     /// Commands that may be run to settle a claim, by name.
     pub checks: BTreeMap<String, CheckTemplate>,
     /// How the panel's answers become a verdict.
@@ -99,6 +106,19 @@ pub enum MemoryServer {
     Embedded,
     /// One of [`Settings::servers`], by name.
     Declared(String),
+}
+
+impl MemoryServer {
+    /// The name of the server that comes with the program.
+    pub const EMBEDDED: &str = "memory";
+
+    /// Returns the server's name.
+    pub fn name(&self) -> &str {
+        match self {
+            MemoryServer::Embedded => Self::EMBEDDED,
+            MemoryServer::Declared(name) => name,
+        }
+    }
 }
 
 /// A command that settles a claim when it is run. It runs only when approved.
@@ -197,7 +217,8 @@ impl Settings {
 /// # Errors
 /// [`NotCanonical`] cannot happen with values that these types hold; it is passed on rather than hidden.
 pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
-    let Settings { agents, servers: _, memory: _, checks, consensus, stages, context, run: _, evidence: _ } = settings;
+    let Settings { agents, checks, consensus, stages, context, .. } = settings;
+    let Settings { servers: _, offers: _, memory: _, memory_profile: _, run: _, evidence: _, .. } = settings;
     let judged = json!({
         "agents": agents,
         "checks": checks,
@@ -225,8 +246,9 @@ mod tests {
     #[test]
     fn the_config_hash_covers_what_is_judged_and_nothing_else() {
         let base = config_sha256(&settings()).unwrap();
-        let outside: [fn(&mut Settings); 4] = [
+        let outside: [fn(&mut Settings); 5] = [
             |s| s.memory = MemoryServer::Declared("other".into()),
+            |s| s.memory_profile = Profile::ServerMemory,
             |s| s.run.deadline_ms += 1,
             |s| s.evidence.root = "/elsewhere".into(),
             |s| {

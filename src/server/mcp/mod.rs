@@ -4,6 +4,7 @@
 //! client goes, is stopped as Esc stops it.
 
 mod address;
+pub mod http;
 mod jury;
 
 use std::sync::Arc;

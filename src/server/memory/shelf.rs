@@ -13,6 +13,10 @@ use serde::Serialize;
 /// How long a write waits for another process's write. Ours take milliseconds each.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
+/// How often a busy file is opened again, and the pause between: together as long as [`LOCK_WAIT`].
+const OPENINGS: u32 = 250;
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
+
 /// Version of the tables, kept in the file's `user_version`.
 const VERSION: i64 = 1;
 
@@ -87,8 +91,21 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Opens the file, and makes the tables if it is new.
+    /// Opens the file, and makes the tables if it is new. Several that open a new file at once do not all get to write
+    /// its first page: SQLite answers some of them at once, whatever its busy timeout says.
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        for _ in 0..OPENINGS {
+            match Self::open_once(path) {
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                    std::thread::park_timeout(OPENING_PAUSE);
+                }
+                opened => return opened,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> rusqlite::Result<Self> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(LOCK_WAIT)?;
         connection.pragma_update(None, "journal_mode", "wal")?;

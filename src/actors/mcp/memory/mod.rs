@@ -1,155 +1,232 @@
-//! Memory: a mirror of artifacts and verdicts on an MCP server, and the door for participants elsewhere.
+//! Memory: a mirror of answers and verdicts on an MCP server, the notes that are recalled from it, and the door for
+//! participants elsewhere.
 //!
-//! What is stored is read back and compared; what is gathered is filtered here by whole tags, because a server may
-//! match parts (`SPEC-1` is not `SPEC-10`). It must not know the evidence, nor keep what could not be stored: the
-//! caller spools that. How a kind of server wants to be asked is in its profile: [`dicast`].
+//! It owns the [`spool`]: whatever is to be stored is kept there first, copied in order, and read back before it is
+//! removed. What is gathered is filtered here by whole tags, because a server may match parts (`SPEC-1` is not
+//! `SPEC-10`). How a kind of server wants to be asked is in its [`profile`]. It must not know runs, phases or the
+//! evidence, and nothing that it does may change a verdict.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Command, Handle, Reply, millis};
-use crate::domain::failure::Failure;
+use super::{Clock, millis};
+use crate::actors::lanes::Lanes;
+use crate::actors::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::disk::store::Store;
+use crate::domain::fact::Fact;
 use crate::domain::hash::Sha;
-use crate::domain::ids::{AgentName, SpecId};
-use crate::domain::stage::Stage;
+use crate::domain::ids::SpecId;
+use crate::domain::memory::{self, Entry, Note, Profile, Status};
+use crate::domain::redact::Redactor;
+use crate::domain::run::{SeatKey, TurnEnded, Wanted};
+use crate::domain::safe::Safe;
 
-mod dicast;
+mod copying;
+mod elsewhere;
+mod library;
+mod profile;
+mod spool;
 
-/// Something to store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Names it: storing the same key again changes the one entry instead of adding another.
-    pub key: String,
-    /// What is stored, byte for byte.
-    pub content: String,
-    /// Tags as `name:value`.
-    pub tags: Vec<String>,
-}
+pub use copying::Copied;
+use library::Library;
+use spool::Spool;
 
-/// What to gather: everything that carries the tags of this spec and stage, and the others given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+const NAME: &str = "memory";
+
+/// Which memory, and what it is allowed to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
     /// The server's name in the config.
     pub server: String,
-    /// For which spec.
-    pub spec: SpecId,
-    /// For which stage.
-    pub stage: Stage,
-    /// Further tags that an entry must carry, for example `run:<ULID>`.
+    /// The tools that it offers.
+    pub profile: Profile,
+    /// Takes secrets out of what is stored.
+    pub redactor: Redactor,
+}
+
+/// The answers that somebody looks for: those that the evidence does not have, by the hash that its journal names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Tags that an entry must carry.
     pub tags: Vec<String>,
+    /// The hashes of their bytes.
+    pub wanted: BTreeSet<Sha>,
     /// How long the caller waits in all, in milliseconds.
     pub patience_ms: u64,
 }
 
-/// One participant's answer, as memory has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MemoryEntry {
-    /// Who answered, by its tag `agent:`.
-    pub agent: AgentName,
-    /// Hash of the content.
-    pub sha: Sha,
-    /// The content.
-    pub content: String,
-    /// All its tags.
-    pub tags: Vec<String>,
+/// A question to a participant elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who.
+    pub seat: SeatKey,
+    /// What it is about.
+    pub subject: memory::Subject,
+    /// What it is asked.
+    pub prompt: Arc<str>,
+    /// What it is to bring.
+    pub wanted: Wanted,
+    /// How long it may take, in milliseconds.
+    pub total_ms: u64,
 }
 
-impl Entry {
-    /// Makes the entry of one agent's answer; its key holds the hash, so that two answers are two entries.
-    pub fn of_answer(spec: &SpecId, stage: Stage, agent: &AgentName, run: &str, content: String) -> Self {
-        let sha = Sha::of(&content);
-        let mut tags = query_tags(spec, stage);
-        tags.extend([format!("agent:{agent}"), format!("run:{run}"), format!("sha256:{sha}")]);
-        Self { key: format!("answer/{spec}/{stage}/{agent}/{sha}"), content, tags }
-    }
+/// Asks memory; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::Sender<Command>,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+enum Command {
+    Mirror { entries: Vec<Entry>, patience_ms: u64, token: CancellationToken, promise: Promise<Copied> },
+    Drain { patience_ms: u64, token: CancellationToken, promise: Promise<Copied> },
+    Gather { query: Query, token: CancellationToken, promise: Promise<BTreeMap<Sha, Arc<str>>> },
+    Recall { spec: SpecId, about: String, patience_ms: u64, token: CancellationToken, promise: Promise<Vec<Note>> },
+    TakeTurn { turn: Box<Turn>, token: CancellationToken, promise: Promise<TurnEnded> },
+    Status { promise: Promise<Status> },
 }
 
 impl Handle {
-    /// Stores an entry, reads it back and compares. Storing the same entry again is harmless.
-    pub fn store(
-        &self,
-        server: impl Into<String>,
-        entry: Entry,
-        patience_ms: u64,
-        token: CancellationToken,
-    ) -> Reply<()> {
-        let server = server.into();
-        self.post(|promise| Command::Store { server, entry, patience_ms, token, promise })
+    /// Keeps entries durably, and copies what waits for at most `patience_ms` (0: only keeps them). What the server
+    /// does not have then is copied by a later [`Handle::drain`], also in a later process.
+    pub fn mirror(&self, entries: Vec<Entry>, patience_ms: u64, token: CancellationToken) -> Reply<Copied> {
+        self.post(|promise| Command::Mirror { entries, patience_ms, token, promise })
     }
 
-    /// Asks memory for the answers of a stage, sorted by agent and hash. None is an answer, not a failure.
-    pub fn gather(&self, query: Query, token: CancellationToken) -> Reply<Vec<MemoryEntry>> {
+    /// Checks that the server offers what its profile needs, and copies what waits, in order.
+    pub fn drain(&self, patience_ms: u64, token: CancellationToken) -> Reply<Copied> {
+        self.post(|promise| Command::Drain { patience_ms, token, promise })
+    }
+
+    /// Finds answers by their hashes. None is an answer, not a failure.
+    pub fn gather(&self, query: Query, token: CancellationToken) -> Reply<BTreeMap<Sha, Arc<str>>> {
         self.post(|promise| Command::Gather { query, token, promise })
     }
-}
 
-pub(super) async fn store(caller: &Caller, entry: Entry, patience_ms: u64) -> Result<(), Failure> {
-    let end = Instant::now() + Duration::from_millis(patience_ms);
-    let late = |_| Failure::Timeout {
-        what: format!("the writes before this one to MCP server {}", caller.server.spec.name),
-        after_ms: patience_ms,
-    };
-    let turn = tokio::time::timeout_at(end, caller.server.writing.acquire()).await.map_err(late)?;
-    let _turn = turn.map_err(|_| caller.server.failure("it takes no more writes".into()))?;
-    dicast::store(caller, &entry, left(end)).await?;
-    let Some(kept) = dicast::fetch(caller, &entry.key, left(end)).await? else {
-        return Err(unusable(caller, format!("{} is not there after it was stored", entry.key)));
-    };
-    let (wanted, found) = (Sha::of(&entry.content), Sha::of(&kept.content));
-    if wanted != found {
-        return Err(unusable(caller, format!("{} reads back as {found}, stored was {wanted}", entry.key)));
+    /// Finds what earlier runs of other specs have to tell about one like this.
+    pub fn recall(&self, spec: SpecId, about: String, patience_ms: u64, token: CancellationToken) -> Reply<Vec<Note>> {
+        self.post(|promise| Command::Recall { spec, about, patience_ms, token, promise })
     }
-    match entry.tags.iter().find(|tag| !kept.tags.contains(tag)) {
-        Some(tag) => Err(unusable(caller, format!("{} lost its tag {tag}", entry.key))),
-        None => Ok(()),
+
+    /// Asks a participant elsewhere: puts the question into memory and waits there for a valid answer. Cut short by
+    /// `token`, it answers at once.
+    pub fn take_turn(&self, turn: Turn, token: CancellationToken) -> Reply<TurnEnded> {
+        let turn = Box::new(turn);
+        self.post(|promise| Command::TakeTurn { turn, token, promise })
+    }
+
+    /// Returns what waits, and what is known to be wrong.
+    pub fn status(&self) -> Reply<Status> {
+        self.post(|promise| Command::Status { promise })
+    }
+
+    fn post<T>(&self, command: impl FnOnce(Promise<T>) -> Command) -> Reply<T> {
+        post(NAME, &self.mailbox, &self.waker, command)
     }
 }
 
-pub(super) async fn gather(caller: &Caller, query: Query) -> Result<Vec<MemoryEntry>, Failure> {
-    let mut tags = query_tags(&query.spec, query.stage);
-    tags.extend(query.tags);
-    let kept = dicast::tagged(caller, &tags, Duration::from_millis(query.patience_ms)).await?;
-    let mut entries: Vec<MemoryEntry> = kept
-        .into_iter()
-        .filter(|kept| tags.iter().all(|tag| kept.tags.contains(tag)))
-        .filter_map(Kept::entry)
-        .collect();
-    entries.sort();
-    entries.dedup();
-    Ok(entries)
+/// Starts the actor over the servers' one. `store` is the repository's.
+pub fn spawn(
+    scope: &Scope,
+    lanes: &Lanes,
+    clock: &Clock,
+    mcp: super::Handle,
+    store: Store,
+    settings: Settings,
+) -> Handle {
+    let (mailbox, commands) = mpsc::channel(MAILBOX);
+    let library = Library { mcp, server: settings.server, profile: settings.profile };
+    let desk = Desk {
+        scope: scope.clone(),
+        lanes: lanes.clone(),
+        clock: Arc::clone(clock),
+        library: Arc::new(library),
+        spool: Spool::new(store),
+        redactor: Arc::new(settings.redactor),
+        copying: Arc::default(),
+        told: Arc::default(),
+    };
+    scope.spawn(desk.run(commands));
+    Handle { mailbox, waker: scope.waker().clone() }
 }
 
-/// An entry as a profile reads it.
-#[derive(Debug, serde::Deserialize)]
-struct Kept {
-    content: String,
-    #[serde(default)]
-    tags: Vec<String>,
+/// What every job works with.
+#[derive(Clone)]
+struct Desk {
+    scope: Scope,
+    lanes: Lanes,
+    clock: Clock,
+    library: Arc<Library>,
+    spool: Spool,
+    redactor: Arc<Redactor>,
+    /// One job of ours copies at a time; other processes are kept out by the spool's lock.
+    copying: Arc<tokio::sync::Mutex<()>>,
+    /// What was told last.
+    told: Arc<Mutex<Status>>,
 }
 
-impl Kept {
-    /// Returns the entry if its tags name a participant.
-    fn entry(self) -> Option<MemoryEntry> {
-        let agent =
-            self.tags.iter().find_map(|tag| tag.strip_prefix("agent:")).and_then(|name| AgentName::new(name).ok());
-        if agent.is_none() {
-            tracing::debug!(tags = ?self.tags, "an entry of the stage names no agent: passed over");
+impl Desk {
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        // What an earlier process left waiting is shown before anything is copied.
+        self.note(|_| {}).await;
+        let cancel = self.scope.cancel.clone();
+        while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
+            self.take(command);
         }
-        Some(MemoryEntry { agent: agent?, sha: Sha::of(&self.content), content: self.content, tags: self.tags })
     }
-}
 
-fn query_tags(spec: &SpecId, stage: Stage) -> Vec<String> {
-    vec![format!("spec:{spec}"), format!("stage:{stage}")]
-}
+    fn take(&self, command: Command) {
+        let (scope, desk) = (self.scope.clone(), self.clone());
+        match command {
+            // Not `Scope::answer`: what is to be kept is kept, also when the copying is cut short.
+            Command::Mirror { entries, patience_ms, token, promise } => scope.spawn(async move {
+                promise.keep(desk.mirror(entries, Duration::from_millis(patience_ms), &token).await);
+            }),
+            Command::Drain { patience_ms, token, promise } => scope.spawn(async move {
+                promise.keep(desk.drain(Duration::from_millis(patience_ms), &token).await);
+            }),
+            Command::Gather { query, token, promise } => {
+                scope.answer(token, promise, async move { desk.library.gather(query).await });
+            }
+            Command::Recall { spec, about, patience_ms, token, promise } => {
+                scope.answer(token, promise, async move { desk.library.recall(&spec, &about, patience_ms).await });
+            }
+            Command::TakeTurn { turn, token, promise } => {
+                scope.spawn(async move { promise.keep(Ok(desk.take_turn(*turn, &token).await)) });
+            }
+            Command::Status { promise } => {
+                scope.spawn(async move { promise.keep(Ok(desk.note(|_| {}).await)) });
+            }
+        }
+    }
 
-fn unusable(caller: &Caller, why: String) -> Failure {
-    Failure::BadReply { from: format!("MCP server {}", caller.server.spec.name), why }
-}
-
-fn left(end: Instant) -> Duration {
-    // A zero would end before it begins, which the callee reports as late: right, and named by it.
-    Duration::from_millis(millis(end.saturating_duration_since(Instant::now())))
+    /// Counts what waits, changes what is known, and tells it if that is news.
+    async fn note(&self, change: impl FnOnce(&mut Status)) -> Status {
+        let spool = self.spool.clone();
+        let waiting = self.scope.spawn_blocking(move || spool.list().map(|waiting| waiting.len())).await;
+        let now = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = told.clone();
+            match waiting {
+                Ok(Ok(waiting)) => told.waiting = u32::try_from(waiting).unwrap_or(u32::MAX),
+                Ok(Err(failure)) => {
+                    told.trouble = Some(Safe::line(&format!("what waits cannot be counted: {failure}")))
+                }
+                // Only at the end of the program.
+                Err(_) => {}
+            }
+            change(&mut told);
+            if *told == before {
+                return before;
+            }
+            told.clone()
+        };
+        self.lanes.tell(Fact::MemoryChanged(now.clone()), &self.scope.cancel).await;
+        now
+    }
 }

@@ -1,8 +1,7 @@
 //! Judges a stage: gather answers, look up what they cite, run what may be run, derive claims, decide.
 //!
-//! It knows the repo actor (to look up and run), the MCP actor (only to gather), and the pure parts that derive and
-//! decide. It must not know the evidence: answers come in the question, and the verdict goes out in the answer. It
-//! must not decide anything by itself.
+//! It knows the repo actor (to look up and run), the evidence and memory (only to [`gather`]), and the pure parts that
+//! derive and decide. It writes nothing: the verdict goes out in the answer. It must not decide anything by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::mcp::memory::Query;
-use super::{MAILBOX, Promise, Reply, Scope, Waker, mcp, post, repo};
+use super::mcp::memory;
+use super::{MAILBOX, Promise, Reply, Scope, Waker, evidence, post, repo};
 use crate::domain::artifact::{self, Artifact};
 use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
@@ -23,21 +22,25 @@ use crate::domain::dissent::Standing;
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
-use crate::domain::ids::AgentName;
-use crate::domain::journal::Seat;
-use crate::domain::judgement::{Ground, Judgement, Phantom, Question, Round};
+use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::{Record, Seat};
+use crate::domain::judgement::{Gathered, Ground, Judgement, Phantom, Question, Round};
+use crate::domain::moment::Moment;
 use crate::domain::round;
 use crate::domain::safe::Safe;
 use crate::domain::settings::Settings;
+use crate::domain::stage::Stage;
+
+mod gather;
+
+pub use gather::Found as FoundAnswer;
+use gather::Sources;
 
 /// How long looking up what a panel cites may take: it reads files only.
 const LOOK_UP: Duration = Duration::from_secs(30);
 
 /// How long one check may take to build and run.
 const CHECK: Duration = Duration::from_secs(300);
-
-/// How long memory is waited for when somebody answers through it, in milliseconds: longer than a cold start.
-const GATHER_MS: u64 = 20_000;
 
 /// Asks for judgements; cheap to clone.
 #[derive(Debug, Clone)]
@@ -52,16 +55,46 @@ impl Handle {
         let question = Box::new(question);
         post("consensus", &self.mailbox, &self.waker, |promise| Command::Judge { question, settings, token, promise })
     }
+
+    /// Gathers the answers that a run's records name: from the evidence, else from memory by their hashes. The second
+    /// part says which answers the evidence did not have.
+    pub fn gather(
+        &self,
+        spec: SpecId,
+        run: RunId,
+        records: Vec<(Moment, Record)>,
+        token: CancellationToken,
+    ) -> Reply<(Vec<FoundAnswer>, BTreeMap<Stage, Gathered>)> {
+        post("consensus", &self.mailbox, &self.waker, |promise| Command::Gather { spec, run, records, token, promise })
+    }
 }
 
 enum Command {
-    Judge { question: Box<Question>, settings: Arc<Settings>, token: CancellationToken, promise: Promise<Judgement> },
+    Gather {
+        spec: SpecId,
+        run: RunId,
+        records: Vec<(Moment, Record)>,
+        token: CancellationToken,
+        promise: Promise<(Vec<FoundAnswer>, BTreeMap<Stage, Gathered>)>,
+    },
+    Judge {
+        question: Box<Question>,
+        settings: Arc<Settings>,
+        token: CancellationToken,
+        promise: Promise<Judgement>,
+    },
 }
 
-/// Starts the actor. `memory` names the memory server; `root` is the repository's.
-pub fn spawn(scope: &Scope, repo: repo::Handle, mcp: mcp::Handle, memory: String, root: PathBuf) -> Handle {
+/// Starts the actor; `root` is the repository's.
+pub fn spawn(
+    scope: &Scope,
+    repo: repo::Handle,
+    evidence: evidence::Handle,
+    memory: memory::Handle,
+    root: PathBuf,
+) -> Handle {
     let (mailbox, commands) = mpsc::channel(MAILBOX);
-    let bench = Bench { scope: scope.clone(), repo, mcp, memory, root };
+    let bench = Bench { scope: scope.clone(), repo, sources: Sources { evidence, memory }, root };
     scope.spawn(run(bench, commands));
     Handle { mailbox, waker: scope.waker().clone() }
 }
@@ -70,6 +103,10 @@ async fn run(bench: Bench, mut mailbox: mpsc::Receiver<Command>) {
     let cancel = bench.scope.cancel.clone();
     while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
         match command {
+            Command::Gather { spec, run, records, token, promise } => {
+                let (sources, cut) = (bench.sources.clone(), token.clone());
+                bench.scope.answer(token, promise, async move { sources.gather(&spec, &run, &records, &cut).await });
+            }
             Command::Judge { question, settings, token, promise } => {
                 let (bench, cut) = (bench.clone(), token.clone());
                 bench.scope.clone().answer(
@@ -87,8 +124,7 @@ async fn run(bench: Bench, mut mailbox: mpsc::Receiver<Command>) {
 struct Bench {
     scope: Scope,
     repo: repo::Handle,
-    mcp: mcp::Handle,
-    memory: String,
+    sources: Sources,
     root: PathBuf,
 }
 
@@ -120,7 +156,7 @@ impl Bench {
     ) -> Result<Judgement, Failure> {
         let began = Instant::now();
         let (run, stage, provisional) = (question.run.clone(), question.preparation.stage, question.provisional);
-        let mut case = self.gather(question, token).await?;
+        let mut case = self.read(question);
         self.look_up(&mut case, token).await?;
         if stage.has_outcome() && !provisional {
             self.run_checks(&mut case, settings, token).await?;
@@ -135,8 +171,8 @@ impl Bench {
         Ok(judgement)
     }
 
-    /// Reads the answers in the evidence, and asks memory for those of participants elsewhere.
-    async fn gather(&self, question: Question, token: &CancellationToken) -> Result<Case, Failure> {
+    /// Reads the answers and the votes.
+    fn read(&self, question: Question) -> Case {
         let mut case = Case {
             heard: BTreeMap::new(),
             votes: BTreeMap::new(),
@@ -146,38 +182,21 @@ impl Bench {
             warnings: Vec::new(),
             question,
         };
-        let expect = case.question.preparation.expect.clone();
-        let external: BTreeSet<AgentName> =
-            case.question.seats.iter().filter(|seat| seat.external).map(|seat| seat.agent.clone()).collect();
-        for agent in external.iter().filter(|agent| !case.question.answers.contains_key(*agent)) {
-            case.absent.insert(agent.clone(), Answer::Missing);
-        }
-        if !external.is_empty() && !case.question.provisional {
-            let query = Query {
-                server: self.memory.clone(),
-                spec: case.question.preparation.spec.id.clone(),
-                stage: expect.stage,
-                tags: Vec::new(),
-                patience_ms: GATHER_MS,
-            };
-            match self.mcp.gather(query, token.clone()).await {
-                Ok(entries) => {
-                    for entry in entries.into_iter().filter(|entry| external.contains(&entry.agent)) {
-                        case.from_memory.insert(entry.agent, entry.content.into());
-                    }
-                }
-                Err(Failure::Cancelled) => return Err(Failure::Cancelled),
-                Err(failure) => case.warnings.push(Safe::line(&format!("memory could not be asked: {failure}"))),
-            }
+        let stage = case.question.preparation.expect.stage;
+        for agent in &case.question.gathered.missing {
+            let text = format!("{agent}'s answer is not in the evidence any more, and memory does not have it either");
+            case.warnings.push(Safe::line(&text));
         }
         let answers = case.question.answers.clone();
         for (agent, answer) in answers {
-            let kept = Kept { path: answer.file.path.clone(), sha256: answer.file.sha256.clone() };
+            let mut kept = Kept { path: answer.file.path.clone(), sha256: answer.file.sha256.clone() };
+            if case.question.gathered.from_memory.contains(&agent) {
+                let text = format!("{agent}'s answer is not in the evidence any more: taken from memory, by its hash");
+                case.warnings.push(Safe::line(&text));
+                kept.path = format!("artifacts/{stage}-{agent}-memory.json");
+                case.from_memory.insert(agent.clone(), Arc::clone(&answer.text));
+            }
             self.hear(&mut case, agent, kept, &answer.text);
-        }
-        for (agent, text) in case.from_memory.clone() {
-            let path = format!("artifacts/{}-{agent}-memory.json", expect.stage);
-            self.hear(&mut case, agent, Kept { path, sha256: Sha::of(text.as_bytes()) }, &text);
         }
         for (agent, answer) in case.question.round.iter().flat_map(|round| &round.answers) {
             match round::parse(&answer.text) {
@@ -185,7 +204,7 @@ impl Bench {
                 Err(why) => case.warnings.push(Safe::line(&format!("{agent}'s votes cannot be used: {why}"))),
             }
         }
-        Ok(case)
+        case
     }
 
     /// Reads one answer. What does not validate is no answer, wherever it came from.
