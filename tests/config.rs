@@ -521,12 +521,11 @@ fn an_agent_that_cannot_work_is_refused() {
 fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let agent = |line: &str| format!("[[agents]]\nname = \"a\"\n{line}\n");
     let table = [
-        (agent("preset = \"claude\""), "agents.preset is not yet available in this version", "kind = \"command\""),
+        (agent("preset = \"qwen\""), "agents.preset: \"qwen\" is not yet available in this version", "\"claude\""),
         (agent("writes = [\"implement\"]"), "agents.writes is not yet", "remove it"),
         (agent("max_output_tokens = 1"), "agents.max_output_tokens is not yet", "timeouts.total_s"),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
-        (agent("transport = \"jsonl\""), "agents.transport: \"jsonl\" is not yet", "\"text\""),
         ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
         ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),
@@ -857,17 +856,8 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
         let word = key.path.rsplit('.').next().unwrap();
         assert!(text.contains(&format!("{word} = ")), "{}", key.path);
     }
-    // Comments with a space and a capital or three spaces are words; the rest is TOML, up to the list of all keys.
-    let live: String = text
-        .split("\n# [[agents]]\n#   The agent's identity")
-        .next()
-        .unwrap()
-        .lines()
-        .filter_map(|line| line.strip_prefix("# "))
-        .filter(|line| line.starts_with(['[', 'n', 'k', 'f', 'c']) && (line.contains(" = ") || line.starts_with("[[")))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let settings = World::new().given(&live).load().settings;
+    // Who was found and has a preset is on the panel as it stands.
+    let settings = World::new().given(&text).load().settings;
     let names: Vec<_> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(names, ["claude", "codex", "gemini"]);
     let mut rest = text.split("\n# [mcp_servers").nth(1).map(|rest| format!("# [mcp_servers{rest}")).unwrap();
@@ -996,4 +986,55 @@ fn no_text_makes_the_loader_panic_and_each_is_settings_or_a_failure_with_a_place
         Ok(())
     });
     assert_eq!(outcome, Ok(()));
+}
+
+#[test]
+fn a_preset_says_everything_that_its_user_did_not() {
+    let text = "[[agents]]\nname = \"c\"\npreset = \"codex\"\nmodel = \"m-1\"\nargs = [\"--x\"]\nenv = { A = \"$B\" }\nenv_pass = [\"C\"]\n";
+    let settings = World::new().given(text).load().settings;
+    let agent = &settings.agents[0];
+    assert_eq!(
+        (agent.family.as_str(), agent.model.as_deref(), agent.timeouts.idle_ms),
+        ("openai", Some("m-1"), 600_000)
+    );
+    let AgentKind::Command(launch) = &agent.kind else { panic!("a preset is a command") };
+    assert_eq!(launch.command[..2], ["codex", "exec"]);
+    assert!(launch.command.ends_with(&["-m".into(), "m-1".into(), "--x".into()]), "{:?}", launch.command);
+    assert!(launch.env_pass.contains(&"HOME".into()) && launch.env_pass.contains(&"C".into()));
+    assert!(launch.env.contains_key("A") && launch.env.contains_key("TMPDIR"));
+    assert!(launch.transport.dialect().is_some_and(|dialect| dialect.knows_success()));
+    let own = "[[agents]]\nname = \"c\"\npreset = \"codex\"\nfamily = \"mine\"\ncommand = [\"npx\", \"codex\"]\ntimeouts = { idle_s = 9 }\n";
+    let settings = World::new().given(own).load().settings;
+    let AgentKind::Command(launch) = &settings.agents[0].kind else { panic!("a preset is a command") };
+    assert_eq!(launch.command[..3], ["npx", "codex", "exec"]);
+    assert_eq!((settings.agents[0].family.as_str(), settings.agents[0].timeouts.idle_ms), ("mine", 9_000));
+}
+
+#[test]
+fn rules_for_an_output_are_read_and_wrong_ones_are_refused_at_their_place() {
+    let agent = |rest: &str| {
+        format!("[[agents]]\nname = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\n{rest}\n")
+    };
+    let rules = "transport = \"jsonl\"\nextract = { ok = \"type=end\", answer = [\"a.b if type=end\", \"c\"] }";
+    let settings = World::new().given(&agent(rules)).load().settings;
+    let AgentKind::Command(launch) = &settings.agents[0].kind else { panic!("a command") };
+    assert!(launch.transport.dialect().is_some_and(|dialect| dialect.knows_success()));
+    let table = [
+        ("transport = \"jsonl\"", "needs extract.ok", "add extract.ok"),
+        ("extract = { ok = \"x\" }", "extract does nothing for transport \"text\"", "jsonl"),
+        ("resume_args = [\"-r\"]", "resume_args does nothing for transport \"text\"", "extract.session"),
+        ("transport = \"json\"\nextract = { ok = \"x\", anser = \"y\" }", "\"anser\" is no field", "extract.answer"),
+        ("transport = \"json\"\nextract = { ok = \"a b\" }", "\"a b\" is no path", "PATH"),
+    ];
+    for (rest, why, next) in table {
+        let (message, hint) = World::new().given(&agent(rest)).refused();
+        assert!(message.contains(why), "{rest}: {message}");
+        assert!(hint.contains(next), "{rest}: {hint}");
+    }
+    let (message, hint) =
+        World::new().given("[[agents]]\nname = \"a\"\npreset = \"claude\"\ntransport = \"text\"\n").refused();
+    assert!(
+        message.contains("transport is set by preset \"claude\"") && hint.contains("remove it"),
+        "{message} {hint}"
+    );
 }

@@ -1,7 +1,7 @@
-//! The presets against the real programs, at the versions that `.ci/real-clis` installs, talking to the scripted model
+//! The presets against the real programs, at the versions that `.ci/real-parts` installs, talking to the scripted model
 //! server on the loopback interface: what they answer, how they fail, that they only read, and that nothing is left.
 //!
-//! Ignored unless asked for: `.ci/real-clis` installs the programs, names their folder in `DICAST_REAL_CLIS`, and runs
+//! Ignored unless asked for: `.ci/real-parts` installs the programs, names their folder in `DICAST_REAL_PARTS`, and runs
 //! these tests. Nothing here leaves the machine.
 
 #![expect(
@@ -26,6 +26,9 @@ use world::{Asking, Cli, World, live, prompt};
 
 const ALL: [Cli; 3] = [Cli::Claude, Cli::Codex, Cli::Gemini];
 
+/// Tells whether an error is the one that was meant.
+type IsRight = fn(&AgentError) -> bool;
+
 /// A good answer: through the program's structured output where it has that, else as JSON among prose.
 fn good() -> Value {
     json!({"text": "Let me think.\n```json\n{answer}\n```\n", "structured": true, "pieces": 4})
@@ -45,7 +48,7 @@ fn error(ended: &TurnEnded) -> &AgentError {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn a_question_is_answered_with_a_valid_artifact_its_tokens_and_a_session() {
     live(ALL, |cli| async move {
         let world = World::new(cli, &good());
@@ -60,7 +63,7 @@ fn a_question_is_answered_with_a_valid_artifact_its_tokens_and_a_session() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn the_schema_is_asked_for_where_the_program_can() {
     live([Cli::Claude, Cli::Codex], |cli| async move {
         let world = World::new(cli, &good());
@@ -79,7 +82,7 @@ fn the_schema_is_asked_for_where_the_program_can() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn an_answer_among_prose_is_found() {
     live(ALL, |cli| async move {
         let text = "Well.\n\n```json\n{answer}\n```\n\nThat is {all} I know.\n";
@@ -89,7 +92,7 @@ fn an_answer_among_prose_is_found() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn what_was_sent_is_no_answer() {
     live(ALL, |cli| async move {
         let schema = format!("```json\n{}\n```", Asking::default().wanted.schema());
@@ -102,7 +105,7 @@ fn what_was_sent_is_no_answer() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn one_refusal_for_being_too_fast_is_overcome() {
     live(ALL, |cli| async move {
         let mut reply = good();
@@ -115,11 +118,11 @@ fn one_refusal_for_being_too_fast_is_overcome() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn every_failure_of_the_api_has_its_own_name() {
     live(ALL, |cli| async move {
         let status = |status: u16, words: &str| json!({"status": {"status": status, "message": words}});
-        let cases: [(Value, fn(&AgentError) -> bool); 5] = [
+        let cases: [(Value, IsRight); 5] = [
             (status(500, "internal server error"), |e| matches!(e, AgentError::Overloaded)),
             (status(503, "overloaded"), |e| matches!(e, AgentError::Overloaded)),
             (status(401, "invalid x-api-key"), |e| matches!(e, AgentError::Auth { .. })),
@@ -139,7 +142,7 @@ fn every_failure_of_the_api_has_its_own_name() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn an_api_that_nobody_answers_at_is_the_network_or_our_deadline() {
     live(ALL, |cli| async move {
         let world = World::new(cli, &good()).with_nobody_there();
@@ -154,7 +157,7 @@ fn an_api_that_nobody_answers_at_is_the_network_or_our_deadline() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn an_answer_that_breaks_off_is_never_taken_for_a_whole_one() {
     live(ALL, |cli| async move {
         let text = "one two three four five six seven eight nine ten ```json\n{answer}\n```";
@@ -171,7 +174,7 @@ fn an_answer_that_breaks_off_is_never_taken_for_a_whole_one() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn an_api_that_hangs_meets_our_deadline_and_nothing_is_left() {
     live(ALL, |cli| async move {
         for fault in ["hang", "hang_mid"] {
@@ -186,7 +189,7 @@ fn an_api_that_hangs_meets_our_deadline_and_nothing_is_left() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn a_stop_in_mid_stream_ends_everything_also_a_tool_in_a_session_of_its_own() {
     live(ALL, |cli| async move {
         let tool = match cli {
@@ -209,7 +212,7 @@ fn a_stop_in_mid_stream_ends_everything_also_a_tool_in_a_session_of_its_own() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn an_attempt_to_write_writes_nothing() {
     live(ALL, |cli| async move {
         let world = World::unscripted(cli);
@@ -239,7 +242,7 @@ fn an_attempt_to_write_writes_nothing() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn nothing_that_a_repository_brings_is_run() {
     live(ALL, |cli| async move {
         let world = World::new(cli, &good());
@@ -251,7 +254,7 @@ fn nothing_that_a_repository_brings_is_run() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn a_prompt_of_900_kilobytes_is_taken_whole() {
     live(ALL, |cli| async move {
         let world = World::new(cli, &good());
@@ -269,7 +272,7 @@ fn a_prompt_of_900_kilobytes_is_taken_whole() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn two_agents_of_one_program_work_at_once() {
     live(ALL, |cli| async move {
         let mut reply = good();
@@ -283,7 +286,7 @@ fn two_agents_of_one_program_work_at_once() {
 }
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn a_second_turn_goes_on_with_the_session_and_pays_only_for_itself() {
     live(ALL, |cli| async move {
         let world = World::new(cli, &good());
@@ -314,7 +317,7 @@ fn a_second_turn_goes_on_with_the_session_and_pays_only_for_itself() {
 const VERSION: Duration = Duration::from_secs(20);
 
 #[test]
-#[ignore = "needs the real programs: .ci/real-clis"]
+#[ignore = "needs the real programs: .ci/real-parts"]
 fn the_versions_are_those_that_the_presets_were_verified_with() {
     live(ALL, |cli| async move {
         let world = World::unscripted(cli);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::text::{is_executable, is_file, read_text_capped};
 use crate::domain::check::{BUILD_FILES, FileText, Tree, checks as detected};
+use crate::domain::preset::{Credential, Preset};
 use crate::domain::settings::{CheckSource, CheckTemplate};
 
 /// An agent CLI that this program knows by name.
@@ -17,39 +18,27 @@ pub struct Known {
     pub name: &'static str,
     /// The family of the models it usually talks to.
     pub family: &'static str,
-    /// A command line that reads the prompt from stdin, prints the answer and changes nothing; empty where none was
-    /// tried.
-    pub command: &'static [&'static str],
 }
 
-/// The agent CLIs that are looked for.
+/// The agent CLIs that are looked for; some of them have a preset of the same name.
 pub const KNOWN: [Known; 7] = [
-    Known {
-        name: "claude",
-        family: "anthropic",
-        command: &[
-            "claude",
-            "-p",
-            "--permission-mode",
-            "dontAsk",
-            "--tools",
-            "Read,Grep,Glob",
-            "--setting-sources",
-            "user",
-            "--strict-mcp-config",
-        ],
-    },
-    Known {
-        name: "codex",
-        family: "openai",
-        command: &["codex", "exec", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral", "-"],
-    },
-    Known { name: "gemini", family: "google", command: &["gemini", "--approval-mode", "plan"] },
-    Known { name: "opencode", family: "opencode", command: &[] },
-    Known { name: "qwen", family: "alibaba", command: &[] },
-    Known { name: "crush", family: "crush", command: &[] },
-    Known { name: "goose", family: "goose", command: &[] },
+    Known { name: "claude", family: "anthropic" },
+    Known { name: "codex", family: "openai" },
+    Known { name: "gemini", family: "google" },
+    Known { name: "opencode", family: "opencode" },
+    Known { name: "qwen", family: "alibaba" },
+    Known { name: "crush", family: "crush" },
+    Known { name: "goose", family: "goose" },
 ];
+
+/// Finds by what a preset's program is signed in: a variable that is set, or a file that is there. Neither is read.
+pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
+    let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
+    preset.credentials.iter().copied().find(|credential| match credential {
+        Credential::Key(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
+        Credential::File(path) => home.is_some_and(|home| is_file(&home.join(path))),
+    })
+}
 
 /// A program on PATH.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +86,22 @@ pub fn checks(repo: &Path) -> BTreeMap<String, CheckTemplate> {
 mod tests {
     use super::*;
     use crate::disk::text::write_atomic_text;
+    use crate::domain::preset::preset;
+
+    #[test]
+    fn a_program_is_signed_in_by_a_key_or_by_a_file_of_its_own() {
+        let home = tempfile::tempdir().unwrap();
+        let env = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let home = ("HOME".to_owned(), home.path().to_str().unwrap().to_owned());
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain([home]).collect()
+        };
+        let codex = preset("codex").unwrap();
+        assert_eq!(credential(codex, &env(&[("CODEX_API_KEY", "")])), None);
+        assert_eq!(credential(codex, &env(&[("CODEX_API_KEY", "k")])), Some(Credential::Key("CODEX_API_KEY")));
+        write_atomic_text(&home.path().join(".codex/auth.json"), "{}").unwrap();
+        assert_eq!(credential(codex, &env(&[])), Some(Credential::File(".codex/auth.json")));
+        assert_eq!(credential(codex, &BTreeMap::new()), None);
+    }
 
     #[test]
     fn what_build_files_suggest_is_found_in_a_folder() {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use crate::disk::text::{is_file, write_atomic_text};
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
+use crate::domain::preset::preset;
 use crate::domain::settings::CheckTemplate;
 
 use super::found::{self, Found, KNOWN};
@@ -71,14 +72,14 @@ fn agents(out: &mut String, found: &[Found]) {
         line(out, "# No agent program that dicast knows by name was found on PATH.");
     }
     for agent in found {
-        let known = KNOWN.iter().find(|known| known.name == agent.name);
-        line(out, &format!("# Found on PATH: {}", agent.name));
-        if let Some(known) = known.filter(|known| !known.command.is_empty()) {
-            line(out, "# [[agents]]");
-            line(out, &format!("# name = \"{}\"", known.name));
-            line(out, "# kind = \"command\"");
-            line(out, &format!("# family = \"{}\"", known.family));
-            line(out, &format!("# command = {}", list(known.command)));
+        match preset(agent.name) {
+            Some(known) => {
+                line(out, &format!("# Found on PATH: {}. It only reads; remove it to leave it out.", known.name));
+                line(out, &format!("[[agents]]\nname = \"{0}\"\npreset = \"{0}\"", known.name));
+            }
+            None => {
+                line(out, &format!("# Found on PATH: {}. It has no preset: describe how it is started.", agent.name))
+            }
         }
     }
     line(out, "\n# [[agents]]");

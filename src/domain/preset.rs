@@ -1,5 +1,5 @@
 //! The agent CLIs that come ready-made: how each is started so that it only reads, how its output is read, how it goes
-//! on with a session, and what it needs. Data, verified by running the versions that `.ci/real-clis` installs.
+//! on with a session, and what it needs. Data, verified by running the versions that `.ci/real-parts` installs.
 //!
 //! It must not know configs or processes. In command words and values stand: `{model}`, `{schema}` (the answer's JSON
 //! Schema), `{schema_file}` (a file that holds it), `{strict_schema_file}` (one in the

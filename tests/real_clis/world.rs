@@ -49,14 +49,14 @@ impl Cli {
 
 /// The folder that the programs were installed into, if they were.
 fn installed() -> Option<PathBuf> {
-    std::env::var_os("DICAST_REAL_CLIS").map(PathBuf::from)
+    std::env::var_os("DICAST_REAL_PARTS").map(PathBuf::from)
 }
 
 /// Runs a test for each program, one after the other: each takes a few hundred megabytes.
 pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, test: impl Fn(Cli) -> F) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if installed().is_none() {
-        // `.ci/real-clis` runs these; where it could not install the programs it has said so.
+        // `.ci/real-parts` runs these; where it could not install the programs it has said so.
         return;
     }
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 
 use super::super::out::{Done, table};
 use super::Context;
-use crate::config::found::{self, Found, KNOWN};
+use crate::config::found::{self, Found, KNOWN, credential};
 use crate::config::{Loaded, Sources};
 use crate::disk::text::is_executable;
 use crate::domain::failure::Failure;
+use crate::domain::preset::{Credential, Preset, preset};
 use crate::domain::settings::{Agent, AgentKind, program};
 
 /// Lists the panel and what could be on it. Nothing is started.
@@ -23,7 +24,8 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
             let there = is_there(agent, &sources);
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
-                "stages": agent.stages, "configured": true, "found": there,
+                "stages": agent.stages, "configured": true, "found": there, "preset": preset_of(agent).map(|known| known.name),
+                "credentials": preset_of(agent).and_then(|known| credential(known, &sources.env)).map(named),
             })
         });
         let found = on_path.iter().map(|found| {
@@ -50,6 +52,11 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[Found]) -> String {
             vec![agent.name.to_string(), agent.family.to_string(), kind(agent).to_owned(), state.to_owned(), stages]
         };
         out.push_str(&table(&agents.iter().map(row).collect::<Vec<_>>()));
+        for agent in agents {
+            out.push_str(
+                &next_step(agent, sources).map(|next| format!("{}: {next}\n", agent.name)).unwrap_or_default(),
+            );
+        }
         if let Some(failure) = loaded.trust.refusal() {
             out.push_str(&format!("{failure}\n  next: {}\n", failure.hint()));
         }
@@ -64,6 +71,35 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[Found]) -> String {
         out.push_str("next: `dicast init` writes a config with what was found\n");
     }
     out
+}
+
+fn preset_of(agent: &Agent) -> Option<&'static Preset> {
+    match &agent.kind {
+        AgentKind::Command(launch) => launch.preset.as_deref().and_then(preset),
+        AgentKind::Replay { .. } | AgentKind::Memory => None,
+    }
+}
+
+/// A credential as it is shown: the variable's name, or the file below the home folder.
+fn named(credential: Credential) -> String {
+    match credential {
+        Credential::Key(name) => format!("${name}"),
+        Credential::File(path) => format!("~/{path}"),
+    }
+}
+
+/// Says of an agent with a preset by what it is signed in, or what to do before it can be asked.
+fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
+    let known = preset_of(agent)?;
+    if !is_there(agent, sources) {
+        return Some(format!("not installed; next: {}", known.install));
+    }
+    Some(match credential(known, &sources.env) {
+        Some(found @ Credential::Key(_)) => format!("signed in by {}: paid by the token", named(found)),
+        Some(found @ Credential::File(_)) => format!("signed in by {}: a plan", named(found)),
+        // There are other places (a keychain, a cloud's own variables): this is a guess.
+        None => format!("no sign of credentials; if it fails: {}", known.sign_in),
+    })
 }
 
 /// Returns the agent programs on PATH that are known by name.

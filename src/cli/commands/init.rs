@@ -1,9 +1,12 @@
 //! `dicast init`: the first config of a repository.
 
+use std::collections::BTreeSet;
+
 use super::super::out::Done;
 use super::Context;
 use crate::config::{PROJECT_CONFIG, init as first};
 use crate::domain::failure::Failure;
+use crate::domain::settings::Settings;
 
 /// Writes a commented config and approves what it wrote.
 ///
@@ -25,10 +28,29 @@ pub(super) fn init(context: &Context) -> Result<Done, Failure> {
         let names: Vec<&str> = facts.checks.keys().map(String::as_str).collect();
         text.push_str(&format!("checks: {} (approved)\n", names.join(", ")));
     }
-    text.push_str(&match agents.is_empty() {
-        true => "agents: none found on PATH; describe yours under [[agents]]\n".to_owned(),
-        false => format!("agents: {} found on PATH; uncomment those that should be on the panel\n", agents.join(", ")),
-    });
-    text.push_str("next: edit the file, look at it with `dicast trust list`, then run `dicast trust approve`\n");
+    text.push_str(&panel(&agents, &loaded.settings));
     Ok(Done::lines(text))
+}
+
+/// Says who is on the panel now, and what to do next.
+fn panel(found: &[&str], settings: &Settings) -> String {
+    let names: Vec<&str> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
+    let families: BTreeSet<&str> = settings.agents.iter().map(|agent| agent.family.as_str()).collect();
+    let others: Vec<&str> = found.iter().filter(|name| !names.contains(name)).copied().collect();
+    let mut text = match names.is_empty() {
+        true => "agents: none with a preset found on PATH; describe yours under [[agents]]\n".to_owned(),
+        false => format!("agents: {} on the panel (approved); they only read\n", names.join(", ")),
+    };
+    if !others.is_empty() {
+        text.push_str(&format!("also found: {}; without a preset, describe it under [[agents]]\n", others.join(", ")));
+    }
+    text.push_str(match families.len() {
+        0 => "next: `dicast check` needs no agent; `dicast demo` shows a panel\n",
+        1 => {
+            "one voice: what one family says is checked by the host, but nobody can differ from it; add a second, or set \
+             consensus.quorum = \"solo\"\nnext: `dicast agents` says whether it is signed in\n"
+        }
+        _ => "next: `dicast agents` says who is signed in, `dicast plan SPEC` asks them\n",
+    });
+    text
 }
