@@ -179,7 +179,11 @@ impl Fake {
                 out.write(&json!({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"}));
             }
             "tools/list" => {
-                self.answer(&id, &tools(flags, flags.has("--list-changed") && self.calls.load(Ordering::SeqCst) > 0), out);
+                self.answer(
+                    &id,
+                    &tools(flags, flags.has("--list-changed") && self.calls.load(Ordering::SeqCst) > 0),
+                    out,
+                );
                 if flags.has("--no-read") {
                     forever();
                 }
