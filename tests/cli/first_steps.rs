@@ -16,7 +16,7 @@ fn help_and_version_are_results() {
 #[test]
 fn what_cannot_be_read_exits_64_and_programs_are_told() {
     let world = World::new();
-    for words in [&["frobnicate"][..], &["check", "--nope"], &["decide"], &["watch"], &["plan", "a", "b"]] {
+    for words in [&["frobnicate"][..], &["check", "--nope"], &["decide"], &["explain"], &["plan", "a", "b"]] {
         let said = world.dicast(words).exits(64);
         assert!(said.out.is_empty() && said.err.contains("error"), "{words:?}: {said:?}");
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dicast::actors::Waker;
-use dicast::actors::lanes::lanes;
+use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::mcp::memory::{self, Query, Settings};
 use dicast::disk::store::Store;
 use dicast::domain::hash::Sha;
@@ -117,6 +117,14 @@ struct Soak {
 impl Soak {
     fn goes_on(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
+    }
+
+    /// Reads what servers tell, as a screen would: they wait for who is told.
+    async fn listen(&self, ends: &mut LaneEnds) {
+        while self.goes_on() {
+            while ends.fact().is_some() {}
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Calls one server without a pause; each answer must be the one to the question.
@@ -247,7 +255,8 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
         let seconds = std::env::var("DICAST_SOAK_SECONDS").map_or(SECONDS, |seconds| seconds.parse().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let repo = repository(folder.path()).await;
-        let bench = Bench::of(specs(folder.path()));
+        let mut bench = Bench::of(specs(folder.path()));
+        let mut ends = std::mem::replace(&mut bench.ends, lanes(Waker::nobody()).1);
         let run = bench.run.clone();
         let (over, answered, failed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
         let soak = Soak { memory: memory(&bench, folder.path()), bench, over, answered, failed };
@@ -258,13 +267,14 @@ fn servers_die_for_a_minute_and_nothing_grows_is_left_or_lost() {
             asked: Sha::of("asked"),
         };
         let end = Instant::now() + Duration::from_secs(seconds);
-        let ((warm, kills), taken, runs, (), (), ()) = tokio::join!(
+        let ((warm, kills), taken, runs, (), (), (), ()) = tokio::join!(
             soak.murder(&mut seed, end),
             soak.store(&subject),
             soak.run_stages(&repo),
             soak.call("plain"),
             soak.call("family"),
             soak.call("loud"),
+            soak.listen(&mut ends),
         );
         let last = usage();
         let (answered, failed) = (soak.answered.into_inner(), soak.failed.into_inner());
