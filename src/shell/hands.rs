@@ -73,7 +73,8 @@ impl Hands {
         };
         let evidence = evidence::spawn(&scope, Store::real(&places.repo), kept);
         let now: mcp::Clock = Arc::new(move || clock.now());
-        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
+        let connector: Arc<dyn Connector> =
+            Arc::new(Processes::new(children.clone(), "mcp").hiding(redactor(settings)));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
         let remembering = memory::Settings {

@@ -17,6 +17,7 @@ use super::wire::{Connector, Wire};
 use crate::actors::Scope;
 use crate::actors::agents::process::{Child, Children, Ended, Program, Tag};
 use crate::domain::failure::Failure;
+use crate::domain::redact::Redactor;
 use crate::domain::safe::Safe;
 use crate::domain::server;
 
@@ -43,13 +44,20 @@ const PASSED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "
 pub struct Processes {
     children: Children,
     run: String,
+    redactor: Arc<Redactor>,
 }
 
 impl Processes {
     /// Makes the connector; `run` tags the servers (with their names), so that no two living connectors of one program
     /// may have the same.
     pub fn new(children: Children, run: impl Into<String>) -> Self {
-        Self { children, run: run.into() }
+        Self { children, run: run.into(), redactor: Arc::default() }
+    }
+
+    /// Takes secrets out of what servers write to stderr or log, before anybody sees it.
+    #[must_use]
+    pub fn hiding(self, redactor: Redactor) -> Self {
+        Self { redactor: Arc::new(redactor), ..self }
     }
 }
 
@@ -70,10 +78,14 @@ impl Connector for Processes {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(refuse("its pipes are missing".into()));
         };
-        let life = Life::of_process(scope);
+        let life = Life::of_process(scope).hiding(self.redactor());
         scope.spawn(listen(stderr, life.clone()));
         scope.spawn(live(child, life.clone()));
         Ok(Wire { reading: Box::new(stdout), writing: Box::new(stdin), life })
+    }
+
+    fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor)
     }
 }
 
@@ -83,6 +95,7 @@ pub struct Life {
     is_process: bool,
     words: Arc<Words>,
     end: Arc<End>,
+    redactor: Arc<Redactor>,
 }
 
 #[derive(Debug, Default)]
@@ -113,13 +126,23 @@ impl Life {
     /// Makes the life of a process that dies with its scope.
     fn of_process(scope: &Scope) -> Self {
         let end = End { kill: scope.cancel.child_token(), ..End::default() };
-        Self { is_process: true, words: Arc::default(), end: Arc::new(end) }
+        Self { is_process: true, words: Arc::default(), end: Arc::new(end), redactor: Arc::default() }
     }
 
     /// Makes the life of a server that is no process (a pipe within this process): it is gone as soon as its end is
     /// ordered.
     pub fn without_process() -> Self {
-        Self { is_process: false, words: Arc::default(), end: Arc::default() }
+        Self { is_process: false, words: Arc::default(), end: Arc::default(), redactor: Arc::default() }
+    }
+
+    /// Takes secrets out of what is said.
+    #[must_use]
+    pub(super) fn hiding(self, redactor: Arc<Redactor>) -> Self {
+        Self { redactor, ..self }
+    }
+
+    fn shown(&self, line: &[u8]) -> Safe {
+        Safe::line(self.redactor.clean(String::from_utf8_lossy(line).trim_end()).as_ref())
     }
 
     /// Gives up a server that is no process, for this reason.
@@ -189,13 +212,13 @@ impl Life {
 
     /// Returns the latest lines of stderr, and what the server logged over the protocol.
     pub(super) fn words(&self) -> Vec<Safe> {
-        self.words.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| shown(line)).collect()
+        self.words.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| self.shown(line)).collect()
     }
 
     /// Returns the last line that is not blank.
     pub(super) fn last_word(&self) -> Option<Safe> {
         let lines = self.words.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().rev().find(|line| !line.trim_ascii().is_empty()).map(|line| shown(line))
+        lines.iter().rev().find(|line| !line.trim_ascii().is_empty()).map(|line| self.shown(line))
     }
 
     /// Returns the latest lines that are not blank, at most `most`.
@@ -206,7 +229,7 @@ impl Life {
             .rev()
             .filter(|line| !line.trim_ascii().is_empty())
             .take(most)
-            .map(|line| shown(line))
+            .map(|line| self.shown(line))
             .collect();
         tail.reverse();
         tail
@@ -216,10 +239,6 @@ impl Life {
     pub(super) async fn spoke(&self) {
         self.words.changed.notified().await;
     }
-}
-
-fn shown(line: &[u8]) -> Safe {
-    Safe::line(String::from_utf8_lossy(line).trim_end())
 }
 
 /// The last lines of stderr, as bytes: they are cleaned when they are shown, so that a flood costs little.

@@ -111,7 +111,9 @@ impl Keeper {
         let spec = &self.server.spec;
         let line = match &spec.reach {
             Reach::Process(program) => self.connector.connect(&self.scope, &spec.name, program).map(Line::Pipes),
-            Reach::Http(endpoint) => Ok(Line::Http(endpoint.clone(), Life::without_process())),
+            Reach::Http(endpoint) => {
+                Ok(Line::Http(endpoint.clone(), Life::without_process().hiding(self.connector.redactor())))
+            }
         };
         let line = match line {
             Ok(line) => line,

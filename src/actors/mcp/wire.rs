@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use super::child::Life;
 use crate::actors::Scope;
 use crate::domain::failure::Failure;
+use crate::domain::redact::Redactor;
 use crate::domain::server::Program;
 
 /// Longest line that a server may send, in bytes: sixteen times the largest artifact that we accept, and little enough
@@ -47,6 +48,11 @@ pub trait Connector: Send + Sync + 'static {
     /// # Errors
     /// [`Failure::Server`] when it cannot be started at all.
     fn connect(&self, scope: &Scope, name: &str, program: &Program) -> Result<Wire, Failure>;
+
+    /// Returns what takes secrets out of what servers say; without one of its own, well-known kinds of keys are hidden.
+    fn redactor(&self) -> Arc<Redactor> {
+        Arc::default()
+    }
 }
 
 /// Whether the last write waits for the server to read.
