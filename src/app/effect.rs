@@ -90,6 +90,8 @@ pub enum RunEffect {
         stage: Stage,
         /// Who will be asked.
         roster: Vec<AgentName>,
+        /// The commits whose change it is about (`A..B`), if it is one.
+        range: Option<String>,
     },
     /// Make files and records durable.
     Commit {

@@ -108,7 +108,7 @@ impl Follower {
                 self.stages.push(*stage);
                 self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
                 let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-                What::StageStarted { stage: *stage, agents, recalled: recalled.len() }
+                What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
             }
             Record::AgentLaunched { stage, agent, attempt, kind } => {
                 let key = SeatKey { run: self.run.clone(), stage: *stage, attempt: *attempt, agent: agent.clone() };
@@ -165,7 +165,8 @@ impl Follower {
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
-            | Record::Mirrored { .. } => return None,
+            | Record::Mirrored { .. }
+            | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
     }

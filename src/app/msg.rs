@@ -104,7 +104,7 @@ pub enum Request {
 impl Request {
     /// Runs one stage of a spec, or goes on with its run that was stopped.
     pub fn stage(spec: SpecId, stage: Stage) -> Self {
-        Request::Start(Start { spec, stages: vec![stage], fresh: false, rerun_missing: false })
+        Request::Start(Start::of(spec, vec![stage]))
     }
 }
 
@@ -128,6 +128,16 @@ pub struct Start {
     pub fresh: bool,
     /// Whether the last decided run is reopened to ask only those that did not answer.
     pub rerun_missing: bool,
+    /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
+    #[serde(default)]
+    pub range: Option<String>,
+}
+
+impl Start {
+    /// Asks for stages of a spec, or goes on with its run that was stopped.
+    pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None }
+    }
 }
 
 /// A human's decision about one claim.

@@ -127,8 +127,8 @@ impl Dispatch {
                 let reply = self.open(spec, id.clone(), abandon, now);
                 inbox.expect(Pending::Opened(id, reply));
             }
-            RunEffect::Prepare { spec, stage, roster } => {
-                let reply = self.prepare(model, spec, stage, &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range } => {
+                let reply = self.prepare(model, (spec, stage, range), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -262,8 +262,7 @@ impl Dispatch {
     fn prepare(
         &self,
         model: &Model,
-        spec: SpecId,
-        stage: Stage,
+        (spec, stage, range): (SpecId, Stage, Option<String>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -275,6 +274,7 @@ impl Dispatch {
             commit: None,
             entries: Vec::new(),
             recalled: Vec::new(),
+            change: None,
             spec,
             stage,
         };
@@ -291,7 +291,7 @@ impl Dispatch {
                     Vec::new()
                 }
             };
-            repo.prepare(root, ask, token).await
+            repo.prepare(root, ask, range, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }

@@ -34,6 +34,9 @@ pub struct Run {
     pub stages: Vec<Stage>,
     /// The stage at hand.
     pub stage: Stage,
+    /// The commits whose change is audited, as they were asked for.
+    #[serde(default)]
+    pub range: Option<String>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.

@@ -188,7 +188,7 @@ impl World {
             RunEffect::Find { spec, closed, stage } => RunMsg::Found(Ok(self.find(spec, *closed, *stage))),
             RunEffect::Open { spec, abandon } => RunMsg::Opened(self.open(now, id, spec, abandon.as_ref())),
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster } => {
+            RunEffect::Prepare { spec, stage, roster, .. } => {
                 RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
@@ -324,6 +324,7 @@ impl World {
         let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
         Ok(Preparation {
             recalled: Vec::new(),
+            range: None,
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),

@@ -45,7 +45,7 @@ pub fn citations(run: &Run, key: &Sha) -> Vec<(String, Citation, Option<Found>)>
 /// Returns the place that the nth citation of a claim names.
 pub(super) fn place(run: &Run, key: &Sha, nth: usize) -> Option<(String, Option<u32>)> {
     match citations(run, key).into_iter().nth(nth)?.1 {
-        Citation::File { path, line } => Some((path, line)),
+        Citation::File { path, line } | Citation::Hunk { path, line } => Some((path, line)),
         Citation::Symbol { path, .. } => Some((path?, None)),
         Citation::Test { .. } | Citation::Requirement { .. } => None,
     }
@@ -98,7 +98,7 @@ fn settling_test(judgement: &Judgement, key: &Sha) -> Option<Citation> {
 
 /// Something outside asks to settle a recorded stage by running a test.
 pub(super) fn check(model: &mut Model, spec: SpecId, stage: Stage) -> Vec<Effect> {
-    let start = Start { spec, stages: vec![stage], fresh: false, rerun_missing: false };
+    let start = Start::of(spec, vec![stage]);
     runs::reopen_recorded(model, start, Some(Reopened::Check))
 }
 
@@ -252,8 +252,7 @@ pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
         None => {
-            let start =
-                Start { spec: decide.spec.clone(), stages: vec![decide.stage], fresh: false, rerun_missing: false };
+            let start = Start::of(decide.spec.clone(), vec![decide.stage]);
             runs::reopen_recorded(model, start, Some(Reopened::Decide(decide)))
         }
     }

@@ -47,6 +47,7 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
         checks: Vec::new(),
         commit: None,
         entries: Vec::new(),
+        change: None,
     };
     prepare(&tree, &ask)
 }
