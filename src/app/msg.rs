@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
@@ -227,6 +228,9 @@ pub struct FoundRun {
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
+    /// What each stage asked, the last time.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Which of its answers the evidence did not have.
     pub gathered: BTreeMap<Stage, Gathered>,
 }

@@ -98,6 +98,8 @@ pub struct Ask {
     pub recalled: Vec<Note>,
     /// The change that is audited, where it is a range of commits.
     pub change: Option<Changed>,
+    /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
+    pub agenda: Option<Vec<Topic>>,
 }
 
 /// Instructions for agents: the first that is there goes to every agent.
@@ -127,7 +129,8 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let documents = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
-    let agenda = agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
+    let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
+    let agenda = ask.agenda.clone().unwrap_or_else(open);
     let report = check::check(&reading, tree, Some(&spec.id), None);
     let host: Vec<Safe> = report
         .of(&spec.id)

@@ -249,6 +249,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
         range: None,
+        agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),
         stage: Stage::Plan,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
@@ -84,6 +85,9 @@ pub struct Run {
     pub openings: BTreeMap<Stage, u32>,
     /// The inputs that each stage was opened with by an earlier process.
     pub opened_with: BTreeMap<Stage, Inputs>,
+    /// What each stage was asked by an earlier process.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.

@@ -274,7 +274,15 @@ impl World {
                 let inputs = records().filter_map(opened).collect();
                 let records = journal.records.clone();
                 let gathered = BTreeMap::new();
-                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs, gathered });
+                found.run = Some(FoundRun {
+                    run: id.clone(),
+                    records,
+                    rounds,
+                    answers,
+                    inputs,
+                    agendas: BTreeMap::new(),
+                    gathered,
+                });
             }
         }
         found

@@ -11,6 +11,7 @@ use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::app::outcome::Outcome;
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{self, Closed, Record};
@@ -90,6 +91,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
+        agendas: BTreeMap::new(),
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
@@ -201,6 +203,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
     run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
     run.opened_with = found.inputs;
+    run.agendas = found.agendas;
     run.gathered = found.gathered;
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
@@ -257,7 +260,8 @@ fn prepare(model: &Model, id: &RunId) -> Option<Effect> {
     let run = model.runs.get(id)?;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
     let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
-    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster, range };
+    let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
+    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster, range, agenda };
     Some(Effect::Run(id.clone(), effect))
 }
 
@@ -291,7 +295,11 @@ pub(super) fn prepared(
             return fail(model, id, failure);
         }
     };
-    let changed = run.opened_with.get(&stage).map(|before| preparation.inputs.changed_since(before));
+    let changed = run.opened_with.get(&stage).map(|before| {
+        // A stage that is decided anew is bound to the earlier verdicts as they stand now: what they wrote is compared.
+        let verdicts = if run.options.reopened { &preparation.inputs.verdicts } else { &before.verdicts };
+        preparation.inputs.changed_since(&Inputs { verdicts: verdicts.clone(), ..before.clone() })
+    });
     if let Some(changed) = changed.filter(|changed| !changed.is_empty()) {
         return stale(model, id, &changed.join(", "));
     }

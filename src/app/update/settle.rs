@@ -13,7 +13,7 @@ use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
 use crate::domain::consensus::{self, Judged, Label, Side, Split, Waiver};
-use crate::domain::dissent::Signed;
+use crate::domain::dissent::{self, Signed};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
@@ -312,13 +312,16 @@ fn meant<'j>(judgement: &'j Judgement, decide: &Decide) -> Vec<(&'j Judged, &'j 
     let own = claims.clone().map(|claim| (claim, &claim.key));
     let merged = claims.flat_map(|claim| claim.merged_from.iter().map(move |merged| (claim, &merged.key)));
     let is_meant = |(_, key): &(&Judged, &Sha)| key.as_str().starts_with(&decide.claim);
-    match decide.choice {
+    let found: Vec<_> = match decide.choice {
         Choice::Split => {
-            own.filter(|(claim, _)| !claim.merged_from.is_empty()).chain(merged).filter(is_meant).collect()
+            return own.filter(|(claim, _)| !claim.merged_from.is_empty()).chain(merged).filter(is_meant).collect();
         }
-        Choice::Undo => own.chain(merged).filter(is_meant).collect(),
-        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => own.filter(is_meant).collect(),
-    }
+        Choice::Undo => own.clone().chain(merged).filter(is_meant).collect(),
+        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => own.clone().filter(is_meant).collect(),
+    };
+    // A dissent of an earlier stage goes by its own key; here it is held in the answer to the topic that asks it.
+    let asks = |(claim, _): &(&Judged, &Sha)| dissent::asks_about(claim, &decide.claim);
+    if found.is_empty() { own.filter(asks).collect() } else { found }
 }
 
 /// Refuses a decision: a stage that was reopened for it ends with that, one on screen stays as it is.

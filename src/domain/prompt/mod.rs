@@ -3,7 +3,7 @@
 //! It must not know how the prompt travels. Foreign text (specs, documents, context files, findings) stands in fences
 //! that it cannot close.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::agenda::Topic;
@@ -166,6 +166,18 @@ pub fn for_attempt(prompt: &str, attempt: u32) -> String {
     let Some((head, tail)) = ask.split_once(FIELD) else { return prompt.to_owned() };
     let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
     format!("{before}{ASK_HEADING}\n{head}{FIELD}{attempt}{rest}\n")
+}
+
+/// Returns the questions that a prompt asks; `None` for a text that asks nothing in our way.
+pub fn asked(prompt: &str) -> Option<Vec<Topic>> {
+    /// What is read of the block.
+    #[derive(Deserialize)]
+    struct Asked {
+        agenda: Vec<Topic>,
+    }
+    let (_, ask) = split_ask(prompt);
+    let block = ask.trim_matches('`').strip_prefix("json")?;
+    serde_json::from_str(block).ok().map(|Asked { agenda }| agenda)
 }
 
 /// Takes a prompt apart into what stands before the last section and what stands in it.
