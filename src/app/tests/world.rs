@@ -85,6 +85,8 @@ pub(super) struct World {
     pub(super) ballots: Vec<(AgentName, Arc<str>)>,
     /// What stood open after each spec's last verdict that was published.
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
+    /// What each turn of an agent says that it used.
+    pub(super) uses: BTreeMap<String, Usage>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -196,12 +198,15 @@ impl World {
             }
             RunEffect::TakeTurn { seat, kind: TurnKind::Round, prompt, wanted, .. } => {
                 let outcome = self.vote(seat, prompt, wanted)?;
-                RunMsg::TurnEnded(seat.clone(), TurnKind::Round, outcome)
+                RunMsg::TurnEnded(seat.clone(), TurnKind::Round, self.using(seat, outcome))
             }
             RunEffect::AskElsewhere { seat, .. } => {
                 RunMsg::TurnEnded(seat.clone(), TurnKind::Draft, self.turn(seat, TurnKind::Draft)?)
             }
-            RunEffect::TakeTurn { seat, kind, .. } => RunMsg::TurnEnded(seat.clone(), *kind, self.turn(seat, *kind)?),
+            RunEffect::TakeTurn { seat, kind, .. } => {
+                let outcome = self.turn(seat, *kind)?;
+                RunMsg::TurnEnded(seat.clone(), *kind, self.using(seat, outcome))
+            }
             RunEffect::Judge(question) => {
                 let stage = question.preparation.stage;
                 let judged = if is_cut { Err(Failure::Cancelled) } else { Ok(Arc::new(self.judge(question))) };
@@ -461,6 +466,12 @@ impl World {
             warnings: Vec::new(),
             took_ms: 1,
         }
+    }
+
+    /// Adds what the turn used.
+    fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
+        let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
+        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
     }
 
     /// What was published last of a spec leaves open.
