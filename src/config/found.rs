@@ -37,7 +37,7 @@ pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Cre
     let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
     preset.credentials.iter().copied().find(|credential| match credential {
         Credential::Key(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
-        Credential::File(path) => home.is_some_and(|home| is_file(&home.join(path))),
+        Credential::File(path) | Credential::Stored(path) => home.is_some_and(|home| is_file(&home.join(path))),
     })
 }
 
@@ -48,7 +48,7 @@ pub fn on_plan(settings: &Settings, env: &BTreeMap<String, String>) -> BTreeSet<
         let Some(known) = launch.preset.as_deref().and_then(preset) else { return false };
         let has_key = known.credentials.iter().any(|credential| match credential {
             Credential::Key(name) => launch.env.contains_key(*name),
-            Credential::File(_) => false,
+            Credential::File(_) | Credential::Stored(_) => false,
         });
         !has_key && matches!(credential(known, env), Some(Credential::File(_)))
     };

@@ -61,7 +61,7 @@ pub const KEYS: &[Key] = &[
     key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
     key(
         "agents[].preset",
-        Shape::Choice { now: &["claude", "codex", "gemini"], later: &["opencode", "qwen", "crush"] },
+        Shape::Choice { now: &["claude", "codex", "gemini", "opencode", "qwen"], later: &["crush"] },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
          with a session. It sets `kind` and `family`.",

@@ -89,7 +89,8 @@ impl Charge {
         let has_tokens = used.input_tokens > 0 || used.output_tokens > 0;
         let cost = match self {
             Charge::Free | Charge::Plan | Charge::Unpriced => None,
-            Charge::Told => used.cost_micro_usd,
+            // Nothing for tokens is what a program says that knows no price.
+            Charge::Told => used.cost_micro_usd.filter(|cost| *cost > 0 || !has_tokens),
             Charge::Priced(price) if has_tokens => Some(price.of(used.input_tokens, used.output_tokens)),
             Charge::Priced(_) => Some(reckoned),
         };
@@ -209,6 +210,7 @@ mod tests {
         assert_eq!(cost(Charge::Plan), None, "a plan is paid for, whatever a program reckons");
         assert_eq!(cost(Charge::Unpriced), None, "unpriced is not $0");
         assert_eq!(cost(Charge::Told), Some(9));
+        assert_eq!(Charge::Told.counted(used(9, 9, Some(0)), 5).cost_micro_usd, None, "who says $0 knows no price");
         assert_eq!(cost(Charge::Priced(OPUS)), Some(22_500), "a configured price is surer than a program's word");
         assert_eq!(Charge::Priced(OPUS).counted(used(0, 0, None), 5).cost_micro_usd, Some(5));
         assert_eq!(Charge::Plan.counted(told, 0).input_tokens, 1_000);

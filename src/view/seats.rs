@@ -121,8 +121,8 @@ fn sizes(model: &Model, run: &Run, seat: &Seat, width: u16, written: &str) -> (S
         _ if mine.is_none() => String::new(),
         (Some(cost), _) => budget::dollars(cost),
         (None, Some(Charge::Plan)) => "plan".to_owned(),
-        (None, Some(Charge::Unpriced)) => "unpriced".to_owned(),
-        (None, Some(Charge::Free | Charge::Priced(_) | Charge::Told) | None) => String::new(),
+        (None, Some(Charge::Unpriced | Charge::Told)) => "unpriced".to_owned(),
+        (None, Some(Charge::Free | Charge::Priced(_)) | None) => String::new(),
     };
     let tokens = if mine.is_none() { String::new() } else { tokens };
     let unit = if mine.is_none() { "   " } else { "tok" };

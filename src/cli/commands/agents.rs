@@ -84,7 +84,7 @@ fn preset_of(agent: &Agent) -> Option<&'static Preset> {
 fn named(credential: Credential) -> String {
     match credential {
         Credential::Key(name) => format!("${name}"),
-        Credential::File(path) => format!("~/{path}"),
+        Credential::File(path) | Credential::Stored(path) => format!("~/{path}"),
     }
 }
 
@@ -95,7 +95,9 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
         return Some(format!("not installed; next: {}", known.install));
     }
     Some(match credential(known, &sources.env) {
-        Some(found @ Credential::Key(_)) => format!("signed in by {}: paid by the token", named(found)),
+        Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
+            format!("signed in by {}: paid by the token", named(found))
+        }
         Some(found @ Credential::File(_)) => format!("signed in by {}: a plan", named(found)),
         // There are other places (a keychain, a cloud's own variables): this is a guess.
         None => format!("no sign of credentials; if it fails: {}", known.sign_in),
