@@ -293,7 +293,13 @@ fn a_prompt_of_900_kilobytes_is_taken_whole() {
             expect.sent = sent_objects(&text);
         }
         asking.prompt = text;
-        artifact(&world.take(asking).await);
+        let ended = world.take(asking).await;
+        if cli == Cli::Qwen {
+            // It reckons that this is more than any model takes, and asks none.
+            assert_eq!(error(&ended), &AgentError::ContextOverflow);
+            return;
+        }
+        artifact(&ended);
         let longest = world.requests().iter().filter_map(|request| request["prompt_bytes"].as_u64()).max();
         assert!(longest.is_some_and(|bytes| bytes > 900_000), "{cli:?}: {longest:?}");
     });
