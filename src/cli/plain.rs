@@ -16,11 +16,16 @@ use crate::domain::server::State;
 
 pub use crate::app::event::EVENT_SCHEMA;
 
-/// Writes an event as one JSON object without a line break.
-pub fn json(event: &Event, sequence: u64) -> String {
+/// Returns an event as a JSON object with its number.
+pub fn object(event: &Event, sequence: u64) -> serde_json::Value {
     let mut object = event.to_json();
     object["seq"] = sequence.into();
-    object.to_string()
+    object
+}
+
+/// Writes an event as one JSON object without a line break.
+pub fn json(event: &Event, sequence: u64) -> String {
+    object(event, sequence).to_string()
 }
 
 /// Writes an event for people: what goes to stderr, and what is a result.

@@ -48,17 +48,21 @@ pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Cre
     })
 }
 
+/// Finds by what the program of an agent with a preset is signed in: a key that its config gives it, or else what is
+/// found for anybody.
+pub fn credential_of(agent: &Agent, env: &BTreeMap<String, String>) -> Option<Credential> {
+    let AgentKind::Command(launch) = &agent.kind else { return None };
+    let known = launch.preset.as_deref().and_then(preset)?;
+    let given = known.credentials.iter().copied().find(|credential| match credential {
+        Credential::Key(name) => launch.env.contains_key(*name),
+        Credential::File(_) | Credential::Stored(_) => false,
+    });
+    given.or_else(|| credential(known, env))
+}
+
 /// Finds the agents whose user pays for a plan: no key is given to their program, and it was signed in otherwise.
 pub fn on_plan(settings: &Settings, env: &BTreeMap<String, String>) -> BTreeSet<AgentName> {
-    let is_on_plan = |agent: &&Agent| {
-        let AgentKind::Command(launch) = &agent.kind else { return false };
-        let Some(known) = launch.preset.as_deref().and_then(preset) else { return false };
-        let has_key = known.credentials.iter().any(|credential| match credential {
-            Credential::Key(name) => launch.env.contains_key(*name),
-            Credential::File(_) | Credential::Stored(_) => false,
-        });
-        !has_key && matches!(credential(known, env), Some(Credential::File(_)))
-    };
+    let is_on_plan = |agent: &&Agent| matches!(credential_of(agent, env), Some(Credential::File(_)));
     settings.agents.iter().filter(is_on_plan).map(|agent| agent.name.clone()).collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It must not know prices themselves, nor start or refuse anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::event::{Spent, Tokens};
@@ -84,20 +85,25 @@ pub fn used_so_far(model: &Model, run: &Run, agent: &AgentName) -> Usage {
 /// Returns what a run used and who pays for it; nothing where nobody told.
 pub fn total(model: &Model, run: &Run) -> Option<Spent> {
     let used = run.used();
-    let who = |wanted: Charge| -> Vec<AgentName> {
-        let names = run.spent.values().flat_map(|spent| spent.keys());
-        let mut names: Vec<AgentName> = names
-            .filter(|name| named(model, name).is_some_and(|agent| charge(model, agent) == wanted))
-            .cloned()
-            .collect();
-        names.sort();
-        names.dedup();
-        names
-    };
-    Some(Spent {
+    let mut spent = Spent {
         tokens: Tokens::of(used)?,
         cost_micro_usd: used.cost_micro_usd,
-        on_plan: who(Charge::Plan),
-        unpriced: who(Charge::Unpriced),
-    })
+        on_plan: Vec::new(),
+        unpriced: Vec::new(),
+    };
+    let mut agents: BTreeMap<&AgentName, Usage> = BTreeMap::new();
+    for (agent, used) in run.spent.values().flatten() {
+        let sum = agents.entry(agent).or_default();
+        *sum = sum.plus(*used);
+    }
+    for (name, used) in agents {
+        match named(model, name).map(|agent| charge(model, agent)) {
+            Some(Charge::Plan) => spent.on_plan.push(name.clone()),
+            Some(Charge::Unpriced | Charge::Told | Charge::Priced(_)) if used.cost_micro_usd.is_none() => {
+                spent.unpriced.push(name.clone());
+            }
+            Some(Charge::Free | Charge::Unpriced | Charge::Told | Charge::Priced(_)) | None => {}
+        }
+    }
+    Some(spent)
 }

@@ -9,7 +9,7 @@ use super::super::ask::Desk;
 use super::super::out::{Done, table};
 use super::Context;
 use crate::actors::agents::version::{self, Version};
-use crate::config::found::{self, Found, KNOWN, credential};
+use crate::config::found::{self, Found, KNOWN, credential, credential_of};
 use crate::config::{Loaded, Sources};
 use crate::disk::text::is_executable;
 use crate::domain::failure::Failure;
@@ -30,7 +30,7 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
                 "stages": agent.stages, "configured": true, "found": there, "preset": preset_of(agent).map(|known| known.name),
-                "credentials": preset_of(agent).and_then(|known| credential(known, &sources.env)).map(named),
+                "credentials": credential_of(agent, &sources.env).map(named),
             })
         });
         let found = on_path.iter().map(|(found, version)| {
@@ -105,7 +105,7 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
     if !is_there(agent, sources) {
         return Some(format!("not installed; next: {}", known.install));
     }
-    Some(match credential(known, &sources.env) {
+    Some(match credential_of(agent, &sources.env) {
         Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
             format!("signed in by {}: paid by the token", named(found))
         }
@@ -162,7 +162,7 @@ pub(super) fn access(loaded: &Loaded, sources: &Sources) -> (Vec<String>, Option
     let mut next = None;
     let say = |agent: &Agent| {
         let known = preset_of(agent)?;
-        let found = credential(known, &sources.env);
+        let found = credential_of(agent, &sources.env);
         if found.is_none() {
             next.get_or_insert_with(|| known.sign_in.to_owned());
         }
