@@ -46,5 +46,7 @@ mod money;
 #[path = "cli/ledger.rs"]
 mod ledger;
 
+#[path = "cli/gates.rs"]
+mod gates;
 #[path = "cli/memory.rs"]
 mod memory;

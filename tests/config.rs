@@ -540,8 +540,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("writes = [\"implement\"]"), "agents.writes is not yet", "remove it"),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
-        ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
-        ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[worktrees]\nquota_mb = 1\n".into(), "worktrees.quota_mb is not yet", "checks"),
     ];
     for (text, why, now) in table {
@@ -889,7 +887,9 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
     let names: Vec<_> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(names, ["claude", "codex", "gemini", "qwen"], "opencode is not, before it is told a model");
     let mut rest = text.split("\n# [mcp_servers").nth(1).map(|rest| format!("# [mcp_servers{rest}")).unwrap();
-    for (placeholder, real) in [("<name>", "x"), ("<stage>", "plan"), ("<model>", "x"), ("server = \"memory\"", "server = \"x\"")] {
+    for (placeholder, real) in
+        [("<name>", "x"), ("<stage>", "plan"), ("<model>", "x"), ("server = \"memory\"", "server = \"x\"")]
+    {
         rest = rest.replace(placeholder, real);
     }
     rest = rest

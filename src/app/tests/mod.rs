@@ -10,6 +10,7 @@ mod alarms;
 mod answers;
 mod budget;
 mod cancel;
+mod checkpoints;
 mod checks;
 mod decisions;
 mod durable;
