@@ -43,6 +43,9 @@ mod children;
 #[path = "cli/keeping.rs"]
 mod keeping;
 
+#[path = "cli/money.rs"]
+mod money;
+
 #[path = "cli/ledger.rs"]
 mod ledger;
 

@@ -201,6 +201,14 @@ pub enum Command {
         /// Whose run; may be left out if only one is live.
         spec: Option<String>,
     },
+    /// Tells a run again from its evidence, at the pace at which it happened: nothing is asked, started or written.
+    Replay {
+        /// Which run, as `dicast evidence list` names it.
+        run: String,
+        /// How fast: 1 is its own pace, 2 twice as fast, 0 at once.
+        #[arg(long, default_value_t = 1)]
+        speed: u32,
+    },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
         /// How fast the agents play: 1 is their own pace, 0 at once.
@@ -484,6 +492,7 @@ impl Command {
             | Command::Demo { .. }
             | Command::Memory(_)
             | Command::Watch { .. }
+            | Command::Replay { .. }
             | Command::Mcp(_)
             | Command::Play { .. } => false,
         }
@@ -524,6 +533,7 @@ impl Command {
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
             Command::Watch { .. } => "follow the run",
+            Command::Replay { .. } => "tell the run again",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",

@@ -19,7 +19,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{Ballot, attention, ballot, rows};
+use crate::app::update::{Ballot, attention, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::failure::Failure;
@@ -231,7 +231,7 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
         Some(_) | None => Vec::new(),
     };
     let stack = [
-        Pane { title: name(1, "Agents".to_owned()), note: vec![dim(answered(run))], rows: heights[0] },
+        Pane { title: name(1, "Agents".to_owned()), note: agents_note(model, run, area.width), rows: heights[0] },
         Pane { title: name(2, title.to_owned()), note, rows: heights[1] },
         Pane { title: name(3, live::title(run, at.cursor)), note: live_note, rows: heights[2] },
     ];
@@ -246,6 +246,13 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     if writes.height > 0 {
         live::draw(run, at.cursor, *writes, canvas);
     }
+}
+
+/// How many answered, and what it came to so far where there is room for it.
+fn agents_note(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let spent = total(model, run).filter(|_| width >= 60);
+    let words = spent.map(|spent| if width >= 100 { spent.to_string() } else { spent.in_short() });
+    words.map(|words| dim(format!("{words} · "))).into_iter().chain([dim(answered(run))]).collect()
 }
 
 fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {

@@ -93,6 +93,8 @@ pub(super) struct World {
     pub(super) ballots: Vec<(AgentName, Arc<str>)>,
     /// What stood open after each spec's last verdict that was published.
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
+    /// What each turn of an agent says that it used.
+    pub(super) uses: BTreeMap<String, Usage>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -408,7 +410,7 @@ impl World {
             Some(Play::Hangs) => return None,
             _ => plays.pop_front().unwrap_or_else(|| says("10")),
         };
-        Some(Ok(Arc::new(ended(seat, kind, play))))
+        Some(self.using(seat, Ok(Arc::new(ended(seat, kind, play)))))
     }
 
     fn vote(&mut self, seat: &SeatKey, prompt: &Arc<str>, wanted: &Wanted) -> Option<Result<Arc<TurnEnded>, Failure>> {
@@ -430,7 +432,7 @@ impl World {
             error: AgentError::NoArtifact { why: unusable.why },
             repair: Some("mend it".into()),
         });
-        Some(Ok(Arc::new(turn)))
+        Some(self.using(seat, Ok(Arc::new(turn))))
     }
 
     /// What stands open, and what the votes of a round make of the panel.
@@ -520,6 +522,12 @@ impl World {
             warnings: Vec::new(),
             took_ms: 1,
         }
+    }
+
+    /// Adds what the turn used.
+    fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
+        let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
+        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
     }
 
     /// What was published last of a spec leaves open.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, notice, round, seats, settle, verdict};
+use super::{ask, checkpoint, complain, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
@@ -88,6 +88,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
+        spent: BTreeMap::new(),
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
@@ -160,6 +161,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     run.options.resumed = true;
     for (_, record) in &found.records {
         round::adopt(&mut run.rounds, record, found.text_of(record));
+        if let Some((stage, agent, used)) = record.used() {
+            run.spend(stage, agent, used);
+        }
         match record {
             Record::AgentFailed { kind: TurnKind::Round, .. } => {}
             Record::AgentLaunched { stage, agent, attempt, .. } => {
@@ -167,12 +171,12 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 *highest = (*highest).max(*attempt);
             }
             Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, usage, session, .. } => {
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, .. } => {
                 let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
                 if let Some(text) = text {
                     let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
-                    let (usage, session) = (*usage, session.clone());
-                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, usage, session };
+                    let session = session.clone();
+                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, session };
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
             }
@@ -427,7 +431,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         since: None,
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        usage: kept.map(|kept| kept.usage).unwrap_or_default(),
+        reckoned: 0,
         session: kept.and_then(|kept| kept.session.clone()),
         progress: None,
         answer,
@@ -570,6 +574,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             MemoryState::Stored(n) => format!("stored {n}"),
             MemoryState::Waiting(why) => format!("waiting: {why}"),
         },
+        spent: spend::total(model, run),
         failure: match &run.phase {
             Phase::Failed(failure) => Some(failure.clone()),
             Phase::Opening
@@ -595,6 +600,7 @@ fn finished(outcome: &Outcome) -> What {
         verdicts: outcome.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
         evidence: outcome.evidence.clone(),
         memory: outcome.memory.clone(),
+        spent: outcome.spent.clone(),
         failure: outcome.failure.as_ref().map(|failure| (failure.to_string(), failure.hint())),
     }
 }

@@ -38,6 +38,7 @@ mod mcp;
 mod memory;
 mod place;
 mod record;
+mod replay;
 mod run;
 mod servers;
 mod status;
@@ -112,6 +113,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
+        Command::Replay { run, speed } => replay::replay(&here()?, &run, speed),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Status) => servers::waiting(&here()?),
         Command::Memory(Memory::Drain) => servers::drain(&here()?),

@@ -192,6 +192,9 @@ pub enum Record {
         raw: Option<FileRef>,
         /// When it is asked again, if it is.
         retry_at: Option<Moment>,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// The panel is about to be asked what stands open.
     RoundOpened {
@@ -216,6 +219,9 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// Everybody who was asked has voted or stays silent: the round is never held again.
     RoundClosed {
@@ -302,6 +308,18 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns what a turn used whose end this record tells.
+    pub fn used(&self) -> Option<(Stage, &AgentName, Usage)> {
+        if let Record::AgentAnswered { stage, agent, usage, .. }
+        | Record::AgentFailed { stage, agent, usage, .. }
+        | Record::RoundAnswered { stage, agent, usage, .. } = self
+        {
+            Some((*stage, agent, *usage))
+        } else {
+            None
+        }
+    }
+
     /// Returns the file that a round goes on with: what is asked, or an agent's votes.
     pub fn of_round(&self) -> Option<&FileRef> {
         if let Record::RoundOpened { ballot: file, .. } | Record::RoundAnswered { votes: file, .. } = self {
