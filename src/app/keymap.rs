@@ -155,6 +155,8 @@ pub enum Action {
     PreviousConflict,
     /// Give the terminal back to the shell for a while.
     Suspend,
+    /// Give the terminal back for good: the run goes on without a screen.
+    Detach,
     /// Open the place in the editor.
     Editor,
     /// Copy to the clipboard.
@@ -218,6 +220,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
     bind(P::Dashboard, &[Key::Char('r')], A::AskAgain, "ask again", 4),
     bind(P::Dashboard, &[Key::Char('n')], A::Fresh, "from scratch", 5),
+    bind(P::Dashboard, &[Key::Char('d')], A::Detach, "detach", 6),
     bind(P::Dashboard, &[Key::Char('/')], A::Command, "command", 0),
     bind(P::Transcript, &[Key::Char('f')], A::Follow, "follow", 1),
     bind(P::Transcript, &[Key::Char('/')], A::Search, "search", 2),

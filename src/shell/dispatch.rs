@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::foreign::Foreign;
 use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
@@ -39,6 +40,7 @@ use crate::domain::stream::{Session, Transport};
 pub struct Dispatch {
     hands: Hands,
     places: Places,
+    foreign: Foreign,
     runs: BTreeMap<RunId, Tokens>,
 }
 
@@ -63,7 +65,8 @@ struct Asked {
 impl Dispatch {
     /// Makes a dispatch over running actors.
     pub fn new(hands: Hands, places: Places) -> Self {
-        Self { hands, places, runs: BTreeMap::new() }
+        let foreign = Foreign::new(&hands, places.repo.clone());
+        Self { hands, places, foreign, runs: BTreeMap::new() }
     }
 
     /// Returns the actors.
@@ -77,9 +80,14 @@ impl Dispatch {
             Effect::Survey => {
                 let reply = self.hands.repo.survey(self.places.repo.clone(), self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Survey(reply));
-                inbox.expect(Pending::Runs(self.hands.evidence.runs(None, self.hands.scope.cancel.clone())));
+                inbox.expect(Pending::Runs(self.foreign.recall()));
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
+            Effect::FollowForeign { spec, run, seen } => {
+                let reply = self.foreign.follow(spec, run.clone(), seen);
+                inbox.expect(Pending::Foreign(run, reply));
+            }
+            Effect::AskOwner(spec) => inbox.expect(Pending::Noted(self.foreign.ask_owner(spec))),
             Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),
             Effect::ReadLedger(spec) => inbox.expect(Pending::Ledger(spec.clone(), self.read_ledger(spec))),
             Effect::RestartServer(name) => {
@@ -95,6 +103,7 @@ impl Dispatch {
             | Effect::Answer(..)
             | Effect::OpenEditor { .. }
             | Effect::Suspend
+            | Effect::Detach
             | Effect::Copy(_)
             | Effect::DumpRecording
             | Effect::Quit(_) => {}

@@ -25,7 +25,7 @@ use crate::app::model::{Boot, Model};
 use crate::app::msg::{Input, Msg, Request, Signal};
 use crate::config;
 use crate::domain::failure::{DiskError, Failure};
-use crate::domain::settings::{Settings, Trust};
+use crate::domain::settings::{OnHangup, Settings, Trust};
 
 /// Grace for MCP servers on the way out: end of input and TERM, then KILL.
 const SERVER_GRACE: Duration = Duration::from_millis(20);
@@ -125,8 +125,10 @@ impl Engine {
     /// When the system does not let us listen.
     pub fn obey_signals(mut self, has_terminal: bool) -> Result<Self, Failure> {
         let inside = self.runtime.enter();
-        let on_hangup = self.model.settings.run.on_hangup;
-        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal, on_hangup)
+        if self.model.settings.run.on_hangup == OnHangup::Detach {
+            self.pulse.stay();
+        }
+        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal)
             .map_err(|error| system("listening for signals", &error))?;
         drop(inside);
         Ok(self)

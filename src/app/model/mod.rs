@@ -74,6 +74,8 @@ pub struct Model {
     pub quitting: Option<u8>,
     /// Whether we end as soon as no run holds anything any more.
     pub leaving: bool,
+    /// Whether the terminal was given back for good while something was live.
+    pub detached: bool,
     /// Whether the program starts over right after it ended: what may run has changed.
     pub reload: bool,
 }
@@ -233,6 +235,7 @@ impl Model {
             key_us: None,
             quitting: None,
             leaving: false,
+            detached: false,
             reload: false,
         }
     }
@@ -277,7 +280,7 @@ impl Model {
 
     /// Tells whether something on screen moves by itself: a spinner or an elapsed time.
     pub fn is_animated(&self) -> bool {
-        self.live_runs().next().is_some()
+        self.runs.values().any(|run| run.phase.is_under_way())
             || self.notice.is_some()
             || matches!(self.survey, Load::Loading(_))
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))

@@ -13,6 +13,7 @@ mod checks;
 mod decisions;
 mod durable;
 mod families;
+mod foreign;
 mod happy;
 mod keys;
 mod leaving;

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{cancel, complain, notice, run as runs, selection, typed};
+use super::{cancel, complain, foreign, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, MemoryState, Model, Overlay};
-use crate::app::msg::Start;
+use crate::app::msg::{ForeignRun, Start};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::memory;
@@ -52,6 +52,9 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
 /// Proposes to run stages: agents that cost something are asked for first.
 pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Vec<Effect> {
     let Some(&stage) = stages.first() else { return Vec::new() };
+    if foreign::show(model, &spec) {
+        return Vec::new();
+    }
     if let Err(failure) = may_run(model, stage) {
         return typed::refuse(model, &failure);
     }
@@ -93,10 +96,10 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
     }
 }
 
-/// The evidence tells how long each stage usually takes here.
-pub(super) fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>) -> Vec<Effect> {
+/// The evidence tells how long each stage usually takes here, and what other processes run now.
+pub(super) fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>, found: Vec<ForeignRun>) -> Vec<Effect> {
     model.typical = typical;
-    Vec::new()
+    foreign::found(model, found)
 }
 
 /// The repository was read and checked.

@@ -6,6 +6,7 @@ mod answer;
 mod ask;
 mod cancel;
 mod durable;
+mod foreign;
 mod ledger;
 mod navigation;
 mod offers;
@@ -49,7 +50,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => ask::recalled(model, typical),
+        Msg::Recalled { typical, foreign } => ask::recalled(model, typical, foreign),
+        Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),

@@ -137,6 +137,7 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
         Command::Cancel => cancel::asked(model, None),
+        Command::Detach => cancel::detach(model),
         Command::Servers => {
             model.views.push(View::Servers { cursor: 0 });
             Vec::new()
