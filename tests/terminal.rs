@@ -392,7 +392,7 @@ fn where_the_config_says_so_a_run_outlives_its_terminal_and_is_followed_from_els
 #[test]
 fn a_second_program_follows_a_live_run_read_only_and_asks_its_owner_to_stop_it() {
     let repo = Repo::with_panel(BINARY, &[("ann", &["--hang"]), ("bob", &[]), ("cyd", &["--hang"])]);
-    let mut first = open_run(&repo);
+    let first = open_run(&repo);
     wait_asked(&first, 2);
     let mut second = Session::start(&repo.program(&[]), 80, 24);
     second.wait_for("READ-ONLY");
@@ -413,6 +413,32 @@ fn a_second_program_follows_a_live_run_read_only_and_asks_its_owner_to_stop_it()
     assert_eq!(first.exit(), 130);
     first.assert_clean();
     assert!(repo.run(&["evidence", "verify"]).status.success());
+}
+
+#[test]
+fn a_server_of_another_program_is_offered_approved_by_a_key_and_then_started() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let program = pty::repo::example("fake_mcp_server");
+    let theirs = serde_json::json!({"mcpServers": {"files": {"command": program, "args": ["--progress"]}}});
+    std::fs::write(repo.home().join(".claude.json"), theirs.to_string()).expect("a file");
+    let mut session = open(&repo);
+    session.send("s");
+    session.wait_for("offered, not started: files");
+    assert!(processes::owned_by(session.pid()).iter().all(|process| !process.contains("--progress")));
+    session.send("a");
+    session.wait_for("offered by ~/.claude.json, not started");
+    session.send("1");
+    session.wait_for("fake_mcp_server --progress");
+    session.send("\r");
+    // It starts over with it.
+    session.wait_for("Ask the panel");
+    session.send("s");
+    session.wait("it answers", PATIENCE, |screen| {
+        screen.contents().lines().any(|line| line.contains("files") && line.contains("● answers"))
+    });
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.quit();
 }
 
 /// Agents that write without end, as many as it takes to keep this machine busy.

@@ -70,6 +70,8 @@ pub enum Effect {
     Copy(String),
     /// Approve the project's config and checks as they were shown.
     Approve,
+    /// Approve a server that another program is configured with, as it was shown.
+    ApproveServer(String),
     /// Write a snapshot of the model and the messages since, for a bug report.
     DumpRecording,
     /// End with this exit code.

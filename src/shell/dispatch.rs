@@ -98,6 +98,7 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("copy to memory what waits for it", self.quiet(copied)));
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
+            Effect::ApproveServer(name) => inbox.expect(Pending::Approved(self.approve_server(model, &name))),
             // The loop itself does these.
             Effect::Emit(_)
             | Effect::Answer(..)
@@ -472,6 +473,16 @@ impl Dispatch {
         self.job(async move {
             let Some(proposal) = proposal else { return Ok(()) };
             let work = move || crate::config::approve(&repo, &proposal, at);
+            scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
+        })
+    }
+
+    fn approve_server(&self, model: &Model, name: &str) -> Reply<()> {
+        let (repo, scope) = (self.places.repo.clone(), self.hands.scope.clone());
+        let offer = model.offers().find(|offer| offer.name == name).cloned();
+        self.job(async move {
+            let Some(offer) = offer else { return Ok(()) };
+            let work = move || crate::config::approve_offer(&crate::config::Sources::of_this_process(repo)?, &offer);
             scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
         })
     }

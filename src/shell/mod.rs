@@ -184,6 +184,7 @@ impl<F: Face> Shell<F> {
                     | Effect::ReadLedger(_)
                     | Effect::RestartServer(_)
                     | Effect::DrainSpool
+                    | Effect::ApproveServer(_)
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }

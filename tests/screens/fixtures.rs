@@ -624,6 +624,11 @@ fn besides() -> Vec<Fixture> {
         }),
         ("servers_none", view(View::Servers { cursor: 0 }, started())),
         ("trust", view(View::Trust { scroll: 0 }, home())),
+        ("trust_offers", view(View::Trust { scroll: 0 }, offered(home()))),
+        (
+            "trust_offer",
+            Model { overlay: Some(Overlay::Offer("files".into())), ..view(View::Trust { scroll: 0 }, offered(home())) },
+        ),
         ("trust_none", view(View::Trust { scroll: 0 }, started())),
         ("help", view(View::Help { scroll: 0 }, started())),
         ("help_end", view(View::Help { scroll: 46 }, started())),

@@ -17,7 +17,7 @@ use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::safe::Safe;
 use crate::domain::server;
-use crate::domain::settings::{Settings, Trust};
+use crate::domain::settings::{Offer, Settings, Trust};
 use crate::domain::stage::Stage;
 
 mod run;
@@ -266,6 +266,11 @@ impl Model {
             // Of several nobody can say which one is meant.
             None => Some(self.live_runs()).filter(|live| live.clone().count() == 1).and_then(|mut live| live.next()),
         }
+    }
+
+    /// Returns the servers of other programs that can be approved here.
+    pub fn offers(&self) -> impl Iterator<Item = &Offer> + Clone {
+        self.settings.offers.iter().filter(|offer| !offer.is_approved)
     }
 
     /// Returns the runs that are live.

@@ -18,6 +18,7 @@ mod happy;
 mod keys;
 mod leaving;
 mod ledger;
+mod offered;
 mod pages;
 mod random;
 mod resume;

@@ -178,6 +178,13 @@ pub(super) fn approved(model: &mut Model, outcome: Result<(), Failure>) -> Vec<E
     }
 }
 
+/// Shows the nth offered server whole: it is approved from there.
+pub(super) fn look_at_offer(model: &mut Model, nth: u8) -> Vec<Effect> {
+    let name = model.offers().nth(usize::from(nth).saturating_sub(1)).map(|offer| offer.name.clone());
+    model.overlay = name.map(Overlay::Offer);
+    Vec::new()
+}
+
 /// Approves everything that the project's config wants to start.
 pub(super) fn approve(model: &mut Model) -> Vec<Effect> {
     if model.trust.is_granted() {

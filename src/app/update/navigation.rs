@@ -127,6 +127,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Restart => restart(model),
         Action::Trust => push(model, View::Trust { scroll: 0 }),
         Action::Approve => ask::approve(model),
+        Action::Offer(nth) => ask::look_at_offer(model, nth),
         Action::Survey => typed::survey(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Detach => cancel::detach(model),

@@ -21,7 +21,9 @@ pub fn can(model: &Model, action: Action) -> bool {
     }
     match action {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
-        Action::Trust => model.trust.proposal().is_some(),
+        Action::Trust if matches!(view, View::Servers { .. }) => model.offers().next().is_some(),
+        Action::Trust => model.trust.proposal().is_some() || model.offers().next().is_some(),
+        Action::Offer(nth) => model.offers().count() >= usize::from(nth),
         Action::Approve => !model.trust.is_granted(),
         Action::StopAgent => is_live,
         Action::StopRun => run.is_some_and(|run| run.phase.is_under_way()),
