@@ -46,7 +46,7 @@ pub fn copy(from: &Path, files: &[String], to: &Path) -> Result<u64, Failure> {
     Ok(total)
 }
 
-/// Makes an empty folder that only this user may enter, and writes files into it, by name.
+/// Makes an empty folder that only this user may enter, and writes files into it, by relative path.
 ///
 /// # Errors
 /// [`Failure::Disk`].
@@ -57,7 +57,11 @@ pub fn furnish(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), Fa
     clear(folder)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(WHAT, &error))?;
     for (name, text) in files {
-        fs::write(folder.join(name), text).map_err(|error| failed(WHAT, &error))?;
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| failed(WHAT, &error))?;
+        }
+        fs::write(path, text).map_err(|error| failed(WHAT, &error))?;
     }
     Ok(())
 }

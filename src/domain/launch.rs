@@ -241,8 +241,9 @@ mod tests {
         let made = made("gemini", None, 2);
         assert_eq!(made.cwd, "/cache/t");
         assert!(made.command.ends_with(&["--include-directories".into(), "/repo".into()]));
-        assert!(made.private.unwrap().files["GEMINI.md"].contains("the folder /repo."));
-        assert_eq!(made.env["GEMINI_CLI_SYSTEM_SETTINGS_PATH"], "/cache/t/settings.json");
+        let files = made.private.unwrap().files;
+        assert!(files["GEMINI.md"].contains("the folder /repo."));
+        assert!(files[".gemini/settings.json"].contains("maxAttempts"));
     }
 
     #[test]

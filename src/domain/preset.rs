@@ -204,7 +204,6 @@ const GEMINI: Preset = Preset {
     resume: &["--resume", "{session}"],
     env: &[
         ("GEMINI_CLI_NO_RELAUNCH", "true"),
-        ("GEMINI_CLI_SYSTEM_SETTINGS_PATH", "{private}/settings.json"),
         ("GEMINI_CLI_TRUST_WORKSPACE", "true"),
         ("NO_COLOR", "1"),
         ("TERM", "xterm-256color"),
@@ -217,7 +216,8 @@ const GEMINI: Preset = Preset {
             "The repository that you are asked about is the folder {repo}. Every path in the question is relative to it. \
              The folder that you were started in is empty and of no interest.\n",
         ),
-        ("settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
+        // As the settings of the folder: those of the system are ignored unless root alone owns the file and its folders.
+        (".gemini/settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
     ],
     is_outside: true,
     idle_s: None,

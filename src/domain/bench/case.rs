@@ -94,8 +94,16 @@ impl Ended {
 
     /// Tells whether it lets something false through.
     pub fn is_false_pass(&self, truth: &Truth) -> bool {
-        let is_wrong = |(key, value): (&Sha, &Value)| truth.values.get(key).is_some_and(|true_one| true_one != value);
-        self.end == End::Pass && (truth.answer != End::Pass || self.values.iter().any(is_wrong))
+        self.end == End::Pass && (truth.answer != End::Pass || self.wrong(truth).next().is_some())
+    }
+
+    /// Returns the key and the true value of each wrong one that it would go on with.
+    fn wrong<'a>(&'a self, truth: &'a Truth) -> impl Iterator<Item = (&'a Sha, &'a Value)> {
+        let true_one = |(key, value): (&'a Sha, &'a Value)| Some((key, truth.values.get(key)?, value));
+        let differs = |(key, true_one, value): (&'a Sha, &'a Value, &'a Value)| {
+            (true_one != value).then_some((key, true_one))
+        };
+        self.values.iter().filter_map(true_one).filter_map(differs)
     }
 
     /// Tells whether it stops what is fit.
@@ -120,6 +128,22 @@ impl Case {
             truth.is_some_and(|truth| *truth != canon.value(&said.predicate, &said.value))
         };
         self.truth.answer != End::Pass || self.panel.agents.iter().flat_map(|agent| &agent.claims).any(is_wrong)
+    }
+
+    /// Tells whether a false pass was beyond any count of voices: of each wrong value that passed, nobody said the true
+    /// one.
+    pub fn is_unsaid(&self, ended: &Ended) -> bool {
+        let canon: Canon = self.panel.canon();
+        let is_said = |key: &Sha, value: &Value| {
+            let says = |said: &Assertion| {
+                canon.key(said.kind, &said.subject, &said.predicate) == *key
+                    && canon.value(&said.predicate, &said.value) == *value
+            };
+            self.panel.agents.iter().filter(|agent| agent.is_ok()).flat_map(|agent| &agent.claims).any(says)
+        };
+        ended.is_false_pass(&self.truth)
+            && self.truth.answer == End::Pass
+            && !ended.wrong(&self.truth).any(|(key, value)| is_said(key, value))
     }
 
     /// Returns the panel as it would be if the host had looked nothing up: whatever names something is E1.

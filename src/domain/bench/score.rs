@@ -93,6 +93,8 @@ pub struct Score {
     pub accuracy: Share,
     /// Passes that let something false through, of the cases where that can happen.
     pub false_pass: Share,
+    /// Those of the false passes in which nobody said what is true, so that no count of voices could have seen it.
+    pub unsaid: Share,
     /// Stops, of the cases that are fit.
     pub false_block: Share,
     /// Cases that it ended without asking a human.
@@ -105,6 +107,7 @@ pub fn score<'c>(method: Method, cases: impl IntoIterator<Item = &'c Case>) -> S
         method: method.name(),
         accuracy: Share::default(),
         false_pass: Share::default(),
+        unsaid: Share::default(),
         false_block: Share::default(),
         without_a_human: Share::default(),
     };
@@ -113,7 +116,11 @@ pub fn score<'c>(method: Method, cases: impl IntoIterator<Item = &'c Case>) -> S
         score.accuracy.count(result.is_right(&case.truth));
         score.without_a_human.count(result.end != End::Ask);
         if case.is_trap() {
-            score.false_pass.count(result.is_false_pass(&case.truth));
+            let is_false_pass = result.is_false_pass(&case.truth);
+            score.false_pass.count(is_false_pass);
+            if is_false_pass {
+                score.unsaid.count(case.is_unsaid(&result));
+            }
         }
         if case.truth.answer == End::Pass {
             score.false_block.count(result.is_false_block(&case.truth));

@@ -112,7 +112,7 @@ fn wrong(written: &ByHand) -> Option<Wrong> {
     })
 }
 
-const HEAD: [&str; 5] = ["method", "accuracy", "false pass", "false block", "without a human"];
+const HEAD: [&str; 6] = ["method", "accuracy", "false pass", "nobody said it", "false block", "without a human"];
 
 /// What a verdict is meant to reach on injected cases, of a thousand: the most false passes and false blocks, and the
 /// least that is decided without a human.
@@ -127,8 +127,12 @@ impl Report {
         let aim = |what: &str, share: Share, limit: usize, is_reached: bool| {
             format!("{what} {} %: {}, {}", limit / 10, share.percent(), word(is_reached))
         };
-        let [pass, block, decided] = [
-            aim("false pass at most", score.false_pass, pass, score.false_pass.per_mille() <= pass),
+        // What nobody says, no method that listens to agents can know: the share without those cases shows the method's own.
+        let (unsaid, Share { part, whole }) = (score.unsaid.part, score.false_pass);
+        let said = Share { part: part - unsaid, whole: whole - unsaid };
+        let pass = aim("false pass at most", score.false_pass, pass, score.false_pass.per_mille() <= pass);
+        let pass = format!("{pass}, or {} where somebody said what is true", said.percent());
+        let [block, decided] = [
             aim("false block at most", score.false_block, block, score.false_block.per_mille() <= block),
             aim(
                 "without a human at least",
@@ -193,6 +197,7 @@ fn row(score: &Score) -> Vec<String> {
         score.method.to_owned(),
         of(score.accuracy),
         of(score.false_pass),
+        format!("{} of {}", score.unsaid.part, score.unsaid.whole),
         of(score.false_block),
         of(score.without_a_human),
     ]
