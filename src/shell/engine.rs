@@ -161,7 +161,7 @@ impl Engine {
         if let Some(asked) = asked {
             inbox = inbox.hearing(asked);
         }
-        let scratch = places.repo.join(".dicast/scratch").join(std::process::id().to_string());
+        let scratch = hands.repo.scratch(&places.repo);
         let mut dispatch = Dispatch::new(hands.clone(), places);
         reap_strays(&scope, &hands);
         dispatch.perform(Effect::Survey, &model, &mut inbox);
@@ -169,7 +169,7 @@ impl Engine {
             Shell { model, face, inbox, dispatch, waker: waker.clone(), clock, recorder: Recorder::default(), pulse };
         let outcome = shell.run(requests);
         leave(runtime, &scope, &hands, &waker);
-        // Checks built there; another process has a folder of its own.
+        // Checks built there; everybody else has a folder of their own.
         if let Err(failure) = crate::disk::scratch::clear(&scratch) {
             tracing::warn!(%failure, "a scratch copy stays");
         }
