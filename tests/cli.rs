@@ -43,5 +43,7 @@ mod keeping;
 #[path = "cli/ledger.rs"]
 mod ledger;
 
+#[path = "cli/gates.rs"]
+mod gates;
 #[path = "cli/memory.rs"]
 mod memory;

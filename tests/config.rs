@@ -526,8 +526,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         (agent("max_output_tokens = 1"), "agents.max_output_tokens is not yet", "timeouts.total_s"),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
-        ("[guardrails.audit]\nafter = [[\"x\"]]\n".into(), "guardrails.audit.after is not yet", "checks"),
-        ("[gates]\nafter_plan = [\"analyze\"]\n".into(), "gates.after_plan is not yet", "check"),
         ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),
         ("[prices.opus]\ninput_per_mtok_usd = \"1\"\n".into(), "prices.opus.input_per_mtok_usd is not yet", "priced"),
         ("[worktrees]\nquota_mb = 1\n".into(), "worktrees.quota_mb is not yet", "checks"),

@@ -2,10 +2,14 @@
 //!
 //! The names are a contract: types may be added, never renamed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
 use crate::domain::claim::Severity;
+use crate::domain::gate::{Checkpoint, Held, Issue, Magnitude};
+use crate::domain::guardrail::Report;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -69,6 +73,36 @@ pub enum What {
         /// How many notes of earlier runs they are told.
         #[serde(default, skip_serializing_if = "is_zero")]
         recalled: usize,
+    },
+    /// Gates were held.
+    #[serde(rename = "gate.held")]
+    GateHeld {
+        /// When in the run.
+        checkpoint: Checkpoint,
+        /// How many critical questions are open.
+        critical: usize,
+        /// How many important ones.
+        important: usize,
+        /// How many minor ones.
+        minor: usize,
+    },
+    /// A gate asks a person, and the run does not go on without an answer.
+    #[serde(rename = "gate.asked")]
+    GateAsked {
+        /// When in the run.
+        checkpoint: Checkpoint,
+        /// The question.
+        issue: Box<Issue>,
+        /// The command that answers it.
+        next: String,
+    },
+    /// Guardrails were run.
+    #[serde(rename = "guardrail.finished")]
+    GuardrailFinished {
+        /// What they came to.
+        report: Arc<Report>,
+        /// Whether nothing failed.
+        passed: bool,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -207,6 +241,18 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<(String, String)>,
     },
+}
+
+impl What {
+    /// Returns the event of held gates, with how many questions are open.
+    pub(super) fn gate_held(checkpoint: Checkpoint, held: &Held) -> Self {
+        What::GateHeld {
+            checkpoint,
+            critical: held.critical().count(),
+            important: held.count(Magnitude::Important),
+            minor: held.count(Magnitude::Minor),
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]

@@ -9,6 +9,8 @@ use super::event::{Event, What};
 use super::update::{counted_as, worst};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::AgentError;
+use crate::domain::gate::Held;
+use crate::domain::guardrail::Report;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::moment::Moment;
@@ -151,6 +153,14 @@ impl Follower {
                     panel_helped: None,
                     carried: Vec::new(),
                 }
+            }
+            Record::GateHeld { checkpoint, held, .. } => {
+                let held: Held = text(held).and_then(|text| serde_json::from_str(&text).ok())?;
+                What::gate_held(*checkpoint, &held)
+            }
+            Record::GuardrailsRan { report, passed, .. } => {
+                let report: Report = text(report).and_then(|text| serde_json::from_str(&text).ok())?;
+                What::GuardrailFinished { report: Arc::new(report), passed: *passed }
             }
             Record::RunStopped { by, survivors } => {
                 self.asked.clear();

@@ -15,6 +15,8 @@ use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
 use crate::domain::fact::Fact;
 use crate::domain::failure::{Failure, LockOwner};
+use crate::domain::gate::{Checkpoint, Held};
+use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{Closed, FileRef, Record};
@@ -54,6 +56,10 @@ pub enum Msg {
     ForeignTold(RunId, Result<Arc<ForeignNews>, Failure>),
     /// An answer about a run.
     Run(RunId, RunMsg),
+    /// Gates were held over a spec, for the dialog.
+    Held(SpecId, Result<Arc<Held>, Failure>),
+    /// The folder of a new spec was made.
+    Created(Result<SpecId, Failure>),
     /// A page of a transcript.
     PageRead(Result<Arc<Page>, Failure>),
     /// A spec's ledger was read.
@@ -184,6 +190,10 @@ pub enum RunMsg {
     Found(Result<Found, Failure>),
     /// The run's folder is ours (or somebody else's).
     Opened(Result<(), Failure>),
+    /// The gates of a checkpoint were held.
+    Held(Checkpoint, Result<Arc<Held>, Failure>),
+    /// The guardrails of one side of a stage were run.
+    Guarded(Stage, When, Result<Arc<Report>, Failure>),
     /// Inputs were read and prompts rendered.
     Prepared(Stage, Result<Arc<Preparation>, Failure>),
     /// Records are durable, or will never be.

@@ -9,6 +9,7 @@ use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
+use crate::domain::guardrail::Report;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
@@ -42,6 +43,15 @@ pub fn lines(event: &Event) -> (String, String) {
             };
             progress(format!("{stage}: asking {}{notes}", agents.join(", ")))
         }
+        What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
+            "gates {}: {critical} critical, {important} important, {minor} minor open",
+            checkpoint.words()
+        )),
+        What::GateAsked { issue, next, .. } => progress(format!(
+            "asked: {} ({} {}:{})\n  next     {next}",
+            issue.ask, issue.id, issue.place.file, issue.place.line
+        )),
+        What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {
@@ -73,16 +83,7 @@ pub fn lines(event: &Event) -> (String, String) {
                 Some(why) => format!("{agent}: {why} after {took}{again}"),
             })
         }
-        What::ServerChanged { server } => {
-            let state = match &server.state {
-                State::Starting => "starting, nothing waits for it".to_owned(),
-                State::Ready => "ready".to_owned(),
-                State::Degraded { why } => format!("degraded: {why}"),
-                State::Lost { attempt, why, .. } => format!("lost, try {attempt}: {why}"),
-                State::Dead { why } => format!("gone: {why}"),
-            };
-            progress(format!("MCP server {}: {state}", server.name))
-        }
+        What::ServerChanged { server } => progress(format!("MCP server {}: {}", server.name, state(&server.state))),
         // Claims of severity info never move a status: to people they are no news.
         What::ClaimLabelled { claim, label, severity, provisional: false, .. }
             if label == Label::Conflict.name() && *severity > Severity::Info =>
@@ -106,6 +107,16 @@ pub fn lines(event: &Event) -> (String, String) {
     }
 }
 
+fn state(state: &State) -> String {
+    match state {
+        State::Starting => "starting, nothing waits for it".to_owned(),
+        State::Ready => "ready".to_owned(),
+        State::Degraded { why } => format!("degraded: {why}"),
+        State::Lost { attempt, why, .. } => format!("lost, try {attempt}: {why}"),
+        State::Dead { why } => format!("gone: {why}"),
+    }
+}
+
 /// Writes a recorded verdict: how the stage ended and why, whether the panel helped, which dissents go on.
 fn verdict(what: &What) -> String {
     let What::StageVerdict { stage, status, exit, hash, path, why, panel_helped, carried } = what else {
@@ -120,6 +131,34 @@ fn verdict(what: &What) -> String {
         text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
     }
     text
+}
+
+/// Writes what guardrails came to: a line for each command, and below a failed one what it said.
+pub fn guardrails(report: &Report) -> String {
+    let mut lines = Vec::new();
+    for path in &report.dirty {
+        lines.push(format!("not committed: {path}"));
+    }
+    for ran in &report.ran {
+        let word = if ran.passed { "passed" } else { "FAILED" };
+        let how = match (&ran.ended, ran.exit) {
+            (Some(why), _) => format!(", {why}"),
+            (None, Some(code)) if !ran.passed => format!(" with exit {code}"),
+            (None, _) => String::new(),
+        };
+        lines.push(format!(
+            "guardrail {} {}: {} {word}{how} in {}",
+            report.when.word(),
+            report.stage,
+            ran.argv.join(" "),
+            took(ran.took_ms)
+        ));
+        if !ran.passed {
+            lines.extend(ran.lines.iter().map(|line| format!("  {line}")));
+            lines.extend(ran.log.iter().map(|log| format!("  all of it: {log}")));
+        }
+    }
+    lines.join("\n")
 }
 
 /// Milliseconds of a second and of a day.
@@ -209,6 +248,9 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
         ),
         (
             phase @ (Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging

@@ -2,14 +2,15 @@
 //!
 //! It must not know files or trust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::failure::Failure;
+use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
-    OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
+    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, Launch, Limits,
+    MemoryServer, OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -18,7 +19,7 @@ use crate::domain::stream::{self, Dialect};
 use super::layers::filled;
 use super::nearest::nearest;
 use super::presets;
-use super::shape::{self, did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
+use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, number, placed, stages, text, texts};
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
@@ -60,6 +61,8 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
             merge_threshold: parsed(tree, "consensus.merge_threshold")?,
             round: if string(tree, "consensus.round")? == "off" { Round::Off } else { Round::Auto },
         },
+        guardrails: entries(tree, "guardrails").map(guardrails).collect::<Result<_, _>>()?,
+        gates: Checkpoint::ALL.into_iter().map(|point| held_at(tree, point)).collect::<Result<_, _>>()?,
         stages: entries(tree, "stages").map(stage_rules).collect::<Result<_, _>>()?,
         context: Context { files: at(tree, "context.files").map(|node| placed(node, texts)).transpose()? },
         run: Limits {
@@ -302,8 +305,27 @@ fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Fai
     Ok((name.clone(), CheckTemplate { argv, source: CheckSource::Declared }))
 }
 
+fn guardrails((name, entry): (&String, &Node)) -> Result<(Stage, Guardrails), Failure> {
+    let full = &filled(entry.clone(), "guardrails.<stage>");
+    let rails = Guardrails {
+        before: placed(required(full, "before")?, argvs)?,
+        after: placed(required(full, "after")?, argvs)?,
+        timeout_ms: milliseconds(full, "timeout_s")?,
+        clean_tree: placed(required(full, "clean_tree")?, flag)?,
+    };
+    Ok((named_stage(name, entry)?, rails))
+}
+
+fn held_at(tree: &Node, point: Checkpoint) -> Result<(Checkpoint, BTreeSet<Gate>), Failure> {
+    Ok((point, placed(required(tree, &format!("gates.{}", point.name()))?, gates)?))
+}
+
+fn named_stage(name: &str, entry: &Node) -> Result<Stage, Failure> {
+    name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))
+}
+
 fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), Failure> {
-    let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
+    let stage = named_stage(name, entry)?;
     let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
 }

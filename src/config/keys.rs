@@ -246,8 +246,26 @@ pub const KEYS: &[Key] = &[
         "A command that settles a claim when it is run; `{id}` becomes the test's id. It runs only when approved. \
          What the build files of cargo, go, npm, vitest, jest, pytest and make offer is found by itself.",
     ),
-    not_yet("guardrails.<stage>.before", "Commands that must succeed before a stage.", "checks run after the answers"),
-    not_yet("guardrails.<stage>.after", "Commands that must succeed after a stage.", "checks run after the answers"),
+    key(
+        "guardrails.<stage>.before",
+        Shape::Argvs,
+        Value("[]"),
+        "Commands that must succeed before anybody is asked. They run in the working copy, only when approved.",
+    ),
+    key(
+        "guardrails.<stage>.after",
+        Shape::Argvs,
+        Value("[]"),
+        "Commands that must succeed after the stage; at validate they run before the verdict, and a failed one strikes \
+         every PASS.",
+    ),
+    key("guardrails.<stage>.timeout_s", SECONDS, Value("600"), "Seconds that one of these commands may take."),
+    key(
+        "guardrails.<stage>.clean_tree",
+        Shape::Flag,
+        Value("false"),
+        "Whether the working copy must have no uncommitted change before the stage; our own files do not count.",
+    ),
     key(
         "consensus.agree",
         Shape::Ratio,
@@ -304,7 +322,20 @@ pub const KEYS: &[Key] = &[
         Value("[\"claude\", \"codex\", \"gemini\"]"),
         "Programs whose MCP servers are offered; none is started before `dicast trust approve --server NAME`.",
     ),
-    not_yet("gates.<checkpoint>", "Gates that agents take part in.", "`dicast check` finds what the gates look for"),
+    key(
+        "gates.before_plan",
+        Shape::Gates,
+        Value(r#"["clarify", "checklist", "analyze"]"#),
+        "The gates that are held before the plan stage; what is critical asks a person.",
+    ),
+    key("gates.after_plan", Shape::Gates, Value(r#"["analyze"]"#), "The gates that are held once the plan is there."),
+    key(
+        "gates.after_tasks",
+        Shape::Gates,
+        Value(r#"["analyze"]"#),
+        "The gates that are held once the task list is there.",
+    ),
+    key("gates.before_unlock", Shape::Gates, Value(r#"["analyze"]"#), "The gates that are held before unlock."),
     not_yet("budget.run_usd", "The most that a run may cost.", "a run is limited by run.deadline_s"),
     not_yet("budget.allow_unpriced", "Whether a model without a price may run.", "nothing is priced"),
     not_yet("prices.<model>.input_per_mtok_usd", "The price of a million tokens read.", "nothing is priced"),

@@ -100,7 +100,9 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Flag
         | Shape::Texts
         | Shape::Argv
+        | Shape::Argvs
         | Shape::Stages
+        | Shape::Gates
         | Shape::Rules
         | Shape::Env
         | Shape::EnvNames

@@ -61,7 +61,9 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
-    if run.phase.is_live() && run.stop.is_none() && area.width >= 60 {
+    // The time in which a person thinks is no deadline's.
+    let is_counted = run.phase.is_live() && run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. });
+    if is_counted && area.width >= 60 {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
     let left = if area.width >= 100 {
@@ -98,11 +100,17 @@ fn answered(run: &Run) -> String {
 fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
-        Phase::Failed(failure) => lines.extend(failed(failure, area)),
+        Phase::Failed(failure) => {
+            lines.extend(failed(failure, area));
+            lines.extend(guarded(model, run, area));
+        }
         Phase::Stopped => lines.push(stopped(run)),
         Phase::Foreign(owner) => lines.push(foreign(owner, area)),
         Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, run, judgement, area))),
+        Phase::Waiting { .. } => lines.extend(asked(model, run)),
         Phase::Opening
+        | Phase::Holding(_)
+        | Phase::Guarding(_)
         | Phase::Preparing
         | Phase::Asking
         | Phase::Judging
@@ -118,6 +126,35 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
         lines.push(vec![piece(text, Ink::BadgeBad)]);
     }
     lines
+}
+
+/// Says what a gate asks, and how to answer.
+fn asked(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
+    let Some(held) = model.gates.get(&run.spec) else { return Vec::new() };
+    let count = held.critical().count();
+    let head = piece(format!(" YOUR CALL {count} "), Ink::BadgeWarn);
+    let first = held.critical().next().map(|issue| issue.ask.to_string()).unwrap_or_default();
+    vec![
+        vec![head, strong(format!("  {first}"))],
+        vec![piece(" Next   ", Ink::Accent), plain("c answers it, or puts it off · Esc stops the run")],
+    ]
+}
+
+/// How far what a command wrote stands to the right: below the words of the failure.
+const INDENT: &str = "         ";
+
+/// Shows what a failed guardrail wrote, and where the rest of it is.
+fn guarded(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
+    let most = if area.height >= 18 { 8 } else { 3 };
+    let red = run.guard.as_ref().and_then(|report| report.red());
+    let lines = red.map(|ran| ran.lines.as_slice()).unwrap_or_default();
+    let from = lines.len().saturating_sub(most);
+    let told = lines[from..].iter().map(|line| vec![plain(INDENT), piece(line.to_string(), Ink::Bad)]);
+    let log = red.and_then(|ran| ran.log.as_deref()).map(|log| {
+        let words = format!("all of its output: {}/{}", model.settings.evidence.root, Safe::line(log));
+        vec![plain(INDENT), dim(words)]
+    });
+    told.chain(log).collect()
 }
 
 /// Says what failed and what to do about it.

@@ -59,6 +59,14 @@ fn waiting(model: &Model, run: &Run) -> String {
     let since = clock(run.elapsed_ms(model.now));
     match &run.phase {
         Phase::Opening => format!("{} taking the lock of this spec {since} · Esc stops", spinner::frame(model)),
+        Phase::Holding(gating) => {
+            format!("{} holding the gates {} {since} · Esc stops", spinner::frame(model), gating.at.words())
+        }
+        Phase::Waiting { .. } => "a gate asks you · c answers, Esc stops".to_owned(),
+        Phase::Guarding(when) => {
+            let head = format!("{} guardrails {} {}", spinner::frame(model), when.word(), run.stage);
+            format!("{head} {since} · Esc stops")
+        }
         Phase::Preparing => format!("{} reading the spec, writing prompts {since} · Esc stops", spinner::frame(model)),
         Phase::Foreign(_) => format!("{} its owner is at work {since}", spinner::frame(model)),
         Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,

@@ -274,6 +274,8 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
+        guarded: BTreeMap::new(),
+        guard: None,
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,

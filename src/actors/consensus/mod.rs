@@ -263,7 +263,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         spec: &preparation.spec,
         agenda: &preparation.agenda,
         lookups: &case.lookups,
-        guardrails_ok: true,
+        guardrails_ok: case.question.guardrails_ok,
         constitution: &preparation.constitution,
         prior: &preparation.prior,
         diff: None,

@@ -12,6 +12,8 @@ use crate::app::outcome::AskId;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure, LockOwner};
+use crate::domain::gate::Checkpoint;
+use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
@@ -81,6 +83,10 @@ pub struct Run {
     pub openings: BTreeMap<Stage, u32>,
     /// The inputs that each stage was opened with by an earlier process.
     pub opened_with: BTreeMap<Stage, Inputs>,
+    /// Whether the guardrails of each side of a stage passed, as far as they ran.
+    pub guarded: BTreeMap<Stage, BTreeMap<When, bool>>,
+    /// What the guardrails that ran last came to.
+    pub guard: Option<Arc<guardrail::Report>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.
@@ -182,6 +188,17 @@ pub struct RunOptions {
 pub enum Phase {
     /// Looking for a run to go on with, and taking the lock.
     Opening,
+    /// Gates are held: read, or becoming durable.
+    Holding(Gating),
+    /// A person is asked what a gate asks.
+    Waiting {
+        /// Which gate.
+        gating: Gating,
+        /// Since when: that time is nobody's work.
+        since: Moment,
+    },
+    /// Guardrails run, or their report is becoming durable.
+    Guarding(When),
     /// Reading inputs and rendering prompts.
     Preparing,
     /// Agents are asked.
@@ -209,6 +226,9 @@ impl Phase {
     pub fn is_live(&self) -> bool {
         match self {
             Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging
@@ -228,6 +248,15 @@ impl Phase {
     pub fn is_under_way(&self) -> bool {
         self.is_live() || self.owner().is_some()
     }
+}
+
+/// Gates of a run: at which checkpoint, on which side of the stage at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gating {
+    /// The checkpoint.
+    pub at: Checkpoint,
+    /// Before or after the stage.
+    pub side: When,
 }
 
 /// Who asked a run to stop.

@@ -9,6 +9,7 @@ mod world;
 mod alarms;
 mod answers;
 mod cancel;
+mod checkpoints;
 mod checks;
 mod decisions;
 mod durable;

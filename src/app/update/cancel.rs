@@ -60,9 +60,11 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
                 run.phase = was;
             }
         }
-        // The answer to the open request ends the run: `found`, `opened`, `prepared` look for the stop.
-        Phase::Opening | Phase::Preparing => {}
-        Phase::Asking | Phase::Judging | Phase::Stopping => effects.extend(try_finish(model, id)),
+        // The answer to the open request ends the run: `found`, `opened`, `prepared`, `held`, `guarded` look for it.
+        Phase::Opening | Phase::Preparing | Phase::Holding(_) | Phase::Guarding(_) => {}
+        Phase::Waiting { .. } | Phase::Asking | Phase::Judging | Phase::Stopping => {
+            effects.extend(try_finish(model, id))
+        }
         Phase::Stopped | Phase::Decided | Phase::Failed(_) | Phase::Foreign(_) => {}
     }
     effects
@@ -138,9 +140,11 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     }
 }
 
-/// Tells whether there is something that can go on without a screen. The demonstration's repository goes with it.
+/// Tells whether there is something that can go on without a screen: nobody could answer a gate there. The demonstration's repository goes with it.
 pub(super) fn can_detach(model: &Model) -> bool {
-    !model.leaving && !model.boot.headless && !model.boot.demo && model.live_runs().any(|run| run.stop.is_none())
+    let is_asked = model.live_runs().any(super::is_waiting);
+    let is_at_work = model.live_runs().any(|run| run.stop.is_none());
+    !model.leaving && !model.boot.headless && !model.boot.demo && is_at_work && !is_asked
 }
 
 /// Gives the terminal back: what is live goes on without a screen, and we end with it.

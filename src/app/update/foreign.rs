@@ -180,6 +180,8 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             }
         }
         Record::RunResumed { .. }
+        | Record::GateHeld { .. }
+        | Record::GuardrailsRan { .. }
         | Record::RoundOpened { .. }
         | Record::RoundClosed { .. }
         | Record::HumanDecided { .. }

@@ -5,8 +5,10 @@
 mod answer;
 mod ask;
 mod cancel;
+mod checkpoint;
 mod durable;
 mod foreign;
+mod gate;
 mod ledger;
 mod navigation;
 mod offers;
@@ -27,6 +29,7 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
+pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
 pub use round::{Ballot, ballot};
@@ -53,6 +56,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Recalled { typical, foreign } => ask::recalled(model, typical, foreign),
         Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
+        Msg::Held(spec, outcome) => gate::held(model, &spec, outcome),
+        Msg::Created(outcome) => gate::created(model, outcome),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
@@ -74,6 +79,8 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
     match msg {
         RunMsg::Found(found) => run::found(model, id, found),
         RunMsg::Opened(outcome) => run::opened(model, id, outcome),
+        RunMsg::Held(at, outcome) => checkpoint::held(model, id, at, outcome),
+        RunMsg::Guarded(stage, when, outcome) => checkpoint::guarded(model, id, (stage, when), outcome),
         RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
         RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
         RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
@@ -83,6 +90,11 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
+}
+
+/// Tells whether a run waits for a person at a gate.
+fn is_waiting(run: &super::model::Run) -> bool {
+    matches!(run.phase, super::model::Phase::Waiting { .. })
 }
 
 /// Shows a line that tells what just happened.

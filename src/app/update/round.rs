@@ -307,6 +307,8 @@ pub(super) fn adopt(
         | Record::Published { .. }
         | Record::Mirrored { .. }
         | Record::RunStopped { .. }
+        | Record::GateHeld { .. }
+        | Record::GuardrailsRan { .. }
         | Record::RunReopened { .. }
         | Record::RunClosed { .. } => {}
     }

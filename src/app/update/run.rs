@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, complain, foreign, notice, round, seats, settle, verdict};
+use super::{ask, checkpoint, complain, foreign, notice, round, seats, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
@@ -91,6 +91,8 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
+        guarded: BTreeMap::new(),
+        guard: None,
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
@@ -173,6 +175,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
             }
+            Record::GuardrailsRan { stage, when, passed, .. } => {
+                run.guarded.entry(*stage).or_default().insert(*when, *passed);
+            }
             Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
             Record::HumanDecided { stage, .. } if *stage == run.stage => {
                 if let Some(decision) = settle::decision_of(record.clone()) {
@@ -192,6 +197,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             | Record::PublishIntended { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
+            | Record::GateHeld { .. }
             | Record::RunReopened { .. }
             | Record::RunClosed { .. } => {}
         }
@@ -252,12 +258,13 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
-    run.phase = Phase::Preparing;
-    vec![prepare(model, id)].into_iter().flatten().collect()
+    checkpoint::enter(model, id)
 }
 
-fn prepare(model: &Model, id: &RunId) -> Option<Effect> {
-    let run = model.runs.get(id)?;
+/// Reads the inputs of the stage at hand.
+pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
+    let run = model.runs.get_mut(id)?;
+    run.phase = Phase::Preparing;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
     let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster };
     Some(Effect::Run(id.clone(), effect))
@@ -424,7 +431,6 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.stage = stage;
-    run.phase = Phase::Preparing;
     run.seats.clear();
     run.preparation = None;
     run.judgement = None;
@@ -432,7 +438,7 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     run.decisions.clear();
     run.known = Arc::default();
     run.judge_again = false;
-    prepare(model, id).into_iter().collect()
+    checkpoint::enter(model, id)
 }
 
 /// Ends a run that cannot go on. A run whose journal is ours is closed there too.
@@ -445,7 +451,7 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
 }
 
 /// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
-fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
+pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {
         Lock::Ours { copies: 0 } => {
@@ -541,6 +547,9 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
         failure: match &run.phase {
             Phase::Failed(failure) => Some(failure.clone()),
             Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging

@@ -32,7 +32,11 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
     let mut effects = Vec::new();
     for id in live {
         let deadline = model.settings.run.deadline_ms;
-        let late = model.runs.get(&id).is_some_and(|run| run.stop.is_none() && run.elapsed_ms(now) >= deadline);
+        let is_late = |run: &Run| {
+            let is_working = run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. });
+            is_working && run.elapsed_ms(now) >= deadline
+        };
+        let late = model.runs.get(&id).is_some_and(is_late);
         if late {
             effects.extend(cancel::deadline(model, &id, deadline));
         }

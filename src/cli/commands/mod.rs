@@ -12,6 +12,7 @@ use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
 use crate::domain::failure::Failure;
+use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
 use crate::domain::redact::Redactor;
 use crate::domain::settings::Settings;
@@ -29,6 +30,8 @@ mod doctor;
 mod evidences;
 mod explain;
 mod first;
+mod gate;
+mod guardrail;
 mod init;
 mod keeping;
 mod mcp;
@@ -83,6 +86,12 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
+        Command::New { text } => gate::new(&here()?, &text.join(" ")),
+        Command::Clarify { spec, answer, by } => gate::clarify(&here()?, spec.as_deref(), &answer, by.as_deref()),
+        Command::Checklist { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Checklist]),
+        Command::Analyze { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Analyze]),
+        Command::Gate(asked) => gate::gate(&here()?, &asked),
+        Command::Guardrail { stage, spec } => guardrail::guardrail(&here()?, &stage, spec.as_deref()),
         Command::Plan(asked) => stage(Stage::Plan, asked),
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
         Command::Implement(asked) => stage(Stage::Implement, asked),
@@ -150,6 +159,28 @@ impl Context {
             false => loaded.settings,
         };
         Ok(self.evidence_of(desk, &settings))
+    }
+
+    /// Starts an evidence actor that may write: secrets are taken out of what it keeps.
+    ///
+    /// # Errors
+    /// Exit 11 where the evidence lies outside the repository and that was not approved.
+    pub fn writable_evidence(&self, desk: &Desk) -> Result<evidence::Handle, Failure> {
+        let loaded = self.loaded()?;
+        let settings = match is_outside(&loaded.settings.evidence.root) {
+            true => loaded.runnable()?,
+            false => loaded.settings,
+        };
+        Ok(self.writable_evidence_of(desk, &settings))
+    }
+
+    fn writable_evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {
+        let kept = evidence::Settings {
+            root: PathBuf::from(&settings.evidence.root),
+            lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
+            redactor: crate::shell::hands::redactor(settings),
+        };
+        evidence::spawn(&desk.scope, Store::real(&self.repo), kept)
     }
 
     fn evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {

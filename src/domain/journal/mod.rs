@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::AgentError;
+use super::gate::Checkpoint;
+use super::guardrail::When;
 use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
 use super::memory::Note;
@@ -118,6 +120,26 @@ pub enum Record {
         /// What agents are told of earlier runs: part of the prompts, and of nothing that is hashed into a verdict.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         recalled: Vec<Note>,
+    },
+    /// Gates were held.
+    GateHeld {
+        /// When in the run.
+        checkpoint: Checkpoint,
+        /// What they asked, and what had been put off.
+        held: FileRef,
+        /// How many critical questions were open.
+        critical: u32,
+    },
+    /// Guardrails were run.
+    GuardrailsRan {
+        /// Which stage.
+        stage: Stage,
+        /// On which side of it.
+        when: When,
+        /// Whether nothing failed.
+        passed: bool,
+        /// What was run.
+        report: FileRef,
     },
     /// An agent is about to be started.
     AgentLaunched {
@@ -299,6 +321,7 @@ impl Record {
                 vec![answer, raw]
             }
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
+            Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
@@ -324,6 +347,7 @@ impl Record {
                 vec![answer, raw]
             }
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
+            Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
