@@ -246,6 +246,11 @@ fn a_cancelled_call_stops_its_run_and_the_same_call_goes_on_with_what_was_kept()
     let mut client = Client::start(&repo);
     let id = client.start_hanging(FIRST);
     assert!(!client.owns().is_empty());
+    let is_kept =
+        |line: &Value| line["params"]["message"].as_str().is_some_and(|said| said.starts_with("ann: answered"));
+    if !client.heard.iter().any(is_kept) {
+        client.wait("ann answers", is_kept);
+    }
     client.notify("notifications/cancelled", json!({"requestId": id, "reason": "enough"}));
     // The end of the run comes as progress, or not at all: a cancelled call has no answer that counts.
     let deadline = Instant::now() + PATIENCE;

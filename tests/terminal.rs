@@ -232,7 +232,7 @@ fn send_all_split(session: &mut Session, after_each: impl Fn(&mut Session, &str)
 
 /// Runs a scenario until no gap in it was too long to count.
 fn on_a_slow_line(mut scenario: impl FnMut() -> (Duration, Result<(), String>)) {
-    for _ in 0..4 {
+    for _ in 0..8 {
         let (longest, outcome) = scenario();
         match outcome {
             Ok(()) => return,
