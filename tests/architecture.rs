@@ -182,6 +182,7 @@ fn every_module_says_what_it_owns() {
 #[test]
 fn the_brain_has_one_line_per_message() {
     let text = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/update/mod.rs"));
-    let longest = text.split("\nfn ").map(|f| f.lines().count()).max().unwrap();
+    let longest =
+        text.split("\npub fn ").flat_map(|part| part.split("\nfn ")).map(|f| f.lines().count()).max().unwrap();
     assert!(longest < 60, "a function of src/app/update/mod.rs has {longest} lines");
 }

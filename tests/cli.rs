@@ -43,8 +43,13 @@ mod children;
 #[path = "cli/keeping.rs"]
 mod keeping;
 
+#[path = "cli/money.rs"]
+mod money;
+
 #[path = "cli/ledger.rs"]
 mod ledger;
 
+#[path = "cli/gates.rs"]
+mod gates;
 #[path = "cli/memory.rs"]
 mod memory;

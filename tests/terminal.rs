@@ -566,7 +566,13 @@ fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
         &[("ann", &flags(&ann)), ("bob", &flags(&bob)), ("cyd", &["--stderr", EVIL, "--crash", "3"])],
         Some(&["--flood-stderr"]),
     );
-    let mut session = open_run(&repo);
+    let mut session = open(&repo);
+    // The words of the spec are quoted by the gate that asks about them.
+    for (keys, sign) in [("p", "Enter starts"), ("\r", "FR-002 says TBD"), ("d", "put off and record")] {
+        session.send(keys);
+        session.wait_for(sign);
+    }
+    session.send("later\r");
     session.wait("the stage is decided", PATIENCE, |screen| {
         !screen.contents().contains("asking") && screen.contents().contains("decided in")
     });
@@ -596,6 +602,7 @@ fn foreign_control_characters_reach_neither_the_screen_nor_plain_output() {
         &["status"],
         &["explain", FIRST, "plan"],
         &["dissent", FIRST],
+        &["gate", FIRST],
         &["plan", FIRST, "--fresh", "--json"],
     ] {
         let output = repo.run(args);

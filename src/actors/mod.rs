@@ -14,7 +14,7 @@
 //! # Who may ask whom
 //!
 //! ```text
-//! consensus → { mcp (only to gather), evidence, repo }
+//! consensus → { mcp (only to gather), evidence, repo }        scribe → { evidence, repo }
 //! ```
 //!
 //! The graph is acyclic, and no actor calls the UI. Actor asks actor by awaiting a reply under its own deadline.
@@ -38,6 +38,7 @@ pub mod evidence;
 pub mod lanes;
 pub mod mcp;
 pub mod repo;
+pub mod scribe;
 pub mod transcript;
 
 /// Room for requests in an actor's mailbox. The brain sends at most a few per turn; a full mailbox is our bug.

@@ -25,6 +25,10 @@ pub enum Command {
     Explain(SpecId, Stage, String),
     /// Show one spec.
     Spec(SpecId),
+    /// Show what the gates ask of a spec.
+    Gate(SpecId),
+    /// Make a new spec from a sentence.
+    New(String),
     /// Show what stands open between the stages of a spec.
     Dissent(SpecId),
     /// Read and check the repository again.
@@ -48,6 +52,7 @@ enum Takes {
     Spec,
     SpecAndStage,
     SpecStageAndClaim,
+    Words,
 }
 
 impl Takes {
@@ -58,6 +63,8 @@ impl Takes {
             Takes::Spec => 1,
             Takes::SpecAndStage => 2,
             Takes::SpecStageAndClaim => 3,
+            // They are anybody's: nothing can be offered.
+            Takes::Words => 0,
         }
     }
 }
@@ -71,6 +78,9 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("audit", Takes::Spec, "whether the change is fit to be let through [--range A..B]"),
     ("unlock", Takes::Spec, "the decision to let it through"),
     ("auto", Takes::Spec, "the remaining stages"),
+    ("new", Takes::Words, "a new spec from a sentence"),
+    ("clarify", Takes::Spec, "what its words leave open, and what the other gates ask"),
+    ("gate", Takes::Spec, "what all gates ask, to be answered"),
     ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
     ("explain", Takes::SpecStageAndClaim, "why a claim of a verdict has its label"),
     ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
@@ -119,6 +129,11 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
     }
     match takes {
         Takes::Nothing => nothing(name, &rest),
+        Takes::Words if rest.is_empty() => {
+            let example = format!("{name} limit requests per client");
+            Err(Failure::usage(format!("command {name}"), "it takes a sentence", example))
+        }
+        Takes::Words => Ok(Command::New(rest.join(" "))),
         Takes::Spec => with_spec(name, spec_of(&rest, specs, branch)?),
         Takes::SpecAndStage => {
             let (spec, stage) = match rest.as_slice() {
@@ -169,6 +184,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
 fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
     match name {
         "auto" => Ok(Command::Auto(spec)),
+        "clarify" | "gate" => Ok(Command::Gate(spec)),
         "spec" => Ok(Command::Spec(spec)),
         "dissent" => Ok(Command::Dissent(spec)),
         stage => match stage.parse() {

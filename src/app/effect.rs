@@ -2,7 +2,7 @@
 //!
 //! Plain data: no channels, tokens or closures. The shell's dispatch turns each into one request to one actor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use super::outcome::{AskId, Outcome};
 use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
+use crate::domain::gate::{Checkpoint, Gate, Response};
+use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
@@ -33,6 +35,24 @@ pub enum Effect {
     Survey,
     /// Do something for a run.
     Run(RunId, RunEffect),
+    /// Hold gates over a spec, for the dialog.
+    Hold {
+        /// The spec.
+        spec: SpecId,
+        /// Which gates.
+        gates: BTreeSet<Gate>,
+    },
+    /// Carry out what a person said about a question, and hold the gates again.
+    Respond {
+        /// The spec.
+        spec: SpecId,
+        /// Which gates.
+        gates: BTreeSet<Gate>,
+        /// What was said.
+        response: Response,
+    },
+    /// Make the folder of a new spec.
+    Create(String),
     /// Read a page of a transcript.
     ReadPage(PageRequest),
     /// Read a spec's ledger.
@@ -82,6 +102,24 @@ pub enum RunEffect {
         spec: SpecId,
         /// Another run of the spec that will not be continued: it is closed before, under the same lock.
         abandon: Option<RunId>,
+    },
+    /// Hold the gates of a checkpoint.
+    Hold {
+        /// The spec.
+        spec: SpecId,
+        /// When in the run.
+        at: Checkpoint,
+        /// Which gates.
+        gates: BTreeSet<Gate>,
+    },
+    /// Run the guardrails of one side of a stage.
+    Guard {
+        /// The spec.
+        spec: SpecId,
+        /// The stage.
+        stage: Stage,
+        /// Which side.
+        when: When,
     },
     /// Read inputs and render prompts.
     Prepare {

@@ -25,6 +25,8 @@ pub enum Place {
     Verdict,
     /// A conflict.
     Conflict,
+    /// What the gates ask.
+    Gate,
     /// The texts of a claim.
     Merged,
     /// The ledger of a spec.
@@ -47,6 +49,7 @@ impl Place {
             View::Transcript(_) => Place::Transcript,
             View::Verdict { .. } => Place::Verdict,
             View::Conflict(_) => Place::Conflict,
+            View::Gate(_) => Place::Gate,
             View::Merged(_) => Place::Merged,
             View::Ledger(_) => Place::Ledger,
             View::Servers { .. } => Place::Servers,
@@ -65,6 +68,7 @@ impl Place {
             Place::Transcript => "transcript",
             Place::Verdict => "verdict",
             Place::Conflict => "conflict",
+            Place::Gate => "what the gates ask",
             Place::Merged => "merged texts",
             Place::Ledger => "dissent ledger",
             Place::Servers => "MCP servers",
@@ -135,6 +139,14 @@ pub enum Action {
     Check,
     /// Choose a side.
     Choose(u8),
+    /// Answer in own words.
+    Answer,
+    /// Put the question off.
+    Defer,
+    /// Show what the gates ask.
+    Gate,
+    /// Make a new spec.
+    New,
     /// Uphold the objection: the stage is rejected.
     Reject,
     /// Let the stage go on although the objection stands.
@@ -206,18 +218,21 @@ pub const TABLE: &[Binding] = &[
     bind(P::Home, &[Key::Enter], A::Open, "open", 1),
     bind(P::Home, &[Key::Char('p')], A::Plan, "plan", 2),
     bind(P::Home, &[Key::Char('a')], A::Trust, "approve", 3),
+    bind(P::Home, &[Key::Char('n')], A::New, "new spec", 5),
     bind(P::Home, &[Key::Char('c')], A::Survey, "check again", 4),
     bind(P::Spec, &[Key::Enter], A::NextStep, "next step", 1),
     bind(P::Spec, &[Key::Char('p')], A::Plan, "plan", 2),
     bind(P::Spec, &[Key::Char('v')], A::Verdict, "verdict", 3),
     bind(P::Spec, &[Key::Char('r')], A::Run, "run", 4),
-    bind(P::Spec, &[Key::Char('d')], A::Ledger, "dissent", 5),
-    bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 6),
+    bind(P::Spec, &[Key::Char('c')], A::Gate, "clarify", 5),
+    bind(P::Spec, &[Key::Char('d')], A::Ledger, "dissent", 6),
+    bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 7),
     bind(P::Dashboard, &[Key::Enter], A::Open, "open", 1),
     bind(P::Dashboard, &[Key::Char('v')], A::Verdict, "verdict", 2),
     bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
     bind(P::Dashboard, &[Key::Char('r')], A::AskAgain, "ask again", 4),
     bind(P::Dashboard, &[Key::Char('n')], A::Fresh, "from scratch", 5),
+    bind(P::Dashboard, &[Key::Char('c')], A::Gate, "answer", 1),
     bind(P::Dashboard, &[Key::Char('/')], A::Command, "command", 0),
     bind(P::Transcript, &[Key::Char('f')], A::Follow, "follow", 1),
     bind(P::Transcript, &[Key::Char('/')], A::Search, "search", 2),
@@ -243,6 +258,14 @@ pub const TABLE: &[Binding] = &[
     bind(P::Conflict, &[Key::Char(']')], A::NextConflict, "next", 8),
     bind(P::Conflict, &[Key::Char('[')], A::PreviousConflict, "previous", 0),
     bind(P::Conflict, &[Key::Char('o')], A::Editor, "editor", 9),
+    bind(P::Gate, &[Key::Enter], A::Open, "apply", 1),
+    bind(P::Gate, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
+    bind(P::Gate, &[Key::Char('2')], A::Choose(2), "choose 2", 2),
+    bind(P::Gate, &[Key::Char('3')], A::Choose(3), "choose 3", 2),
+    bind(P::Gate, &[Key::Char('e')], A::Answer, "own words", 3),
+    bind(P::Gate, &[Key::Char('d')], A::Defer, "put off", 4),
+    bind(P::Gate, &[Key::Char('u')], A::Undo, "undo", 5),
+    bind(P::Gate, &[Key::Char('o')], A::Editor, "editor", 6),
     bind(P::Merged, &[Key::Enter, Key::Char('S')], A::Open, "split it off", 1),
     bind(P::Ledger, &[Key::Enter], A::Open, "detail", 1),
     bind(P::Ledger, &[Key::Char('w')], A::Waive, "waive", 2),

@@ -16,6 +16,8 @@ use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
 use crate::domain::fact::Fact;
 use crate::domain::failure::Failure;
+use crate::domain::gate::{Checkpoint, Held};
+use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{FileRef, Record};
@@ -48,6 +50,10 @@ pub enum Msg {
     Recalled(BTreeMap<Stage, u64>),
     /// An answer about a run.
     Run(RunId, RunMsg),
+    /// Gates were held over a spec, for the dialog.
+    Held(SpecId, Result<Arc<Held>, Failure>),
+    /// The folder of a new spec was made.
+    Created(Result<SpecId, Failure>),
     /// A page of a transcript.
     PageRead(Result<Arc<Page>, Failure>),
     /// A spec's ledger was read.
@@ -188,6 +194,10 @@ pub enum RunMsg {
     Found(Result<Found, Failure>),
     /// The run's folder is ours (or somebody else's).
     Opened(Result<(), Failure>),
+    /// The gates of a checkpoint were held.
+    Held(Checkpoint, Result<Arc<Held>, Failure>),
+    /// The guardrails of one side of a stage were run.
+    Guarded(Stage, When, Result<Arc<Report>, Failure>),
     /// Inputs were read and prompts rendered.
     Prepared(Stage, Result<Arc<Preparation>, Failure>),
     /// Records are durable, or will never be.

@@ -74,6 +74,42 @@ pub enum Command {
         #[arg(long, value_name = "A..B")]
         range: Option<String>,
     },
+    /// Makes the folder of a new spec from a sentence.
+    New {
+        /// What is wanted, in a sentence.
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// Asks what the words of a spec leave open, by rules.
+    Clarify {
+        /// The spec; may be left out on a branch that names it.
+        spec: Option<String>,
+        /// Answers a question: the number or words of a choice, or own words. Can be repeated.
+        #[arg(long, value_name = "ID=TEXT")]
+        answer: Vec<String>,
+        /// Who answers [default: the user's name].
+        #[arg(long, value_name = "WHO", requires = "answer")]
+        by: Option<String>,
+    },
+    /// Scores how complete a spec is, and asks what is missing, by rules.
+    Checklist {
+        /// The spec; may be left out on a branch that names it.
+        spec: Option<String>,
+    },
+    /// Asks where the documents of a spec do not fit together, by rules.
+    Analyze {
+        /// The spec; may be left out on a branch that names it.
+        spec: Option<String>,
+    },
+    /// Lists what all gates ask about a spec, or answers one question.
+    Gate(Gate),
+    /// Runs the guardrails of a stage alone.
+    Guardrail {
+        /// The stage.
+        stage: String,
+        /// The spec; may be left out on a branch that names it.
+        spec: Option<String>,
+    },
     /// Asks the panel how a spec will be met.
     Plan(Stage),
     /// Asks the panel for the plan as a list of tasks.
@@ -165,6 +201,14 @@ pub enum Command {
         /// Whose run; may be left out if only one is live.
         spec: Option<String>,
     },
+    /// Tells a run again from its evidence, at the pace at which it happened: nothing is asked, started or written.
+    Replay {
+        /// Which run, as `dicast evidence list` names it.
+        run: String,
+        /// How fast: 1 is its own pace, 2 twice as fast, 0 at once.
+        #[arg(long, default_value_t = 1)]
+        speed: u32,
+    },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
         /// How fast the agents play: 1 is their own pace, 0 at once.
@@ -189,6 +233,32 @@ pub enum Command {
         #[arg(long, default_value_t = 1)]
         speed: u32,
     },
+}
+
+/// What is said about a question of a gate.
+#[derive(Debug, Clone, Group)]
+#[group(skip)]
+pub struct Gate {
+    /// The spec; may be left out on a branch that names it.
+    pub spec: Option<String>,
+    /// Lists the questions; so does nothing at all.
+    #[arg(long, group = "saying")]
+    pub list: bool,
+    /// Takes the first answer that is suggested.
+    #[arg(long, value_name = "ID", group = "saying")]
+    pub accept: Option<String>,
+    /// Goes on without an answer.
+    #[arg(long, value_name = "ID", group = "saying", requires = "reason")]
+    pub defer: Option<String>,
+    /// Takes back what was said about a question last, or the last answer of all.
+    #[arg(long, value_name = "ID", group = "saying", num_args = 0..=1, default_missing_value = "")]
+    pub undo: Option<String>,
+    /// Why it can wait.
+    #[arg(long, value_name = "T")]
+    pub reason: Option<String>,
+    /// Who says so [default: the user's name].
+    #[arg(long, value_name = "WHO", requires = "saying")]
+    pub by: Option<String>,
 }
 
 /// One spec, and how to go about it.
@@ -403,6 +473,12 @@ impl Command {
             | Command::Consensus(_) => true,
             Command::Decide { explain, .. } => explain.is_none(),
             Command::Check { .. }
+            | Command::New { .. }
+            | Command::Clarify { .. }
+            | Command::Checklist { .. }
+            | Command::Analyze { .. }
+            | Command::Gate(_)
+            | Command::Guardrail { .. }
             | Command::Status { .. }
             | Command::Explain { .. }
             | Command::Evidence(_)
@@ -416,6 +492,7 @@ impl Command {
             | Command::Demo { .. }
             | Command::Memory(_)
             | Command::Watch { .. }
+            | Command::Replay { .. }
             | Command::Mcp(_)
             | Command::Play { .. } => false,
         }
@@ -425,6 +502,13 @@ impl Command {
     pub fn aim(&self) -> &'static str {
         match self {
             Command::Check { .. } => "check",
+            Command::New { .. } => "make a spec",
+            Command::Clarify { answer, .. } if !answer.is_empty() => "answer",
+            Command::Clarify { .. } => "clarify",
+            Command::Checklist { .. } => "hold the checklist",
+            Command::Analyze { .. } => "analyze",
+            Command::Gate(_) => "hold the gates",
+            Command::Guardrail { .. } => "run the guardrails",
             Command::Plan(_) => "plan",
             Command::Tasks(_) => "write tasks",
             Command::Implement(_) => "implement",
@@ -449,6 +533,7 @@ impl Command {
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
             Command::Watch { .. } => "follow the run",
+            Command::Replay { .. } => "tell the run again",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",
@@ -475,6 +560,15 @@ mod tests {
     #[test]
     fn the_table_of_arguments_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_question_is_put_off_with_a_reason_and_one_thing_is_said_at_a_time() {
+        let parse = |words: &[&str]| Args::try_parse_from(["dicast", "gate", "001"].iter().chain(words)).is_ok();
+        assert!(parse(&[]) && parse(&["--list"]) && parse(&["--accept", "CLR-1"]) && parse(&["--undo"]));
+        assert!(parse(&["--defer", "CLR-1", "--reason", "later", "--by", "me"]));
+        assert!(!parse(&["--defer", "CLR-1"]));
+        assert!(!parse(&["--accept", "CLR-1", "--defer", "CLR-2", "--reason", "later"]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod check;
 pub mod commands;
 pub mod decide;
 pub mod evidence;
+pub mod gate;
 pub mod keeping;
 pub mod lines;
 pub mod out;

@@ -4,22 +4,29 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::event::{Event, What};
+use crate::app::event::{Event, Tokens, What};
 use crate::app::model::{Model, Phase};
 use crate::app::update::rows;
+use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
+use crate::domain::guardrail::Report;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
 
 pub use crate::app::event::EVENT_SCHEMA;
 
-/// Writes an event as one JSON object without a line break.
-pub fn json(event: &Event, sequence: u64) -> String {
+/// Returns an event as a JSON object with its number.
+pub fn object(event: &Event, sequence: u64) -> serde_json::Value {
     let mut object = event.to_json();
     object["seq"] = sequence.into();
-    object.to_string()
+    object
+}
+
+/// Writes an event as one JSON object without a line break.
+pub fn json(event: &Event, sequence: u64) -> String {
+    object(event, sequence).to_string()
 }
 
 /// Writes an event for people: what goes to stderr, and what is a result.
@@ -43,6 +50,15 @@ pub fn lines(event: &Event) -> (String, String) {
             };
             progress(format!("{stage}: asking {}{about}{notes}", agents.join(", ")))
         }
+        What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
+            "gates {}: {critical} critical, {important} important, {minor} minor open",
+            checkpoint.words()
+        )),
+        What::GateAsked { issue, next, .. } => progress(format!(
+            "asked: {} ({} {}:{})\n  next     {next}",
+            issue.ask, issue.id, issue.place.file, issue.place.line
+        )),
+        What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {
@@ -54,8 +70,8 @@ pub fn lines(event: &Event) -> (String, String) {
         }
         What::AgentProgress { doing, .. } if doing.as_str().trim().is_empty() => (String::new(), String::new()),
         What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
-        What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), .. } => {
-            progress(format!("{agent}: voted in {}", took(*duration_ms)))
+        What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), tokens, cost_micro_usd, .. } => {
+            progress(format!("{agent}: voted in {}{}", took(*duration_ms), used(*tokens, *cost_micro_usd)))
         }
         What::AgentFinished { agent, duration_ms, why: Some(why), turn: Some(_), .. } => {
             progress(format!("{agent}: {why} after {}, stays silent in the round", took(*duration_ms)))
@@ -66,24 +82,15 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("round: {things} open, asking {} once, without names", agents.join(", ")))
         }
         What::RoundFinished { changes, .. } => progress(changes.to_string()),
-        What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
-            let took = took(*duration_ms);
+        What::AgentFinished { agent, duration_ms, why, retry_at, tokens, cost_micro_usd, .. } => {
+            let took = format!("{}{}", took(*duration_ms), used(*tokens, *cost_micro_usd));
             let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
             progress(match why {
                 None => format!("{agent}: answered in {took}"),
                 Some(why) => format!("{agent}: {why} after {took}{again}"),
             })
         }
-        What::ServerChanged { server } => {
-            let state = match &server.state {
-                State::Starting => "starting, nothing waits for it".to_owned(),
-                State::Ready => "ready".to_owned(),
-                State::Degraded { why } => format!("degraded: {why}"),
-                State::Lost { attempt, why, .. } => format!("lost, try {attempt}: {why}"),
-                State::Dead { why } => format!("gone: {why}"),
-            };
-            progress(format!("MCP server {}: {state}", server.name))
-        }
+        What::ServerChanged { server } => progress(format!("MCP server {}: {}", server.name, state(&server.state))),
         // Claims of severity info never move a status: to people they are no news.
         What::ClaimLabelled { claim, label, severity, provisional: false, .. }
             if label == Label::Conflict.name() && *severity > Severity::Info =>
@@ -93,8 +100,8 @@ pub fn lines(event: &Event) -> (String, String) {
         What::ClaimLabelled { .. } => (String::new(), String::new()),
         What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
-        What::RunFinished { exit, evidence, memory, failure, .. } => {
-            let mut text = String::new();
+        What::RunFinished { exit, evidence, memory, failure, spent, .. } => {
+            let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
             if let Some((failure, hint)) = failure {
                 text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
             }
@@ -104,6 +111,16 @@ pub fn lines(event: &Event) -> (String, String) {
             text.push_str(&format!("finished with exit {exit}"));
             progress(text)
         }
+    }
+}
+
+fn state(state: &State) -> String {
+    match state {
+        State::Starting => "starting, nothing waits for it".to_owned(),
+        State::Ready => "ready".to_owned(),
+        State::Degraded { why } => format!("degraded: {why}"),
+        State::Lost { attempt, why, .. } => format!("lost, try {attempt}: {why}"),
+        State::Dead { why } => format!("gone: {why}"),
     }
 }
 
@@ -121,6 +138,41 @@ fn verdict(what: &What) -> String {
         text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
     }
     text
+}
+
+/// Writes what a turn used, after how long it took.
+fn used(tokens: Option<Tokens>, cost_micro_usd: Option<u64>) -> String {
+    let tokens = tokens.map(|used| format!(", {} tokens", budget::tokens(used.input + used.output)));
+    let cost = cost_micro_usd.map(|cost| format!(", {}", budget::dollars(cost)));
+    tokens.into_iter().chain(cost).collect()
+}
+
+/// Writes what guardrails came to: a line for each command, and below a failed one what it said.
+pub fn guardrails(report: &Report) -> String {
+    let mut lines = Vec::new();
+    for path in &report.dirty {
+        lines.push(format!("not committed: {path}"));
+    }
+    for ran in &report.ran {
+        let word = if ran.passed { "passed" } else { "FAILED" };
+        let how = match (&ran.ended, ran.exit) {
+            (Some(why), _) => format!(", {why}"),
+            (None, Some(code)) if !ran.passed => format!(" with exit {code}"),
+            (None, _) => String::new(),
+        };
+        lines.push(format!(
+            "guardrail {} {}: {} {word}{how} in {}",
+            report.when.word(),
+            report.stage,
+            ran.argv.join(" "),
+            took(ran.took_ms)
+        ));
+        if !ran.passed {
+            lines.extend(ran.lines.iter().map(|line| format!("  {line}")));
+            lines.extend(ran.log.iter().map(|log| format!("  all of it: {log}")));
+        }
+    }
+    lines.join("\n")
 }
 
 /// Milliseconds of a second and of a day.
@@ -209,6 +261,9 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
         ),
         (
             phase @ (Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging

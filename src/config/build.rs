@@ -2,15 +2,17 @@
 //!
 //! It must not know files or trust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::budget::{Budget, Price, micro_usd};
 use crate::domain::claim::host::HOST;
 use crate::domain::failure::Failure;
+use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Launch, Limits, MemoryServer,
-    OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
+    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, Launch, Limits,
+    MemoryServer, OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -19,11 +21,11 @@ use crate::domain::stream::{self, Dialect};
 use super::layers::filled;
 use super::nearest::nearest;
 use super::presets;
-use super::shape::{self, did_you_mean, env, env_names, flag, number, placed, stages, text, texts};
+use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, number, placed, stages, text, texts};
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 15] = [
+const KINDS_OF: [(&str, &[&str]); 16] = [
     ("preset", &["command"]),
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
@@ -39,6 +41,7 @@ const KINDS_OF: [(&str, &[&str]); 15] = [
     ("timeouts", &["command", "replay", "memory"]),
     ("retry", &["command", "replay"]),
     ("max_parallel", &["command", "replay"]),
+    ("max_output_tokens", &["command"]),
 ];
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
@@ -61,6 +64,8 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
             merge_threshold: parsed(tree, "consensus.merge_threshold")?,
             round: if string(tree, "consensus.round")? == "off" { Round::Off } else { Round::Auto },
         },
+        guardrails: entries(tree, "guardrails").map(guardrails).collect::<Result<_, _>>()?,
+        gates: Checkpoint::ALL.into_iter().map(|point| held_at(tree, point)).collect::<Result<_, _>>()?,
         stages: entries(tree, "stages").map(stage_rules).collect::<Result<_, _>>()?,
         context: Context { files: at(tree, "context.files").map(|node| placed(node, texts)).transpose()? },
         run: Limits {
@@ -70,6 +75,11 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
                 _ => OnHangup::Stop,
             },
         },
+        budget: Budget {
+            run_micro_usd: usd(tree, "budget.run_usd")?,
+            allow_unpriced: placed(required(tree, "budget.allow_unpriced")?, flag)?,
+        },
+        prices: entries(tree, "prices").map(price).collect::<Result<_, _>>()?,
         evidence: Evidence {
             root: string(tree, "evidence.root")?,
             lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,
@@ -128,6 +138,7 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
         timeouts,
         retry: retry(full)?,
         max_parallel: small(full, "max_parallel")?,
+        max_output_tokens: whole(full, "max_output_tokens")?,
         ..Agent::new(name, family, kind)
     })
 }
@@ -307,8 +318,41 @@ fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Fai
     Ok((name.clone(), CheckTemplate { argv, source: CheckSource::Declared }))
 }
 
+fn price((model, entry): (&String, &Node)) -> Result<(String, Price), Failure> {
+    let price = Price {
+        input_micro_usd: usd(entry, "input_per_mtok_usd")?,
+        output_micro_usd: usd(entry, "output_per_mtok_usd")?,
+    };
+    Ok((model.clone(), price))
+}
+
+/// Reads an amount whose shape was checked, in millionths of a USD.
+fn usd(node: &Node, path: &str) -> Result<u64, Failure> {
+    let found = required(node, path)?;
+    micro_usd(placed(found, text)?).ok_or_else(|| found.refuse(format!("{path}: no amount"), "correct the value"))
+}
+
+fn guardrails((name, entry): (&String, &Node)) -> Result<(Stage, Guardrails), Failure> {
+    let full = &filled(entry.clone(), "guardrails.<stage>");
+    let rails = Guardrails {
+        before: placed(required(full, "before")?, argvs)?,
+        after: placed(required(full, "after")?, argvs)?,
+        timeout_ms: milliseconds(full, "timeout_s")?,
+        clean_tree: placed(required(full, "clean_tree")?, flag)?,
+    };
+    Ok((named_stage(name, entry)?, rails))
+}
+
+fn held_at(tree: &Node, point: Checkpoint) -> Result<(Checkpoint, BTreeSet<Gate>), Failure> {
+    Ok((point, placed(required(tree, &format!("gates.{}", point.name()))?, gates)?))
+}
+
+fn named_stage(name: &str, entry: &Node) -> Result<Stage, Failure> {
+    name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))
+}
+
 fn stage_rules((name, entry): (&String, &Node)) -> Result<(Stage, StageRules), Failure> {
-    let stage = name.parse::<Stage>().map_err(|e| entry.refuse(e.to_string(), "use the name of a stage"))?;
+    let stage = named_stage(name, entry)?;
     let read = |key| entry.get(key).map(|node| placed(node, flag)).transpose();
     Ok((stage, StageRules { allow_degraded: read("allow_degraded")?, allow_hollow: read("allow_hollow")? }))
 }

@@ -94,13 +94,16 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Url
         | Shape::Ratio
         | Shape::Quorum
+        | Shape::Usd
         | Shape::Choice { .. } => true,
         Shape::InsideFiles
         | Shape::Whole { .. }
         | Shape::Flag
         | Shape::Texts
         | Shape::Argv
+        | Shape::Argvs
         | Shape::Stages
+        | Shape::Gates
         | Shape::Rules
         | Shape::Env
         | Shape::EnvNames

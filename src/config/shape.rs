@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::budget::micro_usd;
 use crate::domain::failure::Failure;
+use crate::domain::gate::Gate;
 use crate::domain::ids::AgentName;
 use crate::domain::settings::{EnvValue, Quorum, Ratio};
 use crate::domain::stage::Stage;
@@ -36,8 +38,12 @@ pub enum Shape {
     Texts,
     /// A program and its arguments.
     Argv,
+    /// A list of programs, each with its arguments.
+    Argvs,
     /// A list of stages.
     Stages,
+    /// A list of gates.
+    Gates,
     /// A rule for a program's JSON, or a list of them.
     Rules,
     /// A table of environment variables.
@@ -56,6 +62,8 @@ pub enum Shape {
     Ratio,
     /// A ratio or "solo".
     Quorum,
+    /// An amount of USD as a text.
+    Usd,
     /// One of a few words.
     Choice {
         /// What works in this version.
@@ -81,6 +89,8 @@ impl Shape {
             Shape::Flag => "true or false".into(),
             Shape::Texts => "a list of texts".into(),
             Shape::Argv => "a list of texts, the program first".into(),
+            Shape::Argvs => "a list of lists of texts, each with the program first".into(),
+            Shape::Gates => "a list of gates: clarify, checklist, analyze".into(),
             Shape::Stages => "a list of stages: plan, tasks, implement, validate, audit, unlock".into(),
             Shape::Rules => "a rule, for example \"result if type=result\", or a list of them".into(),
             Shape::Env => "a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }".into(),
@@ -91,6 +101,7 @@ impl Shape {
             Shape::EnvGlobs => "a list of variable names, for example [\"*_KEY\"]".into(),
             Shape::Ratio => "two whole numbers as a text, for example \"2/3\"".into(),
             Shape::Quorum => "two whole numbers as a text, for example \"2/3\", or \"solo\"".into(),
+            Shape::Usd => "an amount of USD as a text, for example \"2.00\"".into(),
             Shape::Choice { now, .. } => match now {
                 [only] => format!("\"{only}\""),
                 _ => format!("one of {}", now.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
@@ -120,18 +131,9 @@ impl Shape {
             Shape::Whole { min, max } => number(node).and_then(|n| fits((min..=max).contains(&n), &n.to_string())),
             Shape::Flag => flag(node).map(drop),
             Shape::Texts => each(node, |item| text(item).map(drop)),
-            Shape::Argv => match &node.value {
-                Value::List(items) if items.is_empty() => Err(Misfit::says("the list is empty")),
-                Value::List(items) if items.first().is_some_and(|first| whole_text(first).is_err()) => {
-                    Err(Misfit::says("the program is missing"))
-                }
-                Value::List(_)
-                | Value::Text(_)
-                | Value::Whole(_)
-                | Value::Flag(_)
-                | Value::Table(_)
-                | Value::Other(_) => each(node, |item| text(item).map(drop)),
-            },
+            Shape::Argv => argv(node),
+            Shape::Argvs => each(node, argv),
+            Shape::Gates => each(node, |item| gate(item).map(drop)),
             Shape::Stages => each(node, |item| stage(item).map(drop)),
             Shape::Rules => rules(node).map(drop),
             Shape::Env => env(node).map(drop),
@@ -148,6 +150,7 @@ impl Shape {
             }),
             Shape::Ratio => whole_text(node).and_then(|text| fits(text.parse::<Ratio>().is_ok(), text)),
             Shape::Quorum => whole_text(node).and_then(|text| fits(Quorum::try_from(text.to_owned()).is_ok(), text)),
+            Shape::Usd => whole_text(node).and_then(|text| fits(micro_usd(text).is_some(), text)),
             Shape::Choice { now, later } => choice(node, now, later),
             Shape::Choices(words) => each(node, |item| choice(item, words, &[])),
             Shape::Anything => Ok(()),
@@ -274,6 +277,36 @@ fn each<'a>(node: &'a Node, fits: impl Fn(&'a Node) -> Read<'a, ()>) -> Read<'a,
         fits(item).map_err(|found| Misfit { at: found.at.or(Some(item)), why: found.why })?;
     }
     Ok(())
+}
+
+fn argv(node: &Node) -> Read<'_, ()> {
+    match &node.value {
+        Value::List(items) if items.is_empty() => Err(Misfit::says("the list is empty")),
+        Value::List(items) if items.first().is_some_and(|first| whole_text(first).is_err()) => {
+            Err(Misfit::says("the program is missing"))
+        }
+        Value::List(_) | Value::Text(_) | Value::Whole(_) | Value::Flag(_) | Value::Table(_) | Value::Other(_) => {
+            each(node, |item| text(item).map(drop))
+        }
+    }
+}
+
+/// Reads a list of programs with their arguments.
+pub(super) fn argvs(node: &Node) -> Read<'_, Vec<Vec<String>>> {
+    list(node)?.iter().map(texts).collect()
+}
+
+/// Reads a set of gates.
+pub(super) fn gates(node: &Node) -> Read<'_, BTreeSet<Gate>> {
+    list(node)?.iter().map(gate).collect()
+}
+
+fn gate(node: &Node) -> Read<'_, Gate> {
+    let text = text(node)?;
+    Gate::ALL.into_iter().find(|gate| gate.name() == text).ok_or_else(|| {
+        let meant = nearest(text, Gate::ALL.map(Gate::name)).map(did_you_mean).unwrap_or_default();
+        Misfit::says(format!("{text:?} is no gate{meant}"))
+    })
 }
 
 fn stage(node: &Node) -> Read<'_, Stage> {

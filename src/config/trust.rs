@@ -202,7 +202,7 @@ fn repo_key(repo: &Path) -> Result<Sha, Failure> {
 }
 
 /// Collects what a repository would run. `config` is the text of its own file if that is in use; `of_project` names
-/// the agents, servers and checks that stand in it.
+/// the agents, servers, checks and guardrails that stand in it.
 ///
 /// # Errors
 /// A disk failure when the repository's path cannot be resolved.
@@ -238,6 +238,8 @@ pub(super) struct OfProject {
     pub(super) agents: BTreeSet<String>,
     pub(super) servers: BTreeSet<String>,
     pub(super) checks: BTreeSet<String>,
+    /// Stages whose guardrails stand there.
+    pub(super) guardrails: BTreeSet<String>,
     pub(super) evidence_root: bool,
 }
 
@@ -261,6 +263,14 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
                 let found = check_item("detected check", name, check);
                 items.push(TrustItem { source: TrustSource::Detected, ..found });
             }
+        }
+    }
+    for (stage, rails) in settings.guardrails.iter().filter(|(s, _)| of_project.guardrails.contains(s.name())) {
+        for (when, argvs) in [("before", &rails.before), ("after", &rails.after)] {
+            items.extend(argvs.iter().map(|argv| {
+                let launch = Launch::plain(argv.clone(), BTreeMap::new());
+                item(&format!("guardrail {when} {stage}"), &launch)
+            }));
         }
     }
     let root = &settings.evidence.root;

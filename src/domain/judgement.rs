@@ -84,6 +84,8 @@ pub struct Question {
     /// What was looked up or run before, so that it is not done twice.
     #[serde(with = "crate::domain::claim::lookup::as_pairs")]
     pub known: Arc<Lookups>,
+    /// Whether no guardrail of the stage failed.
+    pub guardrails_ok: bool,
     /// Whether answers are still out: then nothing is run.
     pub provisional: bool,
 }

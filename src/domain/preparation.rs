@@ -211,7 +211,8 @@ pub fn ledger(tree: &Tree, id: &SpecId, entries: &[Entry]) -> Result<Ledger, Fai
     Ok(Ledger::read(spec, &verdicts, entries))
 }
 
-fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
+/// Says why a spec is not in a reading.
+pub(super) fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
     match reading.unreadable.iter().find(|finding| finding.spec.as_ref() == Some(id)) {
         Some(finding) => {
             Failure::needs_input(finding.place.file.as_str(), finding.message.to_string(), finding.clear.to_string())
@@ -281,14 +282,45 @@ fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, F
     Ok(Some(verdict))
 }
 
+/// Folders of github/spec-kit's layout whose texts are inputs of plan and tasks.
+const FOLDERS: [&str; 2] = ["contracts", "checklists"];
+
+/// Most files of those folders that are quoted: a contract of more is a library.
+const FOLDER_FILES: usize = 24;
+
+/// Most bytes of those files together: every agent reads them.
+const FOLDER_BYTES: usize = 128 << 10;
+
+/// Texts of a spec's `contracts/` and `checklists/`, in the order of their paths, as far as they fit.
+fn beside<'t>(tree: &'t Tree, spec: &Spec) -> Vec<Quoted<'t>> {
+    let mut left = FOLDER_BYTES;
+    let in_folder = |name: &&str| {
+        let folder = format!("{}/{name}/", spec.dir);
+        let below = tree.files.range(folder.clone()..).take_while(move |(path, _)| path.starts_with(&folder));
+        below.filter_map(|(path, file)| Some(Quoted { path, text: file.as_text()? })).collect::<Vec<_>>()
+    };
+    let all = FOLDERS.iter().flat_map(in_folder).take(FOLDER_FILES);
+    all.filter(|file| {
+        let fits = file.text.len() <= left;
+        left -= if fits { file.text.len() } else { 0 };
+        fits
+    })
+    .collect()
+}
+
 /// The documents that a stage builds on, as far as they are there.
 fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> Vec<Quoted<'t>> {
     let names: &[&str] = match stage {
-        Stage::Plan => &["research.md", "data-model.md"],
-        Stage::Tasks => &["research.md", "data-model.md", "plan.md"],
+        Stage::Plan => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md"],
+        Stage::Tasks => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md", "plan.md"],
         Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => &["plan.md", "tasks.md"],
     };
-    names.iter().filter_map(|name| quoted(tree, &format!("{}/{name}", spec.dir))).collect()
+    let mut found: Vec<Quoted<'t>> =
+        names.iter().filter_map(|name| quoted(tree, &format!("{}/{name}", spec.dir))).collect();
+    if stage <= Stage::Tasks {
+        found.extend(beside(tree, spec));
+    }
+    found
 }
 
 fn quoted<'t>(tree: &'t Tree, path: &str) -> Option<Quoted<'t>> {

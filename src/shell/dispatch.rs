@@ -12,6 +12,7 @@ use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
+use crate::actors::repo::guardrails::{Watch, guarded};
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
@@ -20,6 +21,7 @@ use crate::domain::agenda::Topic;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
+use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, Record};
@@ -82,6 +84,19 @@ impl Dispatch {
                 inbox.expect(Pending::Runs(self.hands.evidence.runs(None, self.hands.scope.cancel.clone())));
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
+            Effect::Hold { spec, gates } => {
+                let reply = self.hands.scribe.hold(spec.clone(), gates, self.hands.scope.cancel.clone());
+                inbox.expect(Pending::Held(spec, reply));
+            }
+            Effect::Respond { spec, gates, response } => {
+                let token = self.hands.scope.cancel.clone();
+                let reply = self.hands.scribe.respond(spec.clone(), gates, response, model.now, token);
+                inbox.expect(Pending::Held(spec, reply));
+            }
+            Effect::Create(text) => {
+                let reply = self.hands.scribe.create(text, model.now, self.hands.scope.cancel.clone());
+                inbox.expect(Pending::Created(reply));
+            }
             Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),
             Effect::ReadLedger(spec) => inbox.expect(Pending::Ledger(spec.clone(), self.read_ledger(spec))),
             Effect::RestartServer(name) => {
@@ -129,6 +144,13 @@ impl Dispatch {
                 let reply = self.open(spec, id.clone(), abandon, now);
                 inbox.expect(Pending::Opened(id, reply));
             }
+            RunEffect::Hold { spec, at, gates } => {
+                inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
+            }
+            RunEffect::Guard { spec, stage, when } => {
+                let reply = self.guard(model, (spec, stage, when), stop);
+                inbox.expect(Pending::Guarded(id, stage, when, reply));
+            }
             RunEffect::Prepare { spec, stage, roster, range, agenda } => {
                 let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
@@ -148,16 +170,8 @@ impl Dispatch {
                 let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
-            RunEffect::StopSeat(seat) => {
-                if let Some((stop, _)) = self.tokens(&id).seats.get(&seat) {
-                    stop.cancel();
-                }
-            }
-            RunEffect::KillSeat(seat) => {
-                if let Some((_, kill)) = self.tokens(&id).seats.get(&seat) {
-                    kill.cancel();
-                }
-            }
+            RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
+            RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
             RunEffect::Kill => {
                 stop.cancel();
@@ -299,6 +313,21 @@ impl Dispatch {
             };
             repo.prepare(root, ask, range, token).await
         };
+        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+    }
+
+    /// Runs guardrails, and keeps what they wrote in the evidence.
+    fn guard(
+        &self,
+        model: &Model,
+        (spec, stage, when): (SpecId, Stage, When),
+        token: CancellationToken,
+    ) -> Reply<Report> {
+        let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
+        let (root, at) = (self.places.repo.clone(), model.now);
+        let rails = model.settings.guardrails.get(&stage).cloned().unwrap_or_default();
+        let cut = token.clone();
+        let work = guarded((repo, evidence), root, Watch { spec, stage, when, rails, at }, token);
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
 

@@ -11,7 +11,7 @@ use super::Clock;
 use crate::actors::agents::process::Children;
 use crate::actors::lanes::Lanes;
 use crate::actors::mcp::{Connector, Processes, memory};
-use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, transcript};
+use crate::actors::{Scope, agents, consensus, evidence, mcp, repo, scribe, transcript};
 use crate::disk::store::Store;
 use crate::domain::redact::Redactor;
 use crate::domain::server::{Endpoint, Program, Reach, ServerSpec, Token};
@@ -53,6 +53,8 @@ pub struct Hands {
     pub evidence: evidence::Handle,
     /// Reads the repository.
     pub repo: repo::Handle,
+    /// Writes what a person says into specs.
+    pub scribe: scribe::Handle,
     /// Judges.
     pub consensus: consensus::Handle,
     /// Connects servers.
@@ -77,6 +79,8 @@ impl Hands {
             Arc::new(Processes::new(children.clone(), "mcp").hiding(redactor(settings)));
         let mcp = mcp::spawn(&scope, lanes, &now, &connector, servers(places, settings));
         let repo = repo::spawn(&scope, children.clone());
+        let store = Store::real(&places.repo);
+        let scribe = scribe::spawn(&scope, places.repo.clone(), store, repo.clone(), evidence.clone());
         let remembering = memory::Settings {
             server: settings.memory.name().to_owned(),
             profile: settings.memory_profile,
@@ -96,6 +100,7 @@ impl Hands {
             transcript: transcript::spawn(&scope, dicast.join("transcripts")),
             evidence,
             repo,
+            scribe,
             consensus,
             mcp,
             memory,
@@ -106,7 +111,8 @@ impl Hands {
 }
 
 /// Takes the values of configured variables out of whatever is kept, and the user's home out of paths.
-fn redactor(settings: &Settings) -> Redactor {
+/// Makes what takes the values of configured variables out of whatever is kept, and the user's home out of paths.
+pub fn redactor(settings: &Settings) -> Redactor {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let redactor = Redactor::of_variables(&settings.evidence.redact_env, variables);

@@ -10,11 +10,14 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
+use crate::actors::scribe::Created;
 use crate::app::effect::CommitId;
 use crate::app::msg::{self, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::dissent::Ledger;
 use crate::domain::failure::Failure;
+use crate::domain::gate::{Checkpoint, Held};
+use crate::domain::guardrail::{Report, When};
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
 use crate::domain::journal::summary::{RunSummary, typical};
@@ -39,6 +42,14 @@ pub enum Pending {
     Found(RunId, Reply<msg::Found>),
     /// The run's lock.
     Opened(RunId, Reply<()>),
+    /// The gates of a checkpoint.
+    Gated(RunId, Checkpoint, Reply<Arc<Held>>),
+    /// The gates of a spec, for the dialog.
+    Held(SpecId, Reply<Arc<Held>>),
+    /// A new spec.
+    Created(Reply<Created>),
+    /// Guardrails.
+    Guarded(RunId, Stage, When, Reply<Report>),
     /// Inputs and prompts.
     Prepared(RunId, Stage, Reply<Arc<Preparation>>),
     /// A commit.
@@ -83,6 +94,13 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         },
         Pending::Found(id, reply) => run(id, RunMsg::Found(reply.poll_now()?)),
         Pending::Opened(id, reply) => run(id, RunMsg::Opened(reply.poll_now()?)),
+        Pending::Gated(id, at, reply) => run(id, RunMsg::Held(*at, reply.poll_now()?)),
+        Pending::Held(spec, reply) => Some(Msg::Held(spec.clone(), reply.poll_now()?)),
+        Pending::Created(reply) => Some(Msg::Created(reply.poll_now()?.map(|created| created.spec))),
+        Pending::Guarded(id, stage, when, reply) => {
+            let report = reply.poll_now()?.map(Arc::new);
+            run(id, RunMsg::Guarded(*stage, *when, report))
+        }
         Pending::Prepared(id, stage, reply) => run(id, RunMsg::Prepared(*stage, reply.poll_now()?)),
         Pending::Committed(id, commit, reply) => run(id, RunMsg::Committed(*commit, reply.poll_now()?)),
         Pending::Turn(seat, kind, reply) => {

@@ -173,6 +173,9 @@ impl<F: Face> Shell<F> {
                     | Effect::ReadPage(_)
                     | Effect::ReadLedger(_)
                     | Effect::RestartServer(_)
+                    | Effect::Hold { .. }
+                    | Effect::Respond { .. }
+                    | Effect::Create(_)
                     | Effect::DrainSpool
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }

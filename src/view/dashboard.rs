@@ -19,7 +19,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{Ballot, attention, ballot, rows};
+use crate::app::update::{Ballot, attention, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::failure::Failure;
@@ -61,7 +61,9 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
-    if run.phase.is_live() && run.stop.is_none() && area.width >= 60 {
+    // The time in which a person thinks is no deadline's.
+    let is_counted = run.phase.is_live() && run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. });
+    if is_counted && area.width >= 60 {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
     let left = if area.width >= 100 {
@@ -101,10 +103,16 @@ fn answered(run: &Run) -> String {
 fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
     let mut lines = Vec::new();
     match &run.phase {
-        Phase::Failed(failure) => lines.extend(failed(failure, area)),
+        Phase::Failed(failure) => {
+            lines.extend(failed(failure, area));
+            lines.extend(guarded(model, run, area));
+        }
         Phase::Stopped => lines.push(stopped(run)),
         Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, run, judgement, area))),
+        Phase::Waiting { .. } => lines.extend(asked(model, run)),
         Phase::Opening
+        | Phase::Holding(_)
+        | Phase::Guarding(_)
         | Phase::Preparing
         | Phase::Asking
         | Phase::Judging
@@ -120,6 +128,35 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
         lines.push(vec![piece(text, Ink::BadgeBad)]);
     }
     lines
+}
+
+/// Says what a gate asks, and how to answer.
+fn asked(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
+    let Some(held) = model.gates.get(&run.spec) else { return Vec::new() };
+    let count = held.critical().count();
+    let head = piece(format!(" YOUR CALL {count} "), Ink::BadgeWarn);
+    let first = held.critical().next().map(|issue| issue.ask.to_string()).unwrap_or_default();
+    vec![
+        vec![head, strong(format!("  {first}"))],
+        vec![piece(" Next   ", Ink::Accent), plain("c answers it, or puts it off · Esc stops the run")],
+    ]
+}
+
+/// How far what a command wrote stands to the right: below the words of the failure.
+const INDENT: &str = "         ";
+
+/// Shows what a failed guardrail wrote, and where the rest of it is.
+fn guarded(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
+    let most = if area.height >= 18 { 8 } else { 3 };
+    let red = run.guard.as_ref().and_then(|report| report.red());
+    let lines = red.map(|ran| ran.lines.as_slice()).unwrap_or_default();
+    let from = lines.len().saturating_sub(most);
+    let told = lines[from..].iter().map(|line| vec![plain(INDENT), piece(line.to_string(), Ink::Bad)]);
+    let log = red.and_then(|ran| ran.log.as_deref()).map(|log| {
+        let words = format!("all of its output: {}/{}", model.settings.evidence.root, Safe::line(log));
+        vec![plain(INDENT), dim(words)]
+    });
+    told.chain(log).collect()
 }
 
 /// Says what failed and what to do about it.
@@ -194,7 +231,7 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
         Some(_) | None => Vec::new(),
     };
     let stack = [
-        Pane { title: name(1, "Agents".to_owned()), note: vec![dim(answered(run))], rows: heights[0] },
+        Pane { title: name(1, "Agents".to_owned()), note: agents_note(model, run, area.width), rows: heights[0] },
         Pane { title: name(2, title.to_owned()), note, rows: heights[1] },
         Pane { title: name(3, live::title(run, at.cursor)), note: live_note, rows: heights[2] },
     ];
@@ -209,6 +246,13 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     if writes.height > 0 {
         live::draw(run, at.cursor, *writes, canvas);
     }
+}
+
+/// How many answered, and what it came to so far where there is room for it.
+fn agents_note(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let spent = total(model, run).filter(|_| width >= 60);
+    let words = spent.map(|spent| if width >= 100 { spent.to_string() } else { spent.in_short() });
+    words.map(|words| dim(format!("{words} · "))).into_iter().chain([dim(answered(run))]).collect()
 }
 
 fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {

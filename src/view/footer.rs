@@ -8,7 +8,7 @@ use super::canvas::{Canvas, columns, padded};
 use super::text::{self, Piece, piece, plain};
 use super::theme::Ink;
 use crate::app::keymap::{self, Action, Binding};
-use crate::app::model::{Model, Overlay, View};
+use crate::app::model::{Model, Overlay, Saying, View, Wording};
 
 /// Draws the line.
 pub(super) fn draw(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
@@ -89,27 +89,13 @@ fn typed_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> 
         Some(Overlay::Preflight(_)) => return Some(&[("Enter", "start"), ("Esc", "back")]),
         None => {}
     }
-    match model.view() {
-        View::Conflict(conflict) if conflict.typing => {
-            let keys: &[_] = if conflict.side.is_some() {
-                &[("Enter", "keep and record"), ("Esc", "stop typing")]
-            } else {
-                &[("Enter", "done"), ("Esc", "stop typing")]
-            };
-            Some(keys)
-        }
-        View::Merged(texts) if texts.asking.is_some() => Some(&[("Enter", "split it off"), ("Esc", "stop typing")]),
-        View::Ledger(page) if page.asking.is_some() => Some(&[("Enter", "record it"), ("Esc", "stop typing")]),
-        View::Conflict(_)
-        | View::Merged(_)
-        | View::Ledger(_)
-        | View::Home { .. }
-        | View::Spec { .. }
-        | View::Dashboard { .. }
-        | View::Transcript(_)
-        | View::Verdict { .. }
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => None,
-    }
+    let keys: &[_] = match model.view().wording()? {
+        Wording::Settle { has_side: true } => &[("Enter", "keep and record"), ("Esc", "stop typing")],
+        Wording::Settle { has_side: false } => &[("Enter", "done"), ("Esc", "stop typing")],
+        Wording::Gate(Saying::Answer) => &[("Enter", "apply and record"), ("Esc", "stop typing")],
+        Wording::Gate(Saying::Reason) => &[("Enter", "put off and record"), ("Esc", "stop typing")],
+        Wording::Split => &[("Enter", "split it off"), ("Esc", "stop typing")],
+        Wording::Ledger => &[("Enter", "record it"), ("Esc", "stop typing")],
+    };
+    Some(keys)
 }

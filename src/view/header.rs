@@ -45,6 +45,12 @@ pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>>
     }
     match &run.phase {
         Phase::Opening => spin(format!("taking the lock {elapsed}")),
+        Phase::Holding(gating) => spin(format!("gates {} {elapsed}", gating.at.words())),
+        Phase::Waiting { since, .. } => {
+            let waits = clock(model.now.since(*since));
+            vec![piece(" YOUR CALL ", Ink::BadgeWarn), plain(format!(" a gate waits for you {waits}"))]
+        }
+        Phase::Guarding(when) => spin(format!("guardrails {} {} {elapsed}", when.word(), run.stage)),
         Phase::Preparing => spin(format!("reading inputs {elapsed}")),
         Phase::Asking if run.rounds.get(&run.stage).is_some_and(|round| !round.closed) => {
             spin(format!("the round {elapsed}"))

@@ -134,11 +134,13 @@ fn nothing(area: Rect, canvas: &mut Canvas<'_>) {
 fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'static str, Vec<Piece<'m>>)> {
     let mut lines = Vec::new();
     let layout = |wanted| overview.specs.iter().any(|found| found.spec.layout == wanted);
-    let layouts = match (layout(Layout::SpecKit), layout(Layout::Seed)) {
-        (true, true) => " (specs/ and docs/)",
-        (true, false) => " (github/spec-kit layout)",
-        (false, true) => " (docs layout)",
-        (false, false) => "",
+    let layouts = match (layout(Layout::SpecKit), layout(Layout::Seed), layout(Layout::OpenSpec)) {
+        (true, true, false) => " (specs/ and docs/)",
+        (true, false, false) => " (github/spec-kit layout)",
+        (false, true, false) => " (docs layout)",
+        (false, false, true) => " (OpenSpec layout)",
+        (true | false, true | false, true) => " (several layouts)",
+        (false, false, false) => "",
     };
     lines.push(("specs", vec![plain(format!("{}{layouts}", overview.specs.len()))]));
     lines.extend(agents(model));

@@ -6,7 +6,7 @@
 //! │ where we are                      what it costs, how long    │ 1 row, more where a view says so
 //! │┌ the view ──────────────────────────────────────────────────┐│
 //! ││ home · spec · dashboard · transcript · verdict · conflict  ││
-//! ││ · merged texts · ledger · servers · trust · help           ││ the rest
+//! ││ · gate · merged texts · ledger · servers · trust · help    ││ the rest
 //! │└────────────────────────────────────────────────────────────┘│
 //! │ what just happened, else servers and key latency             │ 1 row, or the line being typed; 2 for a long notice
 //! │ keys that work here, and nothing else               ? keys   │ 1 row
@@ -28,6 +28,7 @@ mod claims;
 mod conflict;
 mod dashboard;
 mod footer;
+mod gate;
 mod header;
 mod help;
 mod home;
@@ -85,6 +86,7 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
         View::Verdict { run, stage, cursor, all } => {
             verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
         }
+        View::Gate(dialog) => gate::draw(model, dialog, page, canvas),
         View::Conflict(conflict) => conflict::draw(model, conflict, page, canvas),
         View::Merged(texts) => merged::draw(model, texts, page, canvas),
         View::Ledger(ledger) => ledger::draw(model, ledger, page, canvas),

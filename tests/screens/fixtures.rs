@@ -6,12 +6,19 @@ use std::sync::Arc;
 
 use dicast::app::command;
 use dicast::app::line::Line;
-use dicast::app::model::{Conflict, Load, Model, Notice, Overlay, Phase, Run, Seat, SeatState, Stop, Transcript, View};
+use dicast::app::model::{
+    Conflict, GateDialog, Gating, Load, Model, Notice, Overlay, Phase, Run, Saying, Seat, SeatState, Stop, Transcript,
+    View,
+};
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
+use dicast::domain::budget::Price;
+use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
 use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
 use dicast::domain::failure::{AgentError, Failure, LockOwner};
+use dicast::domain::gate::{Checkpoint, Gate, Held, Matter, hold_in};
+use dicast::domain::guardrail::{Ran, Report, When};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::SpecId;
 use dicast::domain::judgement::{Judgement, Round};
@@ -23,6 +30,7 @@ use dicast::domain::safe::Safe;
 use dicast::domain::server;
 use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource};
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::Usage;
 use dicast::domain::transcript::{Page, Row};
 
 use crate::parts::*;
@@ -265,6 +273,26 @@ pub(crate) fn many_agreed() -> Model {
     model
 }
 
+/// Agents that are paid in different ways, and what they used so far.
+fn spending() -> Model {
+    let mut model = asking();
+    let mut settings = (*model.settings).clone();
+    settings.prices.insert("opus-5".into(), Price { input_micro_usd: 15_000_000, output_micro_usd: 75_000_000 });
+    model.settings = Arc::new(settings);
+    model.boot.on_plan.insert(name("codex"));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    let used = |input_tokens, output_tokens, cost_micro_usd| Usage {
+        input_tokens,
+        output_tokens,
+        cost_micro_usd,
+        ..Usage::default()
+    };
+    run.spend(Stage::Plan, &name("claude"), used(17_000, 1_200, Some(345_000)));
+    run.spend(Stage::Plan, &name("codex"), used(12_000, 100, None));
+    run.spend(Stage::Plan, &name("gemini"), used(9_000, 400, None));
+    model
+}
+
 /// A run that was gone on with: two answers are kept from before, one agent is asked again.
 fn kept() -> Model {
     let mut model = asking();
@@ -470,7 +498,7 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    [repository(), runs(), transcripts(), verdicts(), crate::ledger::all(), besides()].concat()
+    [repository(), runs(), transcripts(), verdicts(), checkpoints(), crate::ledger::all(), besides()].concat()
 }
 
 fn repository() -> Vec<Fixture> {
@@ -572,6 +600,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_settled_all", settled_all()),
         ("verdict_after_round", after_round()),
         ("run_kept", kept()),
+        ("run_spending", spending()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {
@@ -588,6 +617,103 @@ fn verdicts() -> Vec<Fixture> {
         ("conflict_chosen", conflict(Some(0), "two nodes is a MUST; we already run Redis", true)),
         ("conflict_checking", checking()),
     ]
+}
+
+/// A spec that leaves things open, and words that would do harm if they were obeyed.
+const OPEN: &str = "# Feature Specification: Rate limiter\n\n## Requirements\n\n\
+    - **FR-001**: System MUST refuse more than [NEEDS CLARIFICATION: how many requests per second?] per API key\n\
+    - **FR-002**: System MUST keep counters in memory or Redis\n\
+    - **FR-003**: System MUST be scalable\n\
+    - **FR-004**: Entries MUST keep 10 keys\n- **FR-004**: Entries MUST keep 20 keys\n";
+
+/// What all gates ask of it.
+fn asked() -> Held {
+    let files = [("specs/003-rate-limiter/spec.md".to_owned(), FileText::text(OPEN))].into();
+    hold_in(&Tree { files, ..Tree::default() }, &spec_id(SPEC), &Gate::ALL.into(), &[]).unwrap()
+}
+
+/// The gate dialog of a run that waits.
+fn gate(change: impl FnOnce(&mut GateDialog)) -> Model {
+    let gating = Gating { at: Checkpoint::BeforePlan, side: When::Before };
+    let run = run(Phase::Waiting { gating, since: Moment(NOW.0 - 65_000) }, Vec::new());
+    let mut dialog = GateDialog {
+        spec: spec_id(SPEC),
+        gates: Gate::ALL.into(),
+        run: Some(run.id.clone()),
+        cursor: 0,
+        choice: None,
+        words: Line::default(),
+        saying: None,
+        busy: false,
+    };
+    change(&mut dialog);
+    let mut model = with_run(started(), run);
+    model.gates.insert(spec_id(SPEC), Arc::new(asked()));
+    model.views.push(View::Gate(dialog));
+    model
+}
+
+/// Gates and guardrails: the dialog in each of its states, a run that waits for it, one that a guardrail stopped.
+fn checkpoints() -> Vec<Fixture> {
+    let at = |matter: Matter| {
+        let held = asked();
+        held.open().position(|issue| issue.matter == matter).unwrap_or_default()
+    };
+    let mut waiting = gate(|_| ());
+    waiting.views.pop();
+    let mut none = gate(|dialog| dialog.run = None);
+    none.gates.clear();
+    let mut loading = gate(|dialog| dialog.busy = true);
+    loading.gates.clear();
+    vec![
+        ("gate", gate(|_| ())),
+        (
+            "gate_typing",
+            gate(|dialog| {
+                dialog.cursor = at(Matter::OpenMarker);
+                dialog.words = Line::new("20");
+                dialog.saying = Some(Saying::Answer);
+            }),
+        ),
+        (
+            "gate_chosen",
+            gate(|dialog| {
+                dialog.cursor = at(Matter::OpenChoice);
+                dialog.choice = Some(1);
+            }),
+        ),
+        ("gate_writing", gate(|dialog| dialog.busy = true)),
+        ("gate_loading", loading),
+        ("gate_none", none),
+        ("waiting", waiting),
+        ("guardrail", guardrail()),
+    ]
+}
+
+/// A run that a guardrail stopped.
+fn guardrail() -> Model {
+    let ran = Ran {
+        argv: vec!["cargo".into(), "test".into()],
+        passed: false,
+        exit: Some(101),
+        ended: None,
+        took_ms: 4_200,
+        lines: [
+            "test limiter::burst ... FAILED",
+            "assertion `left == right` failed",
+            "test result: FAILED. 17 passed; 1 failed",
+        ]
+        .map(Safe::line)
+        .into(),
+        output_sha256: Sha::of("x"),
+        log: Some("commands/003-rate-limiter/validate-before-1.log".into()),
+    };
+    let report =
+        Report { spec: spec_id(SPEC), stage: Stage::Plan, when: When::Before, dirty: Vec::new(), ran: vec![ran] };
+    let failure = report.failure().unwrap();
+    let mut run = run(Phase::Failed(failure), Vec::new());
+    run.guard = Some(Arc::new(report));
+    with_run(started(), run)
 }
 
 /// Views beside runs, and what lies over views.

@@ -268,7 +268,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         spec: &preparation.spec,
         agenda: &preparation.agenda,
         lookups: &case.lookups,
-        guardrails_ok: true,
+        guardrails_ok: case.question.guardrails_ok,
         constitution: &preparation.constitution,
         prior: &preparation.prior,
         diff: preparation.range.as_ref().map(|range| &range.files),

@@ -38,6 +38,7 @@ pub(super) enum Job {
     Commit { commit: Commit, token: CancellationToken, promise: Promise<Vec<FileRef>> },
     Close { run: RunId, promise: Promise<()> },
     Late { run: RunId, file: NewFile, token: CancellationToken, promise: Promise<FileRef> },
+    Output { at: Moment, file: NewFile, token: CancellationToken, promise: Promise<String> },
     Ledger { at: Moment, records: Vec<Value>, token: CancellationToken, promise: Promise<()> },
     Publish { at: Moment, documents: Vec<Document>, token: CancellationToken, promise: Promise<PublishReport> },
     Remove { run: RunId, fate: Fate, at: Moment, token: CancellationToken, promise: Promise<Removal> },
@@ -52,6 +53,7 @@ impl Job {
             Job::Commit { promise, .. } => promise.keep(Err(failure)),
             Job::Close { promise, .. } => promise.keep(Err(failure)),
             Job::Late { promise, .. } => promise.keep(Err(failure)),
+            Job::Output { promise, .. } => promise.keep(Err(failure)),
             Job::Ledger { promise, .. } => promise.keep(Err(failure)),
             Job::Publish { promise, .. } => promise.keep(Err(failure)),
             Job::Remove { promise, .. } => promise.keep(Err(failure)),
@@ -63,6 +65,7 @@ impl Job {
             Job::Open { token, .. }
             | Job::Commit { token, .. }
             | Job::Late { token, .. }
+            | Job::Output { token, .. }
             | Job::Ledger { token, .. }
             | Job::Publish { token, .. }
             | Job::Remove { token, .. } => token.is_cancelled(),
@@ -182,6 +185,10 @@ impl Clerk {
                 Job::Late { run, file, promise, .. } => {
                     let spec = self.spec.clone();
                     promise.keep(self.desk.off_thread(move |vault| vault.keep_late(&spec, &run, &file)).await);
+                }
+                Job::Output { at, file, token, promise } => {
+                    let spec = self.spec.clone();
+                    promise.keep(self.locked(at, token, move |vault| vault.keep_output(&spec, at, &file)).await);
                 }
                 Job::Ledger { at, records, token, promise } => {
                     let mut group = vec![((at, records), token, promise)];

@@ -41,6 +41,7 @@ mod tests;
 mod vault;
 
 use clerk::{Desk, Job};
+pub(crate) use vault::GITIGNORE;
 use vault::Vault;
 
 /// Name of the actor in failures.
@@ -188,6 +189,12 @@ impl Handle {
     /// Keeps a late or foreign reply under the run's `late/`, by its hash; no record names it.
     pub fn late(&self, spec: SpecId, run: RunId, file: NewFile, token: CancellationToken) -> Reply<FileRef> {
         self.post(|promise| Command::Write(spec, Job::Late { run, file, token, promise }))
+    }
+
+    /// Keeps what a command of the project wrote under `commands/<spec>/`; returns its path below the evidence root. No
+    /// record names it: the report that does is in the run.
+    pub fn keep_output(&self, spec: SpecId, at: Moment, file: NewFile, token: CancellationToken) -> Reply<String> {
+        self.post(|promise| Command::Write(spec, Job::Output { at, file, token, promise }))
     }
 
     /// Appends to the spec's ledger: JSON objects with a `type`.

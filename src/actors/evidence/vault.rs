@@ -32,7 +32,8 @@ const LONGER: u64 = 1 << 20;
 const NOTE_MAX: u64 = 4096;
 
 /// What `.dicast/.gitignore` says: only the project's config is committed.
-const GITIGNORE: &str = "# written by dicast: only the config is for everybody\n*\n!.gitignore\n!config.toml\n";
+pub(crate) const GITIGNORE: &str =
+    "# written by dicast: only the config is for everybody\n*\n!.gitignore\n!config.toml\n";
 
 /// The folders of a run.
 const FOLDERS: [&str; 6] = ["prompts", "raw", "artifacts", "panels", "verdicts", "late"];
@@ -184,6 +185,19 @@ impl Vault {
         }
         files.sort();
         Ok((files, odd))
+    }
+
+    /// Keeps what a command wrote, under a name that bears the time.
+    pub(super) fn keep_output(&self, spec: &SpecId, at: Moment, file: &NewFile) -> Result<String, Failure> {
+        self.prepare()?;
+        let folder = PathBuf::from(format!("commands/{spec}"));
+        // A time of day with colons is no file name everywhere.
+        let stamp: String = at.rfc3339().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let name = format!("{stamp}-{}", file.path);
+        let path = inside(&folder, &name)?;
+        self.store.make_dirs(&folder)?;
+        self.store.replace(&path, self.redactor.clean(&file.bytes).as_bytes())?;
+        Ok(format!("{}/{name}", folder.display()))
     }
 
     /// Keeps a text under `late/`, under a name that bears its hash.

@@ -10,12 +10,14 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::guardrails::{Guarded, Watch};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::check::{self, Changes, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::dissent::{Entry, Ledger};
 use crate::domain::failure::Failure;
+use crate::domain::gate::{self, Gate, Held};
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
@@ -25,6 +27,7 @@ use crate::domain::spec::{self, Spec};
 
 pub mod checks;
 mod git;
+pub mod guardrails;
 mod notes;
 mod overview;
 mod prepare;
@@ -94,6 +97,24 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
     }
 
+    /// Runs the guardrails of one side of a stage in the working copy, in order, up to the first that fails. Their output
+    /// comes with the report, by the name of a file.
+    pub fn guard(&self, root: PathBuf, watch: Watch, token: CancellationToken) -> Reply<Guarded> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, token, promise })
+    }
+
+    /// Holds gates over a spec; `entries` are its ledger, as far as it is about gates.
+    pub fn hold(
+        &self,
+        root: PathBuf,
+        spec: SpecId,
+        gates: BTreeSet<Gate>,
+        entries: Vec<gate::Entry>,
+        token: CancellationToken,
+    ) -> Reply<Held> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Hold { root, spec, gates, entries, token, promise })
+    }
+
     /// Reads what the recorded verdicts of a spec and its ledger's `entries` leave open.
     pub fn ledger(
         &self,
@@ -137,6 +158,20 @@ impl Handle {
 /// What the actor is asked.
 #[derive(Debug)]
 enum Command {
+    Guard {
+        root: PathBuf,
+        watch: Watch,
+        token: CancellationToken,
+        promise: Promise<Guarded>,
+    },
+    Hold {
+        root: PathBuf,
+        spec: SpecId,
+        gates: BTreeSet<Gate>,
+        entries: Vec<gate::Entry>,
+        token: CancellationToken,
+        promise: Promise<Held>,
+    },
     Notes {
         root: PathBuf,
         token: CancellationToken,
@@ -209,6 +244,15 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone() };
         match command {
+            Command::Guard { root, watch, token, promise } => {
+                // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
+                scope.spawn(async move {
+                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &token).await);
+                });
+            }
+            Command::Hold { root, spec, gates, entries, token, promise } => {
+                scope.answer(token.clone(), promise, reader.hold(root, spec, gates, entries, token));
+            }
             Command::Notes { root, token, promise } => {
                 let git = git::Git::new(reader.children, &root, token.clone());
                 scope.answer(token, promise, async move { git.notes().await });
@@ -285,6 +329,18 @@ impl Reader {
         };
         self.blocking(move || Ok(Arc::new(check::check(&shot.reading, &shot.tree, only.as_ref(), hunks.as_deref()))))
             .await
+    }
+
+    async fn hold(
+        self,
+        root: PathBuf,
+        spec: SpecId,
+        gates: BTreeSet<Gate>,
+        entries: Vec<gate::Entry>,
+        token: CancellationToken,
+    ) -> Result<Held, Failure> {
+        let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        self.blocking(move || gate::hold_in(&shot.tree, &spec, &gates, &entries)).await
     }
 
     async fn tree_id(self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Result<String, Failure> {

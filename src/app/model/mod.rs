@@ -2,7 +2,7 @@
 //!
 //! Plain data without channels or clocks: it can be compared, kept and replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
 use crate::domain::failure::Failure;
+use crate::domain::gate::{Checkpoint, Held};
+use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::judgement::Judgement;
 use crate::domain::memory;
@@ -23,8 +25,8 @@ use crate::domain::stage::Stage;
 mod run;
 mod view;
 
-pub use run::{Decision, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
-pub use view::{Completion, Conflict, LedgerPage, MergedTexts, Overlay, Transcript, View};
+pub use run::{Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
+pub use view::{Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Wording};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
 pub const NOTICE_MS: u64 = 8_000;
@@ -46,6 +48,8 @@ pub struct Model {
     pub typical: BTreeMap<Stage, u64>,
     /// Every run that this process knows.
     pub runs: BTreeMap<RunId, Run>,
+    /// What the gates said last of each spec.
+    pub gates: BTreeMap<SpecId, Arc<Held>>,
     /// How many run ids were made.
     pub minted: u64,
     /// Whose request is being taken up in this very turn.
@@ -103,6 +107,9 @@ pub struct Boot {
     pub fail_on_dissent: bool,
     /// Coding agents by name on PATH.
     pub found_agents: Vec<String>,
+    /// Agents whose user pays for a plan, as far as the kind of their credentials tells.
+    #[serde(default)]
+    pub on_plan: BTreeSet<AgentName>,
     /// The name that git would sign with.
     pub user: String,
     /// Whether things may move on screen.
@@ -152,6 +159,10 @@ pub enum Then {
     Opened,
     /// The stage's prompts are durable: agents may be asked.
     StageOpened,
+    /// What the gates asked is kept.
+    GateHeld(Checkpoint),
+    /// What the guardrails came to is kept.
+    Guarded(When),
     /// The agent may be started.
     Launched(AgentName),
     /// The agent's answer is kept.
@@ -219,6 +230,7 @@ impl Model {
             survey: Load::Loading(now),
             typical: BTreeMap::new(),
             runs: BTreeMap::new(),
+            gates: BTreeMap::new(),
             minted: 0,
             asking: None,
             after: BTreeMap::new(),
@@ -249,6 +261,7 @@ impl Model {
         let shown = self.views.iter().rev().find_map(|view| match view {
             View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
+            View::Gate(dialog) => dialog.run.as_ref(),
             View::Transcript(transcript) => Some(&transcript.seat.run),
             View::Merged(texts) => Some(&texts.run),
             View::Home { .. }
@@ -277,7 +290,7 @@ impl Model {
 
     /// Tells whether something on screen moves by itself: a spinner or an elapsed time.
     pub fn is_animated(&self) -> bool {
-        self.live_runs().next().is_some()
+        self.live_runs().any(|run| !matches!(run.phase, Phase::Waiting { .. }))
             || self.notice.is_some()
             || matches!(self.survey, Load::Loading(_))
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))
@@ -298,7 +311,7 @@ impl Model {
         });
         let deadlines = self
             .live_runs()
-            .filter(|run| run.stop.is_none())
+            .filter(|run| run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. }))
             .map(|run| run.opened.plus_ms(self.settings.run.deadline_ms));
         waits.chain(deadlines).chain(self.notice.as_ref().map(|notice| notice.until)).min()
     }

@@ -13,6 +13,8 @@ use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
+use crate::domain::gate::Checkpoint;
+use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
@@ -79,12 +81,19 @@ pub struct Run {
     pub rounds: BTreeMap<Stage, Round>,
     /// Highest attempt per stage and agent so far.
     pub attempts: BTreeMap<Stage, BTreeMap<AgentName, u32>>,
+    /// What the turns of each stage and agent used, with what was charged, over all processes that had the run.
+    #[serde(default)]
+    pub spent: BTreeMap<Stage, BTreeMap<AgentName, Usage>>,
     /// How many verdicts of each stage were recorded.
     pub decided: BTreeMap<Stage, u32>,
     /// How many times each stage was opened.
     pub openings: BTreeMap<Stage, u32>,
     /// The inputs that each stage was opened with by an earlier process.
     pub opened_with: BTreeMap<Stage, Inputs>,
+    /// Whether the guardrails of each side of a stage passed, as far as they ran.
+    pub guarded: BTreeMap<Stage, BTreeMap<When, bool>>,
+    /// What the guardrails that ran last came to.
+    pub guard: Option<Arc<guardrail::Report>>,
     /// What each stage was asked by an earlier process.
     #[serde(default)]
     pub agendas: BTreeMap<Stage, Vec<Topic>>,
@@ -187,6 +196,17 @@ pub struct RunOptions {
 pub enum Phase {
     /// Looking for a run to go on with, and taking the lock.
     Opening,
+    /// Gates are held: read, or becoming durable.
+    Holding(Gating),
+    /// A person is asked what a gate asks.
+    Waiting {
+        /// Which gate.
+        gating: Gating,
+        /// Since when: that time is nobody's work.
+        since: Moment,
+    },
+    /// Guardrails run, or their report is becoming durable.
+    Guarding(When),
     /// Reading inputs and rendering prompts.
     Preparing,
     /// Agents are asked.
@@ -212,6 +232,9 @@ impl Phase {
     pub fn is_live(&self) -> bool {
         match self {
             Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging
@@ -221,6 +244,15 @@ impl Phase {
             Phase::Stopped | Phase::Decided | Phase::Failed(_) => false,
         }
     }
+}
+
+/// Gates of a run: at which checkpoint, on which side of the stage at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gating {
+    /// The checkpoint.
+    pub at: Checkpoint,
+    /// Before or after the stage.
+    pub side: When,
 }
 
 /// Who asked a run to stop.
@@ -285,9 +317,9 @@ pub struct Seat {
     pub took_ms: Option<u64>,
     /// How much it wrote, once its answer is kept, in bytes.
     pub wrote: Option<u64>,
-    /// What its turns at this stage used, as far as it said.
+    /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
-    pub usage: Usage,
+    pub reckoned: u64,
     /// The session of the attempt at hand, to go on with.
     #[serde(default)]
     pub session: Option<Session>,
@@ -312,9 +344,6 @@ pub struct Kept {
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
     pub wrote: u64,
-    /// What the turn used.
-    #[serde(default)]
-    pub usage: Usage,
     /// The session of the turn.
     #[serde(default)]
     pub session: Option<Session>,
@@ -388,6 +417,24 @@ impl Run {
     /// Returns the latest judgement of a stage: that at hand may be provisional, an earlier one is recorded.
     pub fn judged(&self, stage: Stage) -> Option<&Arc<Judgement>> {
         if stage == self.stage { self.judgement.as_ref() } else { self.verdicts.get(&stage) }
+    }
+
+    /// Counts what a turn used.
+    pub fn spend(&mut self, stage: Stage, agent: &AgentName, used: Usage) {
+        if !used.is_none() {
+            let sum = self.spent.entry(stage).or_default().entry(agent.clone()).or_default();
+            *sum = sum.plus(used);
+        }
+    }
+
+    /// Returns what an agent used at the stage at hand.
+    pub fn used_by(&self, agent: &AgentName) -> Usage {
+        self.spent.get(&self.stage).and_then(|spent| spent.get(agent)).copied().unwrap_or_default()
+    }
+
+    /// Returns what all turns used.
+    pub fn used(&self) -> Usage {
+        self.spent.values().flat_map(BTreeMap::values).fold(Usage::default(), |sum, used| sum.plus(*used))
     }
 
     /// Returns the key of a seat's current attempt.

@@ -2,6 +2,7 @@
 //!
 //! It must not know how anything is drawn.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::app::line::Line;
 use crate::app::msg::{Choice, Start};
 use crate::domain::consensus::Side;
 use crate::domain::dissent::Ledger;
+use crate::domain::gate::Gate;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
@@ -60,6 +62,8 @@ pub enum View {
     },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
+    /// What the gates ask of a spec.
+    Gate(GateDialog),
     /// The texts that merging takes for one claim.
     Merged(MergedTexts),
     /// What stands open between the stages of a spec.
@@ -79,6 +83,42 @@ pub enum View {
         /// First line shown.
         scroll: usize,
     },
+}
+
+/// What the words that are typed in a view are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// The reason of a decision about a conflict; whether a side was chosen.
+    Settle {
+        /// Whether one was.
+        has_side: bool,
+    },
+    /// An answer to a gate, or why it can wait.
+    Gate(Saying),
+    /// Why a text is split off.
+    Split,
+    /// The reason of a decision about a row of the ledger.
+    Ledger,
+}
+
+impl View {
+    /// Returns what is being typed in the view, if something is.
+    pub fn wording(&self) -> Option<Wording> {
+        match self {
+            View::Conflict(page) => page.typing.then_some(Wording::Settle { has_side: page.side.is_some() }),
+            View::Gate(dialog) => dialog.saying.map(Wording::Gate),
+            View::Merged(texts) => texts.asking.as_ref().map(|_| Wording::Split),
+            View::Ledger(page) => page.asking.as_ref().map(|_| Wording::Ledger),
+            View::Home { .. }
+            | View::Spec { .. }
+            | View::Dashboard { .. }
+            | View::Transcript(_)
+            | View::Verdict { .. }
+            | View::Servers { .. }
+            | View::Trust { .. }
+            | View::Help { .. } => None,
+        }
+    }
 }
 
 /// The transcript view.
@@ -121,6 +161,36 @@ pub struct Conflict {
     pub wanted: Option<Choice>,
     /// Since when a check runs.
     pub checking: Option<Moment>,
+}
+
+/// The gate dialog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateDialog {
+    /// Of which spec.
+    pub spec: SpecId,
+    /// Which gates.
+    pub gates: BTreeSet<Gate>,
+    /// The run that waits for it, if one does.
+    pub run: Option<RunId>,
+    /// The selected question, among those that are open.
+    pub cursor: usize,
+    /// The chosen answer, from 0.
+    pub choice: Option<usize>,
+    /// The answer or reason as typed so far.
+    pub words: Line,
+    /// What is being typed, if something is.
+    pub saying: Option<Saying>,
+    /// Whether the gates are being held or an answer is being written.
+    pub busy: bool,
+}
+
+/// What is typed in the gate dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Saying {
+    /// An answer in own words.
+    Answer,
+    /// Why it can wait.
+    Reason,
 }
 
 /// The view of a claim's texts.

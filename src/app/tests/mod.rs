@@ -8,7 +8,9 @@ mod world;
 
 mod alarms;
 mod answers;
+mod budget;
 mod cancel;
+mod checkpoints;
 mod checks;
 mod decisions;
 mod durable;

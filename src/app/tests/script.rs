@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Page,
     Ledger,
     Survey,
+    Gate,
+    Guard,
 }
 
 /// What kind of answer an effect waits for, if any.
@@ -42,10 +44,13 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
     match effect {
         Effect::Survey => Some(Kind::Survey),
         Effect::ReadPage(_) => Some(Kind::Page),
+        Effect::Hold { .. } | Effect::Respond { .. } => Some(Kind::Gate),
         Effect::ReadLedger(_) => Some(Kind::Ledger),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { .. } => Some(Kind::Find),
             RunEffect::Open { .. } => Some(Kind::Open),
+            RunEffect::Hold { .. } => Some(Kind::Gate),
+            RunEffect::Guard { .. } => Some(Kind::Guard),
             RunEffect::Prepare { .. } => Some(Kind::Prepare),
             RunEffect::Commit { .. } => Some(Kind::Commit),
             RunEffect::TakeTurn { .. } | RunEffect::AskElsewhere { .. } => Some(Kind::Turn),
@@ -90,7 +95,8 @@ pub(super) fn settings(agents: &[(&str, &str)]) -> Settings {
         let kind = AgentKind::Replay { script: "script.json".into() };
         Agent::new(agent(name), Family::new(family).unwrap(), kind)
     };
-    Settings { agents: agents.iter().map(one).collect(), ..Settings::default() }
+    // Walks are about the panel, but for those of `checkpoints`.
+    Settings { agents: agents.iter().map(one).collect(), gates: [].into(), ..Settings::default() }
 }
 
 pub(super) const THREE: [(&str, &str); 3] = [("claude", "anthropic"), ("codex", "openai"), ("gemini", "google")];
@@ -304,7 +310,8 @@ impl Script {
             assert_eq!(same, 1, "one live run for a spec");
             let waits = |e: &Effect| matches!(e, Effect::Run(id, _) if id == &run.id);
             let is_due = |state: &SeatState| matches!(state, SeatState::Waiting { .. } | SeatState::Queued(_));
-            let moves = self.pending.iter().any(waits) || run.seats.iter().any(|seat| is_due(&seat.state));
+            let asks = matches!(run.phase, Phase::Waiting { .. });
+            let moves = asks || self.pending.iter().any(waits) || run.seats.iter().any(|seat| is_due(&seat.state));
             assert!(
                 moves,
                 "run {} is live, and nothing will happen to it: {:?}, {}",
@@ -346,6 +353,8 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { closed, .. } => if *closed { "find closed" } else { "find" }.to_owned(),
             RunEffect::Open { abandon, .. } => if abandon.is_some() { "abandon, open" } else { "open" }.to_owned(),
+            RunEffect::Hold { at, .. } => format!("hold {}", at.name()),
+            RunEffect::Guard { stage, when, .. } => format!("guard {} {stage}", when.word()),
             RunEffect::Prepare { stage, .. } => format!("prepare {stage}"),
             RunEffect::Commit { records, .. } => {
                 format!("commit {}", records.iter().map(record_name).collect::<Vec<_>>().join(" "))
@@ -374,6 +383,9 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::KeepLate { .. } => "keep late".to_owned(),
             RunEffect::Release { .. } => "release".to_owned(),
         },
+        Effect::Hold { spec, .. } => format!("hold {spec}"),
+        Effect::Respond { response, .. } => format!("respond {}", response.issue),
+        Effect::Create(text) => format!("create {text}"),
         Effect::ReadPage(_) => "read page".to_owned(),
         Effect::ReadLedger(_) => "read ledger".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),

@@ -13,6 +13,8 @@ use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
 use crate::domain::dissent::{Ledger, Standing};
 use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
+use crate::domain::gate::{self, Gate, Held, Response, Say};
+use crate::domain::guardrail::{Ran, Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, FileRef, Record};
@@ -81,10 +83,18 @@ pub(super) struct World {
     pub(super) lists_open: bool,
     /// What each agent votes in the round: JSON votes. `None` hangs; an agent without a script votes nothing.
     pub(super) votes: BTreeMap<String, Option<serde_json::Value>>,
+    /// The text that gates are held over; empty: one in which nothing is open.
+    pub(super) gate_text: String,
+    /// What was said about its questions.
+    pub(super) said: Vec<gate::Entry>,
+    /// Guardrails that fail.
+    pub(super) red: BTreeSet<(Stage, When)>,
     /// Prompts of the round, in the order in which they were asked.
     pub(super) ballots: Vec<(AgentName, Arc<str>)>,
     /// What stood open after each spec's last verdict that was published.
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
+    /// What each turn of an agent says that it used.
+    pub(super) uses: BTreeMap<String, Usage>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -167,17 +177,13 @@ impl World {
     pub(super) fn answer(&mut self, now: Moment, effect: &Effect) -> Option<Msg> {
         let (id, effect) = match effect {
             Effect::Survey => return Some(Msg::Surveyed(Ok(overview()))),
-            Effect::ReadPage(request) => {
-                let page = Page {
-                    seat: request.seat.clone(),
-                    rows: Vec::new(),
-                    first: 0,
-                    total: 9,
-                    at_end: true,
-                    matches: vec![3, 5],
-                    match_count: 2,
-                };
-                return Some(Msg::PageRead(Ok(Arc::new(page))));
+            Effect::ReadPage(request) => return Some(Msg::PageRead(Ok(Arc::new(page(&request.seat))))),
+            Effect::Hold { spec, gates } => {
+                return Some(Msg::Held(spec.clone(), Ok(Arc::new(self.gates(spec, gates)))));
+            }
+            Effect::Respond { spec, gates, response } => {
+                let held = self.respond(spec, gates, response);
+                return Some(Msg::Held(spec.clone(), held.map(Arc::new)));
             }
             Effect::ReadLedger(spec) => return Some(Msg::LedgerRead(spec.clone(), Ok(Arc::new(self.ledger(spec))))),
             Effect::Run(id, effect) => (id, effect),
@@ -187,6 +193,12 @@ impl World {
         let msg = match effect {
             RunEffect::Find { spec, closed, stage } => RunMsg::Found(Ok(self.find(spec, *closed, *stage))),
             RunEffect::Open { spec, abandon } => RunMsg::Opened(self.open(now, id, spec, abandon.as_ref())),
+            RunEffect::Hold { at, .. } if is_cut => RunMsg::Held(*at, Err(Failure::Cancelled)),
+            RunEffect::Hold { spec, at, gates } => RunMsg::Held(*at, Ok(Arc::new(self.gates(spec, gates)))),
+            RunEffect::Guard { stage, when, .. } if is_cut => RunMsg::Guarded(*stage, *when, Err(Failure::Cancelled)),
+            RunEffect::Guard { spec, stage, when } => {
+                RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
+            }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
             RunEffect::Prepare { spec, stage, roster, .. } => {
                 RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
@@ -242,6 +254,46 @@ impl World {
             | RunEffect::KeepLate { .. } => return None,
         };
         Some(Msg::Run(id.clone(), msg))
+    }
+
+    fn gates(&self, spec: &SpecId, gates: &BTreeSet<Gate>) -> Held {
+        let text =
+            if self.gate_text.is_empty() { "# X\n\n- **FR-001**: It MUST wait a second\n" } else { &self.gate_text };
+        let files = [(format!("specs/{spec}/spec.md"), FileText::text(text))].into();
+        gate::hold_in(&Tree { files, ..Tree::default() }, spec, gates, &self.said).unwrap()
+    }
+
+    fn respond(&mut self, spec: &SpecId, gates: &BTreeSet<Gate>, response: &Response) -> Result<Held, Failure> {
+        let held = self.gates(spec, gates);
+        let issue = held.issue(&response.issue).ok_or(Failure::Cancelled)?;
+        let ask = issue.ask.to_string();
+        match &response.what {
+            Say::Answer(text) => self.gate_text = issue.edit_for(text).unwrap().apply(&self.gate_text)?,
+            Say::Defer(reason) => self.said.push(gate::Entry::Deferred {
+                issue: issue.id.clone(),
+                gate: issue.gate,
+                ask,
+                by: response.by.clone(),
+                reason: reason.clone(),
+            }),
+            Say::Accept | Say::Undo => return Err(Failure::Cancelled),
+        }
+        Ok(self.gates(spec, gates))
+    }
+
+    fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
+        let passed = !self.red.contains(&(stage, when));
+        let ran = Ran {
+            argv: vec!["cargo".into(), "test".into()],
+            passed,
+            exit: Some(if passed { 0 } else { 101 }),
+            ended: None,
+            took_ms: 1,
+            lines: vec![Safe::line("test burst ... FAILED")],
+            output_sha256: Sha::of("output"),
+            log: None,
+        };
+        Report { spec: spec.clone(), stage, when, dirty: Vec::new(), ran: vec![ran] }
     }
 
     fn find(&self, spec: &SpecId, closed: bool, stage: Stage) -> Found {
@@ -359,7 +411,7 @@ impl World {
             Some(Play::Hangs) => return None,
             _ => plays.pop_front().unwrap_or_else(|| says("10")),
         };
-        Some(Ok(Arc::new(ended(seat, kind, play))))
+        Some(self.using(seat, Ok(Arc::new(ended(seat, kind, play)))))
     }
 
     fn vote(&mut self, seat: &SeatKey, prompt: &Arc<str>, wanted: &Wanted) -> Option<Result<Arc<TurnEnded>, Failure>> {
@@ -381,7 +433,7 @@ impl World {
             error: AgentError::NoArtifact { why: unusable.why },
             repair: Some("mend it".into()),
         });
-        Some(Ok(Arc::new(turn)))
+        Some(self.using(seat, Ok(Arc::new(turn))))
     }
 
     /// What stands open, and what the votes of a round make of the panel.
@@ -473,6 +525,12 @@ impl World {
         }
     }
 
+    /// Adds what the turn used.
+    fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
+        let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
+        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
+    }
+
     /// What was published last of a spec leaves open.
     fn ledger(&self, spec: &SpecId) -> Ledger {
         self.ledgers.get(spec).cloned().unwrap_or_default()
@@ -517,4 +575,9 @@ pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
         took_ms: 40,
         survivors: 0,
     }
+}
+
+/// A page without lines, with two matches further down.
+fn page(seat: &SeatKey) -> Page {
+    Page { seat: seat.clone(), rows: Vec::new(), first: 0, total: 9, at_end: true, matches: vec![3, 5], match_count: 2 }
 }

@@ -56,9 +56,11 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
                 run.phase = was;
             }
         }
-        // The answer to the open request ends the run: `found`, `opened`, `prepared` look for the stop.
-        Phase::Opening | Phase::Preparing => {}
-        Phase::Asking | Phase::Judging | Phase::Stopping => effects.extend(try_finish(model, id)),
+        // The answer to the open request ends the run: `found`, `opened`, `prepared`, `held`, `guarded` look for it.
+        Phase::Opening | Phase::Preparing | Phase::Holding(_) | Phase::Guarding(_) => {}
+        Phase::Waiting { .. } | Phase::Asking | Phase::Judging | Phase::Stopping => {
+            effects.extend(try_finish(model, id))
+        }
         Phase::Stopped | Phase::Decided | Phase::Failed(_) => {}
     }
     effects

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, complain, round, run, seats, settle, verdict};
+use super::{cancel, checkpoint, complain, round, run, seats, settle, verdict};
 use crate::app::effect::{CommitId, Effect, RunEffect};
 use crate::app::model::{After, Model, Phase, Then};
 use crate::domain::failure::Failure;
@@ -58,6 +58,8 @@ pub(super) fn committed(
 fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Effect> {
     match then {
         Then::Opened => run::journalled(model, run),
+        Then::GateHeld(at) => checkpoint::gate_kept(model, run, at),
+        Then::Guarded(when) => checkpoint::guard_kept(model, run, when),
         Then::StageOpened => run::stage_opened(model, run),
         Then::Launched(agent) => seats::launched(model, run, &agent),
         Then::Answered { agent, text, took_ms } => seats::kept(model, run, &agent, files, text, took_ms),

@@ -5,7 +5,9 @@
 mod answer;
 mod ask;
 mod cancel;
+mod checkpoint;
 mod durable;
+mod gate;
 mod ledger;
 mod navigation;
 mod offers;
@@ -15,6 +17,7 @@ mod run;
 mod seats;
 mod selection;
 mod settle;
+mod spend;
 mod split;
 mod typed;
 mod verdict;
@@ -26,11 +29,13 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
+pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
+pub use spend::{charge, total, used_so_far};
 pub use split::merged_keys;
 pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
@@ -51,6 +56,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
         Msg::Recalled(typical) => ask::recalled(model, typical),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
+        Msg::Held(spec, outcome) => gate::held(model, &spec, outcome),
+        Msg::Created(outcome) => gate::created(model, outcome),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
         Msg::Signalled(signal) => cancel::signalled(model, signal),
@@ -72,6 +79,8 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
     match msg {
         RunMsg::Found(found) => run::found(model, id, found),
         RunMsg::Opened(outcome) => run::opened(model, id, outcome),
+        RunMsg::Held(at, outcome) => checkpoint::held(model, id, at, outcome),
+        RunMsg::Guarded(stage, when, outcome) => checkpoint::guarded(model, id, (stage, when), outcome),
         RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
         RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
         RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
@@ -81,6 +90,11 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
+}
+
+/// Tells whether a run waits for a person at a gate.
+fn is_waiting(run: &super::model::Run) -> bool {
+    matches!(run.phase, super::model::Phase::Waiting { .. })
 }
 
 /// Shows a line that tells what just happened.

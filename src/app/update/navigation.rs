@@ -4,11 +4,11 @@
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
-use super::{ask, cancel, ledger, notice, round, run as runs, seats, settle, split, typed, verdict};
+use super::{ask, cancel, gate, ledger, notice, round, run as runs, seats, settle, split, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
-use crate::app::model::{Model, Overlay, Phase, View};
+use crate::app::model::{Model, Overlay, Phase, Saying, View, Wording};
 use crate::app::msg::{Choice, Start};
 use crate::domain::consensus::find;
 use crate::domain::ids::{RunId, SpecId};
@@ -27,21 +27,12 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         model.overlay = Some(overlay.clone());
         return typed::key(model, overlay, key);
     }
-    match model.view() {
-        View::Conflict(conflict) if conflict.typing => return settle::type_reason(model, key),
-        View::Merged(texts) if texts.asking.is_some() => return split::type_reason(model, key),
-        View::Ledger(page) if page.asking.is_some() => return ledger::type_reason(model, key),
-        View::Conflict(_)
-        | View::Merged(_)
-        | View::Ledger(_)
-        | View::Home { .. }
-        | View::Spec { .. }
-        | View::Dashboard { .. }
-        | View::Transcript(_)
-        | View::Verdict { .. }
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => {}
+    match model.view().wording() {
+        Some(Wording::Settle { .. }) => return settle::type_reason(model, key),
+        Some(Wording::Gate(_)) => return gate::type_words(model, key),
+        Some(Wording::Split) => return split::type_reason(model, key),
+        Some(Wording::Ledger) => return ledger::type_reason(model, key),
+        None => {}
     }
     match keymap::lookup(model, key) {
         Some(action) => act(model, action),
@@ -94,11 +85,17 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowAll => show_all(model),
         Action::Document => document(model),
         Action::Check => settle::run_check(model),
+        Action::Choose(n) if matches!(model.view(), View::Gate(_)) => gate::choose(model, usize::from(n) - 1),
         Action::Choose(side) => settle::choose(model, usize::from(side) - 1),
+        Action::Answer => gate::write(model, Saying::Answer),
+        Action::Defer => gate::write(model, Saying::Reason),
+        Action::Gate => gate::open_selected(model),
+        Action::New => typed::open_with(model, "new "),
         Action::Reject => decide(model, Choice::Reject),
         Action::Waive => decide(model, Choice::Waive),
         Action::Accept => decide(model, Choice::Accept),
         Action::Reason => settle::reason(model),
+        Action::Undo if matches!(model.view(), View::Gate(_)) => gate::undo(model),
         Action::Undo if matches!(model.view(), View::Ledger(_)) => ledger::undo(model),
         Action::Undo => settle::undo(model),
         Action::Split => split::open(model),
@@ -134,19 +131,10 @@ fn show_all(model: &mut Model) -> Vec<Effect> {
 
 /// Decides about what is selected; on the ledger page a reason is asked for first.
 fn decide(model: &mut Model, choice: Choice) -> Vec<Effect> {
-    match model.view() {
-        View::Ledger(_) => ledger::ask(model, choice),
-        View::Conflict(_)
-        | View::Merged(_)
-        | View::Home { .. }
-        | View::Spec { .. }
-        | View::Dashboard { .. }
-        | View::Transcript(_)
-        | View::Verdict { .. }
-        | View::Servers { .. }
-        | View::Trust { .. }
-        | View::Help { .. } => settle::settle(model, choice),
+    if matches!(model.view(), View::Ledger(_)) {
+        return ledger::ask(model, choice);
     }
+    settle::settle(model, choice)
 }
 
 fn push(model: &mut Model, view: View) -> Vec<Effect> {
@@ -171,6 +159,7 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
                 *cursor = go(*cursor, last);
             }
         }
+        Some(View::Gate(dialog)) => gate::moved(dialog, go(dialog.cursor, last)),
         Some(View::Conflict(conflict)) => conflict.citation = go(conflict.citation, last),
         Some(View::Merged(texts)) => texts.cursor = go(texts.cursor, last),
         Some(View::Ledger(page)) => {
@@ -212,6 +201,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }
         View::Verdict { .. } => settle::open_selected(model),
         View::Conflict(_) => settle::keep(model),
+        View::Gate(_) => gate::apply(model),
         View::Merged(_) => split::ask(model),
         View::Ledger(_) => ledger::toggle_detail(model),
         View::Spec { .. } => start_selected(model, None),
@@ -237,6 +227,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         | View::Transcript(_)
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }
@@ -389,6 +380,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         }
         View::Dashboard { run, .. } => Some(run.to_string()),
         View::Conflict(conflict) => Some(conflict.claim.to_string()),
+        View::Gate(dialog) => Some(dialog.spec.to_string()),
         View::Merged(texts) => Some(texts.claim.to_string()),
         View::Transcript(transcript) => Some(transcript.seat.run.to_string()),
         View::Home { .. }

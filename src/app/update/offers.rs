@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{ledger, round, seats, settle, split, verdict};
+use super::{gate, ledger, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 
@@ -22,7 +22,8 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
         Action::Trust => model.trust.proposal().is_some(),
         Action::Approve => !model.trust.is_granted(),
-        Action::StopAgent | Action::StopRun => is_live,
+        Action::StopAgent => is_live && !run.is_some_and(super::is_waiting),
+        Action::StopRun => is_live,
         Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
         Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
@@ -40,12 +41,18 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Run => matches!(view, View::Spec { spec, .. } if model.runs.values().any(|run| &run.spec == spec)),
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
+        Action::Choose(n) if matches!(view, View::Gate(_)) => gate::can_choose(model, n),
+        Action::Answer => gate::can_write(model),
+        Action::Defer => gate::can_defer(model),
+        Action::Gate if matches!(view, View::Dashboard { .. }) => run.is_some_and(super::is_waiting),
+        Action::Gate => selected_spec(model).is_some(),
         Action::Accept => false,
         Action::Ledger => matches!(view, View::Spec { .. } | View::Verdict { .. }),
         Action::Split => split::splittable(model).is_some(),
         Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
             matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
+        Action::Undo if matches!(view, View::Gate(_)) => gate::can_undo(model),
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => opens(model, view),
@@ -69,6 +76,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Follow
         | Action::Search
         | Action::Survey
+        | Action::New
         | Action::Suspend
         | Action::Dump => true,
     }
@@ -85,6 +93,7 @@ fn opens(model: &Model, view: &View) -> bool {
             run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
         }),
         View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
+        View::Gate(_) => gate::can_apply(model),
         View::Merged(texts) => {
             run.is_some_and(|run| settle::is_decidable(model, run) && split::selected(run, texts).is_some())
         }
@@ -109,6 +118,9 @@ fn can_resume(run: &Run) -> bool {
         Phase::Decided => has_missing(run),
         Phase::Failed(_) => true,
         Phase::Opening
+        | Phase::Holding(_)
+        | Phase::Waiting { .. }
+        | Phase::Guarding(_)
         | Phase::Preparing
         | Phase::Asking
         | Phase::Judging

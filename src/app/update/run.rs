@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, complain, notice, round, seats, settle, verdict};
+use super::{ask, checkpoint, complain, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
@@ -88,9 +88,12 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
+        spent: BTreeMap::new(),
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
+        guarded: BTreeMap::new(),
+        guard: None,
         agendas: BTreeMap::new(),
         published: BTreeMap::new(),
         stop: None,
@@ -158,6 +161,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     run.options.resumed = true;
     for (_, record) in &found.records {
         round::adopt(&mut run.rounds, record, found.text_of(record));
+        if let Some((stage, agent, used)) = record.used() {
+            run.spend(stage, agent, used);
+        }
         match record {
             Record::AgentFailed { kind: TurnKind::Round, .. } => {}
             Record::AgentLaunched { stage, agent, attempt, .. } => {
@@ -165,14 +171,17 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 *highest = (*highest).max(*attempt);
             }
             Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, usage, session, .. } => {
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, .. } => {
                 let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
                 if let Some(text) = text {
                     let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
-                    let (usage, session) = (*usage, session.clone());
-                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, usage, session };
+                    let session = session.clone();
+                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, session };
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
+            }
+            Record::GuardrailsRan { stage, when, passed, .. } => {
+                run.guarded.entry(*stage).or_default().insert(*when, *passed);
             }
             Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
             Record::HumanDecided { stage, .. } if *stage == run.stage => {
@@ -194,6 +203,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             | Record::PublishIntended { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
+            | Record::GateHeld { .. }
             | Record::RunReopened { .. }
             | Record::RunClosed { .. } => {}
         }
@@ -252,12 +262,13 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
-    run.phase = Phase::Preparing;
-    vec![prepare(model, id)].into_iter().flatten().collect()
+    checkpoint::enter(model, id)
 }
 
-fn prepare(model: &Model, id: &RunId) -> Option<Effect> {
-    let run = model.runs.get(id)?;
+/// Reads the inputs of the stage at hand.
+pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
+    let run = model.runs.get_mut(id)?;
+    run.phase = Phase::Preparing;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
     let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
     let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
@@ -420,7 +431,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         since: None,
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        usage: kept.map(|kept| kept.usage).unwrap_or_default(),
+        reckoned: 0,
         session: kept.and_then(|kept| kept.session.clone()),
         progress: None,
         answer,
@@ -449,7 +460,6 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.stage = stage;
-    run.phase = Phase::Preparing;
     run.seats.clear();
     run.preparation = None;
     run.judgement = None;
@@ -457,7 +467,7 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     run.decisions.clear();
     run.known = Arc::default();
     run.judge_again = false;
-    prepare(model, id).into_iter().collect()
+    checkpoint::enter(model, id)
 }
 
 /// Ends a run that cannot go on. A run whose journal is ours is closed there too.
@@ -470,7 +480,7 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
 }
 
 /// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
-fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
+pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {
         Lock::Ours { copies: 0 } => {
@@ -564,9 +574,13 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             MemoryState::Stored(n) => format!("stored {n}"),
             MemoryState::Waiting(why) => format!("waiting: {why}"),
         },
+        spent: spend::total(model, run),
         failure: match &run.phase {
             Phase::Failed(failure) => Some(failure.clone()),
             Phase::Opening
+            | Phase::Holding(_)
+            | Phase::Waiting { .. }
+            | Phase::Guarding(_)
             | Phase::Preparing
             | Phase::Asking
             | Phase::Judging
@@ -586,6 +600,7 @@ fn finished(outcome: &Outcome) -> What {
         verdicts: outcome.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
         evidence: outcome.evidence.clone(),
         memory: outcome.memory.clone(),
+        spent: outcome.spent.clone(),
         failure: outcome.failure.as_ref().map(|failure| (failure.to_string(), failure.hint())),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It must not know what is done with them.
 
-use super::{ask, ledger, settle, split, verdict};
+use super::{ask, gate, ledger, settle, split, verdict};
 use crate::app::keymap;
 use crate::app::model::{Conflict, LedgerPage, Model, View};
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -52,6 +52,7 @@ pub(super) fn selected_spec(model: &Model) -> Option<SpecId> {
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => model.focused_run().map(|run| run.spec.clone()),
+        View::Gate(dialog) => Some(dialog.spec.clone()),
     }
 }
 
@@ -70,6 +71,7 @@ pub(super) fn last_row(model: &Model) -> usize {
             model.runs.get(run).map_or(0, |run| verdict::rows(run, *stage, *all).len())
         }
         View::Conflict(conflict) => conflict_citations(model, conflict),
+        View::Gate(dialog) => gate::open_issues(model, dialog).len(),
         View::Merged(texts) => {
             let judgement = model.runs.get(&texts.run).and_then(|run| run.judgement.as_ref());
             judgement.map_or(0, |judgement| split::merged_keys(judgement, &texts.claim).len())
@@ -110,6 +112,7 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
             let key = verdict::rows(run, *stage, *all).into_iter().nth(*cursor)?;
             settle::place(run, &key, 0).or_else(|| Some((verdict::document(run, *stage)?, None)))
         }
+        View::Gate(_) => gate::place(model),
         View::Home { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
@@ -133,6 +136,7 @@ pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
         | View::Spec { .. }
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }

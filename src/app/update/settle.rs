@@ -63,6 +63,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
+        | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }

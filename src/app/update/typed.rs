@@ -1,6 +1,6 @@
 //! Typed text: the command line, searches, reasons, the question before a run.
 
-use super::{ask, cancel, complain, ledger, navigation, reading, run as runs};
+use super::{ask, cancel, complain, gate, ledger, navigation, reading, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -19,6 +19,12 @@ pub(super) fn open(model: &mut Model, offer: bool) -> Vec<Effect> {
     let completions = if offer { command::complete("", &specs(model)) } else { Vec::new() };
     let overlay = Overlay::Command { line: Line::default(), completions, chosen: None, error: None, recalled: None };
     model.overlay = Some(overlay);
+    Vec::new()
+}
+
+/// Opens the command line with the beginning of a command.
+pub(super) fn open_with(model: &mut Model, text: &str) -> Vec<Effect> {
+    show(model, Line::new(text), None, None);
     Vec::new()
 }
 
@@ -138,6 +144,8 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
             model.views.push(View::Spec { spec, cursor: 0 });
             Vec::new()
         }
+        Command::Gate(spec) => gate::open(model, spec),
+        Command::New(text) => vec![Effect::Create(text)],
         Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
         Command::Cancel => cancel::asked(model, None),
@@ -208,6 +216,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 fn reason_of(view: &mut View) -> Option<&mut Line> {
     match view {
         View::Conflict(conflict) => conflict.typing.then_some(&mut conflict.reason),
+        View::Gate(dialog) => dialog.saying.is_some().then_some(&mut dialog.words),
         View::Merged(texts) => texts.asking.as_mut(),
         View::Ledger(page) => page.asking.as_mut().map(|(_, line)| line),
         View::Home { .. }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, round, run as runs};
+use super::{cancel, checkpoint, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
@@ -35,6 +35,10 @@ pub(super) fn judge_if_due(model: &mut Model, id: &RunId) -> Vec<Effect> {
         return Vec::new();
     };
     let provisional = !run.seats.iter().all(|seat| seat.state.is_settled());
+    if !provisional && let Some(effects) = checkpoint::guard_verdict(model, id) {
+        return effects;
+    }
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     if provisional {
         if run.answered() == 0 {
             return Vec::new();
@@ -98,6 +102,7 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         human: run.human.clone(),
         round: run.rounds.get(&run.stage).filter(|round| round.closed).cloned(),
         known: run.known.clone(),
+        guardrails_ok: checkpoint::is_green(run),
         provisional,
     })
 }
@@ -125,7 +130,7 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
         AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
         AgentError::Cancelled => AgentStatus::Cancelled,
-        AgentError::Budget => AgentStatus::Budget,
+        AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
         | AgentError::Auth { .. }
         | AgentError::Network { .. }
@@ -364,6 +369,16 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     // The spec's folder changed: what the first screen says of it is read again.
     effects.push(Effect::Survey);
     effects.extend(model.runs.get(id).and_then(|run| super::ledger::refresh(model, &run.spec)));
+    let Some(run) = model.runs.get(id) else { return effects };
+    // A decision about a stage that was recorded before passes no checkpoint again.
+    let on = if run.stop.is_some() || run.options.reopened { go_on(model, id) } else { checkpoint::leave(model, id) };
+    effects.extend(on);
+    effects
+}
+
+/// Goes on to the next stage, or ends: everything of the stage at hand is done.
+pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let mut effects = Vec::new();
     let Some(run) = model.runs.get_mut(id) else { return effects };
     let next = next_of(run);
     match next {
@@ -380,6 +395,9 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
             // was put away.
             if run.stop.take().is_some() {
                 run.lock.close();
+            } else if run.lock == (Lock::Ours { copies: 0 }) {
+                // The copies were made while a checkpoint was passed: nothing else would close it.
+                effects.extend(runs::close(model, id, Closed::Decided));
             }
         }
     }
@@ -473,6 +491,9 @@ fn closing(run: &Run) -> Option<Closed> {
         // A decision waits until it is put away.
         Phase::Opening | Phase::Stopping if matches!(run.lock, Lock::Closing { .. }) => Some(Closed::Decided),
         Phase::Opening
+        | Phase::Holding(_)
+        | Phase::Waiting { .. }
+        | Phase::Guarding(_)
         | Phase::Preparing
         | Phase::Asking
         | Phase::Judging

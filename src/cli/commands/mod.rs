@@ -12,6 +12,7 @@ use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
 use crate::domain::failure::Failure;
+use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
 use crate::domain::redact::Redactor;
 use crate::domain::settings::Settings;
@@ -29,12 +30,15 @@ mod doctor;
 mod evidences;
 mod explain;
 mod first;
+mod gate;
+mod guardrail;
 mod init;
 mod keeping;
 mod mcp;
 mod memory;
 mod place;
 mod record;
+mod replay;
 mod run;
 mod servers;
 mod status;
@@ -83,6 +87,12 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
+        Command::New { text } => gate::new(&here()?, &text.join(" ")),
+        Command::Clarify { spec, answer, by } => gate::clarify(&here()?, spec.as_deref(), &answer, by.as_deref()),
+        Command::Checklist { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Checklist]),
+        Command::Analyze { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Analyze]),
+        Command::Gate(asked) => gate::gate(&here()?, &asked),
+        Command::Guardrail { stage, spec } => guardrail::guardrail(&here()?, &stage, spec.as_deref()),
         Command::Plan(asked) => stage(Stage::Plan, asked),
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
         Command::Implement(asked) => stage(Stage::Implement, asked),
@@ -103,6 +113,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
+        Command::Replay { run, speed } => replay::replay(&here()?, &run, speed),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Status) => servers::waiting(&here()?),
         Command::Memory(Memory::Drain) => servers::drain(&here()?),
@@ -150,6 +161,28 @@ impl Context {
             false => loaded.settings,
         };
         Ok(self.evidence_of(desk, &settings))
+    }
+
+    /// Starts an evidence actor that may write: secrets are taken out of what it keeps.
+    ///
+    /// # Errors
+    /// Exit 11 where the evidence lies outside the repository and that was not approved.
+    pub fn writable_evidence(&self, desk: &Desk) -> Result<evidence::Handle, Failure> {
+        let loaded = self.loaded()?;
+        let settings = match is_outside(&loaded.settings.evidence.root) {
+            true => loaded.runnable()?,
+            false => loaded.settings,
+        };
+        Ok(self.writable_evidence_of(desk, &settings))
+    }
+
+    fn writable_evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {
+        let kept = evidence::Settings {
+            root: PathBuf::from(&settings.evidence.root),
+            lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
+            redactor: crate::shell::hands::redactor(settings),
+        };
+        evidence::spawn(&desk.scope, Store::real(&self.repo), kept)
     }
 
     fn evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {

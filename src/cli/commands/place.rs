@@ -12,7 +12,10 @@ use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
 
 /// Folders that hold specs, with the start of the names in them that count.
-const SHELVES: [(&str, &str); 3] = [("specs", ""), (".specify/specs", ""), ("docs", "SPEC-")];
+const SHELVES: [(&str, &str); 4] = [("specs", ""), (".specify/specs", ""), ("docs", "SPEC-"), ("openspec/specs", "")];
+
+/// Where OpenSpec keeps what is to be changed: a folder for each, with one for each capability.
+const CHANGES: &str = "openspec/changes";
 
 /// Most bytes of git's small files that are read.
 const GIT_MAX: u64 = 4_096;
@@ -48,6 +51,15 @@ pub(super) fn folders(context: &Context) -> Result<Vec<Folder>, Failure> {
                 continue;
             }
             let dir = format!("{shelf}/{}", entry.name);
+            let files = store.list(&dir)?.into_iter().filter(|file| file.kind == EntryKind::File);
+            paths.extend(files.map(|file| format!("{dir}/{}", file.name)));
+        }
+    }
+    let is_dir = |entry: &crate::disk::Entry| entry.kind == EntryKind::Dir;
+    for change in store.list(CHANGES)?.into_iter().filter(is_dir) {
+        let shelf = format!("{CHANGES}/{}/specs", change.name);
+        for capability in store.list(&shelf)?.into_iter().filter(is_dir) {
+            let dir = format!("{shelf}/{}", capability.name);
             let files = store.list(&dir)?.into_iter().filter(|file| file.kind == EntryKind::File);
             paths.extend(files.map(|file| format!("{dir}/{}", file.name)));
         }

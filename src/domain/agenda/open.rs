@@ -82,6 +82,13 @@ const CASES: [&str; 47] = [
     "before", "neither", "able", "can", "for", "empty", "missing", "invalid", "contain", "contains", "include",
 ];
 
+/// Words that begin to describe what stands before them: "a field that holds a quote or a comma" names cases.
+const RELATIVES: [&str; 5] = ["that", "which", "whose", "who", "where"];
+
+/// Words after which a "that" says what is demanded: "ensure that it is kept in memory or Redis" leaves a choice.
+const DEMANDS: [&str; 10] =
+    ["ensure", "ensures", "guarantee", "guarantees", "require", "requires", "verify", "check", "such", "so"];
+
 /// Words after an "or" that end a comparison or a phrase.
 const PHRASES: [&str; 16] = [
     "more",
@@ -237,7 +244,7 @@ fn choices(text: &str, words: &[Word<'_>]) -> Vec<OpenPoint> {
             continue;
         }
         let (before, after) = (&words[..at], &words[at + 1..]);
-        let is_case = before.iter().any(|word| CASES.contains(&word.folded.as_str()));
+        let is_case = before.iter().any(|word| CASES.contains(&word.folded.as_str())) || describes(before);
         let is_phrase = after.first().is_none_or(|word| PHRASES.contains(&word.folded.as_str()));
         if is_case || is_phrase {
             continue;
@@ -251,6 +258,12 @@ fn choices(text: &str, words: &[Word<'_>]) -> Vec<OpenPoint> {
         }
     }
     points
+}
+
+/// Tells whether the last of some words stand in a clause that describes something.
+fn describes(words: &[Word<'_>]) -> bool {
+    let relative = words.iter().rposition(|word| RELATIVES.contains(&word.folded.as_str()));
+    relative.is_some_and(|at| at > 0 && !DEMANDS.contains(&words[at - 1].folded.as_str()))
 }
 
 /// Counts the words up to the end of the clause, glue, or [`SIDE_MAX`].
@@ -292,6 +305,7 @@ mod tests {
             ("SHOULD answer quickly, and quickly again.", vec!["Quantity: quickly"]),
             ("Counters MUST be kept in memory or Redis.", vec!["Choice: memory or Redis"]),
             ("MUST be written as JSON or in a database", vec!["Choice: JSON or in a database"]),
+            ("MUST ensure that counters are kept in memory or Redis", vec!["Choice: memory or Redis"]),
             ("MUST answer with `429` or `503`, at once", vec!["Choice: 429` or `503"]),
         ] {
             assert_eq!(words(text), found, "{text}");
@@ -307,6 +321,8 @@ mod tests {
             "MUST answer quickly (within 200 ms)",
             "MUST retry a few times (at most three)",
             "MUST reject empty or malformed bodies",
+            "MUST quote a field that holds a comma, a quote or a line break",
+            "MUST warn users whose plan is free or expired",
             "MUST stop after 3 or more failures",
             "MUST keep 10 or fewer",
             "Administrators or owners MUST approve",

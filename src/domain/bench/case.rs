@@ -100,9 +100,8 @@ impl Ended {
     /// Returns the key and the true value of each wrong one that it would go on with.
     fn wrong<'a>(&'a self, truth: &'a Truth) -> impl Iterator<Item = (&'a Sha, &'a Value)> {
         let true_one = |(key, value): (&'a Sha, &'a Value)| Some((key, truth.values.get(key)?, value));
-        let differs = |(key, true_one, value): (&'a Sha, &'a Value, &'a Value)| {
-            (true_one != value).then_some((key, true_one))
-        };
+        let differs =
+            |(key, true_one, value): (&'a Sha, &'a Value, &'a Value)| (true_one != value).then_some((key, true_one));
         self.values.iter().filter_map(true_one).filter_map(differs)
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::numbers::{Bound, Quantity, quantities};
 use super::words::{Clause, alike, clauses, content, sentences};
-use super::{Findings, Place, Rule, Seen, Severity};
+use super::{Findings, Rule, Seen, Severity};
 use crate::domain::agenda::{PointKind, open_points};
 use crate::domain::spec::{Level, Requirement, Spec};
 
@@ -20,8 +20,7 @@ pub(super) fn criticise(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
         open_points_of(requirement, out);
     }
     markers_elsewhere(seen, spec, out);
-    let mut told = restated(spec, out);
-    contradictions(spec, &mut told, out);
+    contradictions(spec, out);
     forbidden(seen, spec, out);
 }
 
@@ -96,10 +95,7 @@ const CONCRETE: [&str; 26] = [
 ];
 
 fn vague(requirement: &Requirement, out: &mut Findings<'_>) {
-    if is_measured(&requirement.text) {
-        return;
-    }
-    let words = vague_words(&requirement.text);
+    let words = vague_in(&requirement.text);
     if words.is_empty() {
         return;
     }
@@ -110,7 +106,11 @@ fn vague(requirement: &Requirement, out: &mut Findings<'_>) {
     out.add_as(Rule::Vague, severity, &requirement.id, out.in_spec(requirement.line), &message, clear);
 }
 
-fn vague_words(text: &str) -> Vec<String> {
+/// Returns the words of a demand that nobody can measure, lower-cased; none where it is measured besides.
+pub fn vague_in(text: &str) -> Vec<String> {
+    if is_measured(text) {
+        return Vec::new();
+    }
     let mut found: Vec<String> = Vec::new();
     for sentence in text.split('`').step_by(2).flat_map(sentences) {
         for (n, raw) in sentence.split_whitespace().enumerate() {
@@ -133,7 +133,7 @@ fn is_measured(text: &str) -> bool {
 }
 
 /// Returns what in a text says that something is undecided.
-fn marker(text: &str) -> Option<&'static str> {
+pub fn open_mark(text: &str) -> Option<&'static str> {
     if let Some(at) = text.find("NEEDS CLARIFICATION") {
         let negated = text[..at].trim_end_matches(['[', ' ', '`']).to_lowercase();
         if !negated.ends_with("no") && !negated.ends_with("without") {
@@ -175,7 +175,7 @@ const TODO_THINGS: [&str; 14] = [
 ];
 
 fn open_marker(requirement: &Requirement, out: &mut Findings<'_>) {
-    let Some(marker) = marker(&requirement.text) else { return };
+    let Some(marker) = open_mark(&requirement.text) else { return };
     let severity = if requirement.level == Level::Must { Severity::Error } else { Severity::Warning };
     let message = format!("{} ({}) is undecided: it says {marker}", requirement.id, requirement.level.word());
     let clear = format!("decide it and take {marker} out of the requirement");
@@ -219,36 +219,82 @@ fn open_points_of(requirement: &Requirement, out: &mut Findings<'_>) {
     }
 }
 
-/// Compares the definitions of one id; returns the ids that contradict themselves.
-fn restated<'s>(spec: &'s Spec, out: &mut Findings<'_>) -> BTreeSet<&'s str> {
+/// How two demands of a spec clash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClashKind {
+    /// One id has two values.
+    SameIdValues,
+    /// One id demands something and forbids it.
+    SameIdNegated,
+    /// One id has two wordings that share little.
+    SameIdReworded,
+    /// What one requirement demands another forbids.
+    Negated,
+    /// Two requirements give one thing two values.
+    Values,
+    /// What one requirement demands is optional in another.
+    Optional,
+}
+
+/// Two demands that clash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash<'s> {
+    /// How.
+    pub kind: ClashKind,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The one that stands first.
+    pub first: &'s Requirement,
+    /// The later one; the same requirement where one contradicts itself.
+    pub second: &'s Requirement,
+    /// In words.
+    pub why: String,
+}
+
+/// Returns what clashes in a spec: for each id the gravest.
+pub fn clashes(spec: &Spec) -> Vec<Clash<'_>> {
     let mut told = BTreeSet::new();
+    let mut found: Vec<Clash<'_>> = Vec::new();
     for again in &spec.restated {
-        let Some(first) = spec.requirements.iter().find(|r| r.id == again.id) else { continue };
-        let place = Place { file: spec.file.clone(), line: again.line };
-        if let Some((a, b)) = two_values(&quantities(&first.text), &quantities(&again.text)) {
-            let message =
-                format!("{} has two values: {} in line {}, {} here", first.id, a.written, first.line, b.written);
-            let clear = format!("keep one value of {}", first.id);
-            if told.insert(first.id.as_str()) {
-                out.add(Rule::Contradiction, &first.id, place, &message, &clear);
-            }
-            continue;
-        }
-        let negated = clauses(&again.text).iter().any(|b| clauses(&first.text).iter().any(|a| excludes(a, b)));
-        if negated {
-            let message = format!("{} says the opposite of its definition in line {}", first.id, first.line);
-            if told.insert(first.id.as_str()) {
-                out.add(Rule::Contradiction, &first.id, place, &message, "keep one of the two");
-            }
-            continue;
-        }
-        let words = |text: &str| content(&text.split_whitespace().collect::<Vec<_>>()).into_iter().collect();
-        if !alike(&words(&first.text), &words(&again.text), 1, 3, 1) {
-            let message = format!("{} is defined twice with different words: also in line {}", first.id, first.line);
-            out.add(Rule::DuplicateId, &first.id, place, &message, "give one of the two an id of its own");
+        let Some(clash) = restated(spec, again) else { continue };
+        let is_new = clash.kind == ClashKind::SameIdReworded || told.insert(again.id.as_str());
+        found.extend(is_new.then_some(clash));
+    }
+    let all: Vec<(&Requirement, Clause)> =
+        spec.requirements.iter().flat_map(|r| clauses(&r.text).into_iter().map(move |c| (r, c))).collect();
+    let mut between: Vec<Clash<'_>> = Vec::new();
+    for (n, (first, a)) in all.iter().enumerate() {
+        for (second, b) in &all[n + 1..] {
+            let clash = conflict(a, b);
+            between.extend(clash.map(|(kind, severity, why)| Clash { kind, severity, first, second, why }));
         }
     }
-    told
+    between.sort_by_key(|clash| clash.severity);
+    found.extend(between.into_iter().filter(|clash| told.insert(clash.second.id.as_str())));
+    found
+}
+
+/// Compares a later definition of an id with its first.
+fn restated<'s>(spec: &'s Spec, again: &'s Requirement) -> Option<Clash<'s>> {
+    let first = spec.requirements.iter().find(|r| r.id == again.id)?;
+    let clash = |kind, why| {
+        let severity = if kind == ClashKind::SameIdReworded { Rule::DuplicateId } else { Rule::Contradiction };
+        Some(Clash { kind, severity: severity.severity(), first, second: again, why })
+    };
+    if let Some((a, b)) = two_values(&quantities(&first.text), &quantities(&again.text)) {
+        let why = format!("{} has two values: {} in line {}, {} here", first.id, a.written, first.line, b.written);
+        return clash(ClashKind::SameIdValues, why);
+    }
+    if clauses(&again.text).iter().any(|b| clauses(&first.text).iter().any(|a| excludes(a, b))) {
+        let why = format!("{} says the opposite of its definition in line {}", first.id, first.line);
+        return clash(ClashKind::SameIdNegated, why);
+    }
+    let words = |text: &str| content(&text.split_whitespace().collect::<Vec<_>>()).into_iter().collect();
+    if alike(&words(&first.text), &words(&again.text), 1, 3, 1) {
+        return None;
+    }
+    let why = format!("{} is defined twice with different words: also in line {}", first.id, first.line);
+    clash(ClashKind::SameIdReworded, why)
 }
 
 /// Returns a value of each that count the same and exclude each other, if no value of that unit is shared.
@@ -278,36 +324,30 @@ fn excludes(a: &Clause, b: &Clause) -> bool {
         && amounts(a) == amounts(b)
 }
 
-/// Reports for each requirement the gravest of what it contradicts.
-fn contradictions<'s>(spec: &'s Spec, told: &mut BTreeSet<&'s str>, out: &mut Findings<'_>) {
-    let all: Vec<(&Requirement, Clause)> =
-        spec.requirements.iter().flat_map(|r| clauses(&r.text).into_iter().map(move |c| (r, c))).collect();
-    let mut found: Vec<(Severity, &Requirement, &Requirement, String)> = Vec::new();
-    for (n, (first, a)) in all.iter().enumerate() {
-        for (second, b) in &all[n + 1..] {
-            found.extend(conflict(a, b).map(|(severity, why)| (severity, *first, *second, why)));
-        }
-    }
-    found.sort_by_key(|(severity, ..)| *severity);
-    for (severity, first, second, why) in found {
-        if !told.insert(&second.id) {
-            continue;
-        }
-        let (message, clear) = if first.id == second.id {
-            (format!("{} contradicts itself: {why}", second.id), "keep one of the two".to_owned())
-        } else {
-            (
+/// Reports what clashes.
+fn contradictions(spec: &Spec, out: &mut Findings<'_>) {
+    for Clash { kind, severity, first, second, why } in clashes(spec) {
+        let (rule, message, clear) = match kind {
+            ClashKind::SameIdValues => (Rule::Contradiction, why, format!("keep one value of {}", first.id)),
+            ClashKind::SameIdNegated => (Rule::Contradiction, why, "keep one of the two".to_owned()),
+            ClashKind::SameIdReworded => (Rule::DuplicateId, why, "give one of the two an id of its own".to_owned()),
+            ClashKind::Negated | ClashKind::Values | ClashKind::Optional if first.id == second.id => {
+                let message = format!("{} contradicts itself: {why}", second.id);
+                (Rule::Contradiction, message, "keep one of the two".to_owned())
+            }
+            ClashKind::Negated | ClashKind::Values | ClashKind::Optional => (
+                Rule::Contradiction,
                 format!("{} contradicts {} (line {}): {why}", second.id, first.id, first.line),
                 format!("keep one of the two, or say when each of {} and {} holds", first.id, second.id),
-            )
+            ),
         };
-        out.add_as(Rule::Contradiction, severity, &second.id, out.in_spec(second.line), &message, &clear);
+        out.add_as(rule, severity, &second.id, out.in_spec(second.line), &message, &clear);
     }
 }
 
-fn conflict(a: &Clause, b: &Clause) -> Option<(Severity, String)> {
+fn conflict(a: &Clause, b: &Clause) -> Option<(ClashKind, Severity, String)> {
     if excludes(a, b) {
-        return Some((Severity::Error, "what one demands the other forbids".into()));
+        return Some((ClashKind::Negated, Severity::Error, "what one demands the other forbids".into()));
     }
     // Tier 1 is not tier 2.
     if a.negated != b.negated || a.labels != b.labels {
@@ -323,11 +363,11 @@ fn conflict(a: &Clause, b: &Clause) -> Option<(Severity, String)> {
     {
         let both_must = a.level == Level::Must && b.level == Level::Must;
         let severity = if both_must { Severity::Error } else { Severity::Warning };
-        return Some((severity, format!("{} there, {} here", x.written, y.written)));
+        return Some((ClashKind::Values, severity, format!("{} there, {} here", x.written, y.written)));
     }
     let differ = matches!((a.level, b.level), (Level::Must, Level::May) | (Level::May, Level::Must));
     let same = alike(&a.about, &b.about, 7, 8, 3) && !a.conditional && !b.conditional;
-    (differ && same).then(|| (Severity::Warning, "a must here is optional there".into()))
+    (differ && same).then(|| (ClashKind::Optional, Severity::Warning, "a must here is optional there".into()))
 }
 
 /// Most words of a prohibition that are compared: what follows explains it.

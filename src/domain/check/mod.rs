@@ -30,6 +30,7 @@ mod tree;
 mod whose;
 mod words;
 
+pub use critic::{Clash, ClashKind, clashes, open_mark, vague_in};
 pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
 pub use range::{Changed, Changes, Hunk, hunks};
@@ -301,6 +302,22 @@ pub fn check(reading: &Reading, tree: &Tree, only: Option<&SpecId>, range: Optio
     });
     report.findings.dedup();
     report
+}
+
+/// Reads the words of one spec and how its documents fit together, without looking at code.
+pub fn criticised(reading: &Reading, tree: &Tree, spec: &Spec) -> Vec<Finding> {
+    let seen = Seen {
+        reading,
+        tree,
+        paths: Paths::of(tree),
+        sights: sight::Sights::default(),
+        constitution: tree.constitution(),
+    };
+    let mut list = Vec::new();
+    let mut out = Findings { spec, absent_by: seen.sights.absent_by(), list: &mut list };
+    critic::criticise(&seen, spec, &mut out);
+    tracer::drifted(&seen, spec, &mut out);
+    list
 }
 
 /// Everything the analysts look at.

@@ -29,6 +29,13 @@ pub(super) fn trace(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) -> Vec
     traces
 }
 
+/// Reports where the documents of a spec have drifted apart: a plan older than its spec, tasks that name what is not
+/// there.
+pub(super) fn drifted(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
+    stale_plan(seen, spec, out);
+    orphans(seen, spec, spec.tasks.as_deref().unwrap_or_default(), out);
+}
+
 fn names(task: &Task, requirement: &Requirement) -> bool {
     let is_named = |id: &String| *id == requirement.id || requirement.criteria.contains(id);
     task.requirements.iter().any(is_named)

@@ -104,7 +104,7 @@ fn of_finding(stage: Stage, spec: &Spec, finding: &Finding) -> Vec<Backed> {
         let severity = match severity {
             _ if finding.severity == check::Severity::Info => Severity::Info,
             Severity::Critical if !(is_must && stage.has_outcome()) => Severity::Major,
-            severity => severity,
+            Severity::Critical | Severity::Major | Severity::Minor | Severity::Info => severity,
         };
         let assertion = Assertion {
             kind,

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::AgentError;
+use super::gate::Checkpoint;
+use super::guardrail::When;
 use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
 use super::memory::Note;
@@ -108,6 +110,26 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         recalled: Vec<Note>,
     },
+    /// Gates were held.
+    GateHeld {
+        /// When in the run.
+        checkpoint: Checkpoint,
+        /// What they asked, and what had been put off.
+        held: FileRef,
+        /// How many critical questions were open.
+        critical: u32,
+    },
+    /// Guardrails were run.
+    GuardrailsRan {
+        /// Which stage.
+        stage: Stage,
+        /// On which side of it.
+        when: When,
+        /// Whether nothing failed.
+        passed: bool,
+        /// What was run.
+        report: FileRef,
+    },
     /// A stage was done elsewhere: what came of it is there, and is what the stage that was opened judges.
     StageElsewhere {
         /// Which stage.
@@ -170,6 +192,9 @@ pub enum Record {
         raw: Option<FileRef>,
         /// When it is asked again, if it is.
         retry_at: Option<Moment>,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// The panel is about to be asked what stands open.
     RoundOpened {
@@ -194,6 +219,9 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// Everybody who was asked has voted or stays silent: the round is never held again.
     RoundClosed {
@@ -280,6 +308,18 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns what a turn used whose end this record tells.
+    pub fn used(&self) -> Option<(Stage, &AgentName, Usage)> {
+        if let Record::AgentAnswered { stage, agent, usage, .. }
+        | Record::AgentFailed { stage, agent, usage, .. }
+        | Record::RoundAnswered { stage, agent, usage, .. } = self
+        {
+            Some((*stage, agent, *usage))
+        } else {
+            None
+        }
+    }
+
     /// Returns the file that a round goes on with: what is asked, or an agent's votes.
     pub fn of_round(&self) -> Option<&FileRef> {
         if let Record::RoundOpened { ballot: file, .. } | Record::RoundAnswered { votes: file, .. } = self {
@@ -299,6 +339,7 @@ impl Record {
                 vec![answer, raw]
             }
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
+            Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
@@ -325,6 +366,7 @@ impl Record {
                 vec![answer, raw]
             }
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
+            Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }

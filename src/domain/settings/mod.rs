@@ -9,11 +9,13 @@ mod offer;
 mod policy;
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::budget::{Budget, Price};
+use super::gate::{Checkpoint, Gate};
 use super::hash::{NotCanonical, Sha, canonical};
 use super::memory::Profile;
 use super::stage::Stage;
@@ -24,7 +26,7 @@ pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
 pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
 /// Everything that can be configured in this version.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The panel, in the order of the config; names are unique.
     pub agents: Vec<Agent>,
@@ -40,14 +42,47 @@ pub struct Settings {
     pub checks: BTreeMap<String, CheckTemplate>,
     /// How the panel's answers become a verdict.
     pub consensus: Consensus,
+    /// Commands that must succeed before and after a stage.
+    pub guardrails: BTreeMap<Stage, Guardrails>,
+    /// The gates that are held at each checkpoint; one that is not listed is passed.
+    pub gates: BTreeMap<Checkpoint, BTreeSet<Gate>>,
     /// Rules of single stages; a stage that is not listed follows the defaults.
     pub stages: BTreeMap<Stage, StageRules>,
     /// What every agent is given besides its prompt.
     pub context: Context,
     /// Limits of a run.
     pub run: Limits,
+    /// What a run may cost.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What models cost, by the name that an agent's `model` has.
+    #[serde(default)]
+    pub prices: BTreeMap<String, Price>,
     /// Where and how evidence is kept.
     pub evidence: Evidence,
+}
+
+impl Default for Settings {
+    /// What holds without any config: nobody sits, and the usual gates are held.
+    fn default() -> Self {
+        Self {
+            agents: Default::default(),
+            servers: Default::default(),
+            offers: Default::default(),
+            memory: Default::default(),
+            memory_profile: Default::default(),
+            checks: Default::default(),
+            consensus: Default::default(),
+            guardrails: Default::default(),
+            gates: Checkpoint::ALL.into_iter().map(|at| (at, at.usual().iter().copied().collect())).collect(),
+            stages: Default::default(),
+            context: Default::default(),
+            run: Default::default(),
+            budget: Default::default(),
+            prices: Default::default(),
+            evidence: Default::default(),
+        }
+    }
 }
 
 /// A server that speaks MCP.
@@ -128,6 +163,19 @@ pub struct CheckTemplate {
     pub argv: Vec<String>,
     /// Who proposed it.
     pub source: CheckSource,
+}
+
+/// Commands that must succeed around a stage. They run only when approved.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Guardrails {
+    /// Before anybody is asked; each a program and its arguments.
+    pub before: Vec<Vec<String>>,
+    /// After the stage; at validate before its verdict.
+    pub after: Vec<Vec<String>>,
+    /// How long one command may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Whether the working copy must have no uncommitted change before the stage, our own files aside.
+    pub clean_tree: bool,
 }
 
 /// Who proposed a check.
@@ -224,18 +272,23 @@ impl Settings {
     }
 }
 
-/// Hashes the parts of the settings that a verdict is about: agents, checks, consensus, stages and context.
+/// Hashes the parts of the settings that a verdict is about: agents, checks, guardrails, consensus, stages, context and
+/// gates.
 /// Servers, memory, limits and evidence are left out: they decide how a panel is run, not what it finds.
 ///
 /// # Errors
 /// [`NotCanonical`] cannot happen with values that these types hold; it is passed on rather than hidden.
 pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
-    let Settings { agents, checks, consensus, stages, context, .. } = settings;
-    let Settings { servers: _, offers: _, memory: _, memory_profile: _, run: _, evidence: _, .. } = settings;
+    let Settings { agents, checks, guardrails, consensus, stages, context, gates, .. } = settings;
+    let Settings {
+        servers: _, offers: _, memory: _, memory_profile: _, run: _, budget: _, prices: _, evidence: _, ..
+    } = settings;
     let judged = json!({
         "agents": agents,
         "checks": checks,
         "consensus": consensus,
+        "guardrails": guardrails,
+        "gates": gates,
         "stages": stages,
         "context": context,
     });
@@ -259,7 +312,11 @@ mod tests {
     #[test]
     fn the_config_hash_covers_what_is_judged_and_nothing_else() {
         let base = config_sha256(&settings()).unwrap();
-        let outside: [fn(&mut Settings); 5] = [
+        let outside: [fn(&mut Settings); 7] = [
+            |s| s.budget.run_micro_usd += 1,
+            |s| {
+                s.prices.insert("opus".into(), Price { input_micro_usd: 1, output_micro_usd: 1 });
+            },
             |s| s.memory = MemoryServer::Declared("other".into()),
             |s| s.memory_profile = Profile::ServerMemory,
             |s| s.run.deadline_ms += 1,
@@ -286,7 +343,14 @@ mod tests {
             assert_ne!(changed, settings());
             assert_eq!(config_sha256(&changed).unwrap(), base);
         }
-        let inside: [fn(&mut Settings); 6] = [
+        let inside: [fn(&mut Settings); 8] = [
+            |s| {
+                let rails = Guardrails { before: vec![], after: vec![], timeout_ms: 1, clean_tree: true };
+                s.guardrails.insert(Stage::Plan, rails);
+            },
+            |s| {
+                s.gates.insert(Checkpoint::BeforePlan, BTreeSet::new());
+            },
             |s| s.agents[0].role = Some("architect".into()),
             |s| s.agents.clear(),
             |s| {
@@ -309,7 +373,8 @@ mod tests {
     fn the_config_hash_is_the_sha_of_known_bytes() {
         let bytes = concat!(
             r#"{"agents":[],"checks":{},"consensus":{"agree":"2/3","merge_threshold":"6/10","quorum":"2/3","#,
-            r#""round":"auto"},"context":{"files":null},"stages":{}}"#
+            r#""round":"auto"},"context":{"files":null},"gates":{"after_plan":["analyze"],"after_tasks":["analyze"],"#,
+            r#""before_plan":["clarify","checklist","analyze"],"before_unlock":["analyze"]},"guardrails":{},"stages":{}}"#
         );
         assert_eq!(config_sha256(&Settings::default()).unwrap(), Sha::of(bytes));
     }

@@ -21,18 +21,13 @@ pub struct Folder {
     pub documents: Vec<String>,
 }
 
-/// Finds the specs among paths: `specs/<id>/spec.md`, `.specify/specs/<id>/spec.md`, `docs/SPEC-…/{PRD,spec}.md`.
-/// Sorted by id; of two folders with one name the first path wins.
+/// Finds the specs among paths: `specs/<id>/spec.md`, `.specify/specs/<id>/spec.md`, `docs/SPEC-…/{PRD,spec}.md`,
+/// `openspec/specs/<id>/spec.md`, `openspec/changes/<id>/specs/<capability>/spec.md`. Sorted by id; of two folders with
+/// one name the first path wins. A change of several capabilities is a spec for each: `<id>.<capability>`.
 pub fn find<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<Folder> {
     let mut found: BTreeMap<SpecId, Folder> = BTreeMap::new();
     for path in paths {
-        let Some((dir, name)) = path.rsplit_once('/') else { continue };
-        let Some((parent, folder)) = dir.rsplit_once('/') else { continue };
-        let layout = match (parent, name) {
-            ("specs" | ".specify/specs", "spec.md") => Layout::SpecKit,
-            ("docs", "spec.md" | "PRD.md") if folder.starts_with("SPEC-") => Layout::Seed,
-            _ => continue,
-        };
+        let Some((dir, folder, layout)) = home_of(path) else { continue };
         let Ok(id) = SpecId::new(folder) else { continue };
         let place =
             found.entry(id.clone()).or_insert(Folder { id, dir: dir.to_owned(), layout, documents: Vec::new() });
@@ -40,17 +35,62 @@ pub fn find<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<Folder> {
             place.documents.push(path.to_owned());
         }
     }
-    let mut places: Vec<Folder> = found.into_values().collect();
+    let mut places: Vec<Folder> = found.into_values().flat_map(capabilities).collect();
     for place in &mut places {
         // `spec.md` before `PRD.md`: it is the one that both layouts have.
         place.documents.sort_by_key(|d| !d.ends_with("/spec.md"));
     }
+    places.sort_by(|a, b| a.id.cmp(&b.id));
     places
+}
+
+/// Where OpenSpec keeps what is to be changed.
+const CHANGES: &str = "openspec/changes/";
+
+/// Returns the folder of the spec that a document defines, the folder's name, and the layout.
+fn home_of(path: &str) -> Option<(&str, &str, Layout)> {
+    let (dir, name) = path.rsplit_once('/')?;
+    if let Some(rest) = path.strip_prefix(CHANGES) {
+        let (change, below) = rest.split_once('/')?;
+        let is_delta = below.starts_with("specs/") && name == "spec.md" && below.split('/').count() == 3;
+        // What was archived is part of `openspec/specs` by now.
+        return (is_delta && change != "archive").then(|| {
+            let end = CHANGES.len() + change.len();
+            (&path[..end], change, Layout::OpenSpec)
+        });
+    }
+    let (parent, folder) = dir.rsplit_once('/')?;
+    let layout = match (parent, name) {
+        ("specs" | ".specify/specs", "spec.md") => Layout::SpecKit,
+        ("docs", "spec.md" | "PRD.md") if folder.starts_with("SPEC-") => Layout::Seed,
+        ("openspec/specs", "spec.md") => Layout::OpenSpec,
+        _ => return None,
+    };
+    Some((dir, folder, layout))
+}
+
+/// Takes a change of several capabilities apart.
+fn capabilities(place: Folder) -> Vec<Folder> {
+    if place.layout != Layout::OpenSpec || place.documents.len() < 2 {
+        return vec![place];
+    }
+    let of = |path: &String| {
+        let capability = path.rsplit('/').nth(1)?;
+        let id = SpecId::new(&format!("{}.{capability}", place.id)).ok()?;
+        Some(Folder { id, documents: vec![path.clone()], ..place.clone() })
+    };
+    place.documents.iter().filter_map(of).collect()
 }
 
 /// Returns the layout of a spec's folder.
 pub(super) fn layout_of(dir: &str) -> Layout {
-    if dir.starts_with("docs/") { Layout::Seed } else { Layout::SpecKit }
+    if dir.starts_with("docs/") {
+        Layout::Seed
+    } else if dir.starts_with("openspec/") {
+        Layout::OpenSpec
+    } else {
+        Layout::SpecKit
+    }
 }
 
 /// Returns the spec that a name means: exactly, or as a prefix of one id only; letter case does not count.

@@ -2,7 +2,8 @@
 //!
 //! It must not know where the text came from, nor whether anything it says is true: that is [`super::check`]'s work.
 //!
-//! Two layouts are read: github/spec-kit's `specs/<NNN-slug>/spec.md`, and `docs/<SPEC-ID>…/{PRD,spec}.md`.
+//! Three layouts are read: github/spec-kit's `specs/<NNN-slug>/spec.md`, `docs/<SPEC-ID>…/{PRD,spec}.md`, and OpenSpec's
+//! `openspec/changes/<change>/specs/<capability>/spec.md` and `openspec/specs/<capability>/spec.md`.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ pub struct Spec {
     pub id: SpecId,
     /// The folder, relative to the repository (`specs/003-rate-limiter`).
     pub dir: String,
-    /// Which of the two layouts it follows.
+    /// Which of the layouts it follows.
     pub layout: Layout,
     /// The document that holds the requirements, relative to the repository.
     pub file: String,
@@ -64,6 +65,8 @@ pub enum Layout {
     SpecKit,
     /// `docs/<SPEC-ID>…/{PRD,spec,plan,tasks}.md`.
     Seed,
+    /// OpenSpec: `openspec/changes/<change>/{tasks,specs/<capability>/spec}.md`, `openspec/specs/<capability>/spec.md`.
+    OpenSpec,
 }
 
 /// How binding a requirement is: its first modal verb decides, none means must (RFC 2119 words).
@@ -158,6 +161,9 @@ pub fn parse(id: SpecId, dir: &str, file: &str, text: &str) -> Spec {
     let layout = find::layout_of(dir);
     let stories = requirements::stories(&lines);
     let (mut requirements, restated) = requirements::defined(&lines, layout);
+    if requirements.is_empty() && layout == Layout::OpenSpec {
+        requirements = requirements::by_heading(&lines);
+    }
     if requirements.is_empty() {
         requirements = requirements::from_stories(&stories, &requirements::loose_scenarios(&lines));
     }

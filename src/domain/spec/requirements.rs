@@ -98,6 +98,30 @@ fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool)
     Some(Requirement { id, level: level_of(&text), text, line: line.number, criteria })
 }
 
+/// Returns the requirements of OpenSpec's layout: a heading `Requirement: name` each, numbered in their order, with the
+/// scenarios below as criteria. What a change removes or renames demands nothing.
+pub(super) fn by_heading(lines: &[Line<'_>]) -> Vec<Requirement> {
+    let mut found: Vec<Requirement> = Vec::new();
+    let mut is_gone = false;
+    for (at, line) in lines.iter().enumerate() {
+        let Kind::Heading { text, depth } = line.kind else { continue };
+        if depth <= 2 {
+            is_gone = ["REMOVED", "RENAMED"].iter().any(|word| text.starts_with(word));
+        } else if let Some(name) = text.strip_prefix("Requirement:").filter(|_| !is_gone) {
+            let body = body_of(lines, at).iter().map(Line::words).filter(|words| !words.is_empty());
+            let text = plain(&std::iter::once(name.trim().to_owned() + ":").chain(body).collect::<Vec<_>>().join(" "));
+            let id = format!("R-{}", found.len() + 1);
+            found.push(Requirement { id, level: level_of(&text), text, line: line.number, criteria: Vec::new() });
+        } else if text.starts_with("Scenario:")
+            && !is_gone
+            && let Some(last) = found.last_mut()
+        {
+            last.criteria.push(format!("{}-AC{}", last.id, last.criteria.len() + 1));
+        }
+    }
+    found
+}
+
 const MARKS: [char; 7] = ['*', '_', '`', '[', '(', '~', ' '];
 
 /// Splits `**FR-001**: words` into id and words. `None` where the line only lists ids or points from one to another.

@@ -19,9 +19,12 @@ use super::{Child, Ended};
 use crate::domain::failure::Deadline;
 use crate::domain::run::Limits;
 
-/// How long outputs are read on after the child has ended: a grandchild may hold them open for ever, and what the
+/// How long outputs are waited for after the child has ended: a grandchild may hold them open for ever, and what the
 /// child itself wrote is in the pipe already.
 const DRAIN: Duration = Duration::from_millis(100);
+
+/// Most that is read of an output after the child has ended: as much as a pipe holds. More is somebody else's.
+const DRAIN_MAX: usize = super::PIPE_ROOM;
 
 /// Room for one read: what a pipe holds on Linux.
 const CHUNK: usize = 64 << 10;
@@ -182,15 +185,27 @@ fn feed(stdin: Option<ChildStdin>, input: Arc<str>) -> Pin<Box<dyn Future<Output
     })
 }
 
-/// Reads what is left, until both streams end or [`DRAIN`] has passed.
-async fn drain(out: &mut Ear<ChildStdout>, err: &mut Ear<ChildStderr>, listener: &mut impl Listener) {
+/// Reads what is left without pause, until both streams end, [`DRAIN_MAX`] was read of them, or nothing comes any more
+/// and [`DRAIN`] has passed. What is there is taken before the clock is looked at: on a busy machine we may come late.
+async fn drain<O, E>(out: &mut Ear<O>, err: &mut Ear<E>, listener: &mut impl Listener)
+where
+    O: AsyncRead + Unpin,
+    E: AsyncRead + Unpin,
+{
     let end = Instant::now() + DRAIN;
-    while out.is_open() || err.is_open() {
+    let (mut of_out, mut of_err) = (DRAIN_MAX, DRAIN_MAX);
+    while (out.is_open() && of_out > 0) || (err.is_open() && of_err > 0) {
         tokio::select! {
             biased;
+            length = out.hear_now(), if out.is_open() && of_out > 0 => {
+                of_out = of_out.saturating_sub(length);
+                listener.heard(Stream::Out, out.take(length));
+            }
+            length = err.hear_now(), if err.is_open() && of_err > 0 => {
+                of_err = of_err.saturating_sub(length);
+                listener.heard(Stream::Err, err.take(length));
+            }
             () = sleep_until(end) => return,
-            length = out.hear(), if out.is_open() => listener.heard(Stream::Out, out.take(length)),
-            length = err.hear(), if err.is_open() => listener.heard(Stream::Err, err.take(length)),
         }
     }
 }
@@ -212,10 +227,15 @@ impl<R: AsyncRead + Unpin> Ear<R> {
         self.stream.is_some()
     }
 
-    /// Waits for the next piece and returns its length, 0 at the end. Nothing is lost when it is dropped half-way.
+    /// Waits until the pace allows it, then as [`Ear::hear_now`].
     async fn hear(&mut self) -> usize {
-        let Some(stream) = &mut self.stream else { return 0 };
         sleep_until(self.ready).await;
+        self.hear_now().await
+    }
+
+    /// Waits for the next piece and returns its length, 0 at the end. Nothing is lost when it is dropped half-way.
+    async fn hear_now(&mut self) -> usize {
+        let Some(stream) = &mut self.stream else { return 0 };
         let length = stream.read(&mut self.room).await.unwrap_or(0);
         if length == 0 {
             self.stream = None;
@@ -301,4 +321,37 @@ fn from_now(ms: u64) -> Instant {
     // A limit so long that it cannot be added is no limit; tokio's timers end after two years anyway.
     const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
     Instant::now() + Duration::from_millis(ms).min(NEVER)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test stands outside and drives a runtime of its own")]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// What comes out of a pipe that holds so many bytes and stays open, after so many were heard before.
+    async fn drained(held: usize, before: u64) -> u64 {
+        let (mut pipe, end) = tokio::io::duplex(4 * DRAIN_MAX);
+        pipe.write_all(&vec![b'x'; held]).await.unwrap();
+        let mut out = Ear::new(Some(end), Capture::new(0, 0));
+        out.capture.take(&vec![b'y'; before as usize]);
+        out.ready = Instant::now() + FLOOD_PACE;
+        let mut err: Ear<tokio::io::Empty> = Ear::new(None, Capture::new(0, 0));
+        drain(&mut out, &mut err, &mut ()).await;
+        out.capture.bytes() - before
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_pipe_is_read_to_its_last_byte_after_the_end_also_of_a_flood() {
+        for before in [0, FLOOD] {
+            assert_eq!(drained(DRAIN_MAX, before).await, DRAIN_MAX as u64, "after {before} bytes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_grandchild_goes_on_writing_does_not_hold_the_end_up() {
+        let read = drained(4 * DRAIN_MAX, 0).await as usize;
+        assert!((DRAIN_MAX..DRAIN_MAX + CHUNK).contains(&read), "{read}");
+    }
 }

@@ -210,7 +210,6 @@ impl Children {
 
 /// Room in the pipe of a child's output: the most that Linux gives everybody. Programs that end the hard way (node's
 /// `process.exit`) lose what did not fit into the pipe by then, and with the usual 64 KiB that can be their last word.
-#[cfg(target_os = "linux")]
 const PIPE_ROOM: usize = 1 << 20;
 
 #[cfg(target_os = "linux")]

@@ -1,0 +1,52 @@
+//! Making the folder of a new spec.
+
+use tokio_util::sync::CancellationToken;
+
+use super::pen;
+use super::{Created, Scribe};
+use crate::disk::{EntryKind, Store};
+use crate::domain::draft;
+use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
+use crate::domain::moment::Moment;
+
+/// Folders whose names have taken numbers.
+const SHELVES: [&str; 2] = ["specs", ".specify/specs"];
+
+/// Length of a date in a time as RFC 3339 writes it.
+const DATE: usize = 10;
+
+impl Scribe {
+    /// Makes a spec from a sentence, under the lock: two processes never get one number.
+    pub(super) async fn create(&self, text: String, at: Moment, token: &CancellationToken) -> Result<Created, Failure> {
+        if text.trim().is_empty() {
+            return Err(Failure::usage("new", "there are no words", "say in a sentence what is wanted"));
+        }
+        let _turn = self.turn.lock().await;
+        let guard = self.lock(at, token).await?;
+        let created = self.off_thread(move |store| create(store, &text, at)).await;
+        drop(guard);
+        created
+    }
+}
+
+fn create(store: &Store, text: &str, at: Moment) -> Result<Created, Failure> {
+    let mut names = Vec::new();
+    for shelf in SHELVES {
+        names.extend(store.list(shelf)?.into_iter().filter(|entry| entry.kind == EntryKind::Dir).map(|e| e.name));
+    }
+    let spec: SpecId = draft::next_id(names.iter().map(String::as_str), &draft::slug(text))?;
+    let mut template = None;
+    for path in draft::TEMPLATES {
+        if template.is_none() {
+            template = pen::text(store, path)?.map(|text| (path.to_owned(), text));
+        }
+    }
+    let (source, body) = template.map_or_else(|| (None, draft::TEMPLATE.to_owned()), |(path, text)| (Some(path), text));
+    let date: String = at.rfc3339().chars().take(DATE).collect();
+    let dir = format!("{}/{spec}", draft::SHELF);
+    let file = format!("{dir}/spec.md");
+    store.make_dirs(&dir)?;
+    store.replace(&file, draft::fill(&body, &spec, text, &date).as_bytes())?;
+    Ok(Created { spec, file, template: source })
+}

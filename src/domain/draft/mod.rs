@@ -1,0 +1,129 @@
+//! A new spec from a sentence: its id, and its text from a template in github/spec-kit's layout.
+//!
+//! It must not know which folders exist, nor write any: it is given names and gives text.
+
+use super::failure::Failure;
+use super::ids::SpecId;
+
+/// The template that is used where the repository has none.
+pub const TEMPLATE: &str = include_str!("spec-template.md");
+
+/// Where a repository may have its own template, the first that is there wins.
+pub const TEMPLATES: [&str; 2] = [".dicast/templates/spec-template.md", ".specify/templates/spec-template.md"];
+
+/// Where new specs go.
+pub const SHELF: &str = "specs";
+
+/// Longest name after the number, in characters: it is a branch and a folder.
+const SLUG_MAX: usize = 40;
+
+/// Longest title, in characters.
+const TITLE_MAX: usize = 80;
+
+/// Digits of a number at least.
+const DIGITS: usize = 3;
+
+/// Words that say nothing in a name.
+const FILLERS: [&str; 22] = [
+    "a",
+    "an",
+    "the",
+    "to",
+    "of",
+    "for",
+    "and",
+    "or",
+    "with",
+    "that",
+    "which",
+    "so",
+    "i",
+    "we",
+    "want",
+    "should",
+    "must",
+    "please",
+    "add",
+    "implement",
+    "create",
+    "build",
+];
+
+/// Returns the name that a sentence gives to a spec, without its number: whole words, `new` where it has none.
+pub fn slug(text: &str) -> String {
+    let words = || {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
+    };
+    let telling: Vec<String> = words().filter(|word| !FILLERS.contains(&word.as_str())).collect();
+    let chosen = if telling.is_empty() { words().collect() } else { telling };
+    let mut slug = String::new();
+    for word in chosen {
+        let joined = if slug.is_empty() { word.clone() } else { format!("{slug}-{word}") };
+        if joined.len() > SLUG_MAX {
+            break;
+        }
+        slug = joined;
+    }
+    if slug.is_empty() { "new".to_owned() } else { slug }
+}
+
+/// Returns the id after the highest number among names (folders of specs, branches).
+///
+/// # Errors
+/// Exit 64 when the numbers are used up.
+pub fn next_id<'n>(names: impl IntoIterator<Item = &'n str>, slug: &str) -> Result<SpecId, Failure> {
+    let number = |name: &str| {
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        (digits >= DIGITS && name[digits..].starts_with('-')).then(|| name[..digits].parse::<u32>().ok()).flatten()
+    };
+    let full = || Failure::usage("new", "no number is left for a spec", "rename the spec with the highest number");
+    let next = names.into_iter().filter_map(number).max().unwrap_or(0).checked_add(1).ok_or_else(full)?;
+    SpecId::new(&format!("{next:03}-{slug}")).map_err(|_| full())
+}
+
+/// Fills a template in. `date` is a day, `2026-01-31`.
+pub fn fill(template: &str, id: &SpecId, text: &str, date: &str) -> String {
+    let sentence = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title: String = sentence.chars().take(TITLE_MAX).collect();
+    let title = title.trim_end_matches(['.', ' ']);
+    let named = template
+        .replace("[FEATURE NAME]", title)
+        .replace("[###-feature-name]", id.as_str())
+        .replace("[DATE]", date)
+        .replace("$ARGUMENTS", &sentence)
+        .replace("[Brief Title]", title);
+    if named.ends_with('\n') { named } else { format!("{named}\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::spec;
+
+    #[test]
+    fn a_name_is_made_of_the_words_that_tell() {
+        assert_eq!(slug("Add a rate limiter to the API, please!"), "rate-limiter-api");
+        assert_eq!(slug("I want to"), "i-want-to");
+        assert_eq!(slug("日本語 🦀"), "new");
+        assert!(slug(&"word ".repeat(40)).len() <= SLUG_MAX);
+    }
+
+    #[test]
+    fn the_next_number_follows_the_highest() {
+        let names = ["001-a", "007-b", "12-c", "0100-d", "x-9", "2024"];
+        assert_eq!(next_id(names, "e").unwrap().as_str(), "101-e");
+        assert_eq!(next_id([], "e").unwrap().as_str(), "001-e");
+        assert_eq!(next_id(["4294967295-z"], "e").unwrap_err().exit(), 64);
+    }
+
+    #[test]
+    fn the_filled_template_is_a_spec_with_one_open_must() {
+        let id = SpecId::new("004-login").unwrap();
+        let text = fill(TEMPLATE, &id, "Log in with \"magic\" links.", "2026-01-31");
+        let spec = spec::parse(id, "specs/004-login", "specs/004-login/spec.md", &text);
+        assert_eq!(spec.title, "Log in with \"magic\" links");
+        assert_eq!(spec.requirements.len(), 1);
+        assert_eq!(spec.stories.len(), 1);
+        assert!(text.contains("**Created**: 2026-01-31") && !text.contains("$ARGUMENTS"));
+    }
+}

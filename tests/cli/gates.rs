@@ -1,0 +1,83 @@
+//! Gates and new specs, from the outside.
+
+use crate::world::World;
+
+const OPEN: &str = "# Feature Specification: Limits\n\n## Requirements\n\n\
+    - **FR-001**: The service MUST wait [NEEDS CLARIFICATION: how long?] before it answers again\n\
+    - **FR-002**: The service MUST refuse an empty key with status 400\n";
+
+fn world() -> World {
+    World::new().file("specs/001-limits/spec.md", OPEN)
+}
+
+fn first_id(world: &World) -> String {
+    let said = world.dicast(&["clarify", "001", "--json"]).exits(10);
+    let held = &said.json()[0];
+    assert_eq!(held["schema"], "dicast.gate/1");
+    assert_eq!(held["open"]["critical"], 1);
+    assert_eq!(held["issues"][0]["ask"], "how long?");
+    held["issues"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_critical_question_exits_10_names_its_command_and_goes_once_it_is_answered() {
+    let world = world();
+    let id = first_id(&world);
+    let command = format!("dicast clarify 001-limits --answer {id}=TEXT");
+    world.dicast(&["clarify", "001"]).exits(10).says("critical how long?").says(&command);
+    world.dicast(&["clarify", "001", "--answer", &format!("{id}=2 s"), "--by", "ada"]).exits(0).says("answered: 2 s");
+    let text = std::fs::read_to_string(world.path("specs/001-limits/spec.md")).unwrap();
+    assert_eq!(text, OPEN.replace("[NEEDS CLARIFICATION: how long?]", "2 s"));
+    world.dicast(&["gate", "001", "--undo"]).exits(10).says("taken back");
+    assert_eq!(std::fs::read_to_string(world.path("specs/001-limits/spec.md")).unwrap(), OPEN);
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn a_question_that_is_put_off_is_remembered_with_who_and_why() {
+    let world = world();
+    let id = first_id(&world);
+    world.dicast(&["gate", "001", "--defer", &id, "--reason", "measured later", "--by", "ada"]).exits(0);
+    world.dicast(&["gate", "001", "--list"]).exits(0).says("put off by ada: measured later").says("1 put off");
+    world.dicast(&["gate", "001", "--undo", &id]).exits(10);
+}
+
+#[test]
+fn what_cannot_be_said_is_refused() {
+    let world = world();
+    let id = first_id(&world);
+    world.dicast(&["clarify", "001", "--answer", "nonsense"]).exits(64).complains("ID=TEXT");
+    world.dicast(&["clarify", "001", "--answer", "CLR-000000=x"]).exits(64).complains("no open question");
+    world.dicast(&["gate", "001", "--accept", &id]).exits(10).complains("no suggested answer");
+    world.dicast(&["gate", "001", "--undo"]).exits(64).complains("nothing was answered");
+    assert_eq!(std::fs::read_to_string(world.path("specs/001-limits/spec.md")).unwrap(), OPEN);
+}
+
+#[test]
+fn the_checklist_scores_and_analyze_compares() {
+    let world = world().file("specs/001-limits/tasks.md", "- [ ] T001 Wait (FR-001)\n");
+    world.dicast(&["checklist", "001"]).exits(0).says("of 100").says("completeness");
+    let said = world.dicast(&["analyze", "001", "--json"]).exits(0);
+    let held = &said.json()[0];
+    let issue = &held["issues"][0];
+    assert_eq!((issue["matter"].as_str(), issue["about"].as_str()), (Some("uncovered"), Some("FR-002")));
+    let id = issue["id"].as_str().unwrap();
+    world.dicast(&["gate", "001", "--accept", id]).says("accepted");
+    let tasks = std::fs::read_to_string(world.path("specs/001-limits/tasks.md")).unwrap();
+    assert_eq!(
+        tasks,
+        "- [ ] T001 Wait (FR-001)\n- [ ] T002 The service MUST refuse an empty key with status 400 (FR-002)\n"
+    );
+}
+
+#[test]
+fn a_new_spec_is_a_folder_whose_open_points_clarify_asks() {
+    let world = world();
+    let said = world.dicast(&["new", "Export", "the", "log", "as", "CSV", "--json"]).exits(0);
+    let made = &said.json()[0];
+    assert_eq!(made["spec_id"], "002-export-log-as-csv");
+    world.dicast(&["clarify", "002"]).exits(10).says("do what, exactly?");
+    world.dicast(&["status"]).says("002-export-log-as-csv");
+    world.dicast(&["new"]).exits(64);
+    world.dicast(&["new", " "]).exits(64).complains("no words");
+}
