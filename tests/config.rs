@@ -525,6 +525,11 @@ fn an_agent_that_cannot_work_is_refused() {
             "6: the name \"a\" is taken by .dicast/config.toml:2",
             "give each agent a name of its own",
         ),
+        (
+            "name = \"host\"\nkind = \"memory\"\nfamily = \"f\"\n",
+            "2: host is what the program itself is called on a panel",
+            "use another name",
+        ),
     ];
     for (text, why, next) in table {
         let (message, hint) = World::new().project(&format!("[[agents]]\n{text}")).refused();

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::budget::{Budget, Price, micro_usd};
+use crate::domain::claim::host::HOST;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
@@ -109,6 +110,10 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
         required(entry, key).map_or_else(|f| f, |node| node.refuse(bad.to_string(), "use another name"))
     };
     let name = AgentName::new(&string(entry, "name")?).map_err(|bad| named("name", bad))?;
+    if name.as_str() == HOST {
+        let why = format!("{HOST} is what the program itself is called on a panel");
+        return Err(required(entry, "name")?.refuse(why, "use another name"));
+    }
     let family = Family::new(&string(entry, "family")?).map_err(|bad| named("family", bad))?;
     let full = &filled(entry.clone(), "agents[]");
     let kind = match kind.as_str() {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
 use super::check::{self, Changed, Content, Tree};
-use super::claim::derive::Prior;
+use super::claim::derive::{Backed, Prior};
+use super::claim::host;
 use super::claim::{Kind, Value};
 use super::consensus::{CHECKED_BY, Decision, Inputs, Verdict};
 use super::dissent::{self, Entry, Ledger};
@@ -48,6 +49,9 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
     /// What agents are told of earlier runs; no verdict is bound to it.
     pub recalled: Vec<Note>,
+    /// What the host says itself.
+    #[serde(default)]
+    pub host: Vec<Backed>,
     /// The git range that is audited, if it is one.
     #[serde(default)]
     pub range: Option<Arc<Range>>,
@@ -131,7 +135,11 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
     let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
     let agenda = ask.agenda.clone().unwrap_or_else(open);
-    let report = check::check(&reading, tree, Some(&spec.id), None);
+    // Where there are no tasks, none could have asked for a change.
+    let hunks = ask.change.as_ref().filter(|_| spec.tasks.is_some()).map(|change| check::hunks(&change.diff));
+    let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
+    let range = ask.change.as_ref().map(|change| Arc::new(change.range.clone()));
+    let says = host::says(ask.stage, spec, report.of(&spec.id), range.as_deref());
     let host: Vec<Safe> = report
         .of(&spec.id)
         .take(FINDINGS_MAX)
@@ -162,7 +170,6 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         .map(|(agent, role)| (agent.clone(), prompt::render(ask.stage, agent, role.as_deref(), &inputs)))
         .collect();
     let sent: BTreeSet<Sha> = rendered.iter().flat_map(|(_, rendered)| rendered.sent.iter().cloned()).collect();
-    let range = ask.change.as_ref().map(|change| Arc::new(change.range.clone()));
     Ok(Preparation {
         stage: ask.stage,
         expect: Expect {
@@ -186,6 +193,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         recalled: ask.recalled.clone(),
         range,
+        host: says,
         agenda,
         spec: Arc::new(spec.clone()),
     })

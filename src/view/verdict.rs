@@ -355,6 +355,7 @@ fn label(judgement: &Judgement, claim: &Judged) -> String {
     match claim.label {
         Label::AgreedOver if votes > winners => format!("agreed {winners}–{}", votes - winners),
         Label::Agreed | Label::AgreedOver => format!("agreed {winners}"),
+        Label::Single if votes == 0 => "host alone".to_owned(),
         Label::Single => "one voice".to_owned(),
         Label::Proven | Label::Refuted | Label::Conflict | Label::Hollow => claim.label.words().to_owned(),
     }

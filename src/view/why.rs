@@ -16,6 +16,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use crate::app::model::Model;
 use crate::app::update::checkable;
+use crate::domain::claim::host::HOST;
 use crate::domain::claim::lookup::{self, Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
 use crate::domain::consensus::{Judged, Label, Merge};
@@ -110,6 +111,12 @@ pub(super) fn reasons<'j>(
     struck(judgement, claim, &grounds, label_width, width, &mut out);
     let head = |name: &'static str| dim(format!("{name:<label_width$}"));
     let room = usize::from(width.all).saturating_sub(label_width);
+    for ground in grounds.iter().filter(|ground| ground.agent.as_str() == HOST && !ground.because.as_str().is_empty()) {
+        for (at, line) in text::wrap(ground.because.as_str(), room, 3).into_iter().enumerate() {
+            let name = head(if at == 0 { HOST } else { "" });
+            out.push(Reason::of(vec![name, plain(line.into_owned())]).weighing(Weight::Outcome));
+        }
+    }
     let (_, ink) = standing.symbol();
     for (at, line) in text::wrap(&sentence(judgement, claim), room, 3).into_iter().enumerate() {
         let name = head(if at == 0 { "so" } else { "" });

@@ -165,6 +165,55 @@ fn a_dissent_that_is_held_in_the_answer_to_its_topic_is_waived_there_by_its_own_
     world.dicast(&["dissent", "--fail-on-dissent"]).exits(1).says("since tasks");
 }
 
+/// An agent that says the same of a long subject at plan and at tasks.
+fn of_subject(agent: &str, subject: &str) -> String {
+    let said = format!(
+        r#"claims = [{{ kind = "finding", subject = "{subject}", predicate = "satisfied", severity = "minor" }}]"#
+    );
+    durable(agent, 1, "yes")
+        .replace(r#" { topic = "survives", value = "yes" }"#, "")
+        .lines()
+        .filter(|line| !line.starts_with("claims"))
+        .map(|line| if line.starts_with("summary") { format!("{line}\n{said}\n") } else { format!("{line}\n") })
+        .collect()
+}
+
+#[test]
+fn texts_that_were_split_at_one_stage_are_apart_at_the_next_and_together_again_once_that_is_taken_back() {
+    let long = "the store of the limiter keeps every count of a client when the server restarts in the";
+    let (night, day) = (format!("{long} night"), format!("{long} morning"));
+    let world = played(&["annika", "boris"], &(of_subject("annika", &night) + &of_subject("boris", &day)));
+    let merged = |stage: &str| {
+        let text = fs::read(world.path(&format!("specs/003-rate-limiter/verdicts/{stage}.json"))).unwrap();
+        let verdict: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let claims = verdict["claims"].as_array().unwrap().iter().filter(|claim| claim["kind"] == "finding");
+        claims.map(|claim| claim["merged_from"].as_array().unwrap().len()).collect::<Vec<_>>()
+    };
+    let run = |stage: &str| drop(world.dicast(&[stage, "--no-round"]).exits(0));
+    run("plan");
+    assert_eq!(merged("plan"), [1], "one claim of two texts");
+    let text = fs::read(world.path("specs/003-rate-limiter/verdicts/plan.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let claims = verdict["claims"].as_array().unwrap();
+    let key = claims.iter().find(|claim| claim["kind"] == "finding").unwrap()["merged_from"][0]["key"].clone();
+    let decide = |what: &str| {
+        let words = ["dissent", what, key.as_str().unwrap(), "--by", "me", "--reason", "two times of day"];
+        world.dicast(&[&words[..], &["--stage", "plan"]].concat()).exits(0);
+    };
+    decide("--split");
+    assert_eq!(merged("plan"), [0, 0]);
+    run("tasks");
+    assert_eq!(merged("tasks"), [0, 0], "carried over");
+    world.dicast(&["consensus", "tasks"]).exits(0).says("same");
+    world.dicast(&["dissent"]).exits(0).says("split");
+    decide("--undo");
+    assert_eq!(merged("plan"), [1]);
+    run("tasks");
+    assert_eq!(merged("tasks"), [1], "taken back");
+    run("plan");
+    assert_eq!(merged("plan"), [1]);
+}
+
 #[test]
 fn a_command_that_exits_with_no_verdicts_code_refuses_to_fail_on_dissent() {
     let world = World::with_spec();

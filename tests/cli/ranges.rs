@@ -185,3 +185,31 @@ fn a_range_that_cannot_be_audited_is_refused_before_anybody_is_asked() {
         .complains("this clone is shallow")
         .complains("git fetch --unshallow");
 }
+
+#[test]
+fn a_task_that_is_ticked_without_a_trace_blocks_what_every_agent_lets_through() {
+    let world = changed(&(audit("annika", HUNK, "") + &audit("boris", HUNK, "")));
+    let tasks = "# Tasks\n\n- [x] T001 Limit in `src/limiter.rs` (FR-001)\n- [x] T002 Count in `src/store.rs` (FR-001)\n\
+        - [x] T003 Test FR-001 in `src/new.rs`\n";
+    world.write("specs/003-rate-limiter/tasks.md", tasks);
+    commit(&world, "tasks");
+    world
+        .dicast(&["audit", "--range", "HEAD~2..HEAD"])
+        .exits(2)
+        .says("a critical objection holds (host): finding FR-001")
+        .complains("warning: host: T002 ticked, src/store.rs does not exist");
+    let blocked = verdict(&world);
+    assert_eq!((&blocked["status"], &blocked["families"]["expected"]), (&"blocked".into(), &2.into()));
+    world.dicast(&["consensus", "audit"]).exits(2).says("same");
+    let objection = |verdict: &Value| verdict["reasons"][0]["claims"][0].as_str().unwrap().to_owned();
+    let explained = world.dicast(&["explain", "audit", &objection(&blocked)]).exits(0);
+    explained.says("host (host, no vote) critical E2 seen").says("votes      0 of 2 families");
+    let signed = ["--by", "me", "--reason", "it is in the next change"];
+    world.dicast(&[&["dissent", "--waive", &objection(&blocked)][..], &signed].concat()).exits(0);
+    assert_eq!(verdict(&world)["status"], "agree_with_dissent");
+    world.dicast(&[&["dissent", "--undo", &objection(&blocked)][..], &signed].concat()).exits(2);
+    assert_eq!(verdict(&world)["hash"], blocked["hash"], "the host says the same again");
+    world.write("specs/003-rate-limiter/tasks.md", tasks.replace("- [x] T002", "- [ ] T002"));
+    commit(&world, "untick");
+    world.dicast(&["audit", "--range", "HEAD~3..HEAD"]).exits(0);
+}

@@ -229,6 +229,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     Arc::new(Preparation {
         recalled: Vec::new(),
         range: None,
+        host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
         stage: Stage::Plan,

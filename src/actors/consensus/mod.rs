@@ -15,17 +15,20 @@ use tokio_util::sync::CancellationToken;
 use super::mcp::memory;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, evidence, post, repo};
 use crate::domain::artifact::{self, Artifact};
-use crate::domain::claim::derive::{self, Charge, DeriveInputs, Derived};
+use crate::domain::claim::Severity;
+use crate::domain::claim::derive::{self, Backed, Charge, DeriveInputs, Derived};
+use crate::domain::claim::host::HOST;
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::consensus::{self, Answer, Canon, Kept, Panel, Participant, Requirement, Verdict};
 use crate::domain::dissent::{Parted, Standing};
 use crate::domain::document::{self, DocumentInputs};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
-use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::ids::{AgentName, Family, RunId, SpecId};
 use crate::domain::journal::{Record, Seat};
 use crate::domain::judgement::{Gathered, Ground, Judgement, Phantom, Question, Round};
 use crate::domain::moment::Moment;
+use crate::domain::preparation::Preparation;
 use crate::domain::round;
 use crate::domain::safe::Safe;
 use crate::domain::settings::Settings;
@@ -225,7 +228,8 @@ impl Bench {
     async fn look_up(&self, case: &mut Case, token: &CancellationToken) -> Result<(), Failure> {
         let spec = Arc::clone(&case.question.preparation.spec);
         let drafts = case.heard.values().flat_map(|heard| derive::citations(&heard.artifact, &spec));
-        let cited: BTreeSet<Citation> = drafts.chain(case.votes.values().flat_map(round::cited)).collect();
+        let own = case.question.preparation.host.iter().flat_map(|backed| backed.evidence.clone());
+        let cited: BTreeSet<Citation> = drafts.chain(own).chain(case.votes.values().flat_map(round::cited)).collect();
         let unknown: BTreeSet<Citation> = cited.into_iter().filter(|c| !case.lookups.contains_key(c)).collect();
         if unknown.is_empty() {
             return Ok(());
@@ -274,8 +278,12 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let mut panel = panel(&case, &derived);
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
     let canon = panel.canon();
-    let grounds = derived.iter().flat_map(|(agent, derived)| grounds(agent, derived, &canon, &case.lookups));
+    let grounds =
+        derived.iter().flat_map(|(agent, derived)| grounds(agent, &derived.assertions, &canon, &case.lookups));
     let mut grounds: Vec<Ground> = grounds.collect();
+    if let Ok(host) = AgentName::new(HOST) {
+        grounds.extend(self::grounds(&host, &preparation.host, &canon, &case.lookups));
+    }
     let charges = derived.iter().flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| (*agent, charge)));
     let mut phantoms: Vec<Phantom> = charges.map(|(agent, charge)| phantom(agent, charge)).collect();
     let (mut ballot, mut changed) = (None, None);
@@ -306,6 +314,10 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     verdict.recorded_at = Some(case.question.at.rfc3339());
     let settled = settled(&case, &panel);
     let is_final = !case.question.provisional;
+    if is_final {
+        let grave = preparation.host.iter().filter(|backed| backed.assertion.severity >= Severity::Major);
+        case.warnings.extend(grave.map(|backed| Safe::line(&format!("{HOST}: {}", backed.because))));
+    }
     let documents = if is_final { documents(&case, &panel, &verdict)? } else { Vec::new() };
     let standing = is_final.then(|| Arc::new(standing(&case, &verdict, &grounds)));
     let helped = is_final.then(|| consensus::helped(&panel, &verdict)).flatten();
@@ -401,7 +413,22 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
             claims: derived.get(&seat.agent).map(Derived::plain).unwrap_or_default(),
         });
     }
+    panel.agents.extend(host_of(preparation));
     panel
+}
+
+/// The host among the participants: it never votes.
+fn host_of(preparation: &Preparation) -> Option<Participant> {
+    let name = AgentName::new(HOST).ok().filter(|_| !preparation.host.is_empty())?;
+    Some(Participant {
+        name,
+        family: Family::new(HOST).ok()?,
+        voter: false,
+        status: Answer::Ok,
+        open_dissent: Vec::new(),
+        artifact: None,
+        claims: preparation.host.iter().map(|backed| backed.assertion.clone()).collect(),
+    })
 }
 
 fn phantom(agent: &AgentName, charge: &Charge) -> Phantom {
@@ -439,10 +466,8 @@ fn vote(case: &Case, held: &Round, inputs: &DeriveInputs<'_>) -> Voted {
 }
 
 /// What one agent gave as grounds, by claim.
-fn grounds(agent: &AgentName, derived: &Derived, canon: &Canon, lookups: &Lookups) -> Vec<Ground> {
-    derived
-        .assertions
-        .iter()
+fn grounds(agent: &AgentName, said: &[Backed], canon: &Canon, lookups: &Lookups) -> Vec<Ground> {
+    said.iter()
         .map(|backed| {
             let assertion = &backed.assertion;
             Ground {

@@ -385,6 +385,7 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub mod derive;
+pub mod host;
 pub mod lookup;
 
 /// What kind of thing an assertion is about.

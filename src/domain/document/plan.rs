@@ -36,8 +36,13 @@ pub(super) fn plan(desk: &Desk<'_>) -> String {
 fn constitution(desk: &Desk<'_>) -> String {
     let mut lines = String::new();
     for host in desk.inputs.panel.agents.iter().filter(|agent| !agent.voter) {
-        for said in host.claims.iter().filter(|c| c.kind == Kind::Finding && c.polarity == Polarity::No) {
-            let _ = writeln!(lines, "- {} is not satisfied ({})", inline(&said.subject), host.name);
+        for said in host.claims.iter().filter(|claim| claim.kind == Kind::Risk) {
+            let _ = writeln!(
+                lines,
+                "- {}: it demands what the constitution forbids ({})",
+                inline(&said.subject),
+                host.name
+            );
         }
     }
     if lines.is_empty() { "The host found nothing against it.".into() } else { lines }
