@@ -34,6 +34,9 @@ mod watching;
 #[path = "cli/round.rs"]
 mod round;
 
+#[path = "cli/ranges.rs"]
+mod ranges;
+
 #[path = "cli/children.rs"]
 mod children;
 

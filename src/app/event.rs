@@ -76,6 +76,9 @@ pub enum What {
         /// How many notes of earlier runs they are told.
         #[serde(default, skip_serializing_if = "is_zero")]
         recalled: usize,
+        /// The commits whose change is audited, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
     },
     /// Gates were held.
     #[serde(rename = "gate.held")]

@@ -114,19 +114,10 @@ impl Follower {
                 self.stages.push(*stage);
                 self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
                 let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-                What::StageStarted { stage: *stage, agents, recalled: recalled.len() }
+                What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
             }
             Record::AgentLaunched { stage, agent, attempt, kind } => {
-                let key = SeatKey { run: self.run.clone(), stage: *stage, attempt: *attempt, agent: agent.clone() };
-                self.asked.insert(agent.clone(), (key, at));
-                let scripted = self.scripted.contains(agent);
-                What::AgentStarted {
-                    stage: *stage,
-                    agent: agent.clone(),
-                    attempt: *attempt,
-                    scripted,
-                    turn: named(*kind),
-                }
+                self.launched(at, *stage, agent, *attempt, *kind)
             }
             Record::AgentAnswered { stage, agent, attempt, took_ms, usage, .. } => {
                 self.finished(*stage, agent, *attempt, TurnKind::Draft, (*took_ms, *usage), None)
@@ -179,9 +170,17 @@ impl Follower {
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
-            | Record::Mirrored { .. } => return None,
+            | Record::Mirrored { .. }
+            | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
+    }
+
+    fn launched(&mut self, at: Moment, stage: Stage, agent: &AgentName, attempt: u32, kind: TurnKind) -> What {
+        let key = SeatKey { run: self.run.clone(), stage, attempt, agent: agent.clone() };
+        self.asked.insert(agent.clone(), (key, at));
+        let scripted = self.scripted.contains(agent);
+        What::AgentStarted { stage, agent: agent.clone(), attempt, scripted, turn: named(kind) }
     }
 
     /// Returns the event that ends what is told: with why and what to do, where the owner ended without a word.

@@ -119,7 +119,14 @@ pub enum Command {
     /// Asks the panel whether the tests show what the spec asks.
     Validate(Stage),
     /// Asks the panel whether the change is fit to be let through.
-    Audit(Stage),
+    Audit {
+        /// Which spec, and how.
+        #[command(flatten)]
+        stage: Stage,
+        /// Judges the change between these commits, also one that was made elsewhere.
+        #[arg(long, value_name = "A..B")]
+        range: Option<String>,
+    },
     /// Asks the panel to let it through.
     Unlock(Stage),
     /// Runs the stages that specs have not passed, one spec after the other.
@@ -458,7 +465,7 @@ impl Command {
             | Command::Tasks(_)
             | Command::Implement(_)
             | Command::Validate(_)
-            | Command::Audit(_)
+            | Command::Audit { .. }
             | Command::Unlock(_)
             | Command::Auto(_)
             | Command::Verdict { .. }
@@ -506,7 +513,7 @@ impl Command {
             Command::Tasks(_) => "write tasks",
             Command::Implement(_) => "implement",
             Command::Validate(_) => "validate",
-            Command::Audit(_) => "audit",
+            Command::Audit { .. } => "audit",
             Command::Unlock(_) => "unlock",
             Command::Auto(_) => "run the stages",
             Command::Status { .. } => "show the status",

@@ -40,14 +40,15 @@ pub fn lines(event: &Event) -> (String, String) {
             let again = if *resumed { " (goes on)" } else { "" };
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
-        What::StageStarted { stage, agents, recalled } => {
+        What::StageStarted { stage, agents, recalled, range } => {
+            let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
             let notes = match recalled {
                 0 => String::new(),
                 1 => " (told 1 note of an earlier run)".to_owned(),
                 n => format!(" (told {n} notes of earlier runs)"),
             };
-            progress(format!("{stage}: asking {}{notes}", agents.join(", ")))
+            progress(format!("{stage}: asking {}{about}{notes}", agents.join(", ")))
         }
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
             "gates {}: {critical} critical, {important} important, {minor} minor open",

@@ -29,6 +29,7 @@ pub mod overview;
 pub mod preparation;
 pub mod preset;
 pub mod prompt;
+pub mod range;
 pub mod redact;
 pub mod retry;
 pub mod round;

@@ -83,7 +83,10 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
         return below(area, 1);
     }
     let commit = run.preparation.as_ref().and_then(|p| p.inputs.commit.as_deref());
-    let base = commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…'))));
+    let range = run.preparation.as_ref().and_then(|preparation| preparation.range.as_ref());
+    let base = range.map(|range| format!("commits {} · ", Safe::line(&range.in_words())));
+    let base =
+        base.or(commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…')))));
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)

@@ -138,7 +138,8 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     }
     lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
     let place = rise(area, lines.len(), canvas);
-    let title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
+    let mut title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
+    title.extend(start.range.as_deref().map(|range| dim(format!(" · commits {}", Safe::line(range)))));
     let note = vec![dim(text::count(agents.len(), "agent"))];
     let pane = Pane { title, note, rows: place.height.saturating_sub(2) };
     let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };

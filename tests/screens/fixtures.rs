@@ -734,15 +734,7 @@ fn besides() -> Vec<Fixture> {
         ),
         (
             "preflight",
-            Model {
-                overlay: Some(Overlay::Preflight(Start {
-                    spec: spec_id(SPEC),
-                    stages: vec![Stage::Plan],
-                    fresh: false,
-                    rerun_missing: false,
-                })),
-                ..home()
-            },
+            Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
         (
             "notice_long",

@@ -228,6 +228,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
         recalled: Vec::new(),
+        range: None,
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
         stage: Stage::Plan,
@@ -247,6 +248,8 @@ pub(crate) fn inputs() -> Inputs {
 pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
+        range: None,
+        agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),
         stage: Stage::Plan,

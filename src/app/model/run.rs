@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
@@ -36,6 +37,9 @@ pub struct Run {
     pub stages: Vec<Stage>,
     /// The stage at hand.
     pub stage: Stage,
+    /// The commits whose change is audited, as they were asked for.
+    #[serde(default)]
+    pub range: Option<String>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -90,6 +94,9 @@ pub struct Run {
     pub guarded: BTreeMap<Stage, BTreeMap<When, bool>>,
     /// What the guardrails that ran last came to.
     pub guard: Option<Arc<guardrail::Report>>,
+    /// What each stage was asked by an earlier process.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.

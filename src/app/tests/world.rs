@@ -200,7 +200,7 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster } => {
+            RunEffect::Prepare { spec, stage, roster, .. } => {
                 RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
@@ -326,7 +326,15 @@ impl World {
                 let inputs = records().filter_map(opened).collect();
                 let records = journal.records.clone();
                 let gathered = BTreeMap::new();
-                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs, gathered });
+                found.run = Some(FoundRun {
+                    run: id.clone(),
+                    records,
+                    rounds,
+                    answers,
+                    inputs,
+                    agendas: BTreeMap::new(),
+                    gathered,
+                });
             }
         }
         found
@@ -376,6 +384,7 @@ impl World {
         let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
         Ok(Preparation {
             recalled: Vec::new(),
+            range: None,
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),

@@ -300,6 +300,7 @@ pub(super) fn adopt(
         Record::RunOpened { .. }
         | Record::RunResumed { .. }
         | Record::StageOpened { .. }
+        | Record::StageElsewhere { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

@@ -11,11 +11,13 @@ use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::app::outcome::Outcome;
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Human};
 use crate::domain::preparation::Preparation;
+use crate::domain::range::{Ends, Range};
 use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
 use crate::domain::settings::AgentKind;
@@ -65,6 +67,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         spec: start.spec.clone(),
         stages: start.stages.clone(),
         stage,
+        range: start.range.clone(),
         opened: model.now,
         ended: None,
         options,
@@ -91,6 +94,7 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         opened_with: BTreeMap::new(),
         guarded: BTreeMap::new(),
         guard: None,
+        agendas: BTreeMap::new(),
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
@@ -190,6 +194,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             }
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::RoundOpened { .. }
             | Record::RoundAnswered { .. }
             | Record::RoundClosed { .. }
@@ -204,7 +209,11 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         }
     }
     run.human = settle::human(&run.decisions);
+    // Whoever goes on with an audited range, or decides about it, need not name it again.
+    let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
+    run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
     run.opened_with = found.inputs;
+    run.agendas = found.agendas;
     run.gathered = found.gathered;
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
@@ -261,7 +270,9 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
     let run = model.runs.get_mut(id)?;
     run.phase = Phase::Preparing;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
-    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster };
+    let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
+    let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
+    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster, range, agenda };
     Some(Effect::Run(id.clone(), effect))
 }
 
@@ -295,7 +306,11 @@ pub(super) fn prepared(
             return fail(model, id, failure);
         }
     };
-    let changed = run.opened_with.get(&stage).map(|before| preparation.inputs.changed_since(before));
+    let changed = run.opened_with.get(&stage).map(|before| {
+        // A stage that is decided anew is bound to the earlier verdicts as they stand now: what they wrote is compared.
+        let verdicts = if run.options.reopened { &preparation.inputs.verdicts } else { &before.verdicts };
+        preparation.inputs.changed_since(&Inputs { verdicts: verdicts.clone(), ..before.clone() })
+    });
     if let Some(changed) = changed.filter(|changed| !changed.is_empty()) {
         return stale(model, id, &changed.join(", "));
     }
@@ -318,6 +333,11 @@ pub(super) fn prepared(
         prompts: files[1..].iter().map(reference).collect(),
         recalled: preparation.recalled.clone(),
     };
+    let mut records = vec![record];
+    let range = preparation.range.clone();
+    if opening == 1 && !preparation.inputs.verdicts.contains_key(Stage::Implement.name()) {
+        records.extend(range.as_deref().map(elsewhere));
+    }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
     if let Some(run) = model.runs.get_mut(id) {
@@ -325,11 +345,25 @@ pub(super) fn prepared(
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents, recalled })];
+    let mut events = vec![emit(
+        model,
+        Some(id),
+        What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
+    )];
     if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
         events.push(emit(model, Some(id), What::Warning { text }));
     }
-    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, events)
+    commit(model, id, Batch { files, records }, Then::StageOpened, events)
+}
+
+/// Says that the change which is audited was made elsewhere.
+fn elsewhere(range: &Range) -> Record {
+    Record::StageElsewhere {
+        stage: Stage::Implement,
+        range: range.ends.clone(),
+        diff_sha256: range.diff_sha256.clone(),
+        files: u32::try_from(range.files.len()).unwrap_or(u32::MAX),
+    }
 }
 
 /// What the run is about changed while it was stopped: it is closed, and a fresh one follows. What was asked of a
@@ -496,7 +530,8 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
-        let start = Start { spec: run.spec.clone(), stages: run.stages.clone(), fresh: true, rerun_missing: false };
+        let range = run.range.clone();
+        let start = Start { fresh: true, range, ..Start::of(run.spec.clone(), run.stages.clone()) };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

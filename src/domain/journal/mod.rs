@@ -14,6 +14,7 @@ use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
 use super::memory::Note;
 use super::moment::Moment;
+use super::range::Ends;
 use super::run::TurnKind;
 use super::stage::Stage;
 use super::stream::{Session, Usage};
@@ -128,6 +129,17 @@ pub enum Record {
         passed: bool,
         /// What was run.
         report: FileRef,
+    },
+    /// A stage was done elsewhere: what came of it is there, and is what the stage that was opened judges.
+    StageElsewhere {
+        /// Which stage.
+        stage: Stage,
+        /// The commits that hold it.
+        range: Ends,
+        /// Hash of the diff between them.
+        diff_sha256: Sha,
+        /// How many files it changes.
+        files: u32,
     },
     /// An agent is about to be started.
     AgentLaunched {
@@ -331,6 +343,7 @@ impl Record {
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
@@ -357,6 +370,7 @@ impl Record {
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
