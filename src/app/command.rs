@@ -35,6 +35,8 @@ pub enum Command {
     Check,
     /// Stop the run.
     Cancel,
+    /// Give the terminal back; the run goes on without a screen.
+    Detach,
     /// Show the MCP servers.
     Servers,
     /// Show what would be approved.
@@ -87,6 +89,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
     ("cancel", Takes::Nothing, "stop the run"),
+    ("detach", Takes::Nothing, "give the terminal back; the run goes on without a screen"),
     ("servers", Takes::Nothing, "the MCP servers"),
     ("trust", Takes::Nothing, "what the project's config wants to run"),
     ("help", Takes::Nothing, "all keys"),
@@ -174,6 +177,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
     Ok(match name {
         "check" => Command::Check,
         "cancel" => Command::Cancel,
+        "detach" => Command::Detach,
         "servers" => Command::Servers,
         "trust" => Command::Trust,
         "quit" => Command::Quit,

@@ -116,9 +116,7 @@ impl Follower {
                 let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
                 What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
             }
-            Record::AgentLaunched { stage, agent, attempt, kind } => {
-                self.launched(at, *stage, agent, *attempt, *kind)
-            }
+            Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
             Record::AgentAnswered { stage, agent, attempt, took_ms, usage, .. } => {
                 self.finished(*stage, agent, *attempt, TurnKind::Draft, (*took_ms, *usage), None)
             }

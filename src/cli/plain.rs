@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::event::{Event, Tokens, What};
-use crate::app::model::{Model, Phase};
+use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
 use crate::domain::budget;
 use crate::domain::claim::Severity;
@@ -252,6 +252,7 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
             format!("{} {}: {} · {}", run.stage, run.spec, judgement.verdict.status.name(), judgement.verdict.why())
         }
         (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
+        (Phase::Foreign(owner), _) => format!("{} {}: goes on, pid {} owns it", run.stage, run.spec, owner.pid),
         (Phase::Stopped, _) => format!(
             "{} {}: stopped, {} answers kept, {} processes left",
             run.stage,
@@ -282,10 +283,21 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
             aim.reading(&format!("explain {} {} {short}", run.spec, run.stage))
         }
         (Phase::Decided, None) => aim.reading(&format!("verdict {} {}", run.spec, run.stage)),
+        (Phase::Foreign(_), _) => aim.reading(&format!("watch {}", run.spec)),
         (_, _) => aim.running(&format!("{} {}", run.stage, run.spec)),
     };
     let evidence = aim.path(&format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id));
     Safe::block(&format!("{outcome}\ntook {took}, evidence in {evidence}\ngo on with: {next}\n")).to_string()
+}
+
+/// Returns the lines that stay on the terminal when the screen goes and what is live goes on.
+pub fn detached(model: &Model, aim: &Aim) -> String {
+    let line = |run: &Run| {
+        let (spec, pid) = (&run.spec, model.boot.pid);
+        let (watch, stop) = (aim.reading(&format!("watch {spec}")), aim.reading(&format!("cancel {spec}")));
+        format!("{} {spec} goes on without a screen, pid {pid}\nfollow it: {watch} · stop it: {stop}\n", run.stage)
+    };
+    Safe::block(&model.live_runs().map(line).collect::<String>()).to_string()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::foreign::Foreign;
 use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
@@ -43,6 +44,7 @@ use crate::domain::stream::{Session, Transport};
 pub struct Dispatch {
     hands: Hands,
     places: Places,
+    foreign: Foreign,
     runs: BTreeMap<RunId, Tokens>,
 }
 
@@ -67,7 +69,8 @@ struct Asked {
 impl Dispatch {
     /// Makes a dispatch over running actors.
     pub fn new(hands: Hands, places: Places) -> Self {
-        Self { hands, places, runs: BTreeMap::new() }
+        let foreign = Foreign::new(&hands, places.repo.clone());
+        Self { hands, places, foreign, runs: BTreeMap::new() }
     }
 
     /// Returns the actors.
@@ -81,9 +84,14 @@ impl Dispatch {
             Effect::Survey => {
                 let reply = self.hands.repo.survey(self.places.repo.clone(), self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Survey(reply));
-                inbox.expect(Pending::Runs(self.hands.evidence.runs(None, self.hands.scope.cancel.clone())));
+                inbox.expect(Pending::Runs(self.foreign.recall()));
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
+            Effect::FollowForeign { spec, run, seen } => {
+                let reply = self.foreign.follow(spec, run.clone(), seen);
+                inbox.expect(Pending::Foreign(run, reply));
+            }
+            Effect::AskOwner(spec) => inbox.expect(Pending::Noted(self.foreign.ask_owner(spec))),
             Effect::Hold { spec, gates } => {
                 let reply = self.hands.scribe.hold(spec.clone(), gates, self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Held(spec, reply));
@@ -107,11 +115,13 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("copy to memory what waits for it", self.quiet(copied)));
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
+            Effect::ApproveServer(name) => inbox.expect(Pending::Approved(self.approve_server(model, &name))),
             // The loop itself does these.
             Effect::Emit(_)
             | Effect::Answer(..)
             | Effect::OpenEditor { .. }
             | Effect::Suspend
+            | Effect::Detach
             | Effect::Copy(_)
             | Effect::DumpRecording
             | Effect::Quit(_) => {}
@@ -498,6 +508,16 @@ impl Dispatch {
         self.job(async move {
             let Some(proposal) = proposal else { return Ok(()) };
             let work = move || crate::config::approve(&repo, &proposal, at);
+            scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
+        })
+    }
+
+    fn approve_server(&self, model: &Model, name: &str) -> Reply<()> {
+        let (repo, scope) = (self.places.repo.clone(), self.hands.scope.clone());
+        let offer = model.offers().find(|offer| offer.name == name).cloned();
+        self.job(async move {
+            let Some(offer) = offer else { return Ok(()) };
+            let work = move || crate::config::approve_offer(&crate::config::Sources::of_this_process(repo)?, &offer);
             scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
         })
     }

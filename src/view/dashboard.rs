@@ -22,7 +22,7 @@ use crate::app::model::{Model, Phase, Run, SeatState};
 use crate::app::update::{Ballot, attention, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::Judgement;
@@ -108,6 +108,7 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
             lines.extend(guarded(model, run, area));
         }
         Phase::Stopped => lines.push(stopped(run)),
+        Phase::Foreign(owner) => lines.push(foreign(owner, area)),
         Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, run, judgement, area))),
         Phase::Waiting { .. } => lines.extend(asked(model, run)),
         Phase::Opening
@@ -178,6 +179,16 @@ pub(super) fn failed(failure: &Failure, area: Rect) -> Vec<Vec<Piece<'static>>> 
     lines
 }
 
+/// Says whose run it is, and what can be done about it from here.
+fn foreign(owner: &LockOwner, area: Rect) -> Vec<Piece<'static>> {
+    let words = if area.width >= 100 {
+        format!("  pid {} on {} owns this run, its journal is followed · ", owner.pid, Safe::line(&owner.host))
+    } else {
+        format!("  pid {} owns this run · ", owner.pid)
+    };
+    vec![piece(" READ-ONLY ", Ink::BadgeNote), plain(words), piece("X", Ink::Accent), plain(" asks it to stop")]
+}
+
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
     let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
     // Of nothing there is nothing to go on with.
@@ -225,7 +236,7 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     };
     let (title, note) = forming_titles(run);
     let live_note = match run.seats.get(at.cursor).map(|seat| &seat.state) {
-        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_live() => {
+        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_under_way() => {
             vec![dim("following · Enter opens the transcript")]
         }
         Some(_) | None => Vec::new(),
@@ -267,7 +278,9 @@ fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
 /// Draws the claims in the order in which they want to be looked at.
 fn form(model: &Model, run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(judgement) = &run.judgement else {
-        let words = if !run.phase.is_live() {
+        let words = if run.phase.owner().is_some() {
+            "forms in the process that owns the run; here it stands once it is recorded"
+        } else if !run.phase.is_live() {
             "nothing was decided"
         } else if run.answered() > 0 {
             "the first answers are being compared"

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Pane, columns, first_shown, nth, padded};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
+use super::trust;
 use crate::app::line::Line;
 use crate::app::model::{Completion, Model, Overlay};
 use crate::app::msg::Start;
@@ -37,6 +38,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, canvas: &mut Ca
         }
         Overlay::Search(line) => input(area, "/", line, canvas),
         Overlay::Preflight(start) => preflight(model, start, area, canvas),
+        Overlay::Offer(name) => offer(model, name, area, canvas),
     }
 }
 
@@ -175,6 +177,27 @@ fn paid(charge: Charge) -> String {
         }
         Charge::Told => " · by the token, it says what it costs".to_owned(),
         Charge::Unpriced => " · unpriced".to_owned(),
+    }
+}
+
+/// Shows a server that another program is configured with, every word of it, before it is approved.
+fn offer(model: &Model, name: &str, area: Rect, canvas: &mut Canvas<'_>) {
+    let Some(offer) = model.offers().find(|offer| offer.name == name) else { return };
+    let room = usize::from(area.width.saturating_sub(4));
+    let rows = usize::from(area.height).saturating_sub(4);
+    let mut lines: Vec<_> = offer.item.parts().iter().flat_map(|part| trust::wrapped_whole(part, room)).collect();
+    // What was cut could hide what it does: then it is not approved from here.
+    if lines.len() > rows {
+        lines.truncate(rows.saturating_sub(1));
+        lines.push("… more than fits: make the terminal taller, or Esc".to_owned());
+    }
+    let place = rise(area, lines.len(), canvas);
+    let title = vec![strong(offer.item.what.as_str())];
+    let note = vec![dim(format!("from {}", Safe::line(&offer.from)))];
+    let pane = Pane { title, note, rows: columns(lines.len()) };
+    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
+    for (at, line) in lines.iter().enumerate() {
+        canvas.pieces(padded(nth(inner, at)), &[plain(line.as_str())]);
     }
 }
 

@@ -70,6 +70,7 @@ fn waiting(model: &Model, run: &Run) -> String {
             format!("{head} {since} · Esc stops")
         }
         Phase::Preparing => format!("{} reading the spec, writing prompts {since} · Esc stops", spinner::frame(model)),
+        Phase::Foreign(_) => format!("{} its owner is at work {since}", spinner::frame(model)),
         Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,
         Phase::Stopped | Phase::Decided | Phase::Failed(_) => format!("ended after {since}"),
     }
@@ -152,7 +153,7 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         | SeatState::Asking(_)
         | SeatState::Keeping
         | SeatState::Waiting { .. }
-            if !run.phase.is_live() =>
+            if !run.phase.is_under_way() =>
         {
             ("·", Ink::Dim, "ended with the run, before it answered".to_owned(), elapsed)
         }
@@ -175,6 +176,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
             let doing = words.unwrap_or_else(|| match (turn, ballot(run)) {
                 (TurnKind::Round, Some(items)) => format!("votes on {}, without names", text::count(items, "item")),
+                (TurnKind::Draft | TurnKind::Repair, _) if seat.who.external => {
+                    "asked through memory, answers elsewhere".to_owned()
+                }
                 (TurnKind::Round | TurnKind::Draft | TurnKind::Repair, _) => "asked, nothing written yet".to_owned(),
             });
             (spinner::frame(model), Ink::Accent, format!("{}{doing}", mending(*turn)), of_limit)
@@ -242,8 +246,11 @@ fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
 }
 
 fn looked_up(run: &Run) -> String {
+    if run.options.followed {
+        return "looks up what the answers cite, in the process that owns the run".to_owned();
+    }
     let Some(judgement) = &run.judgement else {
-        return if !run.phase.is_live() {
+        return if !run.phase.is_under_way() {
             "nothing was looked up".to_owned()
         } else if run.judging > 0 {
             "looking up what the answers cite".to_owned()
@@ -263,7 +270,7 @@ fn looked_up(run: &Run) -> String {
     let parts = [(seen, "seen"), (ran, "ran"), (wrong, "false"), (absent, "not there yet")];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let all = judgement.lookups.len();
-    let still = if run.judging > 0 && run.phase.is_live() { ", more being looked up" } else { "" };
+    let still = if run.judging > 0 && run.phase.is_under_way() { ", more being looked up" } else { "" };
     if all == 0 {
         return format!("no citation to look up{still}");
     }

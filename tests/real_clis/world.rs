@@ -60,6 +60,7 @@ fn installed() -> Option<PathBuf> {
 pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, test: impl Fn(Cli) -> F) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if installed().is_none() {
+        eprintln!("skipped: DICAST_REAL_PARTS is not set; run .ci/real-parts");
         return;
     }
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -133,6 +133,25 @@ fn asking() -> Model {
     with_run(servers(started()), run)
 }
 
+/// A run of another process, followed from its journal.
+fn foreign() -> Model {
+    let owner = LockOwner { pid: 4711, host: "build-1".into(), since: Moment(NOW.0 - 60_000) };
+    let mut run = run(Phase::Foreign(owner), asking_seats());
+    (run.options.followed, run.preparation) = (true, None);
+    with_run(servers(started()), run)
+}
+
+/// One participant answers through memory, which loses what it acknowledges; copies wait for it.
+fn elsewhere() -> Model {
+    let mut seats = asking_seats();
+    seats[0].who.external = true;
+    seats[0].progress = None;
+    let mut model = with_run(started(), run(Phase::Asking, seats));
+    model.memory.waiting = 3;
+    model.memory.trouble = Some(Safe::line("it acknowledged a copy and does not have it"));
+    model
+}
+
 fn decided() -> Model {
     decided_on(judged(panel()))
 }
@@ -578,6 +597,8 @@ fn runs() -> Vec<Fixture> {
         ("run_failed", failed()),
         ("run_demo", demo()),
         ("run_overfull", overfull()),
+        ("run_foreign", foreign()),
+        ("run_elsewhere", elsewhere()),
         ("run_gone", view(View::Dashboard { run: run_id(), cursor: 0, pane: 1, scroll: 0 }, started())),
     ]
 }
@@ -720,8 +741,20 @@ fn guardrail() -> Model {
 fn besides() -> Vec<Fixture> {
     vec![
         ("servers", view(View::Servers { cursor: 0 }, offered(servers(started())))),
+        ("servers_memory", {
+            let mut model = servers(started());
+            model.memory = elsewhere().memory;
+            let mut settings = (*model.settings).clone();
+            settings.memory = dicast::domain::settings::MemoryServer::Declared("memory".into());
+            view(View::Servers { cursor: 1 }, Model { settings: Arc::new(settings), ..model })
+        }),
         ("servers_none", view(View::Servers { cursor: 0 }, started())),
         ("trust", view(View::Trust { scroll: 0 }, home())),
+        ("trust_offers", view(View::Trust { scroll: 0 }, offered(home()))),
+        (
+            "trust_offer",
+            Model { overlay: Some(Overlay::Offer("files".into())), ..view(View::Trust { scroll: 0 }, offered(home())) },
+        ),
         ("trust_none", view(View::Trust { scroll: 0 }, started())),
         ("help", view(View::Help { scroll: 0 }, started())),
         ("help_end", view(View::Help { scroll: 46 }, started())),

@@ -3,8 +3,9 @@
 //! It must not know runs, agents or the screen, and writes nothing but a git note that it is asked to write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
@@ -44,6 +45,7 @@ const ACTOR: &str = "repo";
 pub struct Handle {
     mailbox: mpsc::Sender<Command>,
     waker: Waker,
+    own: Arc<str>,
 }
 
 impl Handle {
@@ -142,6 +144,12 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::AddNote { root, text, token, promise })
     }
 
+    /// Returns the folder of a repository in which this actor makes its scratch copies, and no other one: neither in
+    /// another process nor in another pipeline of this one.
+    pub fn scratch(&self, root: &Path) -> PathBuf {
+        scratch(root, &self.own)
+    }
+
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
     /// share the copy.
     pub fn run_check(
@@ -233,16 +241,22 @@ enum Command {
 
 /// Starts the actor; it runs `git` through `children`.
 pub fn spawn(scope: &Scope, children: Children) -> Handle {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let own: Arc<str> = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)).into();
     let (mailbox, commands) = mpsc::channel(MAILBOX);
-    scope.spawn(run(scope.clone(), commands, children));
-    Handle { mailbox, waker: scope.waker().clone() }
+    scope.spawn(run(scope.clone(), commands, children, Arc::clone(&own)));
+    Handle { mailbox, waker: scope.waker().clone(), own }
 }
 
-async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children) {
+fn scratch(root: &Path, own: &str) -> PathBuf {
+    root.join(".dicast/scratch").join(own)
+}
+
+async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children, own: Arc<str>) {
     let turn = Arc::new(Mutex::new(()));
     let cancel = scope.cancel.clone();
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
-        let reader = Reader { scope: scope.clone(), children: children.clone() };
+        let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
             Command::Guard { root, watch, token, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
@@ -298,6 +312,7 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
 struct Reader {
     scope: Scope,
     children: Children,
+    own: Arc<str>,
 }
 
 impl Reader {
@@ -383,7 +398,7 @@ impl Reader {
         };
         let (tree, _) = tree::files(&self.scope, &root, token).await?;
         let files = tree.files.into_keys().collect();
-        checks::run_check((&self.scope, &self.children), root, files, checks, citation, token).await
+        checks::run_check((&self.scope, &self.children), (root, &self.own), files, checks, citation, token).await
     }
 
     async fn look_up(

@@ -12,7 +12,7 @@ use crate::app::outcome::AskId;
 use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
-use crate::domain::failure::{AgentError, Failure};
+use crate::domain::failure::{AgentError, Failure, LockOwner};
 use crate::domain::gate::Checkpoint;
 use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
@@ -181,6 +181,8 @@ pub struct RunOptions {
     pub resumed: bool,
     /// Whether a decided run was opened again.
     pub reopened: bool,
+    /// Whether another process ran it, and it is known from its journal only.
+    pub followed: bool,
     /// Whether its start is on record, and was told.
     pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
@@ -225,6 +227,8 @@ pub enum Phase {
     Decided,
     /// It cannot go on.
     Failed(Failure),
+    /// Another process owns it: it is shown as its journal tells it, and nothing of it is ours.
+    Foreign(LockOwner),
 }
 
 impl Phase {
@@ -241,8 +245,18 @@ impl Phase {
             | Phase::Recording
             | Phase::Publishing
             | Phase::Stopping => true,
-            Phase::Stopped | Phase::Decided | Phase::Failed(_) => false,
+            Phase::Stopped | Phase::Decided | Phase::Failed(_) | Phase::Foreign(_) => false,
         }
+    }
+
+    /// Returns the process that owns the run, if it is not this one.
+    pub fn owner(&self) -> Option<&LockOwner> {
+        if let Phase::Foreign(owner) = self { Some(owner) } else { None }
+    }
+
+    /// Tells whether anybody, here or in another process, works on the run.
+    pub fn is_under_way(&self) -> bool {
+        self.is_live() || self.owner().is_some()
     }
 }
 

@@ -398,6 +398,10 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::Approve => "approve".to_owned(),
         Effect::DumpRecording => "dump".to_owned(),
         Effect::Quit(exit) => format!("quit {exit}"),
+        Effect::ApproveServer(name) => format!("approve server {name}"),
+        Effect::Detach => "detach".to_owned(),
+        Effect::FollowForeign { seen, .. } => format!("follow {seen}"),
+        Effect::AskOwner(spec) => format!("ask the owner of {spec}"),
     };
     effects.iter().map(name).collect()
 }

@@ -48,7 +48,7 @@ pub(super) enum Play {
 pub(super) struct Journal {
     pub(super) spec: SpecId,
     pub(super) records: Vec<(Moment, Record)>,
-    files: BTreeMap<String, Arc<str>>,
+    pub(super) files: BTreeMap<String, Arc<str>>,
 }
 
 /// Everything outside the brain.

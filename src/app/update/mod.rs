@@ -7,6 +7,7 @@ mod ask;
 mod cancel;
 mod checkpoint;
 mod durable;
+mod foreign;
 mod gate;
 mod ledger;
 mod navigation;
@@ -54,7 +55,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => ask::recalled(model, typical),
+        Msg::Recalled { typical, foreign } => ask::recalled(model, typical, foreign),
+        Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::Held(spec, outcome) => gate::held(model, &spec, outcome),
         Msg::Created(outcome) => gate::created(model, outcome),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, notice, round, seats, settle, spend, verdict};
+use super::{ask, checkpoint, complain, foreign, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
@@ -31,6 +31,9 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     if let Some(live) = model.live_run_of(&start.spec) {
         let text = format!("run {} of {} is live already", live.id.short(), live.spec);
         notice(model, text);
+        return Vec::new();
+    }
+    if !model.boot.headless && foreign::show(model, &start.spec) {
         return Vec::new();
     }
     // The lock of a run that has ended is still ours until its copies are made.
@@ -61,7 +64,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing, stage })]
 }
 
-fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
+pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
     Run {
         id,
         spec: start.spec.clone(),
@@ -234,7 +237,13 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     match outcome {
         Ok(()) => run.lock = Lock::Ours { copies: 0 },
         Err(failure) if is_decided_here => return settle::not_reopened(model, id, &failure),
-        Err(failure) => return fail(model, id, failure),
+        Err(failure) => {
+            // The run that holds the lock can be looked at: which one it is, the evidence tells.
+            let look = matches!(failure, Failure::LockHeld { .. }) && !model.boot.headless;
+            let mut effects = fail(model, id, failure);
+            effects.extend(look.then_some(Effect::Survey));
+            return effects;
+        }
     }
     if run.stop.is_some() {
         // Nothing was recorded yet: there is no stop to record either.
@@ -588,6 +597,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             | Phase::Publishing
             | Phase::Stopping
             | Phase::Stopped
+            | Phase::Foreign(_)
             | Phase::Decided => None,
         },
     }

@@ -497,7 +497,10 @@ pub(super) fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
 /// way. Copies of its own that memory has not taken yet are no hindrance.
 pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
     let is_busy = |other: &Run| other.phase.is_live() || (other.lock.is_held() && other.id != run.id);
-    run.verdicts.contains_key(&run.stage) && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
+    // One that is known from its journal only lacks what a decision is made from: it has to be taken up again first.
+    run.verdicts.contains_key(&run.stage)
+        && !run.options.followed
+        && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
 }
 
 /// Tells whether nothing of a spec is under way: then any of its recorded stages can be decided about.

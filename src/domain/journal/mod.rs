@@ -74,6 +74,18 @@ pub enum Closed {
     Abandoned,
 }
 
+impl Closed {
+    /// Returns it in words, after "closed".
+    pub fn words(self) -> &'static str {
+        match self {
+            Closed::Decided => "decided",
+            Closed::Failed => "it could not go on",
+            Closed::Stale => "its inputs changed",
+            Closed::Abandoned => "another was started in its place",
+        }
+    }
+}
+
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
