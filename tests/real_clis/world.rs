@@ -69,9 +69,9 @@ pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, 
         if only.as_deref().is_some_and(|only| only != cli.name()) {
             continue;
         }
+        // `.ci/real-parts` installs these only where it is told to, and says so.
         let is_extra = matches!(cli, Cli::Opencode | Cli::Qwen);
         if is_extra && !installed().is_some_and(|folder| folder.join("node_modules/.bin").join(cli.name()).exists()) {
-            eprintln!("skipped: {} is not installed; run .ci/real-parts with DICAST_MORE_PARTS=1", cli.name());
             continue;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
