@@ -15,6 +15,8 @@ use crate::domain::stage::Stage;
 pub enum Command {
     /// Run one stage.
     Stage(Stage, SpecId),
+    /// Audit the change between two commits.
+    AuditRange(SpecId, String),
     /// Run the remaining stages.
     Auto(SpecId),
     /// Show a recorded verdict.
@@ -75,7 +77,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("tasks", Takes::Spec, "the plan as an ordered list of tasks"),
     ("implement", Takes::Spec, "the change itself"),
     ("validate", Takes::Spec, "whether the tests show what the spec asks"),
-    ("audit", Takes::Spec, "whether the change is fit to be let through"),
+    ("audit", Takes::Spec, "whether the change is fit to be let through [--range A..B]"),
     ("unlock", Takes::Spec, "the decision to let it through"),
     ("auto", Takes::Spec, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
@@ -93,6 +95,9 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("help", Takes::Nothing, "all keys"),
     ("quit", Takes::Nothing, "leave"),
 ];
+
+/// The command that takes a range of commits.
+const AUDIT: &str = "audit";
 
 /// Prefixes that may stand before a command: `plan 001`, `/plan 001` and `/speckit.plan 001` are the same.
 const PREFIXES: &[&str] = &["/speckit.", "/spec-ops-", "/spec-", "/", "speckit.", "spec-"];
@@ -118,6 +123,13 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
         return Err(Failure::usage(format!("command {first:?}"), "there is no such command", near));
     };
     let rest: Vec<&str> = words.collect();
+    if let Some(at) = rest.iter().position(|word| *word == "--range" && *name == AUDIT) {
+        let [range] = rest[at + 1..] else {
+            let why = "it takes two commits and nothing after them";
+            return Err(Failure::usage("--range", why, format!("{name} 001 --range main..HEAD")));
+        };
+        return Ok(Command::AuditRange(spec_of(&rest[..at], specs, branch)?, range.to_owned()));
+    }
     match takes {
         Takes::Nothing => nothing(name, &rest),
         Takes::Words if rest.is_empty() => {
@@ -282,6 +294,17 @@ mod tests {
         }
         let branch = SpecId::new("001-login").unwrap();
         assert_eq!(parse("plan", &specs(), Some(&branch)), Ok(wanted));
+    }
+
+    #[test]
+    fn an_audit_takes_the_commits_that_it_is_about() {
+        let spec = SpecId::new("001-login").unwrap();
+        let wanted = Command::AuditRange(spec.clone(), "main..HEAD".into());
+        assert_eq!(parse("/audit 001 --range main..HEAD", &specs(), None), Ok(wanted.clone()));
+        assert_eq!(parse("audit --range main..HEAD", &specs(), Some(&spec)), Ok(wanted));
+        assert!(parse("audit 001 --range", &specs(), None).is_err());
+        assert!(parse("audit 001 --range a..b c", &specs(), None).is_err());
+        assert!(parse("plan 001 --range a..b", &specs(), None).is_err());
     }
 
     #[test]

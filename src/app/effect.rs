@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::outcome::{AskId, Outcome};
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
@@ -143,6 +144,10 @@ pub enum RunEffect {
         stage: Stage,
         /// Who will be asked.
         roster: Vec<AgentName>,
+        /// The commits whose change it is about (`A..B`), if it is one.
+        range: Option<String>,
+        /// What was asked, of a stage that is only decided anew.
+        agenda: Option<Vec<Topic>>,
     },
     /// Make files and records durable.
     Commit {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
@@ -117,7 +118,7 @@ pub enum Request {
 impl Request {
     /// Runs one stage of a spec, or goes on with its run that was stopped.
     pub fn stage(spec: SpecId, stage: Stage) -> Self {
-        Request::Start(Start { spec, stages: vec![stage], fresh: false, rerun_missing: false })
+        Request::Start(Start::of(spec, vec![stage]))
     }
 }
 
@@ -141,6 +142,16 @@ pub struct Start {
     pub fresh: bool,
     /// Whether the last decided run is reopened to ask only those that did not answer.
     pub rerun_missing: bool,
+    /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
+    #[serde(default)]
+    pub range: Option<String>,
+}
+
+impl Start {
+    /// Asks for stages of a spec, or goes on with its run that was stopped.
+    pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None }
+    }
 }
 
 /// A human's decision about one claim.
@@ -266,6 +277,9 @@ pub struct FoundRun {
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
+    /// What each stage asked, the last time.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Which of its answers the evidence did not have.
     pub gathered: BTreeMap<Stage, Gathered>,
 }

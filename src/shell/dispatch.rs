@@ -18,9 +18,10 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::domain::agenda::Topic;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
-use crate::domain::failure::{AgentError, Failure};
+use crate::domain::failure::{AgentError, DiskError, Failure};
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -30,6 +31,7 @@ use crate::domain::launch;
 use crate::domain::memory::{Entry as Copy, Note, Subject};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
@@ -159,8 +161,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), stop);
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster } => {
-                let reply = self.prepare(model, spec, stage, &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -252,7 +254,9 @@ impl Dispatch {
                     let (answers, gathered) = gathering.await?;
                     let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, rounds, answers, inputs, gathered });
+                    let agendas = agendas(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run =
+                        Some(FoundRun { run: summary.run, records, rounds, answers, inputs, agendas, gathered });
                 }
             }
             Ok(found)
@@ -286,8 +290,8 @@ impl Dispatch {
     fn prepare(
         &self,
         model: &Model,
-        spec: SpecId,
-        stage: Stage,
+        (spec, stage): (SpecId, Stage),
+        (range, agenda): (Option<String>, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -299,6 +303,8 @@ impl Dispatch {
             commit: None,
             entries: Vec::new(),
             recalled: Vec::new(),
+            change: None,
+            agenda,
             spec,
             stage,
         };
@@ -315,7 +321,7 @@ impl Dispatch {
                     Vec::new()
                 }
             };
-            repo.prepare(root, ask, token).await
+            repo.prepare(root, ask, range, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
@@ -586,6 +592,30 @@ async fn inputs(
         }
     }
     Ok(opened)
+}
+
+/// Reads what each stage of a run was asked, the last time; every prompt of a stage asks the same. Where the prompt is not
+/// there any more, what is asked today stands for it.
+async fn agendas(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<Stage, Vec<Topic>>, Failure> {
+    let mut asked = BTreeMap::new();
+    for (_, record) in records {
+        if let Record::StageOpened { stage, prompts, .. } = record
+            && let Some(prompt) = prompts.first()
+        {
+            match evidence.read(spec.clone(), run.clone(), prompt.clone(), token.clone()).await {
+                Ok(text) => asked.extend(prompt::asked(&text).map(|agenda| (*stage, agenda))),
+                Err(Failure::Disk { kind: DiskError::Missing, .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+    Ok(asked)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.

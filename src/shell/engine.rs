@@ -3,6 +3,7 @@
 //!
 //! It must not know a terminal.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -205,11 +206,19 @@ fn boot(plan: &Plan, clock: Clock) -> Boot {
         fail_on_dissent: plan.flags.fail_on_dissent,
         no_round: plan.flags.no_round,
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
+        on_plan: config::found::on_plan(&plan.settings, &variables()),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
         yes: plan.flags.yes,
         look: super::look::find_out(|name| std::env::var(name).ok()),
     }
+}
+
+/// Our environment, as far as it is text.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Ends what dead owners left, in the background: nothing waits for it.

@@ -19,7 +19,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{Ballot, attention, ballot, rows};
+use crate::app::update::{Ballot, attention, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::failure::{Failure, LockOwner};
@@ -83,7 +83,10 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
         return below(area, 1);
     }
     let commit = run.preparation.as_ref().and_then(|p| p.inputs.commit.as_deref());
-    let base = commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…'))));
+    let range = run.preparation.as_ref().and_then(|preparation| preparation.range.as_ref());
+    let base = range.map(|range| format!("commits {} · ", Safe::line(&range.in_words())));
+    let base =
+        base.or(commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…')))));
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)
@@ -239,7 +242,7 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
         Some(_) | None => Vec::new(),
     };
     let stack = [
-        Pane { title: name(1, "Agents".to_owned()), note: vec![dim(answered(run))], rows: heights[0] },
+        Pane { title: name(1, "Agents".to_owned()), note: agents_note(model, run, area.width), rows: heights[0] },
         Pane { title: name(2, title.to_owned()), note, rows: heights[1] },
         Pane { title: name(3, live::title(run, at.cursor)), note: live_note, rows: heights[2] },
     ];
@@ -254,6 +257,13 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     if writes.height > 0 {
         live::draw(run, at.cursor, *writes, canvas);
     }
+}
+
+/// How many answered, and what it came to so far where there is room for it.
+fn agents_note(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let spent = total(model, run).filter(|_| width >= 60);
+    let words = spent.map(|spent| if width >= 100 { spent.to_string() } else { spent.in_short() });
+    words.map(|words| dim(format!("{words} · "))).into_iter().chain([dim(answered(run))]).collect()
 }
 
 fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {

@@ -13,6 +13,8 @@ use super::spinner;
 use super::text::{self, bytes};
 use super::theme::Ink;
 use crate::app::model::{Model, Phase, Run, Seat, SeatState};
+use crate::app::update::{charge, used_so_far};
+use crate::domain::budget::{self, Charge};
 use crate::domain::claim::lookup::Found;
 use crate::domain::moment::clock;
 use crate::domain::round::TURN_MS;
@@ -93,7 +95,8 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
         x += 13;
     }
     let written = seat.wrote.or(seat.progress.as_ref().map(|progress| progress.bytes)).map(bytes).unwrap_or_default();
-    let (time_wide, size_wide) = if row.width >= 60 { (16, 8) } else { (6, 0) };
+    let (written, size_wide) = sizes(model, run, seat, row.width, &written);
+    let time_wide = if row.width >= 60 { 16 } else { 6 };
     let end = row.right().saturating_sub(1);
     let times = end.saturating_sub(time_wide + size_wide);
     let ink = if said.ink == Ink::Bad || said.ink == Ink::Warn { said.ink } else { Ink::Plain };
@@ -107,6 +110,32 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
     if is_chosen {
         canvas.choose(row);
     }
+}
+
+/// What stands at the end of a row: what the agent used and who pays for it, or how much it wrote where nobody of the
+/// run said what it used; and the columns that this takes.
+fn sizes(model: &Model, run: &Run, seat: &Seat, width: u16, written: &str) -> (String, u16) {
+    if width < 60 {
+        return (String::new(), 0);
+    }
+    let used = |seat: &Seat| used_so_far(model, run, &seat.who.agent);
+    if run.seats.iter().all(|seat| used(seat).is_none()) {
+        return (written.to_owned(), 8);
+    }
+    let mine = used(seat);
+    let tokens = budget::tokens(mine.input_tokens + mine.output_tokens);
+    let agent = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent);
+    let charged = agent.map(|agent| charge(model, agent));
+    let paid = match (mine.cost_micro_usd, charged) {
+        _ if mine.is_none() => String::new(),
+        (Some(cost), _) => budget::dollars(cost),
+        (None, Some(Charge::Plan)) => "plan".to_owned(),
+        (None, Some(Charge::Unpriced | Charge::Told)) => "unpriced".to_owned(),
+        (None, Some(Charge::Free | Charge::Priced(_)) | None) => String::new(),
+    };
+    let tokens = if mine.is_none() { String::new() } else { tokens };
+    let unit = if mine.is_none() { "   " } else { "tok" };
+    if width >= 100 { (format!("{tokens:>7} {unit} {paid:>8}"), 21) } else { (format!("{tokens:>6} {paid:>8}"), 16) }
 }
 
 fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
@@ -133,6 +162,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             if seat.stopped || run.stop.is_some() =>
         {
             (spinner::frame(model), Ink::Warn, "stopping …".to_owned(), elapsed)
+        }
+        SeatState::Queued(_) if seat.reckoned > 0 => {
+            ("·", Ink::Dim, "waits: who is at work may use up the budget".to_owned(), elapsed)
         }
         SeatState::Queued(turn) => {
             ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)

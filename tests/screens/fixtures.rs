@@ -12,6 +12,7 @@ use dicast::app::model::{
 };
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
+use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
 use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
@@ -29,6 +30,7 @@ use dicast::domain::safe::Safe;
 use dicast::domain::server;
 use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource};
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::Usage;
 use dicast::domain::transcript::{Page, Row};
 
 use crate::parts::*;
@@ -287,6 +289,26 @@ pub(crate) fn many_agreed() -> Model {
     let run = model.runs.get_mut(&run_id()).unwrap();
     run.judgement = Some(judgement.clone());
     run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
+/// Agents that are paid in different ways, and what they used so far.
+fn spending() -> Model {
+    let mut model = asking();
+    let mut settings = (*model.settings).clone();
+    settings.prices.insert("opus-5".into(), Price { input_micro_usd: 15_000_000, output_micro_usd: 75_000_000 });
+    model.settings = Arc::new(settings);
+    model.boot.on_plan.insert(name("codex"));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    let used = |input_tokens, output_tokens, cost_micro_usd| Usage {
+        input_tokens,
+        output_tokens,
+        cost_micro_usd,
+        ..Usage::default()
+    };
+    run.spend(Stage::Plan, &name("claude"), used(17_000, 1_200, Some(345_000)));
+    run.spend(Stage::Plan, &name("codex"), used(12_000, 100, None));
+    run.spend(Stage::Plan, &name("gemini"), used(9_000, 400, None));
     model
 }
 
@@ -599,6 +621,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_settled_all", settled_all()),
         ("verdict_after_round", after_round()),
         ("run_kept", kept()),
+        ("run_spending", spending()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {
@@ -744,15 +767,7 @@ fn besides() -> Vec<Fixture> {
         ),
         (
             "preflight",
-            Model {
-                overlay: Some(Overlay::Preflight(Start {
-                    spec: spec_id(SPEC),
-                    stages: vec![Stage::Plan],
-                    fresh: false,
-                    rerun_missing: false,
-                })),
-                ..home()
-            },
+            Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
         (
             "notice_long",

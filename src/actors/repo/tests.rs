@@ -286,7 +286,7 @@ fn citations_are_seen_absent_false_or_outside() {
             (requirement("FR-099"), "false: the spec has no FR-099"),
         ];
         let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
-        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let reply = bench.handle.look_up(bench.root(), spec, citations, None, CancellationToken::new());
         let found = reply.within(PATIENCE, "the look").await.unwrap();
         for (citation, wanted) in &cases {
             assert_eq!(seen(&found[citation]), *wanted, "{citation:?}");
@@ -317,7 +317,7 @@ fn what_is_seen_says_how_it_was_seen() {
             (Citation::Requirement { id: "FR-001".into() }, None),
         ];
         let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
-        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let reply = bench.handle.look_up(bench.root(), spec, citations, None, CancellationToken::new());
         let found = reply.within(PATIENCE, "the look").await.unwrap();
         for (citation, wanted) in &cases {
             let Found::Seen { by, .. } = &found[citation] else { panic!("{citation:?}: {:?}", found[citation]) };

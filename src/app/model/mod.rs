@@ -2,7 +2,7 @@
 //!
 //! Plain data without channels or clocks: it can be compared, kept and replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,9 @@ pub struct Boot {
     pub fail_on_dissent: bool,
     /// Coding agents by name on PATH.
     pub found_agents: Vec<String>,
+    /// Agents whose user pays for a plan, as far as the kind of their credentials tells.
+    #[serde(default)]
+    pub on_plan: BTreeSet<AgentName>,
     /// The name that git would sign with.
     pub user: String,
     /// Whether things may move on screen.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure, LockOwner};
@@ -36,6 +37,9 @@ pub struct Run {
     pub stages: Vec<Stage>,
     /// The stage at hand.
     pub stage: Stage,
+    /// The commits whose change is audited, as they were asked for.
+    #[serde(default)]
+    pub range: Option<String>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -77,6 +81,9 @@ pub struct Run {
     pub rounds: BTreeMap<Stage, Round>,
     /// Highest attempt per stage and agent so far.
     pub attempts: BTreeMap<Stage, BTreeMap<AgentName, u32>>,
+    /// What the turns of each stage and agent used, with what was charged, over all processes that had the run.
+    #[serde(default)]
+    pub spent: BTreeMap<Stage, BTreeMap<AgentName, Usage>>,
     /// How many verdicts of each stage were recorded.
     pub decided: BTreeMap<Stage, u32>,
     /// How many times each stage was opened.
@@ -87,6 +94,9 @@ pub struct Run {
     pub guarded: BTreeMap<Stage, BTreeMap<When, bool>>,
     /// What the guardrails that ran last came to.
     pub guard: Option<Arc<guardrail::Report>>,
+    /// What each stage was asked by an earlier process.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.
@@ -321,9 +331,9 @@ pub struct Seat {
     pub took_ms: Option<u64>,
     /// How much it wrote, once its answer is kept, in bytes.
     pub wrote: Option<u64>,
-    /// What its turns at this stage used, as far as it said.
+    /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
-    pub usage: Usage,
+    pub reckoned: u64,
     /// The session of the attempt at hand, to go on with.
     #[serde(default)]
     pub session: Option<Session>,
@@ -348,9 +358,6 @@ pub struct Kept {
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
     pub wrote: u64,
-    /// What the turn used.
-    #[serde(default)]
-    pub usage: Usage,
     /// The session of the turn.
     #[serde(default)]
     pub session: Option<Session>,
@@ -424,6 +431,24 @@ impl Run {
     /// Returns the latest judgement of a stage: that at hand may be provisional, an earlier one is recorded.
     pub fn judged(&self, stage: Stage) -> Option<&Arc<Judgement>> {
         if stage == self.stage { self.judgement.as_ref() } else { self.verdicts.get(&stage) }
+    }
+
+    /// Counts what a turn used.
+    pub fn spend(&mut self, stage: Stage, agent: &AgentName, used: Usage) {
+        if !used.is_none() {
+            let sum = self.spent.entry(stage).or_default().entry(agent.clone()).or_default();
+            *sum = sum.plus(used);
+        }
+    }
+
+    /// Returns what an agent used at the stage at hand.
+    pub fn used_by(&self, agent: &AgentName) -> Usage {
+        self.spent.get(&self.stage).and_then(|spent| spent.get(agent)).copied().unwrap_or_default()
+    }
+
+    /// Returns what all turns used.
+    pub fn used(&self) -> Usage {
+        self.spent.values().flat_map(BTreeMap::values).fold(Usage::default(), |sum, used| sum.plus(*used))
     }
 
     /// Returns the key of a seat's current attempt.

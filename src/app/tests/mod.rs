@@ -8,6 +8,7 @@ mod world;
 
 mod alarms;
 mod answers;
+mod budget;
 mod cancel;
 mod checkpoints;
 mod checks;

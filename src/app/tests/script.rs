@@ -173,7 +173,7 @@ impl Script {
     }
 
     pub(super) fn start_of(&mut self, name: &str, stages: &[Stage], fresh: bool, rerun_missing: bool) -> &mut Self {
-        let start = Start { spec: spec(name), stages: stages.into(), fresh, rerun_missing };
+        let start = Start { fresh, rerun_missing, ..Start::of(spec(name), stages.into()) };
         self.send(Msg::Asked(Request::Start(start)));
         self
     }

@@ -49,16 +49,20 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Proposes to run stages: agents that cost something are asked for first.
+/// Proposes to run stages.
 pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Vec<Effect> {
-    let Some(&stage) = stages.first() else { return Vec::new() };
-    if foreign::show(model, &spec) {
+    propose_run(model, Start::of(spec, stages))
+}
+
+/// Proposes a run: agents that cost something are asked for first.
+pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
+    let Some(&stage) = start.stages.first() else { return Vec::new() };
+    if foreign::show(model, &start.spec) {
         return Vec::new();
     }
     if let Err(failure) = may_run(model, stage) {
         return typed::refuse(model, &failure);
     }
-    let start = Start { spec, stages, fresh: false, rerun_missing: false };
     // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
     let is_free = model.settings.roster(stage).all(|agent| matches!(agent.kind, AgentKind::Replay { .. }));
     if is_free || model.boot.yes {

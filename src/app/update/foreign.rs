@@ -53,7 +53,7 @@ fn follow(model: &mut Model, foreign: ForeignRun) -> Option<Effect> {
     if model.runs.get(&id).is_some_and(is_ours) {
         return None;
     }
-    let start = Start { spec: spec.clone(), stages: vec![Stage::Plan], fresh: false, rerun_missing: false };
+    let start = Start::of(spec.clone(), vec![Stage::Plan]);
     let options = RunOptions { followed: true, ..RunOptions::default() };
     let mut run = runs::blank(id.clone(), &start, Stage::Plan, options, model);
     run.phase = Phase::Foreign(owner);
@@ -180,6 +180,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             }
         }
         Record::RunResumed { .. }
+        | Record::StageElsewhere { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }
         | Record::RoundOpened { .. }
@@ -199,9 +200,9 @@ fn sit(seat: &mut Seat, at: Moment, record: &Record, texts: &BTreeMap<String, Ar
         seat.state = SeatState::Asking(*kind);
         seat.since = Some(at);
         seat.progress = None;
-    } else if let Record::AgentAnswered { artifact, raw, took_ms, usage, .. } = record {
+    } else if let Record::AgentAnswered { artifact, raw, took_ms, .. } = record {
         seat.answer = texts.get(&artifact.path).map(|text| Answer { file: artifact.clone(), text: Arc::clone(text) });
-        (seat.took_ms, seat.wrote, seat.usage) = (Some(*took_ms), Some(raw.bytes), *usage);
+        (seat.took_ms, seat.wrote) = (Some(*took_ms), Some(raw.bytes));
         seat.state = SeatState::Answered;
     } else if let Record::AgentFailed { kind, error, retry_at, .. } = record {
         seat.errors.push(error.clone());
@@ -230,7 +231,7 @@ fn waiting(who: &journal::Seat) -> Seat {
         since: None,
         took_ms: None,
         wrote: None,
-        usage: Default::default(),
+        reckoned: 0,
         session: None,
         progress: None,
         answer: None,

@@ -18,6 +18,7 @@ mod run;
 mod seats;
 mod selection;
 mod settle;
+mod spend;
 mod split;
 mod typed;
 mod verdict;
@@ -35,6 +36,7 @@ pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
+pub use spend::{charge, total, used_so_far};
 pub use split::merged_keys;
 pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 

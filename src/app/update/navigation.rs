@@ -302,8 +302,12 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
     let Some(run) = model.focused_run() else { return Vec::new() };
     let rest = run.stages.iter().copied().filter(|stage| *stage >= run.stage).collect();
     let is_decided = run.phase == Phase::Decided;
-    let start =
-        Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
+    let start = Start {
+        fresh,
+        rerun_missing: rerun_missing || (is_decided && !fresh),
+        range: run.range.clone(),
+        ..Start::of(run.spec.clone(), rest)
+    };
     runs::start(model, start)
 }
 

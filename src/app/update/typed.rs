@@ -12,6 +12,7 @@ use crate::app::msg::Start;
 use crate::domain::ids::SpecId;
 use crate::domain::safe::Safe;
 use crate::domain::settings::TrustItem;
+use crate::domain::stage::Stage;
 
 /// How many typed commands are remembered.
 const HISTORY: usize = 100;
@@ -137,6 +138,9 @@ fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
 fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Stage(stage, spec) => ask::propose(model, spec, vec![stage]),
+        Command::AuditRange(spec, range) => {
+            ask::propose_run(model, Start { range: Some(range), ..Start::of(spec, vec![Stage::Audit]) })
+        }
         Command::Auto(spec) => ask::propose_rest(model, spec),
         Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
         Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),

@@ -130,7 +130,7 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
         AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
         AgentError::Cancelled => AgentStatus::Cancelled,
-        AgentError::Budget => AgentStatus::Budget,
+        AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
         | AgentError::Auth { .. }
         | AgentError::Network { .. }

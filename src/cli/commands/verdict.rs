@@ -7,6 +7,7 @@ use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label, Reason, ReasonCode, Status, Verdict};
 use crate::domain::failure::Failure;
+use crate::domain::range::Ends;
 use crate::domain::spec::Folder;
 
 /// The exit code of a verdict about something that is not so any more.
@@ -39,6 +40,9 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
             // Beside the recorded fields, and outside the hash.
             fields.insert("current".into(), changed.is_none().into());
             fields.insert("changed".into(), changed.clone().into());
+            if let Some(ends) = Ends::of(&verdict.inputs) {
+                fields.insert("range".into(), serde_json::json!(ends));
+            }
         }
         return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
     }
@@ -103,6 +107,9 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     if let Some(changed) = changed {
         row("Stale", format!("{changed}; run `dicast {} {}` again", verdict.stage, folder.id));
+    }
+    if let Some(ends) = Ends::of(&verdict.inputs) {
+        row("Range", ends.revisions());
     }
     let coverage = &verdict.coverage;
     row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
