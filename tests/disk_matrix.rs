@@ -2,7 +2,8 @@
 //! once the disk is well. `cargo test --test disk_matrix -- --ignored`, and a part of `.ci/run`.
 //!
 //! What needs privileges is skipped, counted, where there are none; where there are, a skip is a failure. A disk that
-//! fails (EIO) and a sync that takes seconds are the twin's: `src/actors/evidence/tests.rs`.
+//! fails (EIO) and a sync that takes seconds are the twin's (`src/actors/evidence/tests.rs`), and under the real binary
+//! `tests/terminal_slow/disk.rs`'s.
 
 #![expect(
     clippy::unwrap_used,

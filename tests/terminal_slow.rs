@@ -12,6 +12,9 @@
 #[path = "support/pty/mod.rs"]
 mod pty;
 
+#[path = "terminal_slow/disk.rs"]
+mod disk;
+
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -247,7 +247,8 @@ fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
 
 fn looked_up(run: &Run) -> String {
     if run.options.followed {
-        return "looks up what the answers cite, in the process that owns the run".to_owned();
+        let words = if run.phase.owner().is_some() { "looks up what is cited" } else { "looked up what was cited" };
+        return format!("{words}, in the process that owns the run");
     }
     let Some(judgement) = &run.judgement else {
         return if !run.phase.is_under_way() {

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dicast::actors::mcp::LINE_MAX;
 use dicast::domain::server::ServerSpec;
 use rmcp::ServiceExt;
 use rmcp::model::CallToolRequestParams;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ask, Bench, child, fake, live, program};
+use super::{Ask, Bench, child, fake, is_server_failure, live, program};
 
 /// Samples of what is quick.
 const MANY: usize = 400;
@@ -221,5 +222,47 @@ fn what_a_call_costs() {
         if !cfg!(debug_assertions) {
             assert!(cold.p50() <= COLD_START, "the embedded server starts late");
         }
+    });
+}
+
+/// Set for the test below when it runs in a process of its own: other tests would be measured with it.
+const ALONE: &str = "DICAST_TEST_ALONE";
+
+/// What a reply may cost in memory: what of it is held before it is refused, read and decoded, and no more.
+const HUGE_MIB: u64 = 3 * (LINE_MAX as u64 >> 20);
+
+/// Reads a size of this process from `/proc/self/status`, in MiB.
+fn mib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+}
+
+#[test]
+#[ignore = "slow: eight replies of 50 MB, in a process of its own"]
+fn replies_of_50_mb_cost_no_more_memory_than_the_cap_allows_however_many_there_are() {
+    if std::env::var_os(ALONE).is_none() {
+        let name = "cost::replies_of_50_mb_cost_no_more_memory_than_the_cap_allows_however_many_there_are";
+        let own = std::env::current_exe().unwrap();
+        let mut alone = Command::new(own);
+        let done = alone.args(["--exact", name, "--ignored", "--nocapture"]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success() && said.contains("MiB more"), "{said}");
+        println!("{}", said.lines().find(|line| line.contains("MiB more")).unwrap_or_default());
+        return;
+    }
+    live(async {
+        let mut bench = Bench::of(vec![fake(&["--huge-reply", "50"])]);
+        bench.until_ready().await;
+        let before = mib("VmRSS");
+        for _ in 0..8 {
+            let outcome = bench.ask("echo", json!({"text": 1}), 20_000, false).await;
+            assert!(is_server_failure(&outcome, "more than the 16777216 that are taken"), "{outcome:?}");
+        }
+        let (peak, after) = (mib("VmHWM").saturating_sub(before), mib("VmRSS").saturating_sub(before));
+        println!("8 replies of 50 MB: at most {peak} MiB more than before, {after} MiB once they were refused");
+        assert!(peak <= HUGE_MIB && after <= HUGE_MIB / 2, "peak {peak} MiB, after {after} MiB");
+        assert_eq!(bench.call("sleep", json!({"ms": 0})).await, Ok(json!("slept")));
+        bench.end().await;
     });
 }

@@ -183,6 +183,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             }
         }
         Record::RunResumed { .. }
+        | Record::StageElsewhere { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }
         | Record::StageElsewhere { .. }
