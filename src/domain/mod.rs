@@ -29,6 +29,7 @@ pub mod preparation;
 pub mod preset;
 pub mod prompt;
 pub mod redact;
+pub mod report;
 pub mod retry;
 pub mod round;
 pub mod run;

@@ -38,6 +38,7 @@ mod mcp;
 mod memory;
 mod place;
 mod record;
+mod report;
 mod run;
 mod servers;
 mod status;
@@ -102,6 +103,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
         Command::Verdict { about, at, require } => verdict::verdict(&here()?, &about, at.as_deref(), &require),
         Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),
+        Command::Report { spec, format, out } => report::report(&here()?, spec.as_deref(), format, out.as_deref()),
         Command::Dissent(dissent) => dissent::dissent(&here()?, &dissent),
         Command::Consensus(about) => consensus::consensus(&here()?, &about),
         Command::Evidence(what) => evidences::evidence(&here()?, &what),
