@@ -88,3 +88,78 @@ fn a_run_of_the_pipeline_can_be_reported() {
         .says("### Answers that were judged")
         .says("| ann | artifacts/");
 }
+
+/// Reads what `verdict` writes for CI, after the checks that every reader of these formats makes.
+fn outputs(world: &World, words: &[&str], exit: i32) -> (String, serde_json::Value, String) {
+    let asked = ["--output", "junit", "o.xml", "--output", "sarif", "o.sarif", "--output", "md", "o.md"];
+    world.dicast(&[words, &asked].concat()).exits(exit).complains("wrote o.sarif");
+    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let (junit, sarif): (String, serde_json::Value) = (read("o.xml"), serde_json::from_str(&read("o.sarif")).unwrap());
+    assert!(junit.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "), "{junit}");
+    let failures = junit.matches("<failure ").count();
+    assert!(junit.contains(&format!("tests=\"1\" failures=\"{failures}\" errors=\"0\"")), "{junit}");
+    for tag in ["testsuites", "testsuite", "testcase"] {
+        let open = junit.matches(&format!("<{tag} ")).count();
+        assert_eq!((open, junit.matches(&format!("</{tag}>")).count()), (1, 1), "{junit}");
+    }
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    for result in run["results"].as_array().unwrap() {
+        let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"], "{sarif}");
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "specs/003-rate-limiter/spec.md", "{sarif}");
+        assert!(place["region"]["startLine"].as_u64().unwrap() >= 1, "{sarif}");
+    }
+    (junit, run["results"].clone(), read("o.md"))
+}
+
+#[test]
+fn a_verdict_is_written_as_ci_reads_it_and_fails_there_when_it_fails_here() {
+    let world = World::with_spec();
+    world.record(&panel(Stage::Plan, &inputs()));
+    let (junit, results, md) = outputs(&world, &["verdict", "plan"], 0);
+    assert!(!junit.contains("<failure") && results == serde_json::json!([]), "{junit} {results}");
+    assert!(md.contains("**PASS** up to plan"), "{md}");
+    let (junit, results, md) = outputs(&world, &["verdict", "plan", "--require", "agree"], 1);
+    assert!(junit.contains("<failure type=\"exit 1\""), "{junit}");
+    assert_eq!(results[0]["ruleId"], "not_accepted");
+    assert!(md.contains("**STOP** plan\\: the status is agree\\_with\\_dissent, required is agree"), "{md}");
+    // A verdict that fails by itself names the requirement's line in the spec.
+    let against = panel(Stage::Plan, &inputs()).replacen(
+        "\"value\":\"yes\",\"polarity\":1",
+        "\"value\":\"yes\",\"polarity\":-1",
+        2,
+    );
+    let verdict = world.record(&against);
+    let exit = i32::from(verdict.exit);
+    assert_ne!(exit, 0);
+    let (junit, results, md) = outputs(&world, &["verdict", "plan"], exit);
+    assert!(junit.contains(&format!("<failure type=\"exit {exit}\"")), "{junit}");
+    assert_eq!(results[0]["locations"][0]["physicalLocation"]["region"]["startLine"], 5, "{results}");
+    assert!(!md.contains("**PASS**"), "{md}");
+    world.write("specs/003-rate-limiter/spec.md", format!("{SPEC}\nMore.\n"));
+    let (_, results, md) = outputs(&world, &["verdict", "plan"], 7);
+    assert!(results[0]["message"]["text"].as_str().unwrap().contains("spec.md changed"), "{results}");
+    assert!(md.contains("**STALE**"), "{md}");
+}
+
+#[test]
+fn what_check_writes_as_markdown_is_code_however_many_backticks_a_spec_has() {
+    let spec = SPEC.replace("quickly", "x").replace("Rate limiter", "Rate ```` @all [x](https://evil.example)");
+    let world = World::with_spec().file("specs/003-rate-limiter/spec.md", spec);
+    let said = world.dicast(&["check", "--output", "md", "-"]);
+    assert!(said.out.starts_with("`````text\n") && said.out.ends_with("\n`````\n"), "{}", said.out);
+}
+
+#[test]
+fn every_command_of_the_workflow_in_the_documents_is_one() {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ci.md")).unwrap();
+    let lines: Vec<&str> = docs.lines().filter_map(|line| line.trim().strip_prefix("dicast ")).collect();
+    assert!(lines.len() >= 2, "{docs}");
+    let world = World::with_spec();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('"')).collect();
+        world.dicast(&[&words[..], &["--help"]].concat()).exits(0);
+    }
+}

@@ -36,6 +36,7 @@ mod init;
 mod keeping;
 mod mcp;
 mod memory;
+mod output;
 mod place;
 mod record;
 mod report;
@@ -73,8 +74,8 @@ pub fn now() -> Moment {
 /// Whatever stopped it, with a next step.
 pub fn perform(args: Args) -> Result<Done, Failure> {
     let Args { global, command } = args;
-    if !matches!(command, Some(Command::Check { .. })) && !global.output.is_empty() {
-        let why = "only `check` writes reports in this version";
+    if !matches!(command, Some(Command::Check { .. } | Command::Verdict { .. })) && !global.output.is_empty() {
+        let why = "only `check` and `verdict` write reports in this version";
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
     if global.fail_on_dissent && !command.as_ref().is_some_and(Command::looks_at_dissent) {

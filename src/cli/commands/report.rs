@@ -44,7 +44,8 @@ pub(super) fn report(
     let ledger = record::ledger_of(context, &folder, &spec, &verdicts)?;
     let mut stages = Vec::new();
     for verdict in &verdicts {
-        stages.push((verdict.stage, of_stage(context, &folder, verdict)?));
+        let changed = status::changed(context, &folder, verdict, None)?;
+        stages.push((verdict.stage, of_stage(context, &folder, verdict, changed)?));
     }
     let exit = if unreadable.is_empty() { 0 } else { NOT_WHOLE };
     stages.extend(
@@ -80,7 +81,16 @@ fn chosen(format: Option<Format>, out: Option<&Path>) -> Format {
     format.unwrap_or_else(|| if ends_md() { Format::Md } else { Format::Html })
 }
 
-fn of_stage<'v>(context: &Context, folder: &Folder, verdict: &'v Verdict) -> Result<Recorded<'v>, Failure> {
+/// Gathers what is told of a recorded verdict.
+///
+/// # Errors
+/// When the reading was stopped.
+pub(super) fn of_stage<'v>(
+    context: &Context,
+    folder: &Folder,
+    verdict: &'v Verdict,
+    changed: Option<String>,
+) -> Result<Recorded<'v>, Failure> {
     let kept = match record::panel(context, folder, verdict.stage) {
         // Another run decided the stage since, elsewhere: this panel is not what was judged.
         Ok(of_run) if of_run.hash != verdict.hash => Kept::Elsewhere,
@@ -89,10 +99,5 @@ fn of_stage<'v>(context: &Context, folder: &Folder, verdict: &'v Verdict) -> Res
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
         Err(failure) => Kept::Broken(failure.to_string()),
     };
-    Ok(Recorded::Read {
-        verdict,
-        path: record::verdict_path(folder, verdict.stage),
-        changed: status::changed(context, folder, verdict, None)?,
-        kept,
-    })
+    Ok(Recorded::Read { verdict, path: record::verdict_path(folder, verdict.stage), changed, kept })
 }
