@@ -4,7 +4,7 @@
 //! ```text
 //! fake_agent [--slow MS] [--hang] [--no-read] [--crash CODE] [--grandchild] [--setsid-grandchild] [--ignore-term]
 //!            [--flood-stdout MB|forever] [--flood-stderr MB|forever] [--garbage] [--malformed] [--huge-reply]
-//!            [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
+//!            [--lines N] [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
 //! ```
 //!
 //! In the round (`dicast.round/1`) it keeps its own sides and agrees where it held none (`sensible`, the default), takes
@@ -15,7 +15,7 @@
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -27,6 +27,8 @@ const FOREVER: Duration = Duration::from_secs(120);
 #[derive(Default)]
 struct Orders {
     slow_ms: u64,
+    /// Numbered lines written before the answer, a thousand a second.
+    lines: u64,
     hang: bool,
     no_read: bool,
     crash: Option<u8>,
@@ -54,6 +56,7 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
         let mut value = || args.next().ok_or(format!("{flag} needs a value"));
         match flag.as_str() {
             "--slow" => orders.slow_ms = number(&value()?)?,
+            "--lines" => orders.lines = number(&value()?)?,
             "--hang" => orders.hang = true,
             "--no-read" => orders.no_read = true,
             "--crash" => orders.crash = Some(u8::try_from(number(&value()?)?).map_err(|e| e.to_string())?),
@@ -128,6 +131,9 @@ fn obey(orders: &Orders) -> io::Result<ExitCode> {
         say("thinking")?;
         thread::sleep(Duration::from_millis(orders.slow_ms));
     }
+    if orders.lines > 0 {
+        count_up(orders.lines)?;
+    }
     if let Some(words) = &orders.stderr {
         writeln!(io::stderr(), "{words}")?;
     }
@@ -178,6 +184,24 @@ fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+/// Writes numbered lines, a thousand a second, ten at a time; one that fell behind catches up.
+fn count_up(lines: u64) -> io::Result<()> {
+    const AT_A_TIME: u64 = 10;
+    let began = Instant::now();
+    let mut out = io::stdout().lock();
+    let mut next = 1;
+    while next <= lines {
+        let end = (next + AT_A_TIME - 1).min(lines);
+        for n in next..=end {
+            writeln!(out, "line {n} of {lines}: looks at src/lib.rs")?;
+        }
+        out.flush()?;
+        next = end + 1;
+        thread::sleep(Duration::from_millis(end).saturating_sub(began.elapsed()));
+    }
+    Ok(())
 }
 
 fn flood(mut to: impl Write, bytes: u64) -> io::Result<()> {

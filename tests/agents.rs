@@ -27,7 +27,7 @@ use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
 use dicast::domain::run::{Launch, Limits, SeatKey, TAIL_LINES, Turn, TurnEnded, TurnKind, Wanted};
 use dicast::domain::stage::Stage;
-use dicast::domain::stream::{Transport, Usage};
+use dicast::domain::stream::{Dialect, Transport, Usage};
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
 use tokio_util::sync::CancellationToken;
 
@@ -161,6 +161,40 @@ fn a_secret_that_an_agent_prints_is_kept_nowhere() {
         assert!(kept.contains("[redacted]") && !kept.contains("hunter2"), "{kept}");
         let transcript = std::fs::read_to_string(bench.folder.path().join(path_of(&seat))).unwrap();
         assert!(transcript.contains("[redacted]") && !transcript.contains("hunter2"), "{transcript}");
+    });
+}
+
+#[test]
+fn a_secret_in_pieces_or_behind_escapes_is_on_no_screen_either() {
+    live(|| async {
+        let lines = [
+            r#"{"say":"the key is hunter2-is"}"#,
+            r#"{"say":"-a-secret"}"#,
+            r#"{"tool":"Read hunter2\u002dis-a-secret"}"#,
+            r#"{"say":"so: hunter2-is"}"#,
+            r#"{"say":"-a-secret"}"#,
+            r#"{"failed":"no access with hunter2\u002dis-a-secret"}"#,
+        ];
+        let mut asked = turn(&[]);
+        let script = lines.map(|line| format!("printf '%s\\n' '{line}'; sleep 0.15")).join("; ");
+        asked.launch.command = vec!["/bin/sh".into(), "-c".into(), format!("cat >/dev/null; {script}")];
+        let rules = [("delta", "say"), ("tool", "tool"), ("failed", "failed"), ("error", "failed"), ("ok", "ok")];
+        asked.launch.transport = Transport::Jsonl(Dialect::of(&rules).unwrap());
+        let mut bench = Bench::new();
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let mut shown = Vec::new();
+        let mut reply = bench.handle.take_turn(asked, stop, kill);
+        let ended = loop {
+            shown.extend(bench.ends.progress().into_iter().map(|progress| progress.doing.to_string()));
+            if let Some(ended) = reply.poll_now() {
+                break ended.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert!(shown.iter().any(|doing| doing == "so: [redacted]"), "{shown:?}");
+        assert!(shown.iter().all(|doing| !doing.contains("is-a-secret")), "{shown:?}");
+        let words = error(&ended).to_string();
+        assert!(words.contains("[redacted]") && !words.contains("is-a-secret"), "{words}");
     });
 }
 

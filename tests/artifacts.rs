@@ -56,7 +56,9 @@ fn lookups(artifacts: &BTreeMap<AgentName, Artifact>, spec: &Spec) -> Lookups {
             Found::Seen { sha256: None, place: "tests/limiter.rs:3".into(), excerpt: String::new(), by: None }
         }
         Citation::Test { .. } => Found::False { why: "no such test".into() },
-        Citation::File { .. } | Citation::Symbol { .. } | Citation::Requirement { .. } => Found::Absent,
+        Citation::File { .. } | Citation::Hunk { .. } | Citation::Symbol { .. } | Citation::Requirement { .. } => {
+            Found::Absent
+        }
     };
     cited.into_iter().map(|citation| (citation.clone(), find(&citation))).collect()
 }

@@ -34,11 +34,17 @@ mod watching;
 #[path = "cli/round.rs"]
 mod round;
 
+#[path = "cli/ranges.rs"]
+mod ranges;
+
 #[path = "cli/children.rs"]
 mod children;
 
 #[path = "cli/keeping.rs"]
 mod keeping;
+
+#[path = "cli/money.rs"]
+mod money;
 
 #[path = "cli/ledger.rs"]
 mod ledger;

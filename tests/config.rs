@@ -425,6 +425,21 @@ const UNUSABLE: &[(&str, &str, &str)] = &[
         "2: no MCP server is called \"mem\", did you mean \"mem2\"?",
         "add [mcp_servers.mem], or remove memory.server to use the embedded one",
     ),
+    (
+        "[budget]\nrun_usd = 2\n",
+        "2: budget.run_usd: a whole number cannot be used",
+        "use an amount of USD as a text, for example \"2.00\"",
+    ),
+    (
+        "[budget]\nrun_usd = \"2 USD\"\n",
+        "2: budget.run_usd: \"2 USD\" cannot be used",
+        "use an amount of USD as a text, for example \"2.00\"",
+    ),
+    (
+        "[prices.opus]\ninput_per_mtok_usd = \"15\"\n",
+        "1: prices.opus has no output_per_mtok_usd",
+        "add output_per_mtok_usd = …, an amount of USD as a text, for example \"2.00\"",
+    ),
     ("[x\u{1b}]\n", "1:3: not valid TOML: ", "correct the line"),
     (
         "[\"a\\u001b[2J\"]\n",
@@ -521,13 +536,10 @@ fn an_agent_that_cannot_work_is_refused() {
 fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let agent = |line: &str| format!("[[agents]]\nname = \"a\"\n{line}\n");
     let table = [
-        (agent("preset = \"qwen\""), "agents.preset: \"qwen\" is not yet available in this version", "\"claude\""),
+        (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
         (agent("writes = [\"implement\"]"), "agents.writes is not yet", "remove it"),
-        (agent("max_output_tokens = 1"), "agents.max_output_tokens is not yet", "timeouts.total_s"),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
         (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
-        ("[budget]\nrun_usd = \"2.00\"\n".into(), "budget.run_usd is not yet", "deadline_s"),
-        ("[prices.opus]\ninput_per_mtok_usd = \"1\"\n".into(), "prices.opus.input_per_mtok_usd is not yet", "priced"),
         ("[worktrees]\nquota_mb = 1\n".into(), "worktrees.quota_mb is not yet", "checks"),
     ];
     for (text, why, now) in table {
@@ -535,6 +547,22 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
         assert!(message.contains(why), "{message}");
         assert!(hint.contains(now), "{hint}");
     }
+}
+
+#[test]
+fn budget_and_prices_are_whole_millionths_and_stand_in_no_hash() {
+    let agent = "[[agents]]\nname = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\n";
+    let usual = World::new().project(agent).load().settings;
+    assert_eq!((usual.budget.run_micro_usd, usual.budget.allow_unpriced), (2_000_000, true));
+    let text = "[budget]\nrun_usd = \"0.25\"\nallow_unpriced = false\n\
+        [prices.\"z-ai/glm 4.6\"]\ninput_per_mtok_usd = \"0.000001\"\noutput_per_mtok_usd = \"75\"\n";
+    let set = World::new().project(&format!("{agent}{text}")).load().settings;
+    assert_eq!((set.budget.run_micro_usd, set.budget.allow_unpriced), (250_000, false));
+    let price = set.prices["z-ai/glm 4.6"];
+    assert_eq!((price.input_micro_usd, price.output_micro_usd), (1, 75_000_000));
+    assert_eq!(dicast::domain::settings::config_sha256(&set), dicast::domain::settings::config_sha256(&usual));
+    let more = World::new().project(&format!("{agent}max_output_tokens = 8000\n")).load().settings;
+    assert_eq!(more.agents[0].max_output_tokens, 8_000);
 }
 
 #[test]
@@ -857,14 +885,17 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
     // Who was found and has a preset is on the panel as it stands.
     let settings = World::new().given(&text).load().settings;
     let names: Vec<_> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
-    assert_eq!(names, ["claude", "codex", "gemini"]);
+    assert_eq!(names, ["claude", "codex", "gemini", "qwen"], "opencode is not, before it is told a model");
     let mut rest = text.split("\n# [mcp_servers").nth(1).map(|rest| format!("# [mcp_servers{rest}")).unwrap();
-    for (placeholder, real) in [("<name>", "x"), ("<stage>", "plan"), ("server = \"memory\"", "server = \"x\"")] {
+    for (placeholder, real) in
+        [("<name>", "x"), ("<stage>", "plan"), ("<model>", "x"), ("server = \"memory\"", "server = \"x\"")]
+    {
         rest = rest.replace(placeholder, real);
     }
     rest = rest
         .replace("# command = …   (unset: required, unless `url` is set)", "# command = \"a\"")
-        .replace("# argv = …", "# argv = [\"a\"]");
+        .replace("# argv = …", "# argv = [\"a\"]")
+        .replace("_per_mtok_usd = …", "_per_mtok_usd = \"1\"");
     let live: String = rest
         .lines()
         .filter_map(|line| line.strip_prefix("# "))

@@ -341,7 +341,11 @@ const HELLO: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"
 
 impl Door {
     fn start(repo: &Repo, token: Option<&str>) -> Self {
-        let mut command = repo.headless(&["mcp", "serve", "--http", "127.0.0.1:0"]);
+        Self::at(repo, "127.0.0.1:0", &[], token)
+    }
+
+    fn at(repo: &Repo, address: &str, more: &[&str], token: Option<&str>) -> Self {
+        let mut command = repo.headless(&[&["mcp", "serve", "--http", address][..], more].concat());
         if let Some(token) = token {
             command.env("DICAST_MCP_TOKEN", token);
         }
@@ -445,6 +449,25 @@ fn beyond_this_machine_nothing_is_served_without_a_token() {
         assert_eq!(said.status.code(), Some(64), "{err}");
         assert!(err.contains("DICAST_MCP_TOKEN"), "{err}");
     }
+}
+
+#[test]
+fn beyond_this_machine_a_door_opens_to_the_token_under_its_own_names_only() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let mut door = Door::at(&repo, "0.0.0.0:0", &["--host", "jury.example"], Some(TOKEN));
+    let port = door.address.rsplit(':').next().expect("a port").to_owned();
+    door.address = format!("127.0.0.1:{port}");
+    let bearer = format!("Bearer {TOKEN}");
+    let post = |host: &str, headers: &[(&str, &str)]| door.post("/mcp", host, headers, HELLO).0;
+    let with = [("Authorization", bearer.as_str())];
+    for host in ["jury.example".to_owned(), format!("jury.example:{port}"), "localhost".to_owned()] {
+        assert_eq!((post(&host, &with), post(&host, &[])), (200, 401), "{host}");
+    }
+    // The token does not help a page of a browser that was led here by another name.
+    for host in ["evil.example", "jury.example.evil.example"] {
+        assert_eq!(post(host, &with), 403, "{host}");
+    }
+    assert_eq!(post("jury.example", &[with[0], ("Origin", "http://evil.example")]), 403);
 }
 
 #[test]

@@ -117,6 +117,37 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again_while_agents_go_on() {
 }
 
 #[test]
+fn d_gives_the_shell_its_prompt_back_and_the_run_goes_on_even_when_the_terminal_is_closed() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &["--slow", "2500"]), ("bob", &[]), ("cyd", &["--slow", "2500"])]);
+    // A shell with job control, as people have it.
+    let mut session = Session::start(&repo.other(&["bash", "--norc", "--noprofile", "-i"]), SIZE.0, SIZE.1);
+    let config = repo.path().join(".dicast/config.toml");
+    session.send(format!("PS1='ready> '; {BINARY} --config {}\r", config.display()));
+    session.wait_for("Ask the panel");
+    session.wait_for(FIRST);
+    session.send("p");
+    session.wait_for("Enter starts");
+    session.send("\r");
+    session.wait("the quick one has answered", PATIENCE, |screen| screen.contents().contains("1 of 3 answered"));
+    session.send("d");
+    session.wait_for("goes on without a screen");
+    session.wait("the shell has its prompt", PATIENCE, |screen| {
+        !screen.alternate_screen() && screen.contents().lines().last().is_some_and(|line| line.starts_with("ready>"))
+    });
+    // The shell works, the job runs and does not stand stopped.
+    let job = processes::child_of(session.pid()).expect("the program goes on");
+    session.until("it has been continued", PATIENCE, || (!processes::is_stopped(job)).then_some(()));
+    session.send("jobs -r\r");
+    session.wait_for("Running");
+    session.hang_up();
+    let watched = repo.run(&["watch", FIRST, "--json"]);
+    let told = String::from_utf8_lossy(&watched.stdout).into_owned();
+    assert!(told.contains("stage.verdict") && repo.verdict_hash(FIRST).is_some(), "{told}");
+    assert!(!told.contains("\"attempt\":2"), "nobody is asked twice: {told}");
+    assert!(repo.run(&["evidence", "verify"]).status.success());
+}
+
+#[test]
 fn before_a_run_it_says_how_long_the_stage_usually_takes_here() {
     let repo = Repo::with_panel(BINARY, &[("ann", &[]), ("bob", &[]), ("cyd", &[])]);
     let question = |expected: &str| {
@@ -358,6 +389,58 @@ fn where_the_config_says_so_a_run_outlives_its_terminal_and_is_followed_from_els
     assert_eq!(Some(session.exit()), watched.status.code(), "{told}");
 }
 
+#[test]
+fn a_second_program_follows_a_live_run_read_only_and_asks_its_owner_to_stop_it() {
+    let repo = Repo::with_panel(BINARY, &[("ann", &["--hang"]), ("bob", &[]), ("cyd", &["--hang"])]);
+    let first = open_run(&repo);
+    wait_asked(&first, 2);
+    let mut second = Session::start(&repo.program(&[]), 80, 24);
+    second.wait_for("READ-ONLY");
+    second.wait_for(&format!("pid {} owns this run", first.pid()));
+    second.wait("what was answered before is there", PATIENCE, |screen| screen.contents().contains("1 of 3 answered"));
+    for key in ["x", "r", "n", "d"] {
+        second.send(key);
+        second.wait_for("read-only: pid");
+    }
+    assert!(first.contents().contains("asking"), "{}", first.contents());
+    second.send("X");
+    first.wait_for("stopped, 1 answers kept, 0 processes left");
+    second.wait_for("was stopped by SIGINT");
+    // What was answered is kept for whoever goes on with it.
+    second.send("q");
+    second.wait_for("Ask the panel");
+    second.quit();
+    assert_eq!(first.exit(), 130);
+    first.assert_clean();
+    assert!(repo.run(&["evidence", "verify"]).status.success());
+}
+
+#[test]
+fn a_server_of_another_program_is_offered_approved_by_a_key_and_then_started() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let program = pty::repo::example("fake_mcp_server");
+    let theirs = serde_json::json!({"mcpServers": {"files": {"command": program, "args": ["--progress"]}}});
+    std::fs::write(repo.home().join(".claude.json"), theirs.to_string()).expect("a file");
+    let mut session = open(&repo);
+    session.send("s");
+    session.wait_for("offered, not started: files");
+    assert!(processes::owned_by(session.pid()).iter().all(|process| !process.contains("--progress")));
+    session.send("a");
+    session.wait_for("offered by ~/.claude.json, not started");
+    session.send("1");
+    session.wait_for("fake_mcp_server --progress");
+    session.send("\r");
+    // It starts over with it.
+    session.wait_for("Ask the panel");
+    session.send("s");
+    session.wait("it answers", PATIENCE, |screen| {
+        screen.contents().lines().any(|line| line.contains("files") && line.contains("● answers"))
+    });
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.quit();
+}
+
 /// Agents that write without end, as many as it takes to keep this machine busy.
 const FLOODING: &[pty::repo::FakeAgent<'static>] = &[
     ("a1", &["--flood-stdout", "forever"]),
@@ -493,7 +576,13 @@ fn a_second_dicast_says_who_owns_the_run_and_starts_nothing_and_another_spec_is_
     assert_eq!(refused.status.code(), Some(3), "{said}");
     assert!(said.contains(&owner), "{said}");
     assert!(!said.contains("asking"), "{said}");
-    let second = open_run(&repo);
+    // It comes up with that run, and a plan of its spec is no other.
+    let mut second = Session::start(&repo.program(&[]), SIZE.0, SIZE.1);
+    second.wait_for(&format!("{owner} on"));
+    second.send("q");
+    second.wait_for("Ask the panel");
+    second.send("p");
+    second.wait_for("READ-ONLY");
     second.wait_for(&owner);
     assert!(processes::owned_by(second.pid()).iter().all(|process| process.contains("memory serve")));
     let free = repo.run(&["plan", SECOND]);

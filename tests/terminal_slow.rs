@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pty::repo::{FIRST, Repo};
+use pty::repo::{FIRST, FakeAgent, Repo};
+use pty::stopwatch::{floor, has_row, type_keys};
 use pty::{PATIENCE, Session, memory, processes};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
@@ -146,4 +147,106 @@ fn one_spinner_costs_next_to_nothing() {
     eprintln!("one spinner: {share} thousandths of a core, {} bytes a second", bytes / 5);
     assert!(share <= SPINNER, "{share} thousandths of a core");
     assert!(bytes <= SPINNER_BYTES * 5, "{bytes} bytes in {WATCHED:?}");
+}
+
+/// How many agents work at once, each writing a thousand lines a second.
+const CROWD: usize = 32;
+
+/// Lines that each of them writes before it answers: it is at work while keys are typed.
+const LINES: usize = 10_000;
+
+/// The most memory that the program may take meanwhile, in KiB. What agents wrote is on disk: 14 MB in all.
+const MEMORY_KIB: u64 = 200 << 10;
+
+/// A panel of many; each is a family of its own.
+fn crowd(flags: &[&str]) -> Repo {
+    let names: Vec<String> = (1..=CROWD).map(|n| format!("a{n:02}")).collect();
+    let agents: Vec<FakeAgent<'_>> = names.iter().map(|name| (name.as_str(), flags)).collect();
+    Repo::with_panel(BINARY, &agents)
+}
+
+/// Starts the crowd's run and waits until its agents write.
+fn at_work(repo: &Repo) -> Session {
+    let mut session = Session::start(&repo.program(&[]), 120, 48);
+    session.wait_for(FIRST);
+    session.send("p");
+    session.wait_for("Enter starts");
+    session.send("\r");
+    session.wait("they write", PATIENCE, |screen| screen.contents().matches(" kB").count() >= CROWD);
+    session
+}
+
+/// The most memory that a process took so far, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// What is on disk of what each agent wrote: of the one run, its transcripts.
+fn transcripts(repo: &Repo) -> Vec<String> {
+    let runs = std::fs::read_dir(repo.path().join(".dicast/transcripts")).expect("transcripts");
+    let logs = runs.flatten().flat_map(|run| std::fs::read_dir(run.path()).expect("a run's folder").flatten());
+    logs.filter(|log| log.path().extension().is_some_and(|kind| kind == "log"))
+        .map(|log| std::fs::read_to_string(log.path()).expect("a transcript"))
+        .collect()
+}
+
+#[test]
+#[ignore = "slow: 32 agents write for ten seconds"]
+fn thirty_two_agents_that_write_a_thousand_lines_a_second_cost_no_key_and_no_line() {
+    let repo = crowd(&["--lines", &LINES.to_string()]);
+    let mut session = at_work(&repo);
+    let mut floor = floor(&repo);
+    session.send(":");
+    session.wait("the command line", PATIENCE, |screen| has_row(screen, ":"));
+    let measured = type_keys(&mut session, &mut floor, 60);
+    let is_under_load = !session.contents().contains("decided in");
+    session.send("\x1b");
+    session.wait("all have answered", Duration::from_secs(90), |screen| screen.contents().contains("decided in"));
+    let peak = peak_kib(session.pid());
+    let [p50, p95] = [50, 95].map(|percent| measured.program.percentile(percent));
+    eprintln!("{CROWD} agents: key to screen p50 {p50:?}, p95 {p95:?}; at most {} MiB", peak >> 10);
+    assert!(is_under_load, "the keys were typed while agents wrote");
+    measured.assert_quick();
+    assert!(peak > 0 && peak < MEMORY_KIB, "{peak} KiB");
+    let written = transcripts(&repo);
+    assert_eq!(written.len(), CROWD);
+    for text in written {
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("line ")).collect();
+        assert_eq!(lines.len(), LINES, "every line is on disk");
+        let in_order = |(at, line): (usize, &&str)| line.starts_with(&format!("line {} of ", at + 1));
+        assert!(lines.iter().enumerate().all(in_order), "in the order in which they were written");
+    }
+    session.send("q");
+    session.wait_for("Ask the panel");
+    session.send("q");
+    assert_eq!(session.exit(), 0);
+    assert_eq!(processes::owned_by(session.pid()), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "slow: 32 agents, stopped twice"]
+fn thirty_two_agents_are_stopped_as_one() {
+    // Each obeys at once, or is killed after its grace of a second; what a busy machine adds comes on top.
+    const BUSY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_500 } else { 200 });
+    for (flags, most) in [
+        (&["--lines", "100000"][..], BUSY),
+        (&["--lines", "100000", "--ignore-term"][..], Duration::from_secs(2) + BUSY),
+    ] {
+        let repo = crowd(flags);
+        let mut session = at_work(&repo);
+        let asked = session.send("X");
+        let seen = session.wait("that it stops", PATIENCE, |screen| screen.contents().contains("stopping"));
+        let ended = session.wait("all are gone", PATIENCE, |screen| screen.contents().contains("STOPPED"));
+        let (frame, took) = (seen.saturating_duration_since(asked), ended.saturating_duration_since(asked));
+        eprintln!("{CROWD} agents {flags:?}: said so after {frame:?}, stopped after {took:?}");
+        assert!(took <= most, "{flags:?}: {took:?}, at most {most:?}");
+        session.wait_for("0 processes left");
+        session.send("q");
+        session.wait_for("Ask the panel");
+        session.send("q");
+        assert_eq!(session.exit(), 0);
+        assert_eq!(processes::owned_by(session.pid()), Vec::<String>::new(), "{flags:?}");
+    }
 }

@@ -15,6 +15,8 @@ use crate::domain::stage::Stage;
 pub enum Command {
     /// Run one stage.
     Stage(Stage, SpecId),
+    /// Audit the change between two commits.
+    AuditRange(SpecId, String),
     /// Run the remaining stages.
     Auto(SpecId),
     /// Show a recorded verdict.
@@ -33,6 +35,8 @@ pub enum Command {
     Check,
     /// Stop the run.
     Cancel,
+    /// Give the terminal back; the run goes on without a screen.
+    Detach,
     /// Show the MCP servers.
     Servers,
     /// Show what would be approved.
@@ -73,7 +77,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("tasks", Takes::Spec, "the plan as an ordered list of tasks"),
     ("implement", Takes::Spec, "the change itself"),
     ("validate", Takes::Spec, "whether the tests show what the spec asks"),
-    ("audit", Takes::Spec, "whether the change is fit to be let through"),
+    ("audit", Takes::Spec, "whether the change is fit to be let through [--range A..B]"),
     ("unlock", Takes::Spec, "the decision to let it through"),
     ("auto", Takes::Spec, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
@@ -85,11 +89,15 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
     ("cancel", Takes::Nothing, "stop the run"),
+    ("detach", Takes::Nothing, "give the terminal back; the run goes on without a screen"),
     ("servers", Takes::Nothing, "the MCP servers"),
     ("trust", Takes::Nothing, "what the project's config wants to run"),
     ("help", Takes::Nothing, "all keys"),
     ("quit", Takes::Nothing, "leave"),
 ];
+
+/// The command that takes a range of commits.
+const AUDIT: &str = "audit";
 
 /// Prefixes that may stand before a command: `plan 001`, `/plan 001` and `/speckit.plan 001` are the same.
 const PREFIXES: &[&str] = &["/speckit.", "/spec-ops-", "/spec-", "/", "speckit.", "spec-"];
@@ -115,6 +123,13 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
         return Err(Failure::usage(format!("command {first:?}"), "there is no such command", near));
     };
     let rest: Vec<&str> = words.collect();
+    if let Some(at) = rest.iter().position(|word| *word == "--range" && *name == AUDIT) {
+        let [range] = rest[at + 1..] else {
+            let why = "it takes two commits and nothing after them";
+            return Err(Failure::usage("--range", why, format!("{name} 001 --range main..HEAD")));
+        };
+        return Ok(Command::AuditRange(spec_of(&rest[..at], specs, branch)?, range.to_owned()));
+    }
     match takes {
         Takes::Nothing => nothing(name, &rest),
         Takes::Words if rest.is_empty() => {
@@ -162,6 +177,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
     Ok(match name {
         "check" => Command::Check,
         "cancel" => Command::Cancel,
+        "detach" => Command::Detach,
         "servers" => Command::Servers,
         "trust" => Command::Trust,
         "quit" => Command::Quit,
@@ -278,6 +294,17 @@ mod tests {
         }
         let branch = SpecId::new("001-login").unwrap();
         assert_eq!(parse("plan", &specs(), Some(&branch)), Ok(wanted));
+    }
+
+    #[test]
+    fn an_audit_takes_the_commits_that_it_is_about() {
+        let spec = SpecId::new("001-login").unwrap();
+        let wanted = Command::AuditRange(spec.clone(), "main..HEAD".into());
+        assert_eq!(parse("/audit 001 --range main..HEAD", &specs(), None), Ok(wanted.clone()));
+        assert_eq!(parse("audit --range main..HEAD", &specs(), Some(&spec)), Ok(wanted));
+        assert!(parse("audit 001 --range", &specs(), None).is_err());
+        assert!(parse("audit 001 --range a..b c", &specs(), None).is_err());
+        assert!(parse("plan 001 --range a..b", &specs(), None).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::outcome::{AskId, Outcome};
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
@@ -34,6 +35,17 @@ pub enum Effect {
     Survey,
     /// Do something for a run.
     Run(RunId, RunEffect),
+    /// Tell what the journal of another process's run has beyond the records that were seen.
+    FollowForeign {
+        /// Of which spec.
+        spec: SpecId,
+        /// Which run.
+        run: RunId,
+        /// How many records were seen.
+        seen: usize,
+    },
+    /// Ask the process that owns the live run of a spec to stop it.
+    AskOwner(SpecId),
     /// Hold gates over a spec, for the dialog.
     Hold {
         /// The spec.
@@ -73,10 +85,14 @@ pub enum Effect {
     },
     /// Give the terminal back to the shell until it continues us; what runs goes on running.
     Suspend,
+    /// Give the terminal back for good; what runs goes on without a screen.
+    Detach,
     /// Put text on the clipboard.
     Copy(String),
     /// Approve the project's config and checks as they were shown.
     Approve,
+    /// Approve a server that another program is configured with, as it was shown.
+    ApproveServer(String),
     /// Write a snapshot of the model and the messages since, for a bug report.
     DumpRecording,
     /// End with this exit code.
@@ -128,6 +144,10 @@ pub enum RunEffect {
         stage: Stage,
         /// Who will be asked.
         roster: Vec<AgentName>,
+        /// The commits whose change it is about (`A..B`), if it is one.
+        range: Option<String>,
+        /// What was asked, of a stage that is only decided anew.
+        agenda: Option<Vec<Topic>>,
     },
     /// Make files and records durable.
     Commit {

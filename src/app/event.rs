@@ -2,11 +2,13 @@
 //!
 //! The names are a contract: types may be added, never renamed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
+use crate::domain::budget::{dollars, tokens};
 use crate::domain::claim::Severity;
 use crate::domain::gate::{Checkpoint, Held, Issue, Magnitude};
 use crate::domain::guardrail::Report;
@@ -18,6 +20,7 @@ use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 /// One event, without its sequence number: the printer counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,9 @@ pub enum What {
         /// How many notes of earlier runs they are told.
         #[serde(default, skip_serializing_if = "is_zero")]
         recalled: usize,
+        /// The commits whose change is audited, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
     },
     /// Gates were held.
     #[serde(rename = "gate.held")]
@@ -153,6 +159,12 @@ pub enum What {
         /// What for, if it was not the stage's own question.
         #[serde(skip_serializing_if = "Option::is_none")]
         turn: Option<TurnKind>,
+        /// What it used, if it said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tokens: Option<Tokens>,
+        /// What was charged for it, in millionths of a USD, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_micro_usd: Option<u64>,
     },
     /// The panel is asked once what stands open.
     #[serde(rename = "round.started")]
@@ -237,10 +249,70 @@ pub enum What {
         evidence: Option<String>,
         /// What became of the copies in memory.
         memory: String,
+        /// What its turns used and what that cost.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spent: Option<Spent>,
         /// Why it ended early, and what to do.
         #[serde(skip_serializing_if = "Option::is_none")]
         failure: Option<(String, String)>,
     },
+}
+
+/// Tokens that were used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Read, with those from a cache.
+    pub input: u64,
+    /// Of these, from a cache.
+    pub cached: u64,
+    /// Written.
+    pub output: u64,
+}
+
+impl Tokens {
+    /// Returns the tokens of a usage, if any are known.
+    pub fn of(usage: Usage) -> Option<Self> {
+        let Usage { input_tokens: input, cached_tokens: cached, output_tokens: output, cost_micro_usd: _ } = usage;
+        (input > 0 || output > 0).then_some(Self { input, cached, output })
+    }
+}
+
+/// What a run used, and who pays for it in another way than by a price that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Its tokens.
+    pub tokens: Tokens,
+    /// What was charged, in millionths of a USD, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<u64>,
+    /// Who is paid by a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_plan: Vec<AgentName>,
+    /// Of whom nobody can tell what they cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpriced: Vec<AgentName>,
+}
+
+impl Spent {
+    /// Writes what was used without who pays for it: `39.7k tokens · $0.35`.
+    pub fn in_short(&self) -> String {
+        let tokens = tokens(self.tokens.input + self.tokens.output);
+        let cost = self.cost_micro_usd.map(|cost| format!(" · {}", dollars(cost))).unwrap_or_default();
+        format!("{tokens} tokens{cost}")
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_short())?;
+        for (names, how) in [(&self.on_plan, "on a plan"), (&self.unpriced, "unpriced")] {
+            if !names.is_empty() {
+                let names: Vec<&str> = names.iter().map(AgentName::as_str).collect();
+                write!(f, " · {} {how}", names.join(", "))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl What {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::{Event, What};
+use super::event::{Event, Spent, Tokens, What};
 use super::update::{counted_as, worst};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::AgentError;
@@ -18,6 +18,7 @@ use crate::domain::round::Ballot;
 use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 /// Exit code of a run that a key, a command or a deadline stopped.
 const STOPPED: u8 = 130;
@@ -36,6 +37,8 @@ pub struct Follower {
     asked: BTreeMap<AgentName, (SeatKey, Moment)>,
     /// Exit codes and status by stage.
     verdicts: BTreeMap<Stage, (u8, String)>,
+    /// What its turns used, as far as they were seen to end.
+    used: Usage,
     end: End,
 }
 
@@ -64,6 +67,7 @@ impl Follower {
             scripted: BTreeSet::new(),
             asked: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            used: Usage::default(),
             end: End::Open,
         }
     }
@@ -110,30 +114,19 @@ impl Follower {
                 self.stages.push(*stage);
                 self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
                 let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-                What::StageStarted { stage: *stage, agents, recalled: recalled.len() }
+                What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
             }
-            Record::AgentLaunched { stage, agent, attempt, kind } => {
-                let key = SeatKey { run: self.run.clone(), stage: *stage, attempt: *attempt, agent: agent.clone() };
-                self.asked.insert(agent.clone(), (key, at));
-                let scripted = self.scripted.contains(agent);
-                What::AgentStarted {
-                    stage: *stage,
-                    agent: agent.clone(),
-                    attempt: *attempt,
-                    scripted,
-                    turn: named(*kind),
-                }
+            Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
+            Record::AgentAnswered { stage, agent, attempt, took_ms, usage, .. } => {
+                self.finished(*stage, agent, *attempt, TurnKind::Draft, (*took_ms, *usage), None)
             }
-            Record::AgentAnswered { stage, agent, attempt, took_ms, .. } => {
-                self.finished(*stage, agent, *attempt, TurnKind::Draft, *took_ms, None)
-            }
-            Record::RoundAnswered { stage, agent, took_ms, .. } => {
+            Record::RoundAnswered { stage, agent, took_ms, usage, .. } => {
                 let attempt = self.asked.get(agent).map_or(1, |(key, _)| key.attempt);
-                self.finished(*stage, agent, attempt, TurnKind::Round, *took_ms, None)
+                self.finished(*stage, agent, attempt, TurnKind::Round, (*took_ms, *usage), None)
             }
-            Record::AgentFailed { stage, agent, attempt, kind, error, retry_at, .. } => {
+            Record::AgentFailed { stage, agent, attempt, kind, error, retry_at, usage, .. } => {
                 let took = self.asked.get(agent).map_or(0, |(_, since)| at.since(*since));
-                self.finished(*stage, agent, *attempt, *kind, took, Some((error, *retry_at)))
+                self.finished(*stage, agent, *attempt, *kind, (took, *usage), Some((error, *retry_at)))
             }
             Record::RoundOpened { stage, ballot, asked, .. } => {
                 let ballot: Option<Ballot> = text(ballot).and_then(|text| serde_json::from_str(&text).ok());
@@ -175,16 +168,28 @@ impl Follower {
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
-            | Record::Mirrored { .. } => return None,
+            | Record::Mirrored { .. }
+            | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
+    }
+
+    fn launched(&mut self, at: Moment, stage: Stage, agent: &AgentName, attempt: u32, kind: TurnKind) -> What {
+        let key = SeatKey { run: self.run.clone(), stage, attempt, agent: agent.clone() };
+        self.asked.insert(agent.clone(), (key, at));
+        let scripted = self.scripted.contains(agent);
+        What::AgentStarted { stage, agent: agent.clone(), attempt, scripted, turn: named(kind) }
     }
 
     /// Returns the event that ends what is told: with why and what to do, where the owner ended without a word.
     pub fn finish(&self, at: Moment, evidence: String, exit: u8, failure: Option<(String, String)>) -> Event {
         let verdicts = self.verdicts.iter().map(|(stage, (_, status))| (*stage, status.clone())).collect();
         let memory = "known to the owner".to_owned();
-        let what = What::RunFinished { exit, verdicts, evidence: Some(evidence), memory, failure };
+        let cost_micro_usd = self.used.cost_micro_usd;
+        // Who pays in another way is known to the owner.
+        let (on_plan, unpriced) = (Vec::new(), Vec::new());
+        let spent = Tokens::of(self.used).map(|tokens| Spent { tokens, cost_micro_usd, on_plan, unpriced });
+        let what = What::RunFinished { exit, verdicts, evidence: Some(evidence), memory, spent, failure };
         Event { at, run: Some(self.run.clone()), ask: None, what }
     }
 
@@ -201,10 +206,11 @@ impl Follower {
         agent: &AgentName,
         attempt: u32,
         kind: TurnKind,
-        duration_ms: u64,
+        (duration_ms, used): (u64, Usage),
         failed: Option<(&AgentError, Option<Moment>)>,
     ) -> What {
         self.asked.remove(agent);
+        self.used = self.used.plus(used);
         What::AgentFinished {
             stage,
             agent: agent.clone(),
@@ -214,6 +220,8 @@ impl Follower {
             why: failed.map(|(error, _)| error.to_string()),
             retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
             turn: named(kind),
+            tokens: Tokens::of(used),
+            cost_micro_usd: used.cost_micro_usd,
         }
     }
 }

@@ -167,6 +167,8 @@ pub enum Action {
     PreviousConflict,
     /// Give the terminal back to the shell for a while.
     Suspend,
+    /// Give the terminal back for good: the run goes on without a screen.
+    Detach,
     /// Open the place in the editor.
     Editor,
     /// Copy to the clipboard.
@@ -185,6 +187,8 @@ pub enum Action {
     Trust,
     /// Approve it.
     Approve,
+    /// Look at the nth server that another program is configured with, to approve it.
+    Offer(u8),
     /// Read and check the repository again.
     Survey,
     /// Write a recording for a bug report.
@@ -232,6 +236,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
     bind(P::Dashboard, &[Key::Char('r')], A::AskAgain, "ask again", 4),
     bind(P::Dashboard, &[Key::Char('n')], A::Fresh, "from scratch", 5),
+    bind(P::Dashboard, &[Key::Char('d')], A::Detach, "detach", 6),
     bind(P::Dashboard, &[Key::Char('c')], A::Gate, "answer", 1),
     bind(P::Dashboard, &[Key::Char('/')], A::Command, "command", 0),
     bind(P::Transcript, &[Key::Char('f')], A::Follow, "follow", 1),
@@ -275,6 +280,12 @@ pub const TABLE: &[Binding] = &[
     bind(P::Ledger, &[Key::Char('u')], A::Undo, "undo", 6),
     bind(P::Servers, &[Key::Char('r')], A::Restart, "restart", 1),
     bind(P::Trust, &[Key::Char('a')], A::Approve, "approve", 1),
+    bind(P::Trust, &[Key::Char('1')], A::Offer(1), "first server", 2),
+    bind(P::Trust, &[Key::Char('2')], A::Offer(2), "second server", 0),
+    bind(P::Trust, &[Key::Char('3')], A::Offer(3), "third server", 0),
+    bind(P::Trust, &[Key::Char('4')], A::Offer(4), "fourth server", 0),
+    bind(P::Trust, &[Key::Char('5')], A::Offer(5), "fifth server", 0),
+    bind(P::Servers, &[Key::Char('a')], A::Trust, "look at offered ones", 2),
     bind(P::Everywhere, &[Key::Up, Key::Char('k')], A::Up, "up", 0),
     bind(P::Everywhere, &[Key::Down, Key::Char('j')], A::Down, "down", 0),
     bind(P::Everywhere, &[Key::PageUp, Key::Ctrl('u')], A::PageUp, "page up", 0),

@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
 use crate::domain::fact::Fact;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, LockOwner};
 use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{FileRef, Record};
+use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Gathered, Judgement};
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
@@ -45,8 +46,15 @@ pub enum Msg {
     Progressed(Vec<Progress>),
     /// The repository was read and checked.
     Surveyed(Result<Arc<Overview>, Failure>),
-    /// The evidence tells how long each stage usually takes, in milliseconds.
-    Recalled(BTreeMap<Stage, u64>),
+    /// The evidence tells what was run before, and what others run now.
+    Recalled {
+        /// How long each stage usually takes, in milliseconds.
+        typical: BTreeMap<Stage, u64>,
+        /// Live runs of other processes.
+        foreign: Vec<ForeignRun>,
+    },
+    /// The journal of another process's run told more.
+    ForeignTold(RunId, Result<Arc<ForeignNews>, Failure>),
     /// An answer about a run.
     Run(RunId, RunMsg),
     /// Gates were held over a spec, for the dialog.
@@ -110,7 +118,7 @@ pub enum Request {
 impl Request {
     /// Runs one stage of a spec, or goes on with its run that was stopped.
     pub fn stage(spec: SpecId, stage: Stage) -> Self {
-        Request::Start(Start { spec, stages: vec![stage], fresh: false, rerun_missing: false })
+        Request::Start(Start::of(spec, vec![stage]))
     }
 }
 
@@ -134,6 +142,16 @@ pub struct Start {
     pub fresh: bool,
     /// Whether the last decided run is reopened to ask only those that did not answer.
     pub rerun_missing: bool,
+    /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
+    #[serde(default)]
+    pub range: Option<String>,
+}
+
+impl Start {
+    /// Asks for stages of a spec, or goes on with its run that was stopped.
+    pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None }
+    }
 }
 
 /// A human's decision about one claim.
@@ -205,6 +223,38 @@ pub enum RunMsg {
     Released(Result<(), Failure>),
 }
 
+/// A live run of another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignRun {
+    /// Of which spec.
+    pub spec: SpecId,
+    /// Its id.
+    pub run: RunId,
+    /// Who owns it.
+    pub owner: LockOwner,
+}
+
+/// What the journal of another process's run tells since it was read last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForeignNews {
+    /// Who owns it; nobody once its owner is done with it or gone.
+    pub owner: Option<LockOwner>,
+    /// The new records with their times.
+    pub records: Vec<(Moment, Record)>,
+    /// How many records there are by now.
+    pub seen: usize,
+    /// When the last of all was written.
+    pub last: Option<Moment>,
+    /// Why the run is closed, if it is.
+    pub closed: Option<Closed>,
+    /// Who stopped it last, if nobody has gone on with it.
+    pub stopped_by: Option<String>,
+    /// The texts of files that the new records name, by path.
+    pub texts: BTreeMap<String, Arc<str>>,
+    /// What those who are asked now wrote last.
+    pub progress: Vec<Progress>,
+}
+
 /// What the evidence has of a spec.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Found {
@@ -227,6 +277,9 @@ pub struct FoundRun {
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
+    /// What each stage asked, the last time.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Which of its answers the evidence did not have.
     pub gathered: BTreeMap<Stage, Gathered>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Spent;
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::Judgement;
@@ -28,6 +29,8 @@ pub struct Outcome {
     pub evidence: Option<String>,
     /// What became of the copies in memory.
     pub memory: String,
+    /// What its turns used and what that cost; nothing where nobody told.
+    pub spent: Option<Spent>,
     /// Why it ended early.
     pub failure: Option<Failure>,
 }

@@ -119,7 +119,14 @@ pub enum Command {
     /// Asks the panel whether the tests show what the spec asks.
     Validate(Stage),
     /// Asks the panel whether the change is fit to be let through.
-    Audit(Stage),
+    Audit {
+        /// Which spec, and how.
+        #[command(flatten)]
+        stage: Stage,
+        /// Judges the change between these commits, also one that was made elsewhere.
+        #[arg(long, value_name = "A..B")]
+        range: Option<String>,
+    },
     /// Asks the panel to let it through.
     Unlock(Stage),
     /// Runs the stages that specs have not passed, one spec after the other.
@@ -204,6 +211,14 @@ pub enum Command {
     Watch {
         /// Whose run; may be left out if only one is live.
         spec: Option<String>,
+    },
+    /// Tells a run again from its evidence, at the pace at which it happened: nothing is asked, started or written.
+    Replay {
+        /// Which run, as `dicast evidence list` names it.
+        run: String,
+        /// How fast: 1 is its own pace, 2 twice as fast, 0 at once.
+        #[arg(long, default_value_t = 1)]
+        speed: u32,
     },
     /// Shows the whole thing on a sample project with scripted agents.
     Demo {
@@ -470,7 +485,7 @@ impl Command {
             | Command::Tasks(_)
             | Command::Implement(_)
             | Command::Validate(_)
-            | Command::Audit(_)
+            | Command::Audit { .. }
             | Command::Unlock(_)
             | Command::Auto(_)
             | Command::Verdict { .. }
@@ -498,6 +513,7 @@ impl Command {
             | Command::Demo { .. }
             | Command::Memory(_)
             | Command::Watch { .. }
+            | Command::Replay { .. }
             | Command::Mcp(_)
             | Command::Play { .. } => false,
         }
@@ -518,7 +534,7 @@ impl Command {
             Command::Tasks(_) => "write tasks",
             Command::Implement(_) => "implement",
             Command::Validate(_) => "validate",
-            Command::Audit(_) => "audit",
+            Command::Audit { .. } => "audit",
             Command::Unlock(_) => "unlock",
             Command::Auto(_) => "run the stages",
             Command::Status { .. } => "show the status",
@@ -539,6 +555,7 @@ impl Command {
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
             Command::Watch { .. } => "follow the run",
+            Command::Replay { .. } => "tell the run again",
             Command::Agents => "list the agents",
             Command::Servers => "list the servers",
             Command::Doctor => "look around",

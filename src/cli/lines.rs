@@ -25,6 +25,8 @@ const PLAIN_PROGRESS: u64 = 5_000;
 #[derive(Debug)]
 pub struct Lines {
     style: Style,
+    /// What is told happened before, and every line for programs says so.
+    is_replay: bool,
     /// The end was told.
     is_over: bool,
     progressed: BTreeMap<AgentName, Moment>,
@@ -33,7 +35,12 @@ pub struct Lines {
 impl Lines {
     /// Returns the writer of a style.
     pub fn new(style: Style) -> Self {
-        Self { style, is_over: false, progressed: BTreeMap::new() }
+        Self { style, is_replay: false, is_over: false, progressed: BTreeMap::new() }
+    }
+
+    /// Returns the writer of what happened before.
+    pub fn replaying(style: Style) -> Self {
+        Self { is_replay: true, ..Self::new(style) }
     }
 
     /// Tells whether the last line was the end of a run.
@@ -46,7 +53,11 @@ impl Lines {
         self.is_over = matches!(event.what, What::RunFinished { .. });
         // A stdout that cannot be written stops no run: its evidence is kept, and the exit code tells at the end.
         if self.style == Style::Json {
-            out::put(&(plain::json(event, out::next_sequence()) + "\n"));
+            let mut line = plain::object(event, out::next_sequence());
+            if self.is_replay {
+                line["replay"] = true.into();
+            }
+            out::put(&format!("{line}\n"));
         } else if !self.is_soon(event) {
             let (progress, result) = plain::lines(event);
             out::say(&progress);

@@ -132,7 +132,8 @@ pub fn fail(failure: &Failure, aim: &str, exit: u8, json: bool, at: Moment) {
 /// Returns the event that ends every JSON output, where there was no run: with what failed and the next step, if
 /// something did.
 pub fn ended(exit: u8, failure: Option<(String, String)>, at: Moment) -> String {
-    let what = What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), failure };
+    let what =
+        What::RunFinished { exit, verdicts: Vec::new(), evidence: None, memory: String::new(), spent: None, failure };
     plain::json(&Event { at, run: None, ask: None, what }, next_sequence()) + "\n"
 }
 

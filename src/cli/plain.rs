@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::event::{Event, What};
-use crate::app::model::{Model, Phase};
+use crate::app::event::{Event, Tokens, What};
+use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
+use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
 use crate::domain::guardrail::Report;
@@ -16,11 +17,16 @@ use crate::domain::server::State;
 
 pub use crate::app::event::EVENT_SCHEMA;
 
-/// Writes an event as one JSON object without a line break.
-pub fn json(event: &Event, sequence: u64) -> String {
+/// Returns an event as a JSON object with its number.
+pub fn object(event: &Event, sequence: u64) -> serde_json::Value {
     let mut object = event.to_json();
     object["seq"] = sequence.into();
-    object.to_string()
+    object
+}
+
+/// Writes an event as one JSON object without a line break.
+pub fn json(event: &Event, sequence: u64) -> String {
+    object(event, sequence).to_string()
 }
 
 /// Writes an event for people: what goes to stderr, and what is a result.
@@ -34,14 +40,15 @@ pub fn lines(event: &Event) -> (String, String) {
             let again = if *resumed { " (goes on)" } else { "" };
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
-        What::StageStarted { stage, agents, recalled } => {
+        What::StageStarted { stage, agents, recalled, range } => {
+            let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
             let notes = match recalled {
                 0 => String::new(),
                 1 => " (told 1 note of an earlier run)".to_owned(),
                 n => format!(" (told {n} notes of earlier runs)"),
             };
-            progress(format!("{stage}: asking {}{notes}", agents.join(", ")))
+            progress(format!("{stage}: asking {}{about}{notes}", agents.join(", ")))
         }
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
             "gates {}: {critical} critical, {important} important, {minor} minor open",
@@ -63,8 +70,8 @@ pub fn lines(event: &Event) -> (String, String) {
         }
         What::AgentProgress { doing, .. } if doing.as_str().trim().is_empty() => (String::new(), String::new()),
         What::AgentProgress { agent, doing, .. } => progress(format!("{agent}: {}", Safe::line(doing.as_str()))),
-        What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), .. } => {
-            progress(format!("{agent}: voted in {}", took(*duration_ms)))
+        What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), tokens, cost_micro_usd, .. } => {
+            progress(format!("{agent}: voted in {}{}", took(*duration_ms), used(*tokens, *cost_micro_usd)))
         }
         What::AgentFinished { agent, duration_ms, why: Some(why), turn: Some(_), .. } => {
             progress(format!("{agent}: {why} after {}, stays silent in the round", took(*duration_ms)))
@@ -75,8 +82,8 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("round: {things} open, asking {} once, without names", agents.join(", ")))
         }
         What::RoundFinished { changes, .. } => progress(changes.to_string()),
-        What::AgentFinished { agent, duration_ms, why, retry_at, .. } => {
-            let took = took(*duration_ms);
+        What::AgentFinished { agent, duration_ms, why, retry_at, tokens, cost_micro_usd, .. } => {
+            let took = format!("{}{}", took(*duration_ms), used(*tokens, *cost_micro_usd));
             let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
             progress(match why {
                 None => format!("{agent}: answered in {took}"),
@@ -93,8 +100,8 @@ pub fn lines(event: &Event) -> (String, String) {
         What::ClaimLabelled { .. } => (String::new(), String::new()),
         What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
-        What::RunFinished { exit, evidence, memory, failure, .. } => {
-            let mut text = String::new();
+        What::RunFinished { exit, evidence, memory, failure, spent, .. } => {
+            let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
             if let Some((failure, hint)) = failure {
                 text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
             }
@@ -131,6 +138,13 @@ fn verdict(what: &What) -> String {
         text.push_str(&format!("  dissent  {}{next}\n", Safe::line(dissent)));
     }
     text
+}
+
+/// Writes what a turn used, after how long it took.
+fn used(tokens: Option<Tokens>, cost_micro_usd: Option<u64>) -> String {
+    let tokens = tokens.map(|used| format!(", {} tokens", budget::tokens(used.input + used.output)));
+    let cost = cost_micro_usd.map(|cost| format!(", {}", budget::dollars(cost)));
+    tokens.into_iter().chain(cost).collect()
 }
 
 /// Writes what guardrails came to: a line for each command, and below a failed one what it said.
@@ -238,6 +252,7 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
             format!("{} {}: {} · {}", run.stage, run.spec, judgement.verdict.status.name(), judgement.verdict.why())
         }
         (Phase::Failed(failure), _) => format!("{} {}: {failure} · {}", run.stage, run.spec, failure.hint()),
+        (Phase::Foreign(owner), _) => format!("{} {}: goes on, pid {} owns it", run.stage, run.spec, owner.pid),
         (Phase::Stopped, _) => format!(
             "{} {}: stopped, {} answers kept, {} processes left",
             run.stage,
@@ -268,10 +283,21 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
             aim.reading(&format!("explain {} {} {short}", run.spec, run.stage))
         }
         (Phase::Decided, None) => aim.reading(&format!("verdict {} {}", run.spec, run.stage)),
+        (Phase::Foreign(_), _) => aim.reading(&format!("watch {}", run.spec)),
         (_, _) => aim.running(&format!("{} {}", run.stage, run.spec)),
     };
     let evidence = aim.path(&format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id));
     Safe::block(&format!("{outcome}\ntook {took}, evidence in {evidence}\ngo on with: {next}\n")).to_string()
+}
+
+/// Returns the lines that stay on the terminal when the screen goes and what is live goes on.
+pub fn detached(model: &Model, aim: &Aim) -> String {
+    let line = |run: &Run| {
+        let (spec, pid) = (&run.spec, model.boot.pid);
+        let (watch, stop) = (aim.reading(&format!("watch {spec}")), aim.reading(&format!("cancel {spec}")));
+        format!("{} {spec} goes on without a screen, pid {pid}\nfollow it: {watch} · stop it: {stop}\n", run.stage)
+    };
+    Safe::block(&model.live_runs().map(line).collect::<String>()).to_string()
 }
 
 #[cfg(test)]

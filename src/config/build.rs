@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::budget::{Budget, Price, micro_usd};
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
@@ -23,7 +24,7 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 15] = [
+const KINDS_OF: [(&str, &[&str]); 16] = [
     ("preset", &["command"]),
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
@@ -39,6 +40,7 @@ const KINDS_OF: [(&str, &[&str]); 15] = [
     ("timeouts", &["command", "replay", "memory"]),
     ("retry", &["command", "replay"]),
     ("max_parallel", &["command", "replay"]),
+    ("max_output_tokens", &["command"]),
 ];
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
@@ -72,6 +74,11 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
                 _ => OnHangup::Stop,
             },
         },
+        budget: Budget {
+            run_micro_usd: usd(tree, "budget.run_usd")?,
+            allow_unpriced: placed(required(tree, "budget.allow_unpriced")?, flag)?,
+        },
+        prices: entries(tree, "prices").map(price).collect::<Result<_, _>>()?,
         evidence: Evidence {
             root: string(tree, "evidence.root")?,
             lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,
@@ -126,6 +133,7 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
         timeouts,
         retry: retry(full)?,
         max_parallel: small(full, "max_parallel")?,
+        max_output_tokens: whole(full, "max_output_tokens")?,
         ..Agent::new(name, family, kind)
     })
 }
@@ -303,6 +311,20 @@ fn check((name, entry): (&String, &Node)) -> Result<(String, CheckTemplate), Fai
         ));
     }
     Ok((name.clone(), CheckTemplate { argv, source: CheckSource::Declared }))
+}
+
+fn price((model, entry): (&String, &Node)) -> Result<(String, Price), Failure> {
+    let price = Price {
+        input_micro_usd: usd(entry, "input_per_mtok_usd")?,
+        output_micro_usd: usd(entry, "output_per_mtok_usd")?,
+    };
+    Ok((model.clone(), price))
+}
+
+/// Reads an amount whose shape was checked, in millionths of a USD.
+fn usd(node: &Node, path: &str) -> Result<u64, Failure> {
+    let found = required(node, path)?;
+    micro_usd(placed(found, text)?).ok_or_else(|| found.refuse(format!("{path}: no amount"), "correct the value"))
 }
 
 fn guardrails((name, entry): (&String, &Node)) -> Result<(Stage, Guardrails), Failure> {

@@ -2,14 +2,15 @@
 //!
 //! Nothing is executed: a name on PATH says only that there is a program of that name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::disk::text::{is_executable, is_file, read_text_capped};
 use crate::domain::check::{BUILD_FILES, FileText, Tree, checks as detected};
-use crate::domain::preset::{Credential, Preset};
-use crate::domain::settings::{CheckSource, CheckTemplate};
+use crate::domain::ids::AgentName;
+use crate::domain::preset::{Credential, Preset, preset};
+use crate::domain::settings::{Agent, AgentKind, CheckSource, CheckTemplate, Settings};
 
 /// An agent CLI that this program knows by name.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +32,38 @@ pub const KNOWN: [Known; 7] = [
     Known { name: "goose", family: "goose" },
 ];
 
+/// Programs that serve models on this machine, for agents that are told where: their default address.
+pub const MODEL_SERVERS: [(&str, &str); 3] = [
+    ("ollama", "http://127.0.0.1:11434/v1"),
+    ("llama-server", "http://127.0.0.1:8080/v1"),
+    ("vllm", "http://127.0.0.1:8000/v1"),
+];
+
 /// Finds by what a preset's program is signed in: a variable that is set, or a file that is there. Neither is read.
 pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
     let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
     preset.credentials.iter().copied().find(|credential| match credential {
         Credential::Key(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
-        Credential::File(path) => home.is_some_and(|home| is_file(&home.join(path))),
+        Credential::File(path) | Credential::Stored(path) => home.is_some_and(|home| is_file(&home.join(path))),
     })
+}
+
+/// Finds by what the program of an agent with a preset is signed in: a key that its config gives it, or else what is
+/// found for anybody.
+pub fn credential_of(agent: &Agent, env: &BTreeMap<String, String>) -> Option<Credential> {
+    let AgentKind::Command(launch) = &agent.kind else { return None };
+    let known = launch.preset.as_deref().and_then(preset)?;
+    let given = known.credentials.iter().copied().find(|credential| match credential {
+        Credential::Key(name) => launch.env.contains_key(*name),
+        Credential::File(_) | Credential::Stored(_) => false,
+    });
+    given.or_else(|| credential(known, env))
+}
+
+/// Finds the agents whose user pays for a plan: no key is given to their program, and it was signed in otherwise.
+pub fn on_plan(settings: &Settings, env: &BTreeMap<String, String>) -> BTreeSet<AgentName> {
+    let is_on_plan = |agent: &&Agent| matches!(credential_of(agent, env), Some(Credential::File(_)));
+    settings.agents.iter().filter(is_on_plan).map(|agent| agent.name.clone()).collect()
 }
 
 /// A program on PATH.
@@ -86,7 +112,6 @@ pub fn checks(repo: &Path) -> BTreeMap<String, CheckTemplate> {
 mod tests {
     use super::*;
     use crate::disk::text::write_atomic_text;
-    use crate::domain::preset::preset;
 
     #[test]
     fn a_program_is_signed_in_by_a_key_or_by_a_file_of_its_own() {
@@ -101,6 +126,28 @@ mod tests {
         write_atomic_text(&home.path().join(".codex/auth.json"), "{}").unwrap();
         assert_eq!(credential(codex, &env(&[])), Some(Credential::File(".codex/auth.json")));
         assert_eq!(credential(codex, &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn only_who_was_signed_in_without_a_key_is_on_a_plan() {
+        use crate::domain::ids::Family;
+        use crate::domain::settings::Launch;
+        let home = tempfile::tempdir().unwrap();
+        write_atomic_text(&home.path().join(".codex/auth.json"), "{}").unwrap();
+        let agent = |name: &str, env: &[&str]| {
+            let env = env.iter().map(|name| ((*name).to_owned(), format!("${name}").into())).collect();
+            let launch = Launch { env, preset: (name != "mine").then(|| "codex".to_owned()), ..Launch::default() };
+            Agent::new(AgentName::new(name).unwrap(), Family::new("f").unwrap(), AgentKind::Command(launch))
+        };
+        let agents = vec![agent("signed-in", &["PATH"]), agent("by-key", &["CODEX_API_KEY"]), agent("mine", &[])];
+        let settings = Settings { agents, ..Settings::default() };
+        let with = |more: &[(&str, &str)]| -> Vec<String> {
+            let home = [("HOME", home.path().to_str().unwrap())];
+            let env = home.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            on_plan(&settings, &env).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(with(&[]), ["signed-in"]);
+        assert!(with(&[("CODEX_API_KEY", "k")]).is_empty(), "a key in our own environment is passed on");
     }
 
     #[test]

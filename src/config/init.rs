@@ -73,6 +73,16 @@ fn agents(out: &mut String, found: &[Found]) {
     }
     for agent in found {
         match preset(agent.name) {
+            Some(known) if known.needs_model => {
+                line(
+                    out,
+                    &format!(
+                        "# Found on PATH: {}. Say which model it is to use; without that it may choose one.",
+                        known.name
+                    ),
+                );
+                line(out, &format!("# [[agents]]\n# name = \"{0}\"\n# preset = \"{0}\"\n# model = …", known.name));
+            }
             Some(known) => {
                 line(out, &format!("# Found on PATH: {}. It only reads; remove it to leave it out.", known.name));
                 line(out, &format!("[[agents]]\nname = \"{0}\"\npreset = \"{0}\"", known.name));

@@ -61,7 +61,7 @@ pub const KEYS: &[Key] = &[
     key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
     key(
         "agents[].preset",
-        Shape::Choice { now: &["claude", "codex", "gemini"], later: &["opencode", "qwen", "crush"] },
+        Shape::Choice { now: &["claude", "codex", "gemini", "opencode", "qwen"], later: &["crush"] },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
          with a session. It sets `kind` and `family`.",
@@ -181,7 +181,12 @@ pub const KEYS: &[Key] = &[
         "How many agents of its family run at once; the smallest one set in a family holds.",
     ),
     not_yet("agents[].writes", "Where it may change files.", "agents answer; the implement stage comes later"),
-    not_yet("agents[].max_output_tokens", "The most tokens it may write.", "a turn is limited by timeouts.total_s"),
+    key(
+        "agents[].max_output_tokens",
+        Shape::Whole { min: 1, max: 10_000_000 },
+        Value("16000"),
+        "How many tokens a turn is reckoned to write at most, when the budget is checked before it. No program is told.",
+    ),
     key(
         "mcp_servers.<name>.command",
         Shape::Text,
@@ -336,10 +341,28 @@ pub const KEYS: &[Key] = &[
         "The gates that are held once the task list is there.",
     ),
     key("gates.before_unlock", Shape::Gates, Value(r#"["analyze"]"#), "The gates that are held before unlock."),
-    not_yet("budget.run_usd", "The most that a run may cost.", "a run is limited by run.deadline_s"),
-    not_yet("budget.allow_unpriced", "Whether a model without a price may run.", "nothing is priced"),
-    not_yet("prices.<model>.input_per_mtok_usd", "The price of a million tokens read.", "nothing is priced"),
-    not_yet("prices.<model>.output_per_mtok_usd", "The price of a million tokens written.", "nothing is priced"),
+    key(
+        "budget.run_usd",
+        Shape::Usd,
+        Value("\"2.00\""),
+        "The most that a run may cost. Before each turn its prompt and `max_output_tokens` are reckoned at the model's \
+         price; a turn that may cost more than is left is not begun, and its agent counts as `budget`.",
+    ),
+    key(
+        "budget.allow_unpriced",
+        Shape::Flag,
+        Value("true"),
+        "Whether an agent is asked that is paid by the token and of which nobody can tell what it costs: neither its \
+         program nor [prices].",
+    ),
+    key(
+        "prices.<model>.input_per_mtok_usd",
+        Shape::Usd,
+        Required,
+        "The price of a million tokens read, for agents whose `model` is so called; it counts instead of what a program \
+         says of its cost.",
+    ),
+    key("prices.<model>.output_per_mtok_usd", Shape::Usd, Required, "The price of a million tokens written."),
     key(
         "evidence.root",
         Shape::Path,

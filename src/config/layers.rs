@@ -94,6 +94,7 @@ fn takes_text(shape: Shape) -> bool {
         | Shape::Url
         | Shape::Ratio
         | Shape::Quorum
+        | Shape::Usd
         | Shape::Choice { .. } => true,
         Shape::InsideFiles
         | Shape::Whole { .. }

@@ -57,6 +57,14 @@ pub(super) fn launch(entry: &Node, full: &Node, name: &str) -> Result<Launch, Fa
             ));
         }
     }
+    if known.needs_model && entry.get("model").is_none() {
+        return Err(named.refuse(
+            format!(
+                "preset {name:?} needs a model: without one it would choose one of its own, and send everything there"
+            ),
+            "add model = …, as its own list names it",
+        ));
+    }
     let mut command = match entry.get("command") {
         Some(node) => placed(node, texts)?,
         None => owned(&known.command[..1]),

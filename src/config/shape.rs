@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::budget::micro_usd;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::ids::AgentName;
@@ -61,6 +62,8 @@ pub enum Shape {
     Ratio,
     /// A ratio or "solo".
     Quorum,
+    /// An amount of USD as a text.
+    Usd,
     /// One of a few words.
     Choice {
         /// What works in this version.
@@ -98,6 +101,7 @@ impl Shape {
             Shape::EnvGlobs => "a list of variable names, for example [\"*_KEY\"]".into(),
             Shape::Ratio => "two whole numbers as a text, for example \"2/3\"".into(),
             Shape::Quorum => "two whole numbers as a text, for example \"2/3\", or \"solo\"".into(),
+            Shape::Usd => "an amount of USD as a text, for example \"2.00\"".into(),
             Shape::Choice { now, .. } => match now {
                 [only] => format!("\"{only}\""),
                 _ => format!("one of {}", now.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
@@ -146,6 +150,7 @@ impl Shape {
             }),
             Shape::Ratio => whole_text(node).and_then(|text| fits(text.parse::<Ratio>().is_ok(), text)),
             Shape::Quorum => whole_text(node).and_then(|text| fits(Quorum::try_from(text.to_owned()).is_ok(), text)),
+            Shape::Usd => whole_text(node).and_then(|text| fits(micro_usd(text).is_some(), text)),
             Shape::Choice { now, later } => choice(node, now, later),
             Shape::Choices(words) => each(node, |item| choice(item, words, &[])),
             Shape::Anything => Ok(()),

@@ -158,6 +158,8 @@ const MARKS: [(Class, &[Mark]); 6] = [
             Topic("context length"),
             Topic("context window"),
             Topic("maximum context"),
+            Words("maximum context length is"),
+            Words("context is too large"),
             Words("prompt is too long"),
             Words("input is too long"),
             Words("input exceeds the maximum"),
@@ -317,7 +319,12 @@ mod tests {
     #[test]
     fn last_words_name_the_error() {
         let limit = |ms| AgentError::RateLimit { retry_after_ms: ms };
-        let cases: [(&str, AgentError); 12] = [
+        let cases: [(&str, AgentError); 14] = [
+            ("This model's maximum context length is 8192 tokens.", AgentError::ContextOverflow),
+            (
+                "[API Error: Context is too large to send safely after automatic compression.]",
+                AgentError::ContextOverflow,
+            ),
             ("API Error: 429 {\"type\":\"rate_limit_error\"}\nretry-after: 7", limit(Some(7_000))),
             ("Rate limit reached. Please try again in 1m30s.", limit(Some(90_000))),
             ("too many requests, retry_after_ms=1500", limit(Some(1_500))),

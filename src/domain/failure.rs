@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use super::budget::Refusal;
 use super::ids::AgentName;
 use super::moment::{Moment, clock};
 
@@ -198,8 +199,11 @@ pub enum AgentError {
     #[error("stopped")]
     Cancelled,
     /// The budget did not allow it.
-    #[error("not asked: the budget is spent")]
-    Budget,
+    #[error("not asked: {why}")]
+    Budget {
+        /// Why.
+        why: Refusal,
+    },
 }
 
 /// Which of our deadlines passed.
@@ -298,7 +302,7 @@ impl AgentError {
             }
             AgentError::Crashed { .. } => format!("read the last lines of {name}'s transcript, then ask it again"),
             AgentError::Cancelled => "ask it again when you want it".into(),
-            AgentError::Budget => "raise [budget] run_usd".into(),
+            AgentError::Budget { why } => why.hint().into(),
         }
     }
 }

@@ -173,6 +173,31 @@ pub struct Judgement {
     pub took_ms: u64,
 }
 
+impl Judgement {
+    /// Reads what the evidence keeps of a judgement, a panel and a verdict: enough to show and explain it. `None` where
+    /// this version cannot read them.
+    pub fn recorded(panel: &str, verdict: &str) -> Option<Self> {
+        let panel = consensus::parse_panel(panel).ok()?;
+        Some(Self {
+            reckoned: consensus::reckon(&panel),
+            panel: Arc::new(panel),
+            verdict: serde_json::from_str(verdict).ok()?,
+            lookups: Arc::default(),
+            from_memory: BTreeMap::new(),
+            grounds: Vec::new(),
+            phantoms: Vec::new(),
+            standing: None,
+            settled: BTreeSet::new(),
+            helped: None,
+            documents: Vec::new(),
+            ballot: None,
+            round: None,
+            warnings: Vec::new(),
+            took_ms: 0,
+        })
+    }
+}
+
 /// What one agent gave as grounds for one assertion, and what the host found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ground {

@@ -191,21 +191,28 @@ pub enum Fit {
     Run,
     /// It names the same question, asked in another run or on another machine.
     Question,
-    /// It names neither: it is taken as it stands.
+    /// It names neither, and came after the question was put: what was there before answers something else.
     Unsaid,
 }
 
-/// Returns the entries that answer a subject's question, the best fit first, otherwise in the order given. One that
-/// names another run and not this question, or another question, answers something else.
+/// Returns the entries that answer a subject's question, the best fit first, otherwise in the order given: the newest
+/// first. One that names another run and not this question, or another question, answers something else.
 pub fn answers<'h>(subject: &Subject, held: &'h [Held]) -> Vec<(Fit, &'h Held)> {
-    let fit = |held: &Held| match (held.tag("run"), held.tag("asked")) {
-        (Some(run), _) if run == subject.run.as_str() => Some(Fit::Run),
-        (_, Some(asked)) if asked == subject.asked.as_str() => Some(Fit::Question),
-        (None, None) => Some(Fit::Unsaid),
-        (Some(_), _) | (None, Some(_)) => None,
+    let is_run = |held: &Held| held.tag("run") == Some(subject.run.as_str());
+    let is_asked = |held: &Held| held.tag("asked") == Some(subject.asked.as_str());
+    let put = held.iter().rposition(|held| held.tag("kind") == Some("ask") && (is_run(held) || is_asked(held)));
+    let fit = |(at, held): (usize, &Held)| {
+        if is_run(held) {
+            return Some(Fit::Run);
+        }
+        if is_asked(held) {
+            return Some(Fit::Question);
+        }
+        let is_unsaid = held.tag("run").is_none() && held.tag("asked").is_none();
+        (is_unsaid && put.is_some_and(|put| at < put)).then_some(Fit::Unsaid)
     };
-    let mut found: Vec<(Fit, &Held)> =
-        held.iter().filter(|held| held.is_answer()).filter_map(|held| Some((fit(held)?, held))).collect();
+    let entries = held.iter().enumerate().filter(|(_, held)| held.is_answer());
+    let mut found: Vec<(Fit, &Held)> = entries.filter_map(|(at, held)| Some((fit((at, held))?, held))).collect();
     found.sort_by_key(|(fit, _)| *fit);
     found
 }

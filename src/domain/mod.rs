@@ -6,6 +6,7 @@
 pub mod agenda;
 pub mod artifact;
 pub mod bench;
+pub mod budget;
 pub mod check;
 pub mod claim;
 pub mod classify;
@@ -28,6 +29,7 @@ pub mod overview;
 pub mod preparation;
 pub mod preset;
 pub mod prompt;
+pub mod range;
 pub mod redact;
 pub mod report;
 pub mod retry;

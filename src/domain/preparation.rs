@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
-use super::check::{self, Content, Tree};
+use super::check::{self, Changed, Content, Tree};
 use super::claim::derive::Prior;
 use super::claim::{Kind, Value};
 use super::consensus::{CHECKED_BY, Decision, Inputs, Verdict};
@@ -20,6 +20,7 @@ use super::hash::{Sha, canonical};
 use super::ids::{AgentName, SpecId};
 use super::memory::Note;
 use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
+use super::range::Range;
 use super::safe::Safe;
 use super::spec::{self, Spec};
 use super::stage::Stage;
@@ -47,6 +48,9 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
     /// What agents are told of earlier runs; no verdict is bound to it.
     pub recalled: Vec<Note>,
+    /// The git range that is audited, if it is one.
+    #[serde(default)]
+    pub range: Option<Arc<Range>>,
 }
 
 /// Longest question that stands for a topic's id in a sentence, in characters.
@@ -92,6 +96,10 @@ pub struct Ask {
     pub entries: Vec<Entry>,
     /// Notes that memory had.
     pub recalled: Vec<Note>,
+    /// The change that is audited, where it is a range of commits.
+    pub change: Option<Changed>,
+    /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
+    pub agenda: Option<Vec<Topic>>,
 }
 
 /// Instructions for agents: the first that is there goes to every agent.
@@ -117,11 +125,12 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         return Err(unreadable(&reading, &ask.spec));
     };
     spec.asked()?;
-    let verdicts = verdicts_before(tree, spec, ask.stage)?;
+    let verdicts = verdicts_before(tree, spec, ask)?;
     let documents = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
-    let agenda = agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
+    let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
+    let agenda = ask.agenda.clone().unwrap_or_else(open);
     let report = check::check(&reading, tree, Some(&spec.id), None);
     let host: Vec<Safe> = report
         .of(&spec.id)
@@ -141,6 +150,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         context: &context,
         agenda: &agenda,
         repo: &facts,
+        change: ask.change.as_ref(),
         host: &host,
         recalled: &recalled,
         failure: None,
@@ -152,6 +162,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         .map(|(agent, role)| (agent.clone(), prompt::render(ask.stage, agent, role.as_deref(), &inputs)))
         .collect();
     let sent: BTreeSet<Sha> = rendered.iter().flat_map(|(_, rendered)| rendered.sent.iter().cloned()).collect();
+    let range = ask.change.as_ref().map(|change| Arc::new(change.range.clone()));
     Ok(Preparation {
         stage: ask.stage,
         expect: Expect {
@@ -165,7 +176,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: hashes(&context),
+            context: hashes(&context).into_iter().chain(range.as_ref().map(|range| range.as_context())).collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -174,6 +185,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         ledger,
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         recalled: ask.recalled.clone(),
+        range,
         agenda,
         spec: Arc::new(spec.clone()),
     })
@@ -202,17 +214,18 @@ pub(super) fn unreadable(reading: &check::Reading, id: &SpecId) -> Failure {
 }
 
 /// Reads the recorded verdicts of the stages before this one, and refuses a stage whose predecessor is missing.
-fn verdicts_before(tree: &Tree, spec: &Spec, stage: Stage) -> Result<BTreeMap<Stage, Verdict>, Failure> {
+fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage, Verdict>, Failure> {
+    let stage = ask.stage;
     let before = Stage::ALL.into_iter().filter(|before| *before < stage);
     let read = before.map(|before| Ok(recorded(tree, spec, before)?.map(|verdict| (before, verdict))));
     let read: Vec<Option<(Stage, Verdict)>> = read.collect::<Result<_, Failure>>()?;
     let verdicts: BTreeMap<Stage, Verdict> = read.into_iter().flatten().collect();
     let Some(needed) = stage.needs() else { return Ok(verdicts) };
-    // A plan or task list that somebody else wrote is as good a start as one of ours.
+    // A plan or task list that somebody else wrote is as good a start as one of ours, and so is a change that is there.
     let is_written = match needed {
         Stage::Plan => tree.text(&format!("{}/plan.md", spec.dir)).is_some(),
         Stage::Tasks => tree.text(&format!("{}/tasks.md", spec.dir)).is_some(),
-        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => false,
+        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
     };
     let place = format!("{} of {}", stage, spec.id);
     match verdicts.get(&needed) {
@@ -227,7 +240,15 @@ fn verdicts_before(tree: &Tree, spec: &Spec, stage: Stage) -> Result<BTreeMap<St
         None => Err(Failure::needs_input(
             place,
             format!("it has no {needed} yet"),
-            format!("run `dicast {needed} {}` first", spec.id),
+            match stage {
+                Stage::Audit => format!(
+                    "run `dicast {needed} {0}` first, or say which commits hold the change: `dicast audit {0} --range A..B`",
+                    spec.id
+                ),
+                Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
+                    format!("run `dicast {needed} {}` first", spec.id)
+                }
+            },
         )),
     }
 }

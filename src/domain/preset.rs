@@ -19,6 +19,8 @@ pub struct Preset {
     pub command: &'static [&'static str],
     /// What chooses a model.
     pub model: &'static [&'static str],
+    /// Whether it must be told a model: without one it would choose somebody's, and send everything there.
+    pub needs_model: bool,
     /// What asks for an answer that follows a schema; empty where it cannot.
     pub schema: &'static [&'static str],
     /// What goes on with a session; the last words of the command.
@@ -50,6 +52,8 @@ pub enum Credential {
     Key(&'static str),
     /// A file below the home folder, left by signing in with a plan.
     File(&'static str),
+    /// A file below the home folder that keeps keys: what is used is paid by the token.
+    Stored(&'static str),
 }
 
 /// Our own variables that every preset sees: where things are, how to speak, how to get out.
@@ -74,8 +78,12 @@ pub const PASSED: [&str; 18] = [
     "no_proxy",
 ];
 
+/// What a program is told that works in its private folder.
+const ELSEWHERE: &str = "The repository that you are asked about is the folder {repo}. Every path in the question is relative \
+    to it. The folder that you were started in is empty and of no interest.\n";
+
 /// All presets.
-pub const PRESETS: [Preset; 3] = [CLAUDE, CODEX, GEMINI];
+pub const PRESETS: [Preset; 5] = [CLAUDE, CODEX, GEMINI, OPENCODE, QWEN];
 
 /// Claude Code: its own structured output is a tool that validates, so what it gives is checked twice.
 const CLAUDE: Preset = Preset {
@@ -97,6 +105,7 @@ const CLAUDE: Preset = Preset {
         "--strict-mcp-config",
     ],
     model: &["--model", "{model}"],
+    needs_model: false,
     schema: &["--json-schema", "{schema}"],
     resume: &["--resume", "{session}"],
     env: &[
@@ -153,6 +162,7 @@ const CODEX: Preset = Preset {
     family: "openai",
     command: &["codex", "exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check"],
     model: &["-m", "{model}"],
+    needs_model: false,
     schema: &["--output-schema", "{strict_schema_file}"],
     resume: &["resume", "{session}", "-"],
     env: &[("TMPDIR", "{private}")],
@@ -200,6 +210,7 @@ const GEMINI: Preset = Preset {
         "{repo}",
     ],
     model: &["-m", "{model}"],
+    needs_model: false,
     schema: &[],
     resume: &["--resume", "{session}"],
     env: &[
@@ -211,11 +222,7 @@ const GEMINI: Preset = Preset {
     ],
     env_pass: &["GEMINI_API_KEY", "GOOGLE_*"],
     files: &[
-        (
-            "GEMINI.md",
-            "The repository that you are asked about is the folder {repo}. Every path in the question is relative to it. \
-             The folder that you were started in is empty and of no interest.\n",
-        ),
+        ("GEMINI.md", ELSEWHERE),
         // As the settings of the folder: those of the system are ignored unless root alone owns the file and its folders.
         (".gemini/settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
     ],
@@ -242,6 +249,117 @@ const GEMINI: Preset = Preset {
     ],
     install: "npm install -g @google/gemini-cli",
     sign_in: "run `gemini` and sign in, or set GEMINI_API_KEY",
+};
+
+/// opencode: whatever its own config allows, only reading and searching is left to it here, and it works in an empty folder
+/// of its own, so that the repository's `opencode.json` and plugins are never loaded. It says its text whole, at the end.
+const OPENCODE: Preset = Preset {
+    name: "opencode",
+    family: "opencode",
+    command: &["opencode", "run", "--format", "json", "--pure", "--title", "dicast"],
+    model: &["-m", "{model}"],
+    needs_model: true,
+    schema: &[],
+    resume: &["-s", "{session}"],
+    env: &[
+        (
+            "OPENCODE_CONFIG_CONTENT",
+            "{\"autoupdate\":false,\"share\":\"disabled\",\"permission\":{\"*\":\"deny\",\"read\":\"allow\",\"glob\":\"allow\",\
+             \"grep\":\"allow\",\"list\":\"allow\",\"external_directory\":\"allow\"}}",
+        ),
+        ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+        ("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
+        ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
+        ("NO_COLOR", "1"),
+        ("TMPDIR", "{private}"),
+    ],
+    env_pass: &["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_*", "OPENROUTER_API_KEY"],
+    files: &[("AGENTS.md", ELSEWHERE)],
+    is_outside: true,
+    idle_s: Some(600),
+    reads: &[
+        ("text", "part.text if type=text"),
+        ("ok", "type=step_finish and part.reason=stop"),
+        ("failed", "type=error"),
+        ("error", "error.data.message if type=error"),
+        ("http_status", "error.data.statusCode if type=error"),
+        ("session", "sessionID if type=step_start"),
+        ("tool", "part.tool if type=tool_use"),
+        ("tool_input", "part.state.input if type=tool_use"),
+        ("tool_output", "part.state.output if type=tool_use"),
+        ("input_tokens", "part.tokens.input if type=step_finish"),
+        ("input_tokens", "part.tokens.cache.read if type=step_finish"),
+        ("input_tokens", "part.tokens.cache.write if type=step_finish"),
+        ("cached_tokens", "part.tokens.cache.read if type=step_finish"),
+        ("output_tokens", "part.tokens.output if type=step_finish"),
+        ("output_tokens", "part.tokens.reasoning if type=step_finish"),
+        ("cost_usd", "part.cost if type=step_finish"),
+    ],
+    credentials: &[
+        Credential::Key("OPENAI_API_KEY"),
+        Credential::Key("ANTHROPIC_API_KEY"),
+        Credential::Key("OPENROUTER_API_KEY"),
+        Credential::Key("GEMINI_API_KEY"),
+        Credential::Stored(".local/share/opencode/auth.json"),
+    ],
+    install: "npm install -g opencode-ai",
+    sign_in: "run `opencode auth login`",
+};
+
+/// Qwen Code: without anything that a repository or a home adds to it, in an empty folder of its own. No schema is asked
+/// for: with one, a model that answers in text fails.
+const QWEN: Preset = Preset {
+    name: "qwen",
+    family: "alibaba",
+    command: &[
+        "qwen",
+        "--output-format",
+        "stream-json",
+        "--include-partial-messages",
+        "--approval-mode",
+        "plan",
+        "--safe-mode",
+        "--exclude-tools",
+        "web_fetch",
+        "--exclude-tools",
+        "agent",
+        "--append-system-prompt",
+        ELSEWHERE,
+        "--include-directories",
+        "{repo}",
+    ],
+    model: &["-m", "{model}"],
+    needs_model: false,
+    schema: &[],
+    resume: &["--resume", "{session}"],
+    env: &[("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("TMPDIR", "{private}")],
+    env_pass: &["DASHSCOPE_API_KEY", "OPENAI_*", "QWEN_*"],
+    files: &[],
+    is_outside: true,
+    idle_s: None,
+    reads: &[
+        ("delta", "event.delta.text if type=stream_event and event.delta.type=text_delta"),
+        ("answer", "result if type=result and not is_error"),
+        ("ok", "type=result and subtype=success and not is_error"),
+        ("failed", "type=result and is_error"),
+        ("failed", "type=result and not subtype=success"),
+        ("error", "error.message if type=result"),
+        ("session", "session_id if type=result"),
+        ("tool", "message.content[type=tool_use].name if type=assistant"),
+        ("tool_input", "message.content[type=tool_use].input if type=assistant"),
+        ("tool_output", "message.content[type=tool_result].content if type=user"),
+        ("input_tokens", "usage.input_tokens if type=result"),
+        ("cached_tokens", "usage.cache_read_input_tokens if type=result"),
+        ("output_tokens", "usage.output_tokens if type=result"),
+        ("counts_session", "type=result"),
+    ],
+    credentials: &[
+        Credential::Key("OPENAI_API_KEY"),
+        Credential::Key("DASHSCOPE_API_KEY"),
+        Credential::File(".qwen/oauth_creds.json"),
+    ],
+    install: "npm install -g @qwen-code/qwen-code",
+    sign_in: "run `qwen` and sign in, or set OPENAI_API_KEY (and OPENAI_BASE_URL)",
 };
 
 /// Returns the preset of a name.

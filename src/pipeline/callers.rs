@@ -115,6 +115,8 @@ impl Face for Callers {
 
     fn lend(&mut self, _: bool, _: (u16, u16)) {}
 
+    fn detach(&mut self, _: &Model) {}
+
     fn copy(&mut self, _: &str) {}
 
     fn end(self, _: &Model) -> io::Result<()> {

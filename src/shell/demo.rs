@@ -89,7 +89,7 @@ impl Copy {
     /// # Errors
     /// When it cannot start, or ends otherwise.
     pub fn plan(&self) -> Result<u8, Failure> {
-        let plan = StartRun { spec: self.spec.clone(), stages: vec![STAGE], fresh: false, rerun_missing: false };
+        let plan = StartRun::of(self.spec.clone(), vec![STAGE]);
         expect("plan", headless(self.start(vec![Request::Start(plan)]))?, CONFLICT)
     }
 

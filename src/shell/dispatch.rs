@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::foreign::Foreign;
 use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
@@ -17,9 +18,10 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::domain::agenda::Topic;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
-use crate::domain::failure::{AgentError, Failure};
+use crate::domain::failure::{AgentError, DiskError, Failure};
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -29,6 +31,7 @@ use crate::domain::launch;
 use crate::domain::memory::{Entry as Copy, Note, Subject};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
@@ -41,6 +44,7 @@ use crate::domain::stream::{Session, Transport};
 pub struct Dispatch {
     hands: Hands,
     places: Places,
+    foreign: Foreign,
     runs: BTreeMap<RunId, Tokens>,
 }
 
@@ -65,7 +69,8 @@ struct Asked {
 impl Dispatch {
     /// Makes a dispatch over running actors.
     pub fn new(hands: Hands, places: Places) -> Self {
-        Self { hands, places, runs: BTreeMap::new() }
+        let foreign = Foreign::new(&hands, places.repo.clone());
+        Self { hands, places, foreign, runs: BTreeMap::new() }
     }
 
     /// Returns the actors.
@@ -79,9 +84,14 @@ impl Dispatch {
             Effect::Survey => {
                 let reply = self.hands.repo.survey(self.places.repo.clone(), self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Survey(reply));
-                inbox.expect(Pending::Runs(self.hands.evidence.runs(None, self.hands.scope.cancel.clone())));
+                inbox.expect(Pending::Runs(self.foreign.recall()));
             }
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
+            Effect::FollowForeign { spec, run, seen } => {
+                let reply = self.foreign.follow(spec, run.clone(), seen);
+                inbox.expect(Pending::Foreign(run, reply));
+            }
+            Effect::AskOwner(spec) => inbox.expect(Pending::Noted(self.foreign.ask_owner(spec))),
             Effect::Hold { spec, gates } => {
                 let reply = self.hands.scribe.hold(spec.clone(), gates, self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Held(spec, reply));
@@ -105,11 +115,13 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("copy to memory what waits for it", self.quiet(copied)));
             }
             Effect::Approve => inbox.expect(Pending::Approved(self.approve(model))),
+            Effect::ApproveServer(name) => inbox.expect(Pending::Approved(self.approve_server(model, &name))),
             // The loop itself does these.
             Effect::Emit(_)
             | Effect::Answer(..)
             | Effect::OpenEditor { .. }
             | Effect::Suspend
+            | Effect::Detach
             | Effect::Copy(_)
             | Effect::DumpRecording
             | Effect::Quit(_) => {}
@@ -149,8 +161,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), stop);
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster } => {
-                let reply = self.prepare(model, spec, stage, &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -242,7 +254,9 @@ impl Dispatch {
                     let (answers, gathered) = gathering.await?;
                     let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run = Some(FoundRun { run: summary.run, records, rounds, answers, inputs, gathered });
+                    let agendas = agendas(&evidence, &spec, &summary.run, &records, &token).await?;
+                    found.run =
+                        Some(FoundRun { run: summary.run, records, rounds, answers, inputs, agendas, gathered });
                 }
             }
             Ok(found)
@@ -276,8 +290,8 @@ impl Dispatch {
     fn prepare(
         &self,
         model: &Model,
-        spec: SpecId,
-        stage: Stage,
+        (spec, stage): (SpecId, Stage),
+        (range, agenda): (Option<String>, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -289,6 +303,8 @@ impl Dispatch {
             commit: None,
             entries: Vec::new(),
             recalled: Vec::new(),
+            change: None,
+            agenda,
             spec,
             stage,
         };
@@ -305,7 +321,7 @@ impl Dispatch {
                     Vec::new()
                 }
             };
-            repo.prepare(root, ask, token).await
+            repo.prepare(root, ask, range, token).await
         };
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
@@ -496,6 +512,16 @@ impl Dispatch {
         })
     }
 
+    fn approve_server(&self, model: &Model, name: &str) -> Reply<()> {
+        let (repo, scope) = (self.places.repo.clone(), self.hands.scope.clone());
+        let offer = model.offers().find(|offer| offer.name == name).cloned();
+        self.job(async move {
+            let Some(offer) = offer else { return Ok(()) };
+            let work = move || crate::config::approve_offer(&crate::config::Sources::of_this_process(repo)?, &offer);
+            scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: "config".into() })?
+        })
+    }
+
     /// Opens the user's editor on the terminal that was lent to it.
     pub fn edit(&self, path: &str, line: Option<u32>, inbox: &mut Inbox) {
         let file = self.places.repo.join(path);
@@ -566,6 +592,30 @@ async fn inputs(
         }
     }
     Ok(opened)
+}
+
+/// Reads what each stage of a run was asked, the last time; every prompt of a stage asks the same. Where the prompt is not
+/// there any more, what is asked today stands for it.
+async fn agendas(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<Stage, Vec<Topic>>, Failure> {
+    let mut asked = BTreeMap::new();
+    for (_, record) in records {
+        if let Record::StageOpened { stage, prompts, .. } = record
+            && let Some(prompt) = prompts.first()
+        {
+            match evidence.read(spec.clone(), run.clone(), prompt.clone(), token.clone()).await {
+                Ok(text) => asked.extend(prompt::asked(&text).map(|agenda| (*stage, agenda))),
+                Err(Failure::Disk { kind: DiskError::Missing, .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+    Ok(asked)
 }
 
 /// Runs `$VISUAL`, else `$EDITOR`, else vi, in the foreground.

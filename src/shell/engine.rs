@@ -3,6 +3,7 @@
 //!
 //! It must not know a terminal.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::app::model::{Boot, Model};
 use crate::app::msg::{Input, Msg, Request, Signal};
 use crate::config;
 use crate::domain::failure::{DiskError, Failure};
-use crate::domain::settings::{Settings, Trust};
+use crate::domain::settings::{OnHangup, Settings, Trust};
 
 /// Grace for MCP servers on the way out: end of input and TERM, then KILL.
 const SERVER_GRACE: Duration = Duration::from_millis(20);
@@ -125,8 +126,10 @@ impl Engine {
     /// When the system does not let us listen.
     pub fn obey_signals(mut self, has_terminal: bool) -> Result<Self, Failure> {
         let inside = self.runtime.enter();
-        let on_hangup = self.model.settings.run.on_hangup;
-        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal, on_hangup)
+        if self.model.settings.run.on_hangup == OnHangup::Detach {
+            self.pulse.stay();
+        }
+        self.signals = listen(&self.scope, self.hands.children.clone(), self.pulse.clone(), has_terminal)
             .map_err(|error| system("listening for signals", &error))?;
         drop(inside);
         Ok(self)
@@ -159,7 +162,7 @@ impl Engine {
         if let Some(asked) = asked {
             inbox = inbox.hearing(asked);
         }
-        let scratch = places.repo.join(".dicast/scratch").join(std::process::id().to_string());
+        let scratch = hands.repo.scratch(&places.repo);
         let mut dispatch = Dispatch::new(hands.clone(), places);
         reap_strays(&scope, &hands);
         dispatch.perform(Effect::Survey, &model, &mut inbox);
@@ -167,7 +170,7 @@ impl Engine {
             Shell { model, face, inbox, dispatch, waker: waker.clone(), clock, recorder: Recorder::default(), pulse };
         let outcome = shell.run(requests);
         leave(runtime, &scope, &hands, &waker);
-        // Checks built there; another process has a folder of its own.
+        // Checks built there; everybody else has a folder of their own.
         if let Err(failure) = crate::disk::scratch::clear(&scratch) {
             tracing::warn!(%failure, "a scratch copy stays");
         }
@@ -203,11 +206,19 @@ fn boot(plan: &Plan, clock: Clock) -> Boot {
         fail_on_dissent: plan.flags.fail_on_dissent,
         no_round: plan.flags.no_round,
         found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
+        on_plan: config::found::on_plan(&plan.settings, &variables()),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
         yes: plan.flags.yes,
         look: super::look::find_out(|name| std::env::var(name).ok()),
     }
+}
+
+/// Our environment, as far as it is text.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Ends what dead owners left, in the background: nothing waits for it.

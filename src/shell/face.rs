@@ -37,6 +37,9 @@ pub trait Face {
     /// Gives the terminal to a program, or takes it back.
     fn lend(&mut self, lent: bool, size: (u16, u16));
 
+    /// Gives the terminal back for good, with what is to be known of what goes on.
+    fn detach(&mut self, model: &Model);
+
     /// Puts text on the clipboard.
     fn copy(&mut self, text: &str);
 
@@ -55,7 +58,7 @@ pub struct Screen {
     lent: watch::Sender<bool>,
     /// How the commands that stay behind name the repository.
     aim: plain::Aim,
-    /// It could not be written: nobody looks any more.
+    /// It could not be written, or was given back for good: nobody looks any more.
     gone: bool,
 }
 
@@ -98,6 +101,13 @@ impl Face for Screen {
             tracing::warn!(%error, "could not take the terminal back");
         }
         self.lent.send_replace(false);
+    }
+
+    fn detach(&mut self, model: &Model) {
+        self.lent.send_replace(true);
+        self.terminal.lend();
+        self.gone = true;
+        out::put(&plain::detached(model, &self.aim));
     }
 
     fn copy(&mut self, text: &str) {

@@ -12,7 +12,7 @@ use crate::actors::Reply;
 use crate::actors::lanes::LaneEnds;
 use crate::actors::scribe::Created;
 use crate::app::effect::CommitId;
-use crate::app::msg::{self, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
+use crate::app::msg::{self, ForeignNews, ForeignRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::dissent::Ledger;
 use crate::domain::failure::Failure;
@@ -36,8 +36,10 @@ const PER_TURN: usize = 256;
 pub enum Pending {
     /// The survey.
     Survey(Reply<Arc<Overview>>),
-    /// What was run before.
-    Runs(Reply<Vec<RunSummary>>),
+    /// What was run before, and what others run now.
+    Runs(Reply<(Vec<RunSummary>, Vec<ForeignRun>)>),
+    /// More of another process's run.
+    Foreign(RunId, Reply<ForeignNews>),
     /// Whether there is a run to go on with.
     Found(RunId, Reply<msg::Found>),
     /// The run's lock.
@@ -86,12 +88,13 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
     Some(match pending {
         Pending::Survey(reply) => Some(Msg::Surveyed(reply.poll_now()?)),
         Pending::Runs(reply) => match reply.poll_now()? {
-            Ok(runs) => Some(Msg::Recalled(typical(&runs))),
+            Ok((runs, foreign)) => Some(Msg::Recalled { typical: typical(&runs), foreign }),
             Err(failure) => {
                 tracing::warn!(%failure, "could not recall earlier runs");
                 None
             }
         },
+        Pending::Foreign(id, reply) => Some(Msg::ForeignTold(id.clone(), reply.poll_now()?.map(Arc::new))),
         Pending::Found(id, reply) => run(id, RunMsg::Found(reply.poll_now()?)),
         Pending::Opened(id, reply) => run(id, RunMsg::Opened(reply.poll_now()?)),
         Pending::Gated(id, at, reply) => run(id, RunMsg::Held(*at, reply.poll_now()?)),

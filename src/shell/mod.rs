@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dispatch;
 pub mod engine;
 pub mod face;
+pub mod foreign;
 pub mod hands;
 pub mod headless;
 pub mod inbox;
@@ -166,10 +167,19 @@ impl<F: Face> Shell<F> {
                         messages.push_front(Msg::Input(Input::Resized(columns, rows)));
                         messages.push_front(Msg::Tick(self.clock.now()));
                     }
+                    Effect::Detach => {
+                        self.face.detach(&self.model);
+                        self.pulse.stay();
+                        if let Err(error) = terminal::go_behind() {
+                            tracing::warn!(%error, "could not give the shell its prompt");
+                        }
+                    }
                     Effect::Answer(ask, outcome) => self.face.answer(ask, outcome),
                     Effect::Copy(text) => self.face.copy(&text),
                     effect @ (Effect::Survey
                     | Effect::Run(..)
+                    | Effect::FollowForeign { .. }
+                    | Effect::AskOwner(_)
                     | Effect::ReadPage(_)
                     | Effect::ReadLedger(_)
                     | Effect::RestartServer(_)
@@ -177,6 +187,7 @@ impl<F: Face> Shell<F> {
                     | Effect::Respond { .. }
                     | Effect::Create(_)
                     | Effect::DrainSpool
+                    | Effect::ApproveServer(_)
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),
                 }
             }

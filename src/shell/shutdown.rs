@@ -4,7 +4,7 @@
 //! stops reading blocks its write), the task kills every group, restores the terminal as well as it can, and exits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,23 +13,38 @@ use tokio::sync::mpsc;
 use crate::actors::Scope;
 use crate::actors::agents::process::Children;
 use crate::app::msg::Signal;
-use crate::domain::settings::OnHangup;
 
 /// How long the loop may take to answer a signal.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Counts the turns of the loop.
+/// What the loop tells the listener.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<AtomicU64>);
+pub struct Pulse(Arc<Beats>);
+
+#[derive(Debug, Default)]
+struct Beats {
+    turns: AtomicU64,
+    /// What is live goes on without its terminal.
+    stays: AtomicBool,
+}
 
 impl Pulse {
     /// One more turn.
     pub fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// From now on a terminal that goes away is no reason to end.
+    pub fn stay(&self) {
+        self.0.stays.store(true, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.turns.load(Ordering::Relaxed)
+    }
+
+    fn stays(&self) -> bool {
+        self.0.stays.load(Ordering::Relaxed)
     }
 }
 
@@ -42,7 +57,6 @@ pub fn listen(
     children: Children,
     pulse: Pulse,
     has_terminal: bool,
-    on_hangup: OnHangup,
 ) -> std::io::Result<mpsc::Receiver<Signal>> {
     let (sender, receiver) = mpsc::channel(8);
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -72,7 +86,7 @@ pub fn listen(
             };
             tracing::info!(?signal, "asked to end");
             // Of a run that goes on without its terminal nobody expects an end.
-            if signal != Signal::HangUp || on_hangup == OnHangup::Stop {
+            if signal != Signal::HangUp || !pulse.stays() {
                 asked.get_or_insert(signal);
             }
             // A full channel holds signals enough.

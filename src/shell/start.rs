@@ -95,8 +95,9 @@ async fn read_keys(sender: mpsc::Sender<Input>, mut lent: watch::Receiver<bool>,
     let mut told_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw())).ok();
     loop {
         // The stream is dropped while an editor has the terminal: it would take the editor's keys.
-        if lent.wait_for(|lent| !lent).await.is_err() {
-            return;
+        match cancel.run_until_cancelled(lent.wait_for(|lent| !lent)).await {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return,
         }
         let mut events = crossterm::event::EventStream::new();
         let mut assembler = Assembler::default();

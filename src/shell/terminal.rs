@@ -4,6 +4,8 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::mem::ManuallyDrop;
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
 
 /// Bytes gathered before they are written: a full repaint of a large screen in one write.
@@ -124,6 +126,33 @@ pub fn suspend() -> io::Result<(u16, u16)> {
     // STOP, not TSTP: that one we catch ourselves, and with the group also whatever started us in the same job.
     kill_current_process_group(Signal::STOP)?;
     crossterm::terminal::size()
+}
+
+/// Lets the shell have its prompt again while this program goes on, as `Ctrl-Z` and `bg` do: the job stops for a moment,
+/// and a child continues it. Where no shell waits with job control, there is no prompt to be had, and nothing is done.
+/// The terminal must have been given back.
+///
+/// # Errors
+/// When the system refuses, or there is no `sh`.
+pub fn go_behind() -> io::Result<()> {
+    let job = getpgrp();
+    if getsid(None)? == job {
+        return Ok(());
+    }
+    // It repeats until we end it: once could be before we have stopped.
+    let again = r#"while sleep 0.1 && kill -s CONT -- "-$0"; do :; done"#;
+    #[expect(clippy::disallowed_methods, reason = "this child continues us while no thread of ours runs")]
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", again, &job.as_raw_pid().to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let stopped = kill_current_process_group(Signal::STOP);
+    child.kill()?;
+    child.wait()?;
+    Ok(stopped?)
 }
 
 /// Gives the terminal back while another thread may be stuck in a write to it, and so hold the lock of standard output:

@@ -19,10 +19,10 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{Ballot, attention, ballot, rows};
+use crate::app::update::{Ballot, attention, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Failure, LockOwner};
 use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::Judgement;
@@ -83,7 +83,10 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
         return below(area, 1);
     }
     let commit = run.preparation.as_ref().and_then(|p| p.inputs.commit.as_deref());
-    let base = commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…'))));
+    let range = run.preparation.as_ref().and_then(|preparation| preparation.range.as_ref());
+    let base = range.map(|range| format!("commits {} · ", Safe::line(&range.in_words())));
+    let base =
+        base.or(commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…')))));
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)
@@ -105,6 +108,7 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
             lines.extend(guarded(model, run, area));
         }
         Phase::Stopped => lines.push(stopped(run)),
+        Phase::Foreign(owner) => lines.push(foreign(owner, area)),
         Phase::Decided => lines.extend(run.judgement.iter().flat_map(|judgement| decided(model, run, judgement, area))),
         Phase::Waiting { .. } => lines.extend(asked(model, run)),
         Phase::Opening
@@ -175,6 +179,16 @@ pub(super) fn failed(failure: &Failure, area: Rect) -> Vec<Vec<Piece<'static>>> 
     lines
 }
 
+/// Says whose run it is, and what can be done about it from here.
+fn foreign(owner: &LockOwner, area: Rect) -> Vec<Piece<'static>> {
+    let words = if area.width >= 100 {
+        format!("  pid {} on {} owns this run, its journal is followed · ", owner.pid, Safe::line(&owner.host))
+    } else {
+        format!("  pid {} owns this run · ", owner.pid)
+    };
+    vec![piece(" READ-ONLY ", Ink::BadgeNote), plain(words), piece("X", Ink::Accent), plain(" asks it to stop")]
+}
+
 fn stopped(run: &Run) -> Vec<Piece<'static>> {
     let kept: Vec<&str> = run.seats.iter().filter(|s| s.answer.is_some()).map(|s| s.who.agent.as_str()).collect();
     // Of nothing there is nothing to go on with.
@@ -222,13 +236,13 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     };
     let (title, note) = forming_titles(run);
     let live_note = match run.seats.get(at.cursor).map(|seat| &seat.state) {
-        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_live() => {
+        Some(SeatState::Asking(_)) if area.width >= 60 && run.phase.is_under_way() => {
             vec![dim("following · Enter opens the transcript")]
         }
         Some(_) | None => Vec::new(),
     };
     let stack = [
-        Pane { title: name(1, "Agents".to_owned()), note: vec![dim(answered(run))], rows: heights[0] },
+        Pane { title: name(1, "Agents".to_owned()), note: agents_note(model, run, area.width), rows: heights[0] },
         Pane { title: name(2, title.to_owned()), note, rows: heights[1] },
         Pane { title: name(3, live::title(run, at.cursor)), note: live_note, rows: heights[2] },
     ];
@@ -245,6 +259,13 @@ fn panes(model: &Model, run: &Run, at: At, area: Rect, canvas: &mut Canvas<'_>) 
     }
 }
 
+/// How many answered, and what it came to so far where there is room for it.
+fn agents_note(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let spent = total(model, run).filter(|_| width >= 60);
+    let words = spent.map(|spent| if width >= 100 { spent.to_string() } else { spent.in_short() });
+    words.map(|words| dim(format!("{words} · "))).into_iter().chain([dim(answered(run))]).collect()
+}
+
 fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
     let Some(judgement) = &run.judgement else { return ("Verdict forming", Vec::new()) };
     let coverage = &judgement.verdict.coverage;
@@ -257,7 +278,9 @@ fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
 /// Draws the claims in the order in which they want to be looked at.
 fn form(model: &Model, run: &Run, scroll: usize, area: Rect, canvas: &mut Canvas<'_>) {
     let Some(judgement) = &run.judgement else {
-        let words = if !run.phase.is_live() {
+        let words = if run.phase.owner().is_some() {
+            "forms in the process that owns the run; here it stands once it is recorded"
+        } else if !run.phase.is_live() {
             "nothing was decided"
         } else if run.answered() > 0 {
             "the first answers are being compared"

@@ -86,6 +86,7 @@ fn typed_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> 
             return Some(&[("Enter", "do it"), ("Tab", "complete"), ("↑", "typed before"), ("Esc", "close")]);
         }
         Some(Overlay::Search(_)) => return Some(&[("Enter", "find"), ("Esc", "close")]),
+        Some(Overlay::Offer(_)) => return Some(&[("Enter", "approve and start"), ("Esc", "back")]),
         Some(Overlay::Preflight(_)) => return Some(&[("Enter", "start"), ("Esc", "back")]),
         None => {}
     }

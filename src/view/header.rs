@@ -60,6 +60,7 @@ pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>>
         Phase::Recording => spin(format!("recording {elapsed}")),
         Phase::Publishing => spin(format!("publishing {elapsed}")),
         Phase::Stopping => vec![piece(" stopping … ", Ink::BadgeWarn)],
+        Phase::Foreign(owner) => spin(format!("pid {} {elapsed}", owner.pid)),
         Phase::Stopped => vec![piece("stopped", Ink::Warn), plain(format!(" after {elapsed}"))],
         // Deciding anew takes no time worth showing, and the agents' time stands in their rows.
         Phase::Decided if run.options.reopened => vec![piece("decided anew", Ink::Good)],
@@ -73,7 +74,7 @@ pub(super) fn mark(run: &Run, stage: Stage) -> (&'static str, Ink) {
     match run.verdicts.get(&stage) {
         Some(judgement) if judgement.verdict.is_advancing() => ("✔", Ink::Good),
         Some(_) => ("!", Ink::Warn),
-        None if run.stage == stage && run.phase.is_live() => ("◐", Ink::Accent),
+        None if run.stage == stage && run.phase.is_under_way() => ("◐", Ink::Accent),
         None => ("·", Ink::Dim),
     }
 }

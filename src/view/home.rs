@@ -62,7 +62,7 @@ fn head(model: &Model, row: Rect, canvas: &mut Canvas<'_>) {
     if let Some(git) = git.filter(|git| git.dirty > 0) {
         left.push(dim(format!(" +{}", git.dirty)));
     }
-    let live: Vec<_> = model.live_runs().collect();
+    let live: Vec<_> = model.runs.values().filter(|run| run.phase.is_under_way()).collect();
     let right = match live.as_slice() {
         [] if model.runs.is_empty() => vec![dim("nothing sent, nothing written")],
         [] => vec![dim(text::count(model.runs.len(), "run") + " in this session")],

@@ -7,9 +7,12 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Pane, columns, first_shown, nth, padded};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
+use super::trust;
 use crate::app::line::Line;
 use crate::app::model::{Completion, Model, Overlay};
 use crate::app::msg::Start;
+use crate::app::update::charge;
+use crate::domain::budget::{self, Charge, Price};
 use crate::domain::moment::clock;
 use crate::domain::safe::Safe;
 use crate::domain::settings::{Agent, AgentKind};
@@ -35,6 +38,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, canvas: &mut Ca
         }
         Overlay::Search(line) => input(area, "/", line, canvas),
         Overlay::Preflight(start) => preflight(model, start, area, canvas),
+        Overlay::Offer(name) => offer(model, name, area, canvas),
     }
 }
 
@@ -121,7 +125,7 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     let stages: Vec<&str> = start.stages.iter().map(|stage| Stage::name(*stage)).collect();
     let room = usize::from(area.height).saturating_sub(9);
     let listed = agents.len().min(room.max(1));
-    let mut lines: Vec<Vec<Piece<'_>>> = agents.iter().take(listed).map(|agent| asked(agent)).collect();
+    let mut lines: Vec<Vec<Piece<'_>>> = agents.iter().take(listed).map(|agent| asked(model, agent)).collect();
     if agents.len() > listed {
         lines.push(vec![dim(format!("  … {} more", agents.len() - listed))]);
     }
@@ -130,13 +134,14 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     let usual = start.stages.iter().map(|stage| model.typical.get(stage)).sum::<Option<u64>>();
     let usual = usual.map_or_else(|| "typical time not known yet".to_owned(), |ms| format!("usually {}", clock(ms)));
     lines.push(vec![dim("time    "), plain(format!("at most {} each, {limit} in all; {usual}", clock(longest)))]);
-    lines.push(vec![dim("price   "), plain("unpriced: no price is configured, so none is counted")]);
+    lines.push(vec![dim("price   "), plain(price(model, &agents))]);
     if let Some(note) = start.stages.first().and_then(|stage| model.settings.one_voice(*stage)) {
         lines.push(vec![piece("note    ", Ink::Warn), plain(Safe::line(&note).to_string())]);
     }
     lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
     let place = rise(area, lines.len(), canvas);
-    let title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
+    let mut title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
+    title.extend(start.range.as_deref().map(|range| dim(format!(" · commits {}", Safe::line(range)))));
     let note = vec![dim(text::count(agents.len(), "agent"))];
     let pane = Pane { title, note, rows: place.height.saturating_sub(2) };
     let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
@@ -145,13 +150,66 @@ fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) 
     }
 }
 
-fn asked(agent: &Agent) -> Vec<Piece<'_>> {
+/// Says what the run may cost at most, and for whom that does not hold.
+fn price(model: &Model, agents: &[&Agent]) -> String {
+    let cap = budget::dollars(model.settings.budget.run_micro_usd);
+    let charges: Vec<Charge> = agents.iter().map(|agent| charge(model, agent)).collect();
+    let is_counted = |charge: &Charge| matches!(charge, Charge::Priced(_) | Charge::Told);
+    let unpriced = match (charges.contains(&Charge::Unpriced), model.settings.budget.allow_unpriced) {
+        (false, _) => "",
+        (true, true) => "; what is unpriced is counted in tokens only",
+        (true, false) => "; who is unpriced is not asked",
+    };
+    match charges.iter().any(is_counted) {
+        true => format!("at most {cap} a run{unpriced}"),
+        false if unpriced.is_empty() => "nothing is charged by the token".to_owned(),
+        false => format!("no price is known{unpriced}"),
+    }
+}
+
+/// Says how an agent is paid.
+fn paid(charge: Charge) -> String {
+    match charge {
+        Charge::Free => String::new(),
+        Charge::Plan => " · on your plan".to_owned(),
+        Charge::Priced(Price { input_micro_usd, output_micro_usd }) => {
+            format!(" · {} in, {} out per Mtok", budget::dollars(input_micro_usd), budget::dollars(output_micro_usd))
+        }
+        Charge::Told => " · by the token, it says what it costs".to_owned(),
+        Charge::Unpriced => " · unpriced".to_owned(),
+    }
+}
+
+/// Shows a server that another program is configured with, every word of it, before it is approved.
+fn offer(model: &Model, name: &str, area: Rect, canvas: &mut Canvas<'_>) {
+    let Some(offer) = model.offers().find(|offer| offer.name == name) else { return };
+    let room = usize::from(area.width.saturating_sub(4));
+    let rows = usize::from(area.height).saturating_sub(4);
+    let mut lines: Vec<_> = offer.item.parts().iter().flat_map(|part| trust::wrapped_whole(part, room)).collect();
+    // What was cut could hide what it does: then it is not approved from here.
+    if lines.len() > rows {
+        lines.truncate(rows.saturating_sub(1));
+        lines.push("… more than fits: make the terminal taller, or Esc".to_owned());
+    }
+    let place = rise(area, lines.len(), canvas);
+    let title = vec![strong(offer.item.what.as_str())];
+    let note = vec![dim(format!("from {}", Safe::line(&offer.from)))];
+    let pane = Pane { title, note, rows: columns(lines.len()) };
+    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
+    for (at, line) in lines.iter().enumerate() {
+        canvas.pieces(padded(nth(inner, at)), &[plain(line.as_str())]);
+    }
+}
+
+fn asked<'a>(model: &Model, agent: &'a Agent) -> Vec<Piece<'a>> {
     let who = strong(format!("{:<8}", text::fit(agent.name.as_str(), 24)));
+    let who_pays = paid(charge(model, agent));
     let model = match &agent.model {
         Some(model) => format!(" {} · {}", agent.family, Safe::line(model)),
         None => format!(" {}", agent.family),
     };
     let access = match &agent.kind {
+        AgentKind::Command(launch) if launch.preset.is_some() => " · only reads".to_owned(),
         AgentKind::Command(launch) => {
             let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
             format!(" · runs {program}, which has the access it gives itself")
@@ -159,5 +217,5 @@ fn asked(agent: &Agent) -> Vec<Piece<'_>> {
         AgentKind::Replay { .. } => " · SCRIPTED, sends nothing anywhere".to_owned(),
         AgentKind::Memory => " · external, answers through memory".to_owned(),
     };
-    vec![who, dim(model), plain(access)]
+    vec![who, dim(model), plain(who_pays), plain(access)]
 }

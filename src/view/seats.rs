@@ -13,6 +13,8 @@ use super::spinner;
 use super::text::{self, bytes};
 use super::theme::Ink;
 use crate::app::model::{Model, Phase, Run, Seat, SeatState};
+use crate::app::update::{charge, used_so_far};
+use crate::domain::budget::{self, Charge};
 use crate::domain::claim::lookup::Found;
 use crate::domain::moment::clock;
 use crate::domain::round::TURN_MS;
@@ -68,6 +70,7 @@ fn waiting(model: &Model, run: &Run) -> String {
             format!("{head} {since} · Esc stops")
         }
         Phase::Preparing => format!("{} reading the spec, writing prompts {since} · Esc stops", spinner::frame(model)),
+        Phase::Foreign(_) => format!("{} its owner is at work {since}", spinner::frame(model)),
         Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,
         Phase::Stopped | Phase::Decided | Phase::Failed(_) => format!("ended after {since}"),
     }
@@ -92,7 +95,8 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
         x += 13;
     }
     let written = seat.wrote.or(seat.progress.as_ref().map(|progress| progress.bytes)).map(bytes).unwrap_or_default();
-    let (time_wide, size_wide) = if row.width >= 60 { (16, 8) } else { (6, 0) };
+    let (written, size_wide) = sizes(model, run, seat, row.width, &written);
+    let time_wide = if row.width >= 60 { 16 } else { 6 };
     let end = row.right().saturating_sub(1);
     let times = end.saturating_sub(time_wide + size_wide);
     let ink = if said.ink == Ink::Bad || said.ink == Ink::Warn { said.ink } else { Ink::Plain };
@@ -106,6 +110,32 @@ fn row(model: &Model, run: &Run, seat: &Seat, is_chosen: bool, names: u16, row: 
     if is_chosen {
         canvas.choose(row);
     }
+}
+
+/// What stands at the end of a row: what the agent used and who pays for it, or how much it wrote where nobody of the
+/// run said what it used; and the columns that this takes.
+fn sizes(model: &Model, run: &Run, seat: &Seat, width: u16, written: &str) -> (String, u16) {
+    if width < 60 {
+        return (String::new(), 0);
+    }
+    let used = |seat: &Seat| used_so_far(model, run, &seat.who.agent);
+    if run.seats.iter().all(|seat| used(seat).is_none()) {
+        return (written.to_owned(), 8);
+    }
+    let mine = used(seat);
+    let tokens = budget::tokens(mine.input_tokens + mine.output_tokens);
+    let agent = model.settings.agents.iter().find(|agent| agent.name == seat.who.agent);
+    let charged = agent.map(|agent| charge(model, agent));
+    let paid = match (mine.cost_micro_usd, charged) {
+        _ if mine.is_none() => String::new(),
+        (Some(cost), _) => budget::dollars(cost),
+        (None, Some(Charge::Plan)) => "plan".to_owned(),
+        (None, Some(Charge::Unpriced | Charge::Told)) => "unpriced".to_owned(),
+        (None, Some(Charge::Free | Charge::Priced(_)) | None) => String::new(),
+    };
+    let tokens = if mine.is_none() { String::new() } else { tokens };
+    let unit = if mine.is_none() { "   " } else { "tok" };
+    if width >= 100 { (format!("{tokens:>7} {unit} {paid:>8}"), 21) } else { (format!("{tokens:>6} {paid:>8}"), 16) }
 }
 
 fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
@@ -123,7 +153,7 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         | SeatState::Asking(_)
         | SeatState::Keeping
         | SeatState::Waiting { .. }
-            if !run.phase.is_live() =>
+            if !run.phase.is_under_way() =>
         {
             ("·", Ink::Dim, "ended with the run, before it answered".to_owned(), elapsed)
         }
@@ -132,6 +162,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             if seat.stopped || run.stop.is_some() =>
         {
             (spinner::frame(model), Ink::Warn, "stopping …".to_owned(), elapsed)
+        }
+        SeatState::Queued(_) if seat.reckoned > 0 => {
+            ("·", Ink::Dim, "waits: who is at work may use up the budget".to_owned(), elapsed)
         }
         SeatState::Queued(turn) => {
             ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)
@@ -143,6 +176,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
             let doing = words.unwrap_or_else(|| match (turn, ballot(run)) {
                 (TurnKind::Round, Some(items)) => format!("votes on {}, without names", text::count(items, "item")),
+                (TurnKind::Draft | TurnKind::Repair, _) if seat.who.external => {
+                    "asked through memory, answers elsewhere".to_owned()
+                }
                 (TurnKind::Round | TurnKind::Draft | TurnKind::Repair, _) => "asked, nothing written yet".to_owned(),
             });
             (spinner::frame(model), Ink::Accent, format!("{}{doing}", mending(*turn)), of_limit)
@@ -210,8 +246,11 @@ fn host(run: &Run, names: u16, row: Rect, canvas: &mut Canvas<'_>) {
 }
 
 fn looked_up(run: &Run) -> String {
+    if run.options.followed {
+        return "looks up what the answers cite, in the process that owns the run".to_owned();
+    }
     let Some(judgement) = &run.judgement else {
-        return if !run.phase.is_live() {
+        return if !run.phase.is_under_way() {
             "nothing was looked up".to_owned()
         } else if run.judging > 0 {
             "looking up what the answers cite".to_owned()
@@ -231,7 +270,7 @@ fn looked_up(run: &Run) -> String {
     let parts = [(seen, "seen"), (ran, "ran"), (wrong, "false"), (absent, "not there yet")];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let all = judgement.lookups.len();
-    let still = if run.judging > 0 && run.phase.is_live() { ", more being looked up" } else { "" };
+    let still = if run.judging > 0 && run.phase.is_under_way() { ", more being looked up" } else { "" };
     if all == 0 {
         return format!("no citation to look up{still}");
     }

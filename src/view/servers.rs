@@ -10,7 +10,6 @@ use crate::app::model::Model;
 use crate::domain::moment::clock;
 use crate::domain::safe::Safe;
 use crate::domain::server::{State, Status};
-use crate::domain::settings::Offer;
 
 /// Draws the servers.
 pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
@@ -19,7 +18,7 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
     header::line(nth(area, 0), &header::trail(model, [strong("MCP servers")]), &right, canvas);
     let body = below(area, 1);
     let list_rows = model.servers.len().max(1) + 1;
-    let list_rows = list_rows + usize::from(!model.settings.offers.is_empty());
+    let list_rows = list_rows + usize::from(model.offers().next().is_some());
     let wants = [Want { least: 2, best: list_rows }, Want { least: 3, best: 14 }];
     let heights = share(body.height, &wants, 1);
     let selected = model.servers.values().nth(cursor.min(model.servers.len().saturating_sub(1)));
@@ -36,7 +35,7 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
         return;
     }
     let mut list = *list;
-    if let Some(line) = offered(&model.settings.offers).filter(|_| list.height > 2) {
+    if let Some(line) = offered(model).filter(|_| list.height > 2) {
         canvas.pieces(padded(nth(list, usize::from(list.height - 1))), &[dim(line)]);
         list.height -= 1;
     }
@@ -48,12 +47,10 @@ pub(super) fn draw(model: &Model, cursor: usize, area: Rect, canvas: &mut Canvas
     }
 }
 
-/// Names what other programs offer, and how to start it.
-fn offered(offers: &[Offer]) -> Option<String> {
-    let waiting = || offers.iter().filter(|offer| !offer.is_approved).map(|offer| Safe::line(&offer.name).to_string());
-    let names: Vec<String> = waiting().collect();
-    let first = names.first()?;
-    Some(format!("offered, not started: {} · dicast trust approve --server {first}", names.join(", ")))
+/// Names what other programs offer.
+fn offered(model: &Model) -> Option<String> {
+    let names: Vec<String> = model.offers().map(|offer| Safe::line(&offer.name).to_string()).collect();
+    (!names.is_empty()).then(|| format!("offered, not started: {} · a looks at them", names.join(", ")))
 }
 
 /// Columns of a row: name, state, since, calls, median and slowest, restarts.

@@ -9,7 +9,8 @@ use super::header;
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use crate::app::model::Model;
-use crate::domain::settings::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
+use crate::domain::safe::Safe;
+use crate::domain::settings::{DiffLine, Offer, Trust, TrustItem, TrustSource};
 
 /// Most rows of one entry: far beyond any real command, and an end to one that is made to fill the screen.
 const ROWS_MAX: usize = 200;
@@ -26,21 +27,19 @@ pub(super) fn draw(model: &Model, scroll: usize, area: Rect, canvas: &mut Canvas
     };
     header::line(nth(area, 0), &[badge, plain(format!("  {words}"))], &[], canvas);
     let body = below(area, 1);
-    let Some(proposal) = model.trust.proposal() else {
+    let entries = entries(model);
+    if entries.is_empty() {
         canvas.pieces(
             padded(nth(body, 1)),
             &[dim("no config that runs anything, no checks that were detected · Esc back")],
         );
         return;
-    };
+    }
     let room = usize::from(body.width.saturating_sub(4));
-    let entries = entries(&model.trust, proposal);
-    let note = format!(
-        "sha256 {} · {}",
-        proposal.hash.as_str().get(..12).unwrap_or_default(),
-        text::count(entries.len(), "thing")
-    );
-    let title = vec![strong("The repository wants to run")];
+    let sha = model.trust.proposal().and_then(|proposal| proposal.hash.as_str().get(..12));
+    let sha = sha.map(|sha| format!("sha256 {sha} · ")).unwrap_or_default();
+    let note = format!("{sha}{}", text::count(entries.len(), "thing"));
+    let title = vec![strong(if sha.is_empty() { "Nothing of the repository" } else { "The repository wants to run" })];
     let pane = Pane { title, note: vec![dim(note)], rows: body.height.saturating_sub(2) };
     let Some(inner) = canvas.stack(body, &[pane]).first().copied() else { return };
     let inner = padded(inner);
@@ -74,9 +73,9 @@ struct Entry {
     ink: Ink,
 }
 
-/// Returns the changes first, then everything that would run.
-fn entries(trust: &Trust, proposal: &Proposal) -> Vec<Entry> {
-    let diff = match trust {
+/// Returns the changes first, then everything that would run, then what other programs are configured with.
+fn entries(model: &Model) -> Vec<Entry> {
+    let diff = match &model.trust {
         Trust::Changed { diff, .. } => diff.as_slice(),
         Trust::Unneeded | Trust::Approved(_) | Trust::Unapproved(_) => &[],
     };
@@ -84,7 +83,9 @@ fn entries(trust: &Trust, proposal: &Proposal) -> Vec<Entry> {
         DiffLine::Removed(text) => Entry { head: String::new(), body: vec![format!("- {text}")], ink: Ink::Bad },
         DiffLine::Added(text) => Entry { head: String::new(), body: vec![format!("+ {text}")], ink: Ink::Good },
     });
-    changes.chain(proposal.items.iter().map(item)).collect()
+    let items = model.trust.proposal().map(|proposal| proposal.items.as_slice()).unwrap_or_default();
+    let offers = model.offers().zip(1..).map(offered);
+    changes.chain(items.iter().map(item)).chain(offers).collect()
 }
 
 fn item(item: &TrustItem) -> Entry {
@@ -92,14 +93,19 @@ fn item(item: &TrustItem) -> Entry {
         TrustSource::Config => "from the repository's config",
         TrustSource::Detected => "found in its build files",
     };
-    let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
-    let mut body = vec![argv.join(" ")];
-    body.extend(item.env.iter().map(|(name, value)| format!("with {name}={value}")));
-    if !item.env_pass.is_empty() {
-        let passed: Vec<&str> = item.env_pass.iter().map(|name| name.as_str()).collect();
-        body.push(format!("sees {}", passed.join(", ")));
-    }
-    Entry { head: format!("{} · {from}", item.what), body, ink: Ink::Plain }
+    Entry { head: format!("{} · {from}", item.what), body: item.parts(), ink: Ink::Plain }
+}
+
+/// A server that is not the repository's: not started before its own key approves it.
+fn offered((offer, nth): (&Offer, usize)) -> Entry {
+    let from = Safe::line(&offer.from);
+    let head = format!("{nth}  {} · offered by {from}, not started", offer.item.what);
+    Entry { head, body: offer.item.parts(), ink: Ink::Dim }
+}
+
+/// Wraps a part of an entry without cutting it.
+pub(super) fn wrapped_whole(part: &str, width: usize) -> Vec<String> {
+    text::wrap(part, width, ROWS_MAX).into_iter().map(|line| line.into_owned()).collect()
 }
 
 fn wrapped(entry: &Entry, width: usize) -> Vec<Piece<'_>> {

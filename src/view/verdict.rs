@@ -28,6 +28,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::{Judgement, Phantom};
 use crate::domain::moment::clock;
+use crate::domain::range::Ends;
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
@@ -416,7 +417,9 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
         dim("verdict  "),
         plain(format!("sha256 {}", if width >= BESIDE { hash.to_owned() } else { short(hash) })),
     ];
-    if let Some(commit) = &verdict.inputs.commit {
+    if let Some(ends) = Ends::of(&verdict.inputs) {
+        bound.push(dim(format!(" · commits {}", Safe::line(&ends.short()))));
+    } else if let Some(commit) = &verdict.inputs.commit {
         bound.push(dim(format!(" · base {}", text::fit(&Safe::line(commit).to_string(), 9))));
     }
     if let Some(sha) = &verdict.inputs.spec_sha256 {

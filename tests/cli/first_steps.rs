@@ -57,6 +57,52 @@ fn doctor_names_what_is_missing_and_what_to_do() {
     );
 }
 
+/// Puts programs into a folder of PATH: what each does for `--version`.
+fn with_programs(world: &World, programs: &[(&str, &str)]) -> std::ffi::OsString {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = world.home().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    for (name, script) in programs {
+        let path = bin.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::env::join_paths([bin, "/usr/bin".into(), "/bin".into()]).unwrap()
+}
+
+#[test]
+fn agents_and_doctor_say_the_version_of_what_is_on_path_and_wait_for_nobody() {
+    let world = World::with_spec();
+    let path = with_programs(
+        &world,
+        &[
+            ("claude", "echo '2.1.330 (Claude Code)'; pwd > \"$HOME/cwd\""),
+            ("codex", "sleep 60"),
+            ("gemini", "echo 'node is too old' >&2; exit 3"),
+            ("ollama", "exit 9"),
+        ],
+    );
+    let began = std::time::Instant::now();
+    let mut asked = world.program();
+    let said = crate::world::said(asked.env("PATH", &path).env("ANTHROPIC_API_KEY", "k").args(["agents"])).exits(0);
+    assert!(began.elapsed().as_secs() < 12, "one deadline for all of them: {:?}", began.elapsed());
+    let said = said.says("2.1.330").says("signed in by $ANTHROPIC_API_KEY").says("no version (no answer in 5 s)");
+    said.says("no version (exit 3: node is too old)").says("ollama is on PATH").says("codex login");
+    assert_eq!(std::fs::read_to_string(world.home().join("cwd")).unwrap(), "/\n", "nothing of a repository is near");
+
+    world.write(".dicast/config.toml", "[[agents]]\nname = \"claude\"\npreset = \"claude\"\n");
+    let path = with_programs(&world, &[("codex", "echo codex-cli 0.169.0")]);
+    let mut asked = world.program();
+    let value = crate::world::said(asked.env("PATH", &path).args(["doctor", "--json"])).json().remove(0);
+    let item =
+        |name: &str| value["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap().clone();
+    assert!(item("agents")["text"].as_str().unwrap().contains("claude 2.1.330, codex 0.169.0"), "{value}");
+    assert!(item("agents")["next"].as_str().unwrap().contains("npm install -g opencode-ai"), "{value}");
+    assert_eq!(item("credentials")["state"], "missing");
+    assert!(item("credentials")["next"].as_str().unwrap().contains("ANTHROPIC_API_KEY"), "{value}");
+    assert!(item("models")["text"].as_str().unwrap().contains("ollama (http://127.0.0.1:11434/v1)"), "{value}");
+}
+
 #[test]
 fn check_finds_what_is_not_so_and_clears_when_it_is() {
     let world = World::with_spec().file(

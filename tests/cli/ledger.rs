@@ -4,6 +4,7 @@ use std::fs;
 
 use dicast::domain::stage::Stage;
 
+use crate::round::played;
 use crate::runs::panel_of;
 use crate::world::{World, inputs, panel};
 
@@ -110,6 +111,58 @@ fn a_waiver_on_the_recorded_stage_closes_its_dissent_and_taking_it_back_opens_it
     // At tasks it was held again: that is a dissent of its own, which the waiver of the plan does not close.
     assert_eq!(types, ["dissent.opened", "waived", "dissent.closed", "dissent.opened", "undone"]);
     world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn a_dissent_that_is_held_again_is_waived_there_after_an_earlier_stage_was_decided_anew() {
+    let world = World::with_spec().file("specs/003-rate-limiter/spec.md", VAGUE);
+    seat(&world, &["--quantity", "20"]);
+    world.dicast(&["plan"]).exits(0);
+    world.dicast(&["tasks"]).exits(0);
+    let key = || world.dicast(&["dissent", "--json"]).exits(0).json()[0]["key"].as_str().unwrap().to_owned();
+    let signed = ["--by", "me", "--reason", "measured"];
+    world.dicast(&[&["dissent", "--waive", &key(), "--stage", "plan"][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent", "--fail-on-dissent"]).exits(1).says("since tasks");
+    world.dicast(&[&["dissent", "--waive", &key()][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent", "--fail-on-dissent"]).exits(0).says("closed at tasks by a waiver");
+    world.dicast(&[&["dissent", "--undo", &key(), "--stage", "tasks"][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent", "--fail-on-dissent"]).exits(1).says("since tasks");
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// One agent's plan and tasks: it says of the store's durability what it is given, and at tasks whether it holds.
+fn durable(agent: &str, polarity: i8, holds: &str) -> String {
+    let covers = r#"{ topic = "FR-001", value = "yes", evidence = [{ file = "src/limiter.rs", line = 1 }] },
+  { topic = "FR-002", value = "yes", evidence = [{ file = "src/limiter.rs", line = 2 }] },"#;
+    format!(
+        r#"
+[agents.{agent}.plan.answer]
+summary = "by {agent}"
+answers = [{covers}]
+work_breakdown = [{{ step = "limit", requirements = ["FR-001", "FR-002"], files = ["src/limiter.rs"] }}]
+claims = [{{ kind = "finding", subject = "the store survives a restart", predicate = "satisfied", polarity = {polarity}, severity = "minor" }}]
+[agents.{agent}.tasks.answer]
+summary = "by {agent}"
+answers = [{covers} {{ topic = "survives", value = "{holds}" }}]
+tasks = [{{ task_id = "T001", order = 1, title = "limit", requirements = ["FR-001", "FR-002"], files = ["src/limiter.rs"] }}]
+"#
+    )
+}
+
+#[test]
+fn a_dissent_that_is_held_in_the_answer_to_its_topic_is_waived_there_by_its_own_key() {
+    let script = durable("annika", 1, "yes") + &durable("boris", 1, "yes") + &durable("celia", -1, "no");
+    let world = played(&["annika", "boris", "celia"], &script);
+    world.dicast(&["plan", "--no-round"]).exits(0);
+    world.dicast(&["tasks", "--no-round"]).exits(0);
+    let key = world.dicast(&["dissent", "--json"]).exits(0).json()[0]["key"].as_str().unwrap().to_owned();
+    let signed = ["--by", "me", "--reason", "measured"];
+    world.dicast(&[&["dissent", "--waive", &key, "--stage", "plan"][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent"]).exits(0).says("1 open").says("since tasks").says(&key[..7]);
+    world.dicast(&[&["dissent", "--waive", &key[..12]][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent", "--fail-on-dissent"]).exits(0).says("closed at tasks by a waiver");
+    world.dicast(&[&["dissent", "--undo", &key[..12], "--stage", "tasks"][..], &signed].concat()).exits(0);
+    world.dicast(&["dissent", "--fail-on-dissent"]).exits(1).says("since tasks");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::world::World;
 
 /// A panel that plays a script: each agent is a family of its own unless it is written `agent@family`.
-fn played(agents: &[&str], script: &str) -> World {
+pub(crate) fn played(agents: &[&str], script: &str) -> World {
     let world = World::with_spec().file("src/limiter.rs", "pub fn allow() -> bool {\n    true\n}\n");
     let mut config = String::new();
     for who in agents {

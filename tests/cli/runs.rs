@@ -68,7 +68,7 @@ fn a_stage_is_asked_decided_recorded_and_shown_again() {
 }
 
 #[test]
-fn an_answer_that_is_gone_from_the_evidence_is_missing_when_its_stage_is_decided_again() {
+fn an_answer_that_is_gone_from_the_evidence_is_taken_from_memory_and_without_it_missing() {
     let world = approved(&[("ann", &[]), ("bob", &[])]);
     let said = world.dicast(&["plan", "003"]);
     world.dicast(&["consensus", "plan"]).exits(said.code).says("same");
@@ -79,6 +79,13 @@ fn an_answer_that_is_gone_from_the_evidence_is_missing_when_its_stage_is_decided
     let text = fs::read_to_string(&bobs).unwrap();
 
     fs::remove_file(&bobs).unwrap();
+    world.dicast(&["consensus", "plan"]).exits(said.code).says("same").says("memory  bob: artifacts/");
+    let json = world.dicast(&["consensus", "plan", "--json"]).exits(said.code).json();
+    assert_eq!((&json[0]["same"], &json[0]["from_memory"][0]["agent"]), (&true.into(), &"bob".into()));
+
+    for file in ["memory.db", "memory.db-wal", "memory.db-shm"] {
+        let _ = fs::remove_file(world.path(&format!(".dicast/{file}")));
+    }
     world.dicast(&["consensus", "plan"]).exits(3).says("NOT THE SAME").says("missing bob: artifacts/");
     let json = world.dicast(&["consensus", "plan", "--json"]).exits(3).json();
     assert_eq!((&json[0]["same"], &json[0]["missing"][0]["agent"]), (&false.into(), &"bob".into()));

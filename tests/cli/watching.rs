@@ -81,3 +81,27 @@ fn there_must_be_something_to_follow() {
     world.dicast(&["watch", "003"]).exits(10).complains("it was never run").complains("dicast plan 003-rate-limiter");
     world.dicast(&["watch", "nope"]).exits(64).complains("nope");
 }
+
+#[test]
+fn a_run_is_told_again_at_its_own_pace_with_nothing_started_or_written() {
+    let world = approved(&[("ann", &["--slow", "900"]), ("bob", &["--quantity", "20"])]);
+    let owned = world.dicast(&["plan", "--json"]);
+    let first = owned.json().into_iter().find(|line| line["type"] == "run.started").unwrap();
+    let run = first["run"].as_str().unwrap();
+    // Neither the panel nor an approval is needed any more.
+    world.write(".dicast/config.toml", "");
+    let listing = |folder: &str| world.command("find").args([folder, "-type", "f"]).output().unwrap().stdout;
+    let before = listing(".dicast/evidence");
+    let began = std::time::Instant::now();
+    let told = world.dicast(&["replay", run, "--json"]).exits(owned.code).complains("REPLAY of");
+    assert!(began.elapsed().as_millis() >= 900, "it takes as long as it took: {:?}", began.elapsed());
+    assert_eq!(story(&told.json()), story(&owned.json()));
+    assert!(told.json().iter().all(|line| line["replay"] == true && line["run"] == run), "{}", told.out);
+    assert_eq!(told.json()[0]["at"], first["at"], "with the times at which it happened");
+    let began = std::time::Instant::now();
+    world.dicast(&["replay", run, "--speed", "0"]).exits(owned.code).complains("ann: answered in").says("plan: ");
+    assert!(began.elapsed().as_millis() < 900, "{:?}", began.elapsed());
+    assert_eq!(listing(".dicast/evidence"), before);
+    world.dicast(&["replay", "nope"]).exits(64).complains("dicast evidence list");
+    world.dicast(&["replay", "01M82S89Y5A5N4STZTREPVS6CH"]).exits(64).complains("there is no run");
+}

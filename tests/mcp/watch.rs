@@ -1,7 +1,12 @@
 //! What a server says unasked, whether it lives, and when it is left alone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dicast::actors::agents::process::Children;
+use dicast::actors::mcp::Processes;
+use dicast::actors::{Scope, Waker};
+use dicast::domain::redact::Redactor;
 use dicast::domain::server::{ServerSpec, State};
 use serde_json::json;
 
@@ -30,6 +35,26 @@ fn what_a_server_logs_stands_among_its_words_and_is_harmless() {
         bench.call("echo", json!({"text": 1})).await.unwrap();
         let words = bench.handle.words("fake").await.unwrap();
         assert!(words.iter().any(|line| line.as_str() == "[warning] fake: disk is ␛[2Jslow"), "{words:?}");
+        bench.end().await;
+    });
+}
+
+#[test]
+fn secrets_in_a_servers_answers_errors_and_words_are_hidden_wherever_they_are_told() {
+    live(async {
+        let (secret, key) = ("hunter2-hunter2", format!("sk-{}", "a1B2".repeat(10)));
+        let scope = Scope::new(tokio::runtime::Handle::current(), Waker::nobody());
+        let redactor = Redactor::new([secret.to_owned()]);
+        let connector = Processes::new(Children::new(&scope), "test-secrets").hiding(redactor);
+        let bench = Bench::with(scope, Arc::new(connector), vec![fake(&[])], "test-secrets".into());
+        let answer = bench.call("echo", json!({"text": format!("{secret} and {key}")})).await.unwrap();
+        assert_eq!(answer, json!({"echo": "[redacted] and [redacted]"}));
+        // A cut must not leave half a secret that nobody knows for one.
+        for text in [format!("no access with {secret}"), format!("{}{secret}", "x".repeat(1_990)), key.clone()] {
+            let failure = bench.call("fail", json!({"text": text})).await.unwrap_err().to_string();
+            assert!(!failure.contains("hunter2") && !failure.contains("sk-a1"), "{failure}");
+            assert!(failure.contains("[redact"), "{failure}");
+        }
         bench.end().await;
     });
 }

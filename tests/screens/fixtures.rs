@@ -12,6 +12,7 @@ use dicast::app::model::{
 };
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
+use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
 use dicast::domain::consensus::{Answer, Choice, Waiver, digest};
@@ -29,6 +30,7 @@ use dicast::domain::safe::Safe;
 use dicast::domain::server;
 use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource};
 use dicast::domain::stage::Stage;
+use dicast::domain::stream::Usage;
 use dicast::domain::transcript::{Page, Row};
 
 use crate::parts::*;
@@ -129,6 +131,25 @@ fn asking() -> Model {
     run.judgement = Some(Arc::new(judged(panel)));
     run.judging = 1;
     with_run(servers(started()), run)
+}
+
+/// A run of another process, followed from its journal.
+fn foreign() -> Model {
+    let owner = LockOwner { pid: 4711, host: "build-1".into(), since: Moment(NOW.0 - 60_000) };
+    let mut run = run(Phase::Foreign(owner), asking_seats());
+    (run.options.followed, run.preparation) = (true, None);
+    with_run(servers(started()), run)
+}
+
+/// One participant answers through memory, which loses what it acknowledges; copies wait for it.
+fn elsewhere() -> Model {
+    let mut seats = asking_seats();
+    seats[0].who.external = true;
+    seats[0].progress = None;
+    let mut model = with_run(started(), run(Phase::Asking, seats));
+    model.memory.waiting = 3;
+    model.memory.trouble = Some(Safe::line("it acknowledged a copy and does not have it"));
+    model
 }
 
 fn decided() -> Model {
@@ -268,6 +289,26 @@ pub(crate) fn many_agreed() -> Model {
     let run = model.runs.get_mut(&run_id()).unwrap();
     run.judgement = Some(judgement.clone());
     run.verdicts.insert(Stage::Plan, judgement);
+    model
+}
+
+/// Agents that are paid in different ways, and what they used so far.
+fn spending() -> Model {
+    let mut model = asking();
+    let mut settings = (*model.settings).clone();
+    settings.prices.insert("opus-5".into(), Price { input_micro_usd: 15_000_000, output_micro_usd: 75_000_000 });
+    model.settings = Arc::new(settings);
+    model.boot.on_plan.insert(name("codex"));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    let used = |input_tokens, output_tokens, cost_micro_usd| Usage {
+        input_tokens,
+        output_tokens,
+        cost_micro_usd,
+        ..Usage::default()
+    };
+    run.spend(Stage::Plan, &name("claude"), used(17_000, 1_200, Some(345_000)));
+    run.spend(Stage::Plan, &name("codex"), used(12_000, 100, None));
+    run.spend(Stage::Plan, &name("gemini"), used(9_000, 400, None));
     model
 }
 
@@ -556,6 +597,8 @@ fn runs() -> Vec<Fixture> {
         ("run_failed", failed()),
         ("run_demo", demo()),
         ("run_overfull", overfull()),
+        ("run_foreign", foreign()),
+        ("run_elsewhere", elsewhere()),
         ("run_gone", view(View::Dashboard { run: run_id(), cursor: 0, pane: 1, scroll: 0 }, started())),
     ]
 }
@@ -578,6 +621,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_settled_all", settled_all()),
         ("verdict_after_round", after_round()),
         ("run_kept", kept()),
+        ("run_spending", spending()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_none", {
@@ -697,8 +741,20 @@ fn guardrail() -> Model {
 fn besides() -> Vec<Fixture> {
     vec![
         ("servers", view(View::Servers { cursor: 0 }, offered(servers(started())))),
+        ("servers_memory", {
+            let mut model = servers(started());
+            model.memory = elsewhere().memory;
+            let mut settings = (*model.settings).clone();
+            settings.memory = dicast::domain::settings::MemoryServer::Declared("memory".into());
+            view(View::Servers { cursor: 1 }, Model { settings: Arc::new(settings), ..model })
+        }),
         ("servers_none", view(View::Servers { cursor: 0 }, started())),
         ("trust", view(View::Trust { scroll: 0 }, home())),
+        ("trust_offers", view(View::Trust { scroll: 0 }, offered(home()))),
+        (
+            "trust_offer",
+            Model { overlay: Some(Overlay::Offer("files".into())), ..view(View::Trust { scroll: 0 }, offered(home())) },
+        ),
         ("trust_none", view(View::Trust { scroll: 0 }, started())),
         ("help", view(View::Help { scroll: 0 }, started())),
         ("help_end", view(View::Help { scroll: 46 }, started())),
@@ -711,15 +767,7 @@ fn besides() -> Vec<Fixture> {
         ),
         (
             "preflight",
-            Model {
-                overlay: Some(Overlay::Preflight(Start {
-                    spec: spec_id(SPEC),
-                    stages: vec![Stage::Plan],
-                    fresh: false,
-                    rerun_missing: false,
-                })),
-                ..home()
-            },
+            Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
         (
             "notice_long",

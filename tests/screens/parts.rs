@@ -192,7 +192,7 @@ pub(crate) fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
         since: Some(START),
         took_ms: None,
         wrote: None,
-        usage: Usage::default(),
+        reckoned: 0,
         session: None,
         progress: None,
         answer: None,
@@ -228,6 +228,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
         recalled: Vec::new(),
+        range: None,
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
         stage: Stage::Plan,
@@ -247,6 +248,8 @@ pub(crate) fn inputs() -> Inputs {
 pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
+        range: None,
+        agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),
         stage: Stage::Plan,
@@ -271,6 +274,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
+        spent: BTreeMap::new(),
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),

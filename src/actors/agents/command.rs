@@ -186,7 +186,8 @@ fn judge_account(
     redactor: &Redactor,
 ) -> Result<Arc<str>, TurnFailed> {
     let failed = |error| Err(TurnFailed { error, repair: None });
-    let words = account.error.as_deref().unwrap_or_default();
+    // Once more: behind JSON's escapes a secret passes for something else.
+    let words = &*redactor.clean(account.error.as_deref().unwrap_or_default());
     match (account.end, exit) {
         (Some(End::Ok), _) => {
             let mut closest = Unusable { kind: UnusableKind::Empty, why: String::new() };

@@ -130,8 +130,7 @@ impl Live {
                     self.line(Stream::Out, &line);
                 }
                 if let Some(doing) = self.out.at_hand() {
-                    self.doing =
-                        if self.is_fenced || is_json(&doing) { Safe::line(ANSWERING) } else { Safe::line(&doing) };
+                    self.is_doing(if self.is_fenced || is_json(&doing) { ANSWERING } else { &doing });
                 }
             }
             Event::Text(text) => {
@@ -141,14 +140,14 @@ impl Live {
             Event::Called(tool, input) => {
                 self.end_of_line();
                 let called = format!("{tool} {}", one_line(&input));
-                self.doing = Safe::line(&called);
+                self.is_doing(&called);
                 self.note(&format!("▸ {called}"));
             }
             Event::Returned(output) => self.note(&format!("  ↳ {}", folded(&output))),
             Event::Retrying(why) => {
                 self.end_of_line();
                 let words = format!("tries again by itself: {}", one_line(&why));
-                self.doing = Safe::line(&words);
+                self.is_doing(&words);
                 self.note(&format!("… {words}"));
             }
             Event::Noise(line) => self.note(line.trim_end()),
@@ -160,6 +159,11 @@ impl Live {
         if let Some(rest) = self.out.rest() {
             self.line(Stream::Out, &rest);
         }
+    }
+
+    /// Says what it is doing now. Only here a secret stands whole that came in pieces, or behind escapes.
+    fn is_doing(&mut self, text: &str) {
+        self.doing = Safe::line(&self.redactor.clean(text));
     }
 
     fn note(&mut self, text: &str) {

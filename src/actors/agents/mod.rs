@@ -11,6 +11,7 @@ mod command;
 mod hearing;
 mod live;
 pub mod process;
+pub mod version;
 
 use std::path::PathBuf;
 use std::sync::Arc;

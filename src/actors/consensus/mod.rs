@@ -230,7 +230,8 @@ impl Bench {
         if unknown.is_empty() {
             return Ok(());
         }
-        let found = self.repo.look_up(self.root.clone(), spec, unknown, token.clone());
+        let range = case.question.preparation.range.clone();
+        let found = self.repo.look_up(self.root.clone(), spec, unknown, range, token.clone());
         case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
         Ok(())
     }
@@ -266,7 +267,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         guardrails_ok: case.question.guardrails_ok,
         constitution: &preparation.constitution,
         prior: &preparation.prior,
-        diff: None,
+        diff: preparation.range.as_ref().map(|range| &range.files),
     };
     let derived: BTreeMap<&AgentName, Derived> =
         case.heard.iter().map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs))).collect();

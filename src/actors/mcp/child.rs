@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,9 @@ const PACE: Duration = Duration::from_millis(20);
 const WORDS: usize = 40;
 /// Bytes kept of one such line: what a screen can show.
 const WORD_MAX: usize = 400;
+
+/// Most characters of a server's own error text that are passed on.
+const WHY_MAX: usize = 2_000;
 
 /// Our own variables that a server sees: what it needs to find its runtime, its files and its language. Keys and
 /// tokens are not among them; a server that needs one gets it from its `env` in the config.
@@ -139,6 +143,18 @@ impl Life {
     #[must_use]
     pub(super) fn hiding(self, redactor: Arc<Redactor>) -> Self {
         Self { redactor, ..self }
+    }
+
+    /// Takes secrets out of a server's own words, then cuts them: half a secret would not be known for one.
+    pub(super) fn foreign(&self, text: &str) -> String {
+        let cut: String = self.redactor.clean(text).trim().chars().take(WHY_MAX).collect();
+        Safe::line(&cut).as_str().to_owned()
+    }
+
+    /// Takes secrets out of what a tool answered: it is shown, kept and told to agents.
+    pub(super) fn answered(&self, mut value: Value) -> Value {
+        self.redactor.clean_json(&mut value);
+        value
     }
 
     fn shown(&self, line: &[u8]) -> Safe {

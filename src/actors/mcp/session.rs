@@ -33,9 +33,6 @@ use crate::actors::Scope;
 use crate::domain::safe::Safe;
 use crate::domain::server::Endpoint;
 
-/// Most bytes of a server's own error text that we pass on.
-const WHY_MAX: usize = 2_000;
-
 /// What a conversation runs over.
 pub(super) enum Line {
     /// The pipes of a child.
@@ -92,6 +89,18 @@ pub(super) enum Trouble {
     Lost(String),
 }
 
+impl Trouble {
+    /// Takes secrets out of the server's part in it.
+    fn hiding(self, life: &Life) -> Self {
+        match self {
+            Trouble::Refused(why) => Trouble::Refused(life.foreign(&why)),
+            Trouble::Failing(why) => Trouble::Failing(life.foreign(&why)),
+            Trouble::Lost(why) => Trouble::Lost(life.foreign(&why)),
+            Trouble::Late | Trouble::Stuck => self,
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,7 +139,7 @@ impl Heard {
         *self.slot() = None;
     }
 
-    fn note(&self, params: ProgressNotificationParam) {
+    fn note(&self, params: ProgressNotificationParam, life: &Life) {
         let mut slot = self.slot();
         // Each one is handled by a task of its own: they may overtake each other.
         let is_old =
@@ -139,7 +148,7 @@ impl Heard {
             return;
         }
         let of = params.total.map(|total| format!(" of {total}")).unwrap_or_default();
-        let says = params.message.map(|message| format!(": {}", foreign(&message))).unwrap_or_default();
+        let says = params.message.map(|message| format!(": {}", life.foreign(&message))).unwrap_or_default();
         let text = Safe::line(&format!("{}{of}{says}", params.progress));
         *slot = Some(Progress { token: params.progress_token, done: params.progress, text });
         drop(slot);
@@ -178,7 +187,7 @@ impl ClientHandler for Ears {
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _context: NotificationContext<RoleClient>) {
-        self.heard.note(params);
+        self.heard.note(params, &self.life);
     }
 
     async fn on_logging_message(
@@ -234,7 +243,7 @@ impl Session {
                 (handshake, Some(Arc::new(endpoint)))
             }
         };
-        let running = handshake.map_err(|error| refusal(&error, endpoint.as_deref(), reply_max))?;
+        let running = handshake.map_err(|error| refusal(&error, &life, endpoint.as_deref(), reply_max))?;
         let over = CancellationToken::new();
         let peer = running.peer().clone();
         scope.spawn(until_over(running, life.clone(), over.clone()));
@@ -249,7 +258,7 @@ impl Session {
     /// Returns the server's own name and version.
     pub(super) fn identity(&self) -> Option<Safe> {
         let server = self.peer.peer_info()?.server_info.clone()?;
-        Some(Safe::line(&format!("{} {}", server.name, server.version)))
+        Some(Safe::line(&self.life.foreign(&format!("{} {}", server.name, server.version))))
     }
 
     /// Asks for the names of all tools; a server without tools has none.
@@ -290,7 +299,8 @@ impl Session {
                 return Err(Trouble::Refused("the arguments of a tool are a JSON object".into()));
             }
         }
-        read_answer(self.bounded(limit, self.peer.call_tool(params)).await?)
+        let answer = read_answer(self.bounded(limit, self.peer.call_tool(params)).await?);
+        answer.map(|value| self.life.answered(value)).map_err(|words| Trouble::Refused(self.life.foreign(&words)))
     }
 
     /// Asks whether it is alive. Any answer will do, also that it knows no ping.
@@ -356,10 +366,10 @@ impl Session {
     fn trouble(&self, error: &ServiceError) -> Trouble {
         if let ServiceError::McpError(error) = error {
             // The message of a line over the cap is ours, the others are the server's.
-            return Trouble::Refused(foreign(&error.message));
+            return Trouble::Refused(self.life.foreign(&error.message));
         }
         let http = self.endpoint.as_ref().and_then(|endpoint| http::trouble(error, endpoint, self.reply_max));
-        if let Some(trouble) = http {
+        if let Some(trouble) = http.map(|trouble| trouble.hiding(&self.life)) {
             if let Trouble::Lost(why) = &trouble {
                 // No process tells that it is gone: this does.
                 self.life.give_up(why);
@@ -374,17 +384,17 @@ impl Session {
         if matches!(error, ServiceError::TransportClosed | ServiceError::TransportSend(_)) {
             return self.lost("it hung up");
         }
-        Trouble::Refused(foreign(&error.to_string()))
+        Trouble::Refused(self.life.foreign(&error.to_string()))
     }
 }
 
-fn refusal(error: &ClientInitializeError, endpoint: Option<&Endpoint>, reply_max: usize) -> Refusal {
+fn refusal(error: &ClientInitializeError, life: &Life, endpoint: Option<&Endpoint>, reply_max: usize) -> Refusal {
     let cause: &(dyn Error + 'static) =
         if let ClientInitializeError::TransportError { error, .. } = error { error } else { error };
     match endpoint.and_then(|endpoint| http::trouble(cause, endpoint, reply_max)) {
-        Some(Trouble::Refused(why)) => Refusal::Final(foreign(&why)),
-        Some(Trouble::Failing(why) | Trouble::Lost(why)) => Refusal::Passing(foreign(&why)),
-        Some(Trouble::Late | Trouble::Stuck) | None => Refusal::Passing(foreign(&error.to_string())),
+        Some(Trouble::Refused(why)) => Refusal::Final(life.foreign(&why)),
+        Some(Trouble::Failing(why) | Trouble::Lost(why)) => Refusal::Passing(life.foreign(&why)),
+        Some(Trouble::Late | Trouble::Stuck) | None => Refusal::Passing(life.foreign(&error.to_string())),
     }
 }
 
@@ -398,15 +408,16 @@ async fn until_over(running: RunningService<RoleClient, Ears>, life: Life, over:
     over.cancel();
 }
 
-/// Takes the answer out of a tool's result: structured content, else its text as JSON, else its text.
-fn read_answer(result: CallToolResult) -> Result<Value, Trouble> {
+/// Takes the answer out of a tool's result: structured content, else its text as JSON, else its text; or the words of
+/// an error.
+fn read_answer(result: CallToolResult) -> Result<Value, String> {
     let text = || {
         let parts: Vec<&str> =
             result.content.iter().filter_map(|block| block.as_text()).map(|text| text.text.as_str()).collect();
         parts.join("\n")
     };
     if result.is_error == Some(true) {
-        return Err(Trouble::Refused(foreign(&text())));
+        return Err(text());
     }
     if let Some(value) = result.structured_content {
         return Ok(value);
@@ -426,12 +437,6 @@ fn shape(name: String, schema: &serde_json::Map<String, Value>) -> Tool {
     }
 }
 
-/// Makes a foreign error text harmless and short.
-fn foreign(text: &str) -> String {
-    let cut: String = text.chars().take(WHY_MAX).collect();
-    Safe::line(cut.trim()).as_str().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,7 +451,7 @@ mod tests {
         let heard = Heard::default();
         let step = |token: &str, done: f64| {
             let token = ProgressToken(rmcp::model::NumberOrString::String(token.into()));
-            heard.note(ProgressNotificationParam::new(token, done).with_total(10.0));
+            heard.note(ProgressNotificationParam::new(token, done).with_total(10.0), &Life::without_process());
             heard.progress().unwrap().as_str().to_owned()
         };
         assert_eq!(step("a", 3.0), "3 of 10");

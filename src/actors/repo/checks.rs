@@ -53,7 +53,7 @@ pub fn is_safe_id(id: &str) -> bool {
 /// that cannot be started; [`Failure::Cancelled`].
 pub(super) async fn run_check(
     (scope, children): (&Scope, &Children),
-    root: PathBuf,
+    (root, own): (PathBuf, &str),
     files: Vec<String>,
     checks: &BTreeMap<String, CheckTemplate>,
     citation: &Citation,
@@ -69,9 +69,9 @@ pub(super) async fn run_check(
     }
     let command: Vec<String> =
         template.argv.iter().map(|word| if word == ID { id.clone() } else { word.clone() }).collect();
-    let scratch = root.join(".dicast/scratch").join(std::process::id().to_string());
+    let scratch = super::scratch(&root, own);
     let (tree, build) = (scratch.join("tree"), scratch.join("build"));
-    let (from, to) = (root.clone(), tree.clone());
+    let (from, to) = (root, tree.clone());
     let copied = scope.spawn_blocking(move || disk::scratch::copy(&from, &files, &to)).await;
     copied.map_err(|_| Failure::ActorGone { actor: "repo".into() })??;
     let env = BTreeMap::from([("CARGO_TARGET_DIR".to_owned(), build.to_string_lossy().into_owned())]);
@@ -80,7 +80,8 @@ pub(super) async fn run_check(
         env,
         env_pass: ENV_PASS.iter().map(|name| (*name).to_owned()).collect(),
         cwd: tree.clone(),
-        tag: Tag { run: "check".into(), seat: format!("check-{id}") },
+        // By its tag it is swept: another pipeline may run the same test at the same time.
+        tag: Tag { run: format!("check-{own}"), seat: format!("check-{id}") },
     };
     let child = children.start(&program).map_err(|error| {
         Failure::usage("check", error.to_string(), "install it, or correct the check's argv in the config")

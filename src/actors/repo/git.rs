@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::agents::process::{Children, Cut, Program, Tag, converse};
+use crate::actors::agents::process::{Children, Cut, Listener, Program, Stream, Tag, converse};
 use crate::domain::check::{Commit, History};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
@@ -68,6 +69,41 @@ pub(super) struct Whereabouts {
     pub history: History,
 }
 
+/// How one `git` ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// With this output.
+    Said(String),
+    /// It had more to say than was wanted, and was ended.
+    TooMuch,
+    /// It passed its deadline, and was ended.
+    TooLong,
+    /// It refused, died, or is not there.
+    Failed,
+}
+
+/// Ends a child that says too much: what is too long to be read is not waited for.
+struct Meter {
+    left: u64,
+    full: CancellationToken,
+}
+
+impl Listener for Meter {
+    fn heard(&mut self, stream: Stream, bytes: &[u8]) {
+        let heard = if stream == Stream::Out { bytes.len() as u64 } else { 0 };
+        match self.left.checked_sub(heard) {
+            Some(left) => self.left = left,
+            None => self.full.cancel(),
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    fn wake(&mut self) {}
+}
+
 /// Numbers the children: no two living ones may share a tag.
 static SEATS: AtomicU64 = AtomicU64::new(0);
 
@@ -82,11 +118,22 @@ impl Git {
         self.filters.extend(settings.iter().map(|setting| (*setting).to_owned()));
     }
 
-    /// Runs one command to its end; `None` if git is not there, failed or took too long.
+    /// Runs one command to its end; `None` if git is not there, failed, said too much or took too long.
     ///
     /// # Errors
     /// [`Failure::Cancelled`].
     pub(super) async fn run(&self, args: &[&str], input: &str) -> Result<Option<String>, Failure> {
+        Ok(match self.attempt(args, input, OUTPUT_MAX).await? {
+            Ran::Said(text) => Some(text),
+            Ran::TooMuch | Ran::TooLong | Ran::Failed => None,
+        })
+    }
+
+    /// Runs one command to its end, or until it has said more than `max` bytes.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) async fn attempt(&self, args: &[&str], input: &str, max: u64) -> Result<Ran, Failure> {
         let command = ["git"].iter().chain(&SAFE).map(|a| (*a).to_owned());
         let filters = self.filters.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]);
         let set = [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
@@ -102,7 +149,7 @@ impl Git {
             Ok(child) => child,
             Err(error) => {
                 tracing::debug!(%error, "git was not started");
-                return Ok(None);
+                return Ok(Ran::Failed);
             }
         };
         let limits = Limits {
@@ -111,19 +158,22 @@ impl Git {
             idle_ms: GIT_MS,
             total_ms: GIT_MS,
             kill_grace_ms: 200,
-            stdout_max: OUTPUT_MAX,
+            stdout_max: max,
             stderr_max: 4 << 10,
         };
-        let never = CancellationToken::new();
-        let spoken = converse(child, Arc::from(input), &limits, &self.token, &never, &mut ()).await;
-        match (spoken.cut, spoken.ended.exit) {
-            (Some(Cut::Stopped), _) => Err(Failure::Cancelled),
-            (None, Some(Exit::Code(0))) if spoken.stdout.bytes() <= OUTPUT_MAX => Ok(Some(spoken.stdout.text())),
-            (cut, exit) => {
-                tracing::debug!(?cut, ?exit, stderr = %spoken.stderr.text(), command = ?args.first(), "git failed");
-                Ok(None)
-            }
-        }
+        let mut meter = Meter { left: max, full: CancellationToken::new() };
+        let full = meter.full.clone();
+        let spoken = converse(child, Arc::from(input), &limits, &self.token, &full, &mut meter).await;
+        let ran = match (spoken.cut, spoken.ended.exit) {
+            _ if full.is_cancelled() => Ran::TooMuch,
+            (Some(Cut::Stopped), _) => return Err(Failure::Cancelled),
+            (Some(Cut::Late { .. }), _) => Ran::TooLong,
+            (None, Some(Exit::Code(0))) => return Ok(Ran::Said(spoken.stdout.text())),
+            (None, _) => Ran::Failed,
+        };
+        let exit = spoken.ended.exit;
+        tracing::debug!(?ran, ?exit, stderr = %spoken.stderr.text(), command = ?args.first(), "git failed");
+        Ok(ran)
     }
 
     /// Reads everything about a folder; `None` outside a repository.
@@ -226,52 +276,6 @@ impl Git {
         let absent =
             changed.iter().chain(&paths(&untracked)).map(|path| (path.clone(), None)).collect::<BTreeMap<_, _>>();
         Ok(absent.into_iter().chain(texts).collect())
-    }
-
-    /// Returns the changes of a range (`A..B`) as a diff without context.
-    ///
-    /// # Errors
-    /// Usage (exit 64) if git does not know the range; [`Failure::Cancelled`].
-    pub(super) async fn diff(&self, range: &str) -> Result<String, Failure> {
-        let refuse = || {
-            let shown: String = range.chars().take(80).collect();
-            Failure::usage(
-                "--range",
-                format!("git knows no range {shown:?}"),
-                "write it as A..B, for example main..HEAD",
-            )
-        };
-        if range.starts_with('-') || range.is_empty() || range.contains(char::is_whitespace) {
-            return Err(refuse());
-        }
-        self.changes(range).await?.ok_or_else(refuse)
-    }
-
-    /// Returns what the working copy has otherwise than the last commit, as a diff without context; `None` where there
-    /// is no commit. Files that git does not know are not in it.
-    ///
-    /// # Errors
-    /// [`Failure::Cancelled`].
-    pub(super) async fn uncommitted(&self) -> Result<Option<String>, Failure> {
-        self.changes("HEAD").await
-    }
-
-    async fn changes(&self, range: &str) -> Result<Option<String>, Failure> {
-        let args = [
-            "diff",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
-            "--no-renames",
-            "--relative",
-            "--ignore-submodules=all",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            "-U0",
-            range,
-            "--",
-        ];
-        self.run(&args, "").await
     }
 }
 

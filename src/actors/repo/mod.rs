@@ -3,8 +3,9 @@
 //! It must not know runs, agents or the screen, and writes nothing but a git note that it is asked to write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use self::guardrails::{Guarded, Watch};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
-use crate::domain::check::{self, FileText, Report};
+use crate::domain::check::{self, Changes, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::dissent::{Entry, Ledger};
 use crate::domain::failure::Failure;
@@ -21,6 +22,7 @@ use crate::domain::gate::{self, Gate, Held};
 use crate::domain::ids::SpecId;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
+use crate::domain::range::Range;
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
 
@@ -30,6 +32,7 @@ pub mod guardrails;
 mod notes;
 mod overview;
 mod prepare;
+mod range;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -42,6 +45,7 @@ const ACTOR: &str = "repo";
 pub struct Handle {
     mailbox: mpsc::Sender<Command>,
     waker: Waker,
+    own: Arc<str>,
 }
 
 impl Handle {
@@ -62,20 +66,36 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Check { root, given, range, token, promise })
     }
 
-    /// Looks up what assertions about `spec` cite; runs nothing.
+    /// Looks up what assertions about `spec` cite; runs nothing. Changes are those of `range`, else what is not
+    /// committed.
     pub fn look_up(
         &self,
         root: PathBuf,
         spec: Arc<Spec>,
         citations: BTreeSet<Citation>,
+        range: Option<Arc<Range>>,
         token: CancellationToken,
     ) -> Reply<Lookups> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::LookUp { root, spec, citations, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::LookUp {
+            root,
+            spec,
+            citations,
+            range,
+            token,
+            promise,
+        })
     }
 
-    /// Reads what a stage starts from, and renders its prompts.
-    pub fn prepare(&self, root: PathBuf, ask: Ask, token: CancellationToken) -> Reply<Arc<Preparation>> {
-        let ask = Box::new(ask);
+    /// Reads what a stage starts from, and renders its prompts. With `range` (`A..B`), the change between two commits is
+    /// what it is about.
+    pub fn prepare(
+        &self,
+        root: PathBuf,
+        ask: Ask,
+        range: Option<String>,
+        token: CancellationToken,
+    ) -> Reply<Arc<Preparation>> {
+        let ask = Box::new((ask, range));
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Prepare { root, ask, token, promise })
     }
 
@@ -122,6 +142,12 @@ impl Handle {
     /// Adds a text to our git note of the commit that is checked out; returns the commit.
     pub fn add_note(&self, root: PathBuf, text: String, token: CancellationToken) -> Reply<String> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::AddNote { root, text, token, promise })
+    }
+
+    /// Returns the folder of a repository in which this actor makes its scratch copies, and no other one: neither in
+    /// another process nor in another pipeline of this one.
+    pub fn scratch(&self, root: &Path) -> PathBuf {
+        scratch(root, &self.own)
     }
 
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
@@ -173,7 +199,7 @@ enum Command {
     },
     Prepare {
         root: PathBuf,
-        ask: Box<Ask>,
+        ask: Box<(Ask, Option<String>)>,
         token: CancellationToken,
         promise: Promise<Arc<Preparation>>,
     },
@@ -207,6 +233,7 @@ enum Command {
         root: PathBuf,
         spec: Arc<Spec>,
         citations: BTreeSet<Citation>,
+        range: Option<Arc<Range>>,
         token: CancellationToken,
         promise: Promise<Lookups>,
     },
@@ -214,16 +241,22 @@ enum Command {
 
 /// Starts the actor; it runs `git` through `children`.
 pub fn spawn(scope: &Scope, children: Children) -> Handle {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let own: Arc<str> = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)).into();
     let (mailbox, commands) = mpsc::channel(MAILBOX);
-    scope.spawn(run(scope.clone(), commands, children));
-    Handle { mailbox, waker: scope.waker().clone() }
+    scope.spawn(run(scope.clone(), commands, children, Arc::clone(&own)));
+    Handle { mailbox, waker: scope.waker().clone(), own }
 }
 
-async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children) {
+fn scratch(root: &Path, own: &str) -> PathBuf {
+    root.join(".dicast/scratch").join(own)
+}
+
+async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children, own: Arc<str>) {
     let turn = Arc::new(Mutex::new(()));
     let cancel = scope.cancel.clone();
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
-        let reader = Reader { scope: scope.clone(), children: children.clone() };
+        let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
             Command::Guard { root, watch, token, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
@@ -268,8 +301,8 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             Command::Check { root, given, range, token, promise } => {
                 scope.answer(token.clone(), promise, reader.check(root, given, range, token));
             }
-            Command::LookUp { root, spec, citations, token, promise } => {
-                scope.answer(token.clone(), promise, reader.look_up(root, spec, citations, token));
+            Command::LookUp { root, spec, citations, range, token, promise } => {
+                scope.answer(token.clone(), promise, reader.look_up(root, spec, citations, range, token));
             }
         }
     }
@@ -279,6 +312,7 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
 struct Reader {
     scope: Scope,
     children: Children,
+    own: Arc<str>,
 }
 
 impl Reader {
@@ -306,10 +340,7 @@ impl Reader {
         let hunks = match (&range, &shot.git) {
             (None, _) => None,
             (Some(range), Some(git)) => Some(check::hunks(&git.diff(range).await?)),
-            (Some(_), None) => {
-                let next = "run it inside a git repository, or leave --range out";
-                return Err(Failure::usage("--range", "there is no git repository here", next));
-            }
+            (Some(_), None) => return Err(no_repository("--range")),
         };
         self.blocking(move || Ok(Arc::new(check::check(&shot.reading, &shot.tree, only.as_ref(), hunks.as_deref()))))
             .await
@@ -331,10 +362,7 @@ impl Reader {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
         let mut tree = shot.tree;
         if let Some(rev) = at {
-            let Some(git) = shot.git else {
-                let next = "run it inside a git repository, or leave --at out";
-                return Err(Failure::usage("--at", "there is no git repository here", next));
-            };
+            let Some(git) = shot.git else { return Err(no_repository("--at")) };
             for (path, text) in git.otherwise_at(&rev).await? {
                 match text {
                     Some(text) => drop(tree.files.insert(path, FileText::text(text))),
@@ -370,7 +398,7 @@ impl Reader {
         };
         let (tree, _) = tree::files(&self.scope, &root, token).await?;
         let files = tree.files.into_keys().collect();
-        checks::run_check((&self.scope, &self.children), root, files, checks, citation, token).await
+        checks::run_check((&self.scope, &self.children), (root, &self.own), files, checks, citation, token).await
     }
 
     async fn look_up(
@@ -378,17 +406,20 @@ impl Reader {
         root: PathBuf,
         spec: Arc<Spec>,
         citations: BTreeSet<Citation>,
+        range: Option<Arc<Range>>,
         token: CancellationToken,
     ) -> Result<Lookups, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
-        let diff = match &shot.git {
-            Some(git) => git.uncommitted().await?,
-            None => None,
+        let diff = match (&shot.git, &range) {
+            (Some(git), Some(range)) => Some(git.between(&range.ends).await?),
+            (Some(git), None) => git.uncommitted().await?,
+            (None, _) => None,
         };
         self.blocking(move || {
             let apart: Vec<String> = shot.reading.specs.iter().map(|s| s.dir.clone()).collect();
-            let hunks = check::hunks(diff.as_deref().unwrap_or_default());
-            Ok(check::look_up(&shot.tree, &spec, &apart, &hunks, &citations))
+            let diff = diff.unwrap_or_default();
+            let changes = range.map_or_else(|| Changes::uncommitted(&diff), |range| Changes::of_range(&range, &diff));
+            Ok(check::look_up(&shot.tree, &spec, &apart, &changes, &citations))
         })
         .await
     }
@@ -400,6 +431,11 @@ impl Reader {
     ) -> Result<T, Failure> {
         self.scope.spawn_blocking(work).await.map_err(|_| Failure::ActorGone { actor: ACTOR.into() })?
     }
+}
+
+fn no_repository(flag: &str) -> Failure {
+    let next = format!("run it inside a git repository, or leave {flag} out");
+    Failure::usage(flag, "there is no git repository here", next)
 }
 
 /// Finds the spec that a name means; also one whose document cannot be read, so that its finding is shown.

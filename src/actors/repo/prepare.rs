@@ -16,14 +16,22 @@ use crate::domain::preparation::{Ask, Preparation, prepare};
 /// Reads the working copy and prepares a stage from it.
 ///
 /// # Errors
-/// What [`prepare`] refuses; what cannot be read; [`Failure::Cancelled`].
+/// What [`prepare`] refuses; what cannot be read; a range that cannot be audited; [`Failure::Cancelled`].
 pub(super) async fn prepared(
     (scope, children): (&Scope, &Children),
     root: &Path,
-    mut ask: Ask,
+    (mut ask, range): (Ask, Option<String>),
     token: &CancellationToken,
 ) -> Result<Arc<Preparation>, Failure> {
     let shot = tree::snapshot(scope, children, root, token).await?;
+    if let Some(given) = range {
+        let Some(git) = &shot.git else { return Err(super::no_repository("--range")) };
+        let change = git.range(&given).await?;
+        // Specs, and what we keep beside them, are no part of the code.
+        let ours = shot.reading.specs.iter().map(|spec| format!("{}/", spec.dir)).chain([".dicast/".to_owned()]);
+        git.stands_at(&change.range.ends, &ours.collect::<Vec<_>>()).await?;
+        ask.change = Some(change);
+    }
     ask.commit = shot.place.as_ref().and_then(|place| place.head.clone());
     let job = scope.spawn_blocking(move || prepare(&shot.tree, &ask).map(Arc::new));
     job.await.map_err(|_| Failure::ActorGone { actor: super::ACTOR.into() })?

@@ -286,7 +286,7 @@ fn citations_are_seen_absent_false_or_outside() {
             (requirement("FR-099"), "false: the spec has no FR-099"),
         ];
         let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
-        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let reply = bench.handle.look_up(bench.root(), spec, citations, None, CancellationToken::new());
         let found = reply.within(PATIENCE, "the look").await.unwrap();
         for (citation, wanted) in &cases {
             assert_eq!(seen(&found[citation]), *wanted, "{citation:?}");
@@ -317,7 +317,7 @@ fn what_is_seen_says_how_it_was_seen() {
             (Citation::Requirement { id: "FR-001".into() }, None),
         ];
         let citations = cases.iter().map(|(citation, _)| citation.clone()).collect();
-        let reply = bench.handle.look_up(bench.root(), spec, citations, CancellationToken::new());
+        let reply = bench.handle.look_up(bench.root(), spec, citations, None, CancellationToken::new());
         let found = reply.within(PATIENCE, "the look").await.unwrap();
         for (citation, wanted) in &cases {
             let Found::Seen { by, .. } = &found[citation] else { panic!("{citation:?}: {:?}", found[citation]) };
@@ -364,4 +364,28 @@ fn five_hundred_files_are_checked_quickly() {
 #[expect(clippy::print_stderr, reason = "a measurement for whoever runs the test by hand")]
 fn eprintln_took(ms: u64) {
     eprintln!("reading and checking took {ms} ms");
+}
+
+#[test]
+fn two_pipelines_in_one_process_check_in_copies_of_their_own() {
+    bench(|bench| async move {
+        let root = bench.root();
+        bench.write("marker.md", "here");
+        let other = spawn(&bench.scope, Children::new(&bench.scope));
+        // The one that ends first clears its copy while the other one still works in its own.
+        let check = |pause: &str| {
+            let script = format!("sleep {pause}; test -f marker.md && echo \"test $0 ... ok\"");
+            let argv = ["sh", "-c", &script, "{id}"].map(str::to_owned).to_vec();
+            let source = crate::domain::settings::CheckSource::Declared;
+            BTreeMap::from([("one".to_owned(), CheckTemplate { argv, source })])
+        };
+        let test = Citation::Test { check: None, id: "burst".into() };
+        let token = CancellationToken::new();
+        let quick = bench.handle.run_check(root.clone(), check("0.05"), test.clone(), token.clone());
+        let slow = other.run_check(root.clone(), check("0.5"), test, token);
+        for found in [quick.await.unwrap(), slow.await.unwrap()] {
+            assert!(matches!(found, Found::Ran { passed: true, executed: 1, .. }), "{found:?}");
+        }
+        bench
+    });
 }

@@ -2,7 +2,7 @@
 //!
 //! Plain data without channels or clocks: it can be compared, kept and replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::safe::Safe;
 use crate::domain::server;
-use crate::domain::settings::{Settings, Trust};
+use crate::domain::settings::{Offer, Settings, Trust};
 use crate::domain::stage::Stage;
 
 mod run;
@@ -78,6 +78,8 @@ pub struct Model {
     pub quitting: Option<u8>,
     /// Whether we end as soon as no run holds anything any more.
     pub leaving: bool,
+    /// Whether the terminal was given back for good while something was live.
+    pub detached: bool,
     /// Whether the program starts over right after it ended: what may run has changed.
     pub reload: bool,
 }
@@ -107,6 +109,9 @@ pub struct Boot {
     pub fail_on_dissent: bool,
     /// Coding agents by name on PATH.
     pub found_agents: Vec<String>,
+    /// Agents whose user pays for a plan, as far as the kind of their credentials tells.
+    #[serde(default)]
+    pub on_plan: BTreeSet<AgentName>,
     /// The name that git would sign with.
     pub user: String,
     /// Whether things may move on screen.
@@ -242,6 +247,7 @@ impl Model {
             key_us: None,
             quitting: None,
             leaving: false,
+            detached: false,
             reload: false,
         }
     }
@@ -275,6 +281,11 @@ impl Model {
         }
     }
 
+    /// Returns the servers of other programs that can be approved here.
+    pub fn offers(&self) -> impl Iterator<Item = &Offer> + Clone {
+        self.settings.offers.iter().filter(|offer| !offer.is_approved)
+    }
+
     /// Returns the runs that are live.
     pub fn live_runs(&self) -> impl Iterator<Item = &Run> + Clone {
         self.runs.values().filter(|run| run.phase.is_live())
@@ -288,6 +299,7 @@ impl Model {
     /// Tells whether something on screen moves by itself: a spinner or an elapsed time.
     pub fn is_animated(&self) -> bool {
         self.live_runs().any(|run| !matches!(run.phase, Phase::Waiting { .. }))
+            || self.runs.values().any(|run| run.phase.owner().is_some())
             || self.notice.is_some()
             || matches!(self.survey, Load::Loading(_))
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))

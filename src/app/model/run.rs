@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::agenda::Topic;
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
-use crate::domain::failure::{AgentError, Failure};
+use crate::domain::failure::{AgentError, Failure, LockOwner};
 use crate::domain::gate::Checkpoint;
 use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
@@ -36,6 +37,9 @@ pub struct Run {
     pub stages: Vec<Stage>,
     /// The stage at hand.
     pub stage: Stage,
+    /// The commits whose change is audited, as they were asked for.
+    #[serde(default)]
+    pub range: Option<String>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -77,6 +81,9 @@ pub struct Run {
     pub rounds: BTreeMap<Stage, Round>,
     /// Highest attempt per stage and agent so far.
     pub attempts: BTreeMap<Stage, BTreeMap<AgentName, u32>>,
+    /// What the turns of each stage and agent used, with what was charged, over all processes that had the run.
+    #[serde(default)]
+    pub spent: BTreeMap<Stage, BTreeMap<AgentName, Usage>>,
     /// How many verdicts of each stage were recorded.
     pub decided: BTreeMap<Stage, u32>,
     /// How many times each stage was opened.
@@ -87,6 +94,9 @@ pub struct Run {
     pub guarded: BTreeMap<Stage, BTreeMap<When, bool>>,
     /// What the guardrails that ran last came to.
     pub guard: Option<Arc<guardrail::Report>>,
+    /// What each stage was asked by an earlier process.
+    #[serde(default)]
+    pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
     /// Who asked it to stop.
@@ -171,6 +181,8 @@ pub struct RunOptions {
     pub resumed: bool,
     /// Whether a decided run was opened again.
     pub reopened: bool,
+    /// Whether another process ran it, and it is known from its journal only.
+    pub followed: bool,
     /// Whether its start is on record, and was told.
     pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
@@ -215,6 +227,8 @@ pub enum Phase {
     Decided,
     /// It cannot go on.
     Failed(Failure),
+    /// Another process owns it: it is shown as its journal tells it, and nothing of it is ours.
+    Foreign(LockOwner),
 }
 
 impl Phase {
@@ -231,8 +245,18 @@ impl Phase {
             | Phase::Recording
             | Phase::Publishing
             | Phase::Stopping => true,
-            Phase::Stopped | Phase::Decided | Phase::Failed(_) => false,
+            Phase::Stopped | Phase::Decided | Phase::Failed(_) | Phase::Foreign(_) => false,
         }
+    }
+
+    /// Returns the process that owns the run, if it is not this one.
+    pub fn owner(&self) -> Option<&LockOwner> {
+        if let Phase::Foreign(owner) = self { Some(owner) } else { None }
+    }
+
+    /// Tells whether anybody, here or in another process, works on the run.
+    pub fn is_under_way(&self) -> bool {
+        self.is_live() || self.owner().is_some()
     }
 }
 
@@ -307,9 +331,9 @@ pub struct Seat {
     pub took_ms: Option<u64>,
     /// How much it wrote, once its answer is kept, in bytes.
     pub wrote: Option<u64>,
-    /// What its turns at this stage used, as far as it said.
+    /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
-    pub usage: Usage,
+    pub reckoned: u64,
     /// The session of the attempt at hand, to go on with.
     #[serde(default)]
     pub session: Option<Session>,
@@ -334,9 +358,6 @@ pub struct Kept {
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
     pub wrote: u64,
-    /// What the turn used.
-    #[serde(default)]
-    pub usage: Usage,
     /// The session of the turn.
     #[serde(default)]
     pub session: Option<Session>,
@@ -410,6 +431,24 @@ impl Run {
     /// Returns the latest judgement of a stage: that at hand may be provisional, an earlier one is recorded.
     pub fn judged(&self, stage: Stage) -> Option<&Arc<Judgement>> {
         if stage == self.stage { self.judgement.as_ref() } else { self.verdicts.get(&stage) }
+    }
+
+    /// Counts what a turn used.
+    pub fn spend(&mut self, stage: Stage, agent: &AgentName, used: Usage) {
+        if !used.is_none() {
+            let sum = self.spent.entry(stage).or_default().entry(agent.clone()).or_default();
+            *sum = sum.plus(used);
+        }
+    }
+
+    /// Returns what an agent used at the stage at hand.
+    pub fn used_by(&self, agent: &AgentName) -> Usage {
+        self.spent.get(&self.stage).and_then(|spent| spent.get(agent)).copied().unwrap_or_default()
+    }
+
+    /// Returns what all turns used.
+    pub fn used(&self) -> Usage {
+        self.spent.values().flat_map(BTreeMap::values).fold(Usage::default(), |sum, used| sum.plus(*used))
     }
 
     /// Returns the key of a seat's current attempt.

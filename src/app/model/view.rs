@@ -245,6 +245,8 @@ pub enum Overlay {
     Search(Line),
     /// A question before agents that cost something are started.
     Preflight(Start),
+    /// A server that another program is configured with, by name: whole, before it is approved.
+    Offer(String),
 }
 
 /// A possible ending of a typed command.

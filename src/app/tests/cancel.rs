@@ -1,11 +1,13 @@
 //! Stopping: in every phase, shown at once, once and twice, and what beats it.
 
-use super::script::{Kind, Script, names, spec};
+use super::script::{Kind, Script, THREE, names, settings, spec};
 use super::world::Play;
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
 use crate::app::msg::{Msg, Request, RunMsg};
+use crate::domain::consensus::Answer;
 use crate::domain::failure::{AgentError, Failure};
+use crate::domain::journal::{Record, Source};
 use crate::domain::stage::Stage;
 
 /// A run that stands still because answers of one kind are out.
@@ -269,4 +271,46 @@ fn when_the_others_are_being_decided_the_key_says_when_it_asks_again() {
     script.world.plays.clear();
     script.unhold().settle().expect_phase(Phase::Decided).key(Key::Char('r')).settle().expect_phase(Phase::Decided);
     assert_eq!(script.asked().last().map(String::as_str), Some("claude 2"));
+}
+
+/// A panel of which one answers on another machine.
+fn with_far() -> Script {
+    let mut settings = settings(&THREE);
+    settings.agents[2].kind = crate::domain::settings::AgentKind::Memory;
+    Script::of(settings, false)
+}
+
+#[test]
+fn who_answers_elsewhere_is_asked_through_memory_and_what_it_says_is_marked() {
+    let mut script = with_far();
+    script.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    let asked = names(&script.effects).into_iter().filter(|name| name.contains("elsewhere")).collect::<Vec<_>>();
+    assert_eq!(asked, ["ask gemini elsewhere"]);
+    assert_eq!(script.asked(), ["claude 1", "codex 1"], "no process is started for it");
+    let sources: Vec<_> = script.world.journals[&script.id()]
+        .records
+        .iter()
+        .filter_map(|(_, record)| match record {
+            Record::AgentAnswered { agent, source, .. } => Some((agent.to_string(), *source)),
+            _ => None,
+        })
+        .collect();
+    assert!(sources.contains(&("gemini".to_owned(), Some(Source::Memory))), "{sources:?}");
+    assert_eq!(sources.iter().filter(|(_, source)| source.is_some()).count(), 1);
+}
+
+#[test]
+fn x_on_who_answers_elsewhere_stops_waiting_for_it_alone() {
+    let mut script = with_far();
+    script.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle().expect_phase(Phase::Asking);
+    script.key(Key::Char('j')).key(Key::Char('j'));
+    let at = script.effects.len();
+    script.key(Key::Char('x'));
+    assert_eq!(names(&script.effects[at..]), ["stop gemini"]);
+    script.settle().expect_phase(Phase::Decided);
+    assert_eq!(script.seat("gemini"), &SeatState::Failed(AgentError::Cancelled));
+    // It is not there, and that is all: no answer of theirs is taken for one that failed.
+    let panel = &script.run().judgement.as_ref().unwrap().panel;
+    let status = panel.agents.iter().find(|agent| agent.name.as_str() == "gemini").map(|agent| agent.status);
+    assert_eq!(status, Some(Answer::Cancelled));
 }

@@ -13,7 +13,7 @@ use crate::domain::stage::Stage;
 #[test]
 fn a_run_looks_for_an_earlier_one_takes_its_lock_and_records_its_opening_before_it_reads_anything() {
     let mut script = Script::new();
-    let start = Start { spec: spec("001-login"), stages: vec![Stage::Plan], fresh: false, rerun_missing: false };
+    let start = Start::of(spec("001-login"), vec![Stage::Plan]);
     let effects = script.send(Msg::Asked(Request::Start(start)));
     let id = script.id();
     let find = RunEffect::Find { spec: spec("001-login"), closed: false, stage: Stage::Plan };
@@ -34,7 +34,7 @@ fn a_run_looks_for_an_earlier_one_takes_its_lock_and_records_its_opening_before_
 
     let started = What::RunStarted { spec: spec("001-login"), stages: vec![Stage::Plan], resumed: false };
     let roster = vec![agent("claude"), agent("codex"), agent("gemini")];
-    let prepare = RunEffect::Prepare { spec: spec("001-login"), stage: Stage::Plan, roster };
+    let prepare = RunEffect::Prepare { spec: spec("001-login"), stage: Stage::Plan, roster, range: None, agenda: None };
     let event = Event { at: script.model.now, run: Some(id.clone()), ask: None, what: started };
     assert_eq!(script.answer_one(Kind::Commit), [Effect::Emit(event), Effect::Run(id, prepare)]);
     script.expect_phase(Phase::Preparing);

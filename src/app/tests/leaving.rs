@@ -2,10 +2,11 @@
 
 use super::script::{Kind, Script, THREE, names, settings};
 use super::world::{Play, says};
+use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::key::Key;
 use crate::app::model::{MemoryState, Phase, View};
-use crate::app::msg::{Msg, Request, Signal};
+use crate::app::msg::{Input, Msg, Request, Signal};
 use crate::domain::failure::AgentError;
 use crate::domain::settings::OnHangup;
 use crate::domain::stage::Stage;
@@ -49,6 +50,26 @@ fn a_run_goes_on_without_its_terminal_where_the_config_says_so_and_the_program_e
     settings.run.on_hangup = OnHangup::Detach;
     let mut script = Script::of(settings, false);
     assert_eq!(names(&script.send(Msg::Signalled(Signal::HangUp))), ["quit 129"]);
+}
+
+#[test]
+fn a_run_that_was_given_its_leave_goes_on_without_the_terminal_and_the_program_ends_with_it() {
+    for kind in [Kind::Find, Kind::Turn, Kind::Judge, Kind::Publish] {
+        let mut script = Script::new();
+        script.hold(kind).start(&[Stage::Plan]).settle();
+        assert_eq!(script.send(Msg::Input(Input::Key(Key::Char('d')))), [Effect::Detach], "{kind:?}");
+        assert_eq!(names(&script.send(Msg::Signalled(Signal::HangUp))), Vec::<String>::new(), "{kind:?}");
+        script.unhold().settle();
+        ended_once(&script, 0);
+    }
+    // What is being stopped is not handed on, and neither is nothing.
+    let mut script = Script::new();
+    assert_eq!(script.type_text(":detach").send(Msg::Input(Input::Key(Key::Enter))), []);
+    assert!(script.model.notice.as_ref().is_some_and(|notice| notice.text.as_str().starts_with("nothing is running")));
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    script.key(Key::Esc);
+    assert_eq!(script.send(Msg::Input(Input::Key(Key::Char('d')))), []);
+    assert!(!script.model.detached);
 }
 
 #[test]

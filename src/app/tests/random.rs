@@ -85,7 +85,7 @@ fn take(script: &mut Script, step: &Step) {
 fn ask(script: &mut Script, n: u8) {
     let name = if n & 1 == 0 { "001-login" } else { "002-audit" };
     let start = |stages: &[Stage], fresh, rerun_missing| {
-        Request::Start(Start { spec: spec(name), stages: stages.into(), fresh, rerun_missing })
+        Request::Start(Start { fresh, rerun_missing, ..Start::of(spec(name), stages.into()) })
     };
     let msg = match n / 2 % 8 {
         0 => Msg::Asked(start(&[Stage::Plan], n & 64 != 0, false)),

@@ -14,7 +14,7 @@ use crate::domain::settings::Round;
 use crate::domain::stage::Stage;
 
 /// Three agents, of whom one says 20 and two say 10, and a consensus that lists what stands open.
-fn split(mut script: Script) -> Script {
+pub(super) fn split(mut script: Script) -> Script {
     script.world.lists_open = true;
     script.plays("codex", [says("20")]);
     script

@@ -173,7 +173,7 @@ impl Script {
     }
 
     pub(super) fn start_of(&mut self, name: &str, stages: &[Stage], fresh: bool, rerun_missing: bool) -> &mut Self {
-        let start = Start { spec: spec(name), stages: stages.into(), fresh, rerun_missing };
+        let start = Start { fresh, rerun_missing, ..Start::of(spec(name), stages.into()) };
         self.send(Msg::Asked(Request::Start(start)));
         self
     }
@@ -398,6 +398,10 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::Approve => "approve".to_owned(),
         Effect::DumpRecording => "dump".to_owned(),
         Effect::Quit(exit) => format!("quit {exit}"),
+        Effect::ApproveServer(name) => format!("approve server {name}"),
+        Effect::Detach => "detach".to_owned(),
+        Effect::FollowForeign { seen, .. } => format!("follow {seen}"),
+        Effect::AskOwner(spec) => format!("ask the owner of {spec}"),
     };
     effects.iter().map(name).collect()
 }

@@ -48,7 +48,7 @@ pub(super) enum Play {
 pub(super) struct Journal {
     pub(super) spec: SpecId,
     pub(super) records: Vec<(Moment, Record)>,
-    files: BTreeMap<String, Arc<str>>,
+    pub(super) files: BTreeMap<String, Arc<str>>,
 }
 
 /// Everything outside the brain.
@@ -93,6 +93,8 @@ pub(super) struct World {
     pub(super) ballots: Vec<(AgentName, Arc<str>)>,
     /// What stood open after each spec's last verdict that was published.
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
+    /// What each turn of an agent says that it used.
+    pub(super) uses: BTreeMap<String, Usage>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -198,7 +200,7 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster } => {
+            RunEffect::Prepare { spec, stage, roster, .. } => {
                 RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
@@ -324,7 +326,15 @@ impl World {
                 let inputs = records().filter_map(opened).collect();
                 let records = journal.records.clone();
                 let gathered = BTreeMap::new();
-                found.run = Some(FoundRun { run: id.clone(), records, rounds, answers, inputs, gathered });
+                found.run = Some(FoundRun {
+                    run: id.clone(),
+                    records,
+                    rounds,
+                    answers,
+                    inputs,
+                    agendas: BTreeMap::new(),
+                    gathered,
+                });
             }
         }
         found
@@ -374,6 +384,7 @@ impl World {
         let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
         Ok(Preparation {
             recalled: Vec::new(),
+            range: None,
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
             agenda: Vec::new(),
@@ -399,7 +410,7 @@ impl World {
             Some(Play::Hangs) => return None,
             _ => plays.pop_front().unwrap_or_else(|| says("10")),
         };
-        Some(Ok(Arc::new(ended(seat, kind, play))))
+        Some(self.using(seat, Ok(Arc::new(ended(seat, kind, play)))))
     }
 
     fn vote(&mut self, seat: &SeatKey, prompt: &Arc<str>, wanted: &Wanted) -> Option<Result<Arc<TurnEnded>, Failure>> {
@@ -421,7 +432,7 @@ impl World {
             error: AgentError::NoArtifact { why: unusable.why },
             repair: Some("mend it".into()),
         });
-        Some(Ok(Arc::new(turn)))
+        Some(self.using(seat, Ok(Arc::new(turn))))
     }
 
     /// What stands open, and what the votes of a round make of the panel.
@@ -511,6 +522,12 @@ impl World {
             warnings: Vec::new(),
             took_ms: 1,
         }
+    }
+
+    /// Adds what the turn used.
+    fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
+        let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
+        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
     }
 
     /// What was published last of a spec leaves open.

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{cancel, complain, notice, run as runs, selection, typed};
+use super::{cancel, complain, foreign, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, MemoryState, Model, Overlay};
-use crate::app::msg::Start;
+use crate::app::msg::{ForeignRun, Start};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::memory;
@@ -49,13 +49,20 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Proposes to run stages: agents that cost something are asked for first.
+/// Proposes to run stages.
 pub(super) fn propose(model: &mut Model, spec: SpecId, stages: Vec<Stage>) -> Vec<Effect> {
-    let Some(&stage) = stages.first() else { return Vec::new() };
+    propose_run(model, Start::of(spec, stages))
+}
+
+/// Proposes a run: agents that cost something are asked for first.
+pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
+    let Some(&stage) = start.stages.first() else { return Vec::new() };
+    if foreign::show(model, &start.spec) {
+        return Vec::new();
+    }
     if let Err(failure) = may_run(model, stage) {
         return typed::refuse(model, &failure);
     }
-    let start = Start { spec, stages, fresh: false, rerun_missing: false };
     // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
     let is_free = model.settings.roster(stage).all(|agent| matches!(agent.kind, AgentKind::Replay { .. }));
     if is_free || model.boot.yes {
@@ -93,10 +100,10 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
     }
 }
 
-/// The evidence tells how long each stage usually takes here.
-pub(super) fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>) -> Vec<Effect> {
+/// The evidence tells how long each stage usually takes here, and what other processes run now.
+pub(super) fn recalled(model: &mut Model, typical: BTreeMap<Stage, u64>, found: Vec<ForeignRun>) -> Vec<Effect> {
     model.typical = typical;
-    Vec::new()
+    foreign::found(model, found)
 }
 
 /// The repository was read and checked.
@@ -173,6 +180,13 @@ pub(super) fn approved(model: &mut Model, outcome: Result<(), Failure>) -> Vec<E
             Vec::new()
         }
     }
+}
+
+/// Shows the nth offered server whole: it is approved from there.
+pub(super) fn look_at_offer(model: &mut Model, nth: u8) -> Vec<Effect> {
+    let name = model.offers().nth(usize::from(nth).saturating_sub(1)).map(|offer| offer.name.clone());
+    model.overlay = name.map(Overlay::Offer);
+    Vec::new()
 }
 
 /// Approves everything that the project's config wants to start.

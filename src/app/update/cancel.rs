@@ -20,6 +20,10 @@ pub(super) const STOPPED: u8 = 130;
 /// Something outside asks to stop a run.
 pub(super) fn asked(model: &mut Model, run: Option<RunId>) -> Vec<Effect> {
     let id = run.or_else(|| model.focused_run().map(|run| run.id.clone()));
+    let foreign = id.as_ref().and_then(|id| model.runs.get(id)).filter(|run| run.phase.owner().is_some());
+    if let Some(spec) = foreign.map(|run| run.spec.clone()) {
+        return vec![Effect::AskOwner(spec)];
+    }
     id.map_or_else(Vec::new, |id| stop(model, &id, "command", STOPPED))
 }
 
@@ -61,7 +65,7 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
         Phase::Waiting { .. } | Phase::Asking | Phase::Judging | Phase::Stopping => {
             effects.extend(try_finish(model, id))
         }
-        Phase::Stopped | Phase::Decided | Phase::Failed(_) => {}
+        Phase::Stopped | Phase::Decided | Phase::Failed(_) | Phase::Foreign(_) => {}
     }
     effects
 }
@@ -136,10 +140,29 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
     }
 }
 
-/// A signal asks us to end. Where the config says so, a terminal that went away ends nothing: what is live goes on
-/// without a screen, and we end with it.
+/// Tells whether there is something that can go on without a screen: nobody could answer a gate there. The demonstration's repository goes with it.
+pub(super) fn can_detach(model: &Model) -> bool {
+    let is_asked = model.live_runs().any(super::is_waiting);
+    let is_at_work = model.live_runs().any(|run| run.stop.is_none());
+    !model.leaving && !model.boot.headless && !model.boot.demo && is_at_work && !is_asked
+}
+
+/// Gives the terminal back: what is live goes on without a screen, and we end with it.
+pub(super) fn detach(model: &mut Model) -> Vec<Effect> {
+    if !can_detach(model) {
+        notice(model, "nothing is running that could go on without a screen");
+        return Vec::new();
+    }
+    model.boot.headless = true;
+    model.detached = true;
+    vec![Effect::Detach]
+}
+
+/// A signal asks us to end. Where the config says so, and once it was given back, a terminal that goes away ends
+/// nothing: what is live goes on without a screen, and we end with it.
 pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
-    let may_go_on = signal == Signal::HangUp && model.settings.run.on_hangup == OnHangup::Detach && !model.leaving;
+    let stays = model.detached || model.settings.run.on_hangup == OnHangup::Detach;
+    let may_go_on = signal == Signal::HangUp && stays && !model.leaving;
     if may_go_on && model.live_runs().any(|run| run.stop.is_none()) {
         model.boot.headless = true;
         notice(model, "the terminal went away: the run goes on, `dicast watch` follows it");

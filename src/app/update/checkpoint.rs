@@ -128,6 +128,7 @@ pub(super) fn answered(model: &mut Model, spec: &SpecId) -> Vec<Effect> {
         | Phase::Stopping
         | Phase::Stopped
         | Phase::Decided
+        | Phase::Foreign(_)
         | Phase::Failed(_) => None,
     });
     let Some((id, gating, since)) = waiting else { return Vec::new() };

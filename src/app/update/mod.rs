@@ -7,6 +7,7 @@ mod ask;
 mod cancel;
 mod checkpoint;
 mod durable;
+mod foreign;
 mod gate;
 mod ledger;
 mod navigation;
@@ -17,6 +18,7 @@ mod run;
 mod seats;
 mod selection;
 mod settle;
+mod spend;
 mod split;
 mod typed;
 mod verdict;
@@ -34,6 +36,7 @@ pub use offers::can;
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
+pub use spend::{charge, total, used_so_far};
 pub use split::merged_keys;
 pub use verdict::{attention, carried, counted_as, open_claims, rows, worst};
 
@@ -52,7 +55,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
-        Msg::Recalled(typical) => ask::recalled(model, typical),
+        Msg::Recalled { typical, foreign } => ask::recalled(model, typical, foreign),
+        Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::Held(spec, outcome) => gate::held(model, &spec, outcome),
         Msg::Created(outcome) => gate::created(model, outcome),

@@ -4,7 +4,7 @@
 
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
-use super::{ask, cancel, gate, ledger, notice, round, run as runs, seats, settle, split, typed, verdict};
+use super::{ask, cancel, gate, ledger, notice, offers, round, run as runs, seats, settle, split, typed, verdict};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
@@ -36,8 +36,18 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     match keymap::lookup(model, key) {
         Some(action) => act(model, action),
-        None => Vec::new(),
+        None => refused(model, key),
     }
+}
+
+/// Says why a key that would change the run on screen does not: another process owns it.
+fn refused(model: &mut Model, key: Key) -> Vec<Effect> {
+    let place = keymap::Place::of(model.view());
+    let meant = keymap::TABLE.iter().filter(|binding| binding.place == place && binding.keys.contains(&key));
+    if let Some(owner) = meant.filter_map(|binding| offers::owner(model, binding.action)).next().cloned() {
+        notice(model, format!("read-only: pid {} owns this run · X asks it to stop", owner.pid));
+    }
+    Vec::new()
 }
 
 /// The frame that shows what the last key changed was written so many microseconds after it.
@@ -114,8 +124,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Restart => restart(model),
         Action::Trust => push(model, View::Trust { scroll: 0 }),
         Action::Approve => ask::approve(model),
+        Action::Offer(nth) => ask::look_at_offer(model, nth),
         Action::Survey => typed::survey(model),
         Action::Suspend => vec![Effect::Suspend],
+        Action::Detach => cancel::detach(model),
         Action::Dump => vec![Effect::DumpRecording],
     }
 }
@@ -290,8 +302,12 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
     let Some(run) = model.focused_run() else { return Vec::new() };
     let rest = run.stages.iter().copied().filter(|stage| *stage >= run.stage).collect();
     let is_decided = run.phase == Phase::Decided;
-    let start =
-        Start { spec: run.spec.clone(), stages: rest, fresh, rerun_missing: rerun_missing || (is_decided && !fresh) };
+    let start = Start {
+        fresh,
+        rerun_missing: rerun_missing || (is_decided && !fresh),
+        range: run.range.clone(),
+        ..Start::of(run.spec.clone(), rest)
+    };
     runs::start(model, start)
 }
 

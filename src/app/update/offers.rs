@@ -3,9 +3,10 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{gate, ledger, round, seats, settle, split, verdict};
+use super::{cancel, gate, ledger, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
+use crate::domain::failure::LockOwner;
 
 /// Tells whether an action works here and now: only such keys are shown.
 pub fn can(model: &Model, action: Action) -> bool {
@@ -20,13 +21,16 @@ pub fn can(model: &Model, action: Action) -> bool {
     }
     match action {
         Action::Plan | Action::NextStep => selected_spec(model).is_some_and(|spec| model.live_run_of(&spec).is_none()),
-        Action::Trust => model.trust.proposal().is_some(),
+        Action::Trust if matches!(view, View::Servers { .. }) => model.offers().next().is_some(),
+        Action::Trust => model.trust.proposal().is_some() || model.offers().next().is_some(),
+        Action::Offer(nth) => model.offers().count() >= usize::from(nth),
         Action::Approve => !model.trust.is_granted(),
         Action::StopAgent => is_live && !run.is_some_and(super::is_waiting),
-        Action::StopRun => is_live,
+        Action::StopRun => run.is_some_and(|run| run.phase.is_under_way()),
+        Action::Detach => cancel::can_detach(model),
         Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
-        Action::Fresh => run.is_some_and(|run| !run.phase.is_live()),
-        Action::AskMissing => run.is_some_and(|run| !run.phase.is_live() && has_missing(run)),
+        Action::Fresh => run.is_some_and(|run| !run.phase.is_under_way()),
+        Action::AskMissing => run.is_some_and(|run| !run.phase.is_under_way() && has_missing(run)),
         Action::Round => {
             let shown = |run: &Run| matches!(view, View::Verdict { stage, .. } if run.stage == *stage);
             run.is_some_and(|run| shown(run) && round::can_be_asked(model, run))
@@ -126,8 +130,30 @@ fn can_resume(run: &Run) -> bool {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
+        | Phase::Foreign(_)
         | Phase::Stopping => false,
     }
+}
+
+/// Returns who owns the run on screen, where an action would change it and only its owner may.
+pub(super) fn owner(model: &Model, action: Action) -> Option<&LockOwner> {
+    let changes = matches!(
+        action,
+        Action::StopAgent
+            | Action::Detach
+            | Action::AskAgain
+            | Action::Fresh
+            | Action::AskMissing
+            | Action::Round
+            | Action::Check
+            | Action::Choose(_)
+            | Action::Reject
+            | Action::Waive
+            | Action::Accept
+            | Action::Split
+            | Action::Undo
+    );
+    model.focused_run().filter(|_| changes)?.phase.owner()
 }
 
 fn has_missing(run: &Run) -> bool {

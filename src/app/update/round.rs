@@ -188,8 +188,9 @@ pub(super) fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: 
         votes: seats::reference(&files[0]),
         raw: seats::reference(&files[1]),
         took_ms: ended.took_ms,
+        usage: ended.usage,
     };
-    let event = seats::finished(model, key, TurnKind::Round, ended.took_ms, None);
+    let event = seats::finished(model, key, TurnKind::Round, (ended.took_ms, ended.usage), None);
     commit(model, &key.run, Batch { files, records: vec![record] }, Then::Voted { agent, text }, vec![event])
 }
 
@@ -241,9 +242,10 @@ pub(super) fn unanswered(
         error: failed.error.clone(),
         raw: files.first().map(seats::reference),
         retry_at: None,
+        usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };
-    let took_ms = ended.map_or(0, |ended| ended.took_ms);
-    let event = seats::finished(model, key, TurnKind::Round, took_ms, Some((&failed.error, None)));
+    let took = ended.map(|ended| (ended.took_ms, ended.usage)).unwrap_or_default();
+    let event = seats::finished(model, key, TurnKind::Round, took, Some((&failed.error, None)));
     commit(model, &key.run, Batch { files, records: vec![record] }, Then::Silent(agent), vec![event])
 }
 
@@ -298,6 +300,7 @@ pub(super) fn adopt(
         Record::RunOpened { .. }
         | Record::RunResumed { .. }
         | Record::StageOpened { .. }
+        | Record::StageElsewhere { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, notice, round, seats, settle, verdict};
+use super::{ask, checkpoint, complain, foreign, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::app::outcome::Outcome;
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Human};
 use crate::domain::preparation::Preparation;
+use crate::domain::range::{Ends, Range};
 use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
 use crate::domain::settings::AgentKind;
@@ -29,6 +31,9 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     if let Some(live) = model.live_run_of(&start.spec) {
         let text = format!("run {} of {} is live already", live.id.short(), live.spec);
         notice(model, text);
+        return Vec::new();
+    }
+    if !model.boot.headless && foreign::show(model, &start.spec) {
         return Vec::new();
     }
     // The lock of a run that has ended is still ours until its copies are made.
@@ -59,12 +64,13 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing, stage })]
 }
 
-fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
+pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
     Run {
         id,
         spec: start.spec.clone(),
         stages: start.stages.clone(),
         stage,
+        range: start.range.clone(),
         opened: model.now,
         ended: None,
         options,
@@ -85,11 +91,13 @@ fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Mo
         rounds: BTreeMap::new(),
         failed: BTreeMap::new(),
         attempts: BTreeMap::new(),
+        spent: BTreeMap::new(),
         decided: BTreeMap::new(),
         openings: BTreeMap::new(),
         opened_with: BTreeMap::new(),
         guarded: BTreeMap::new(),
         guard: None,
+        agendas: BTreeMap::new(),
         published: BTreeMap::new(),
         stop: None,
         survivors: 0,
@@ -156,6 +164,9 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     run.options.resumed = true;
     for (_, record) in &found.records {
         round::adopt(&mut run.rounds, record, found.text_of(record));
+        if let Some((stage, agent, used)) = record.used() {
+            run.spend(stage, agent, used);
+        }
         match record {
             Record::AgentFailed { kind: TurnKind::Round, .. } => {}
             Record::AgentLaunched { stage, agent, attempt, .. } => {
@@ -163,12 +174,12 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 *highest = (*highest).max(*attempt);
             }
             Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, usage, session, .. } => {
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, .. } => {
                 let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
                 if let Some(text) = text {
                     let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
-                    let (usage, session) = (*usage, session.clone());
-                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, usage, session };
+                    let session = session.clone();
+                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, session };
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
             }
@@ -186,6 +197,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             }
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::RoundOpened { .. }
             | Record::RoundAnswered { .. }
             | Record::RoundClosed { .. }
@@ -200,7 +212,11 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         }
     }
     run.human = settle::human(&run.decisions);
+    // Whoever goes on with an audited range, or decides about it, need not name it again.
+    let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
+    run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
     run.opened_with = found.inputs;
+    run.agendas = found.agendas;
     run.gathered = found.gathered;
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
@@ -221,7 +237,13 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     match outcome {
         Ok(()) => run.lock = Lock::Ours { copies: 0 },
         Err(failure) if is_decided_here => return settle::not_reopened(model, id, &failure),
-        Err(failure) => return fail(model, id, failure),
+        Err(failure) => {
+            // The run that holds the lock can be looked at: which one it is, the evidence tells.
+            let look = matches!(failure, Failure::LockHeld { .. }) && !model.boot.headless;
+            let mut effects = fail(model, id, failure);
+            effects.extend(look.then_some(Effect::Survey));
+            return effects;
+        }
     }
     if run.stop.is_some() {
         // Nothing was recorded yet: there is no stop to record either.
@@ -257,7 +279,9 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
     let run = model.runs.get_mut(id)?;
     run.phase = Phase::Preparing;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
-    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster };
+    let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
+    let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
+    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster, range, agenda };
     Some(Effect::Run(id.clone(), effect))
 }
 
@@ -291,7 +315,11 @@ pub(super) fn prepared(
             return fail(model, id, failure);
         }
     };
-    let changed = run.opened_with.get(&stage).map(|before| preparation.inputs.changed_since(before));
+    let changed = run.opened_with.get(&stage).map(|before| {
+        // A stage that is decided anew is bound to the earlier verdicts as they stand now: what they wrote is compared.
+        let verdicts = if run.options.reopened { &preparation.inputs.verdicts } else { &before.verdicts };
+        preparation.inputs.changed_since(&Inputs { verdicts: verdicts.clone(), ..before.clone() })
+    });
     if let Some(changed) = changed.filter(|changed| !changed.is_empty()) {
         return stale(model, id, &changed.join(", "));
     }
@@ -314,6 +342,11 @@ pub(super) fn prepared(
         prompts: files[1..].iter().map(reference).collect(),
         recalled: preparation.recalled.clone(),
     };
+    let mut records = vec![record];
+    let range = preparation.range.clone();
+    if opening == 1 && !preparation.inputs.verdicts.contains_key(Stage::Implement.name()) {
+        records.extend(range.as_deref().map(elsewhere));
+    }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
     if let Some(run) = model.runs.get_mut(id) {
@@ -321,11 +354,25 @@ pub(super) fn prepared(
         run.seats = seats;
         run.preparation = Some(preparation);
     }
-    let mut events = vec![emit(model, Some(id), What::StageStarted { stage, agents, recalled })];
+    let mut events = vec![emit(
+        model,
+        Some(id),
+        What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
+    )];
     if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
         events.push(emit(model, Some(id), What::Warning { text }));
     }
-    commit(model, id, Batch { files, records: vec![record] }, Then::StageOpened, events)
+    commit(model, id, Batch { files, records }, Then::StageOpened, events)
+}
+
+/// Says that the change which is audited was made elsewhere.
+fn elsewhere(range: &Range) -> Record {
+    Record::StageElsewhere {
+        stage: Stage::Implement,
+        range: range.ends.clone(),
+        diff_sha256: range.diff_sha256.clone(),
+        files: u32::try_from(range.files.len()).unwrap_or(u32::MAX),
+    }
 }
 
 /// What the run is about changed while it was stopped: it is closed, and a fresh one follows. What was asked of a
@@ -393,7 +440,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         since: None,
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        usage: kept.map(|kept| kept.usage).unwrap_or_default(),
+        reckoned: 0,
         session: kept.and_then(|kept| kept.session.clone()),
         progress: None,
         answer,
@@ -492,7 +539,8 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
-        let start = Start { spec: run.spec.clone(), stages: run.stages.clone(), fresh: true, rerun_missing: false };
+        let range = run.range.clone();
+        let start = Start { fresh: true, range, ..Start::of(run.spec.clone(), run.stages.clone()) };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);
@@ -535,6 +583,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             MemoryState::Stored(n) => format!("stored {n}"),
             MemoryState::Waiting(why) => format!("waiting: {why}"),
         },
+        spent: spend::total(model, run),
         failure: match &run.phase {
             Phase::Failed(failure) => Some(failure.clone()),
             Phase::Opening
@@ -548,6 +597,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             | Phase::Publishing
             | Phase::Stopping
             | Phase::Stopped
+            | Phase::Foreign(_)
             | Phase::Decided => None,
         },
     }
@@ -560,6 +610,7 @@ fn finished(outcome: &Outcome) -> What {
         verdicts: outcome.verdicts.iter().map(|(stage, j)| (*stage, j.verdict.status.name().to_owned())).collect(),
         evidence: outcome.evidence.clone(),
         memory: outcome.memory.clone(),
+        spent: outcome.spent.clone(),
         failure: outcome.failure.as_ref().map(|failure| (failure.to_string(), failure.hint())),
     }
 }

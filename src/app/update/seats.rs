@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, notice, round, run as runs, verdict};
+use super::spend::Leave;
+use super::{cancel, notice, round, run as runs, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::event::What;
+use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
+use crate::domain::budget::Refusal;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record, Source};
@@ -17,6 +19,7 @@ use crate::domain::prompt;
 use crate::domain::round::Expect;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::settings::Retry;
+use crate::domain::stream::Usage;
 
 /// How often an agent that crashed, fell silent or gave nothing usable is asked once more: papers and practice agree
 /// that the second failure of that kind tells about the agent, not about luck.
@@ -131,7 +134,7 @@ pub(super) fn finished(
     model: &Model,
     key: &SeatKey,
     kind: TurnKind,
-    duration_ms: u64,
+    (duration_ms, used): (u64, Usage),
     failed: Option<(&AgentError, Option<Moment>)>,
 ) -> Effect {
     let what = What::AgentFinished {
@@ -143,6 +146,8 @@ pub(super) fn finished(
         why: failed.map(|(error, _)| error.to_string()),
         retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
         turn: named(kind),
+        tokens: Tokens::of(used),
+        cost_micro_usd: used.cost_micro_usd,
     };
     runs::emit(model, Some(&key.run), what)
 }
@@ -150,6 +155,7 @@ pub(super) fn finished(
 fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Vec<Effect> {
     let now = model.now;
     let told = told(model, id, agent, kind);
+    let reckoned = spend::reckoned(model, id, agent, told.as_ref().map_or(0, |(told, _)| told.len()));
     let subject = model.runs.get(id).and_then(verdict::subject);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
@@ -158,6 +164,13 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
         seat.state = SeatState::Failed(AgentError::Protocol { why: "there is no prompt for it".into() });
         return verdict::judge_if_due(model, id);
     };
+    let (reckoned, leave) = reckoned;
+    seat.reckoned = reckoned;
+    match leave {
+        Leave::Begin => {}
+        Leave::Wait => return Vec::new(),
+        Leave::Refused(why) => return not_begun(model, id, agent, kind, why),
+    }
     seat.state = SeatState::Launching(kind);
     if kind == TurnKind::Round {
         // How long its draft took stays: that is what is shown once the round is over.
@@ -178,6 +191,16 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let effects = vec![Effect::Run(id.clone(), turn), runs::emit(model, Some(id), what)];
     let record = Record::AgentLaunched { stage, agent: agent.clone(), attempt, kind };
     commit(model, id, Batch::record(record), Then::Launched(agent.clone()), effects)
+}
+
+/// The budget does not allow a turn: nothing is started, and the agent does not answer, or stays silent in the round.
+fn not_begun(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind, why: Refusal) -> Vec<Effect> {
+    let Some(key) = key_of(model, id, agent) else { return Vec::new() };
+    let failed = TurnFailed { error: AgentError::Budget { why }, repair: None };
+    match kind {
+        TurnKind::Draft | TurnKind::Repair => unanswered(model, &key, kind, failed, None),
+        TurnKind::Round => round::unanswered(model, &key, failed, None),
+    }
 }
 
 /// The launch is recorded; the request to start the agent goes out with this.
@@ -224,7 +247,7 @@ pub(super) fn ask_again(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec
         return Vec::new();
     }
     *seat = Seat {
-        usage: seat.usage,
+        reckoned: 0,
         session: None,
         attempt: seat.attempt + 1,
         who: seat.who.clone(),
@@ -310,8 +333,8 @@ pub(super) fn turn_ended(
     if !is_asked {
         return keep_late(model, key, kind, outcome);
     }
+    let outcome = outcome.map(|ended| spend::counted(model, key, ended));
     if let (Some(seat), Ok(ended)) = (current(model, key), &outcome) {
-        seat.usage = seat.usage.plus(ended.usage);
         seat.session = ended.session.clone().or(seat.session.take());
     }
     let unanswered = |model: &mut Model, failed: TurnFailed, ended: Option<&TurnEnded>| match kind {
@@ -371,7 +394,7 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         session: ended.session.clone(),
         source: current(model, key).filter(|seat| seat.who.external).map(|_| Source::Memory),
     };
-    let effects = vec![finished(model, key, TurnKind::Draft, ended.took_ms, None)];
+    let effects = vec![finished(model, key, TurnKind::Draft, (ended.took_ms, ended.usage), None)];
     let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
@@ -426,9 +449,10 @@ fn unanswered(
         error: error.clone(),
         raw: files.first().map(reference),
         retry_at,
+        usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };
-    let took_ms = ended.map_or(0, |ended| ended.took_ms);
-    let effects = vec![finished(model, key, kind, took_ms, Some((&error, retry_at)))];
+    let took = ended.map(|ended| (ended.took_ms, ended.usage)).unwrap_or_default();
+    let effects = vec![finished(model, key, kind, took, Some((&error, retry_at)))];
     let then = Then::Failed { agent: key.agent.clone(), next };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
@@ -490,7 +514,7 @@ fn allowance(error: &AgentError, retry: Retry) -> Option<(u32, Option<u64>)> {
         | AgentError::ContextOverflow
         | AgentError::Permission { .. }
         | AgentError::Cancelled
-        | AgentError::Budget => None,
+        | AgentError::Budget { .. } => None,
     }
 }
 

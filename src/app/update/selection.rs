@@ -81,11 +81,14 @@ pub(super) fn last_row(model: &Model) -> usize {
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
             usize::try_from(page.total.saturating_sub(page.rows.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
         }),
-        View::Trust { .. } => match &model.trust {
-            Trust::Unneeded => 0,
-            Trust::Approved(proposal) | Trust::Unapproved(proposal) => proposal.items.len(),
-            Trust::Changed { proposal, diff } => proposal.items.len() + diff.len(),
-        },
+        View::Trust { .. } => {
+            let wanted = match &model.trust {
+                Trust::Unneeded => 0,
+                Trust::Approved(proposal) | Trust::Unapproved(proposal) => proposal.items.len(),
+                Trust::Changed { proposal, diff } => proposal.items.len() + diff.len(),
+            };
+            wanted + model.offers().count()
+        }
         View::Help { .. } => keymap::TABLE.len(),
     };
     rows.saturating_sub(1)

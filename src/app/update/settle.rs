@@ -13,7 +13,7 @@ use crate::app::msg::{Choice, Decide, Reopened, Start};
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::claim::{Polarity, Tier, Value};
 use crate::domain::consensus::{self, Judged, Label, Side, Split, Waiver};
-use crate::domain::dissent::Signed;
+use crate::domain::dissent::{self, Signed};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
@@ -45,7 +45,7 @@ pub fn citations(run: &Run, key: &Sha) -> Vec<(String, Citation, Option<Found>)>
 /// Returns the place that the nth citation of a claim names.
 pub(super) fn place(run: &Run, key: &Sha, nth: usize) -> Option<(String, Option<u32>)> {
     match citations(run, key).into_iter().nth(nth)?.1 {
-        Citation::File { path, line } => Some((path, line)),
+        Citation::File { path, line } | Citation::Hunk { path, line } => Some((path, line)),
         Citation::Symbol { path, .. } => Some((path?, None)),
         Citation::Test { .. } | Citation::Requirement { .. } => None,
     }
@@ -99,7 +99,7 @@ fn settling_test(judgement: &Judgement, key: &Sha) -> Option<Citation> {
 
 /// Something outside asks to settle a recorded stage by running a test.
 pub(super) fn check(model: &mut Model, spec: SpecId, stage: Stage) -> Vec<Effect> {
-    let start = Start { spec, stages: vec![stage], fresh: false, rerun_missing: false };
+    let start = Start::of(spec, vec![stage]);
     runs::reopen_recorded(model, start, Some(Reopened::Check))
 }
 
@@ -253,8 +253,7 @@ pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
     match found {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
         None => {
-            let start =
-                Start { spec: decide.spec.clone(), stages: vec![decide.stage], fresh: false, rerun_missing: false };
+            let start = Start::of(decide.spec.clone(), vec![decide.stage]);
             runs::reopen_recorded(model, start, Some(Reopened::Decide(decide)))
         }
     }
@@ -314,13 +313,16 @@ fn meant<'j>(judgement: &'j Judgement, decide: &Decide) -> Vec<(&'j Judged, &'j 
     let own = claims.clone().map(|claim| (claim, &claim.key));
     let merged = claims.flat_map(|claim| claim.merged_from.iter().map(move |merged| (claim, &merged.key)));
     let is_meant = |(_, key): &(&Judged, &Sha)| key.as_str().starts_with(&decide.claim);
-    match decide.choice {
+    let found: Vec<_> = match decide.choice {
         Choice::Split => {
-            own.filter(|(claim, _)| !claim.merged_from.is_empty()).chain(merged).filter(is_meant).collect()
+            return own.filter(|(claim, _)| !claim.merged_from.is_empty()).chain(merged).filter(is_meant).collect();
         }
-        Choice::Undo => own.chain(merged).filter(is_meant).collect(),
-        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => own.filter(is_meant).collect(),
-    }
+        Choice::Undo => own.clone().chain(merged).filter(is_meant).collect(),
+        Choice::Waive | Choice::Take { .. } | Choice::Reject | Choice::Accept => own.clone().filter(is_meant).collect(),
+    };
+    // A dissent of an earlier stage goes by its own key; here it is held in the answer to the topic that asks it.
+    let asks = |(claim, _): &(&Judged, &Sha)| dissent::asks_about(claim, &decide.claim);
+    if found.is_empty() { own.filter(asks).collect() } else { found }
 }
 
 /// Refuses a decision: a stage that was reopened for it ends with that, one on screen stays as it is.
@@ -495,7 +497,10 @@ pub(super) fn settle(model: &mut Model, choice: Choice) -> Vec<Effect> {
 /// way. Copies of its own that memory has not taken yet are no hindrance.
 pub(super) fn is_decidable(model: &Model, run: &Run) -> bool {
     let is_busy = |other: &Run| other.phase.is_live() || (other.lock.is_held() && other.id != run.id);
-    run.verdicts.contains_key(&run.stage) && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
+    // One that is known from its journal only lacks what a decision is made from: it has to be taken up again first.
+    run.verdicts.contains_key(&run.stage)
+        && !run.options.followed
+        && !model.runs.values().any(|other| other.spec == run.spec && is_busy(other))
 }
 
 /// Tells whether nothing of a spec is under way: then any of its recorded stages can be decided about.

@@ -1,6 +1,8 @@
 //! Typed text: the command line, searches, reasons, the question before a run.
 
-use super::{ask, cancel, complain, gate, ledger, navigation, reading, run as runs};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{ask, cancel, complain, gate, ledger, navigation, notice, reading, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -9,6 +11,8 @@ use crate::app::model::{Completion, Load, Model, Overlay, View};
 use crate::app::msg::Start;
 use crate::domain::ids::SpecId;
 use crate::domain::safe::Safe;
+use crate::domain::settings::TrustItem;
+use crate::domain::stage::Stage;
 
 /// How many typed commands are remembered.
 const HISTORY: usize = 100;
@@ -39,6 +43,7 @@ pub(super) fn key(model: &mut Model, overlay: Overlay, key: Key) -> Vec<Effect> 
         }
         Overlay::Search(line) => search_key(model, line, key),
         Overlay::Preflight(start) => preflight_key(model, start, key),
+        Overlay::Offer(name) => offer_key(model, name, key),
     }
 }
 
@@ -133,6 +138,9 @@ fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
 fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Stage(stage, spec) => ask::propose(model, spec, vec![stage]),
+        Command::AuditRange(spec, range) => {
+            ask::propose_run(model, Start { range: Some(range), ..Start::of(spec, vec![Stage::Audit]) })
+        }
         Command::Auto(spec) => ask::propose_rest(model, spec),
         Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
         Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),
@@ -145,6 +153,7 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
         Command::Cancel => cancel::asked(model, None),
+        Command::Detach => cancel::detach(model),
         Command::Servers => {
             model.views.push(View::Servers { cursor: 0 });
             Vec::new()
@@ -185,6 +194,31 @@ fn preflight_key(model: &mut Model, start: Start, key: Key) -> Vec<Effect> {
         return runs::start(model, start);
     }
     Vec::new()
+}
+
+fn offer_key(model: &mut Model, name: String, key: Key) -> Vec<Effect> {
+    if key != Key::Enter {
+        return Vec::new();
+    }
+    let is_whole = model.offers().find(|offer| offer.name == name).is_some_and(|offer| fits(model, &offer.item));
+    model.overlay = None;
+    if is_whole {
+        return vec![Effect::ApproveServer(name)];
+    }
+    notice(
+        model,
+        format!("not approved: the terminal is too small for all of it · dicast trust approve --server {name}"),
+    );
+    Vec::new()
+}
+
+/// Tells whether everything that would run is on screen for sure: what was not seen is not approved. Wrapping at words
+/// leaves each row at least half full.
+fn fits(model: &Model, item: &TrustItem) -> bool {
+    let (columns, rows) = (usize::from(model.size.0).saturating_sub(4), usize::from(model.size.1));
+    let needed: usize = item.parts().iter().map(|part| part.width() * 2 / columns.max(1) + 1).sum();
+    // Frame, keys and the line above them take five.
+    needed + 5 <= rows
 }
 
 /// Inserts pasted text where text is asked for; elsewhere a paste does nothing.

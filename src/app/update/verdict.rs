@@ -130,7 +130,7 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
         AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
         AgentError::Cancelled => AgentStatus::Cancelled,
-        AgentError::Budget => AgentStatus::Budget,
+        AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
         | AgentError::Auth { .. }
         | AgentError::Network { .. }
@@ -487,6 +487,7 @@ fn closing(run: &Run) -> Option<Closed> {
     match run.phase {
         Phase::Decided => Some(Closed::Decided),
         Phase::Failed(_) => Some(Closed::Failed),
+        Phase::Foreign(_) => None,
         Phase::Stopped => run.options.restart.then_some(Closed::Stale),
         // A decision waits until it is put away.
         Phase::Opening | Phase::Stopping if matches!(run.lock, Lock::Closing { .. }) => Some(Closed::Decided),

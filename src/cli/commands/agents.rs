@@ -1,37 +1,45 @@
-//! `dicast agents`: who is on the panel, and which agent programs are on PATH.
+//! `dicast agents`: who is on the panel, which agent programs are on PATH, and what is missing.
+//!
+//! Of the programs nothing but `--version` is started, and only what stands on the user's own PATH under a known name.
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
+use super::super::ask::Desk;
 use super::super::out::{Done, table};
 use super::Context;
-use crate::config::found::{self, Found, KNOWN, credential};
+use crate::actors::agents::version::{self, Version};
+use crate::config::found::{self, Found, KNOWN, credential, credential_of};
 use crate::config::{Loaded, Sources};
 use crate::disk::text::is_executable;
 use crate::domain::failure::Failure;
 use crate::domain::preset::{Credential, Preset, preset};
 use crate::domain::settings::{Agent, AgentKind, program};
 
-/// Lists the panel and what could be on it. Nothing is started.
+/// Lists the panel and what could be on it.
 ///
 /// # Errors
-/// Those of the config.
+/// Those of the config; when the system gives us no threads.
 pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
     let loaded = crate::config::load(&sources)?;
-    let on_path = on_path(&sources);
+    let on_path = asked(&sources)?;
     if context.global.json {
         let configured = loaded.settings.agents.iter().map(|agent| {
             let there = is_there(agent, &sources);
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
                 "stages": agent.stages, "configured": true, "found": there, "preset": preset_of(agent).map(|known| known.name),
-                "credentials": preset_of(agent).and_then(|known| credential(known, &sources.env)).map(named),
+                "credentials": credential_of(agent, &sources.env).map(named),
             })
         });
-        let found = on_path.iter().map(|found| {
+        let found = on_path.iter().map(|(found, version)| {
+            let known = preset(found.name);
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": found.name, "family": family(found), "kind": "command",
-                "stages": [], "configured": false, "found": true,
+                "stages": [], "configured": false, "found": true, "preset": known.map(|known| known.name),
+                "version": version.as_ref().ok(), "why_no_version": version.as_ref().err(),
+                "credentials": known.and_then(|known| credential(known, &sources.env)).map(named),
             })
         });
         return Ok(Done::json(configured.chain(found).map(|line| format!("{line}\n")).collect::<String>()));
@@ -39,7 +47,7 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
     Ok(Done::lines(text(&loaded, &sources, &on_path)))
 }
 
-fn text(loaded: &Loaded, sources: &Sources, on_path: &[Found]) -> String {
+fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> String {
     let agents = &loaded.settings.agents;
     let mut out = String::new();
     if agents.is_empty() {
@@ -61,11 +69,14 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[Found]) -> String {
             out.push_str(&format!("{failure}\n  next: {}\n", failure.hint()));
         }
     }
-    let names: Vec<&str> = on_path.iter().map(|found| found.name).collect();
-    if names.is_empty() {
+    if on_path.is_empty() {
         out.push_str("no agent program that dicast knows by name is on PATH\n");
     } else {
-        out.push_str(&format!("on PATH: {}\n", names.join(", ")));
+        let rows: Vec<Vec<String>> = on_path.iter().map(|found| there(found, sources)).collect();
+        out.push_str(&format!("on PATH\n{}", table(&rows)));
+    }
+    for (name, address) in model_servers(sources) {
+        out.push_str(&format!("{name} is on PATH: agents that take an address can use it ({address})\n"));
     }
     if agents.is_empty() {
         out.push_str("next: `dicast init` writes a config with what was found\n");
@@ -84,7 +95,7 @@ fn preset_of(agent: &Agent) -> Option<&'static Preset> {
 fn named(credential: Credential) -> String {
     match credential {
         Credential::Key(name) => format!("${name}"),
-        Credential::File(path) => format!("~/{path}"),
+        Credential::File(path) | Credential::Stored(path) => format!("~/{path}"),
     }
 }
 
@@ -94,12 +105,71 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
     if !is_there(agent, sources) {
         return Some(format!("not installed; next: {}", known.install));
     }
-    Some(match credential(known, &sources.env) {
-        Some(found @ Credential::Key(_)) => format!("signed in by {}: paid by the token", named(found)),
+    Some(match credential_of(agent, &sources.env) {
+        Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
+            format!("signed in by {}: paid by the token", named(found))
+        }
         Some(found @ Credential::File(_)) => format!("signed in by {}: a plan", named(found)),
         // There are other places (a keychain, a cloud's own variables): this is a guess.
         None => format!("no sign of credentials; if it fails: {}", known.sign_in),
     })
+}
+
+/// A row of a program on PATH: its version, and by what it is signed in.
+fn there((found, version): &(Found, Version), sources: &Sources) -> Vec<String> {
+    let version = match version {
+        Ok(version) => version.to_string(),
+        Err(why) => format!("no version ({why})"),
+    };
+    let access = match preset(found.name) {
+        None => "no preset: describe how it is started".to_owned(),
+        Some(known) => credential(known, &sources.env).map_or_else(
+            || format!("no sign of credentials; next: {}", known.sign_in),
+            |by| format!("signed in by {}", named(by)),
+        ),
+    };
+    vec![format!("  {}", found.name), version, access]
+}
+
+/// How long all versions together may take; each has its own deadline below.
+const ASKING: Duration = Duration::from_millis(version::PATIENCE_MS + 3_000);
+
+/// Asks the agent programs on PATH for their versions.
+///
+/// # Errors
+/// When the system gives us no threads; when the command is stopped.
+pub(super) fn asked(sources: &Sources) -> Result<Vec<(Found, Version)>, Failure> {
+    let found = on_path(sources);
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let desk = Desk::open()?;
+    let programs = found.iter().map(|found| found.path.clone()).collect();
+    let reply = desk.inside(|| version::versions(&desk.scope, programs));
+    let versions = desk.ask(ASKING, "the versions of the agent programs", reply)?;
+    Ok(found.into_iter().zip(versions).collect())
+}
+
+/// Returns the programs on PATH that serve models here, with the address that each has if nobody changed it.
+pub(super) fn model_servers(sources: &Sources) -> Vec<(&'static str, &'static str)> {
+    let path = sources.env.get("PATH").map(OsStr::new);
+    let found = found::find_on_path(found::MODEL_SERVERS.iter().map(|(name, _)| *name), path);
+    found::MODEL_SERVERS.into_iter().filter(|(name, _)| found.iter().any(|found| found.name == *name)).collect()
+}
+
+/// Says of the configured presets by what they are signed in; the second is what to do for the first that shows no sign.
+pub(super) fn access(loaded: &Loaded, sources: &Sources) -> (Vec<String>, Option<String>) {
+    let mut next = None;
+    let say = |agent: &Agent| {
+        let known = preset_of(agent)?;
+        let found = credential_of(agent, &sources.env);
+        if found.is_none() {
+            next.get_or_insert_with(|| known.sign_in.to_owned());
+        }
+        Some(format!("{} {}", agent.name, found.map_or_else(|| "shows no sign of any".to_owned(), named)))
+    };
+    let said = loaded.settings.agents.iter().filter_map(say).collect();
+    (said, next)
 }
 
 /// Returns the agent programs on PATH that are known by name.

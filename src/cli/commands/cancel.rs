@@ -4,16 +4,14 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::super::ask::Desk;
 use super::super::out::Done;
 use super::{Context, READING, place};
 use crate::actors::evidence;
-use crate::disk::lock::{self, Note};
-use crate::disk::proc;
+use crate::disk::lock::Note;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
+use crate::shell::foreign;
 
 /// How long the owner may take: its agents get a grace before they are killed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,30 +70,10 @@ fn stop(
     spec: &SpecId,
     note: &Note,
 ) -> Result<Done, Failure> {
-    let who = note.owner();
-    let elsewhere = |why: &str| Failure::BadInput {
-        place: format!("the run of {spec}"),
-        why: format!("it is owned by {who}{why}"),
-        next: "stop it there".into(),
-        exit: 3,
-    };
-    if note.host != lock::host() {
-        return Err(elsewhere(""));
+    if !foreign::interrupt(spec, note)? {
+        return Ok(told(context, Some(spec), "it had just ended"));
     }
-    // A process id can be given to another process: only the one that wrote the note is signalled.
-    let is_it = || {
-        let lives = |process: proc::Process| !process.has_ended && Some(process.start) == note.started;
-        proc::look(note.pid).is_some_and(lives)
-    };
-    let pid = i32::try_from(note.pid).ok().and_then(Pid::from_raw).filter(|_| is_it());
-    let Some(pid) = pid else { return Err(elsewhere(", which cannot be told from another process")) };
-    if let Err(error) = kill_process(pid, Signal::INT) {
-        if error == rustix::io::Errno::SRCH {
-            return Ok(told(context, Some(spec), "it had just ended"));
-        }
-        return Err(elsewhere(&format!(" and does not take signals of ours ({error})")));
-    }
-    let is_over = || !is_it() || !matches!(owner(desk, evidence, spec), Ok(Some(now)) if now == *note);
+    let is_over = || !foreign::lives(note) || !matches!(owner(desk, evidence, spec), Ok(Some(now)) if now == *note);
     if desk.until(PATIENCE, LOOK, is_over) {
         return Ok(told(context, Some(spec), &format!("stopped {spec}; what was answered is kept")));
     }

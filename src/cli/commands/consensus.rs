@@ -2,12 +2,13 @@
 
 use super::super::args::About;
 use super::super::out::Done;
+use super::record::Gone;
 use super::{Context, place, record};
 use crate::domain::consensus::decide;
 use crate::domain::failure::Failure;
 
-/// Gathers and decides again. An agent whose artifact is gone from the evidence is missing. The exit code is the
-/// verdict's if all three hashes are the same (in the spec's folder, in the evidence, computed now), else 3.
+/// Gathers and decides again. An agent whose artifact is gone from the evidence and from memory is missing. The exit code
+/// is the verdict's if all three hashes are the same (in the spec's folder, in the evidence, computed now), else 3.
 ///
 /// # Errors
 /// Exit 10 when nothing is recorded; exit 3 when the evidence was altered.
@@ -20,18 +21,23 @@ pub(super) fn consensus(context: &Context, about: &About) -> Result<Done, Failur
     let same = again.hash == recorded.hash && again.hash == of_run.hash;
     let exit = if same { again.exit } else { 3 };
     if context.global.json {
+        let told = |in_memory: bool| -> Vec<serde_json::Value> {
+            let those = gone.iter().filter(|gone| gone.in_memory == in_memory);
+            those.map(|gone| serde_json::json!({"agent": gone.agent, "path": gone.path})).collect()
+        };
         let value = serde_json::json!({
             "schema": "dicast.consensus/1", "spec_id": folder.id, "stage": stage, "run": of_run.run, "same": same,
             "status": again.status, "exit": exit,
-            "missing": gone.iter().map(|(agent, path)| serde_json::json!({"agent": agent, "path": path})).collect::<Vec<_>>(),
+            "missing": told(false), "from_memory": told(true),
             "hashes": {"recorded": recorded.hash, "evidence": of_run.hash, "computed": again.hash},
         });
         return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
     }
     let mut text =
         format!("{stage} of {}: {} (exit {})\n  why  {}\n", folder.id, again.status.name(), again.exit, again.why());
-    for (agent, path) in &gone {
-        text.push_str(&format!("missing {agent}: {path} is gone from the evidence of run {}\n", of_run.run));
+    for Gone { agent, path, in_memory } in &gone {
+        let (word, also) = if *in_memory { ("memory ", ", memory has it") } else { ("missing", "") };
+        text.push_str(&format!("{word} {agent}: {path} is gone from the evidence of run {}{also}\n", of_run.run));
     }
     if same {
         text.push_str(&format!(

@@ -1,5 +1,7 @@
 //! `dicast dissent`: the losing assertions of recorded verdicts, open and closed, and what a human decides about them.
 
+use std::collections::BTreeSet;
+
 use super::super::args::Dissent as Asked;
 use super::super::out::{Done, table};
 use super::{Context, place, record, run};
@@ -76,29 +78,30 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str, choice: &Choice) ->
     }
     let given = given.to_ascii_lowercase();
     let mut found: Vec<(&Verdict, &Sha)> = Vec::new();
+    let mut names: BTreeSet<&Sha> = BTreeSet::new();
     for verdict in verdicts {
-        let mut keys = keys(verdict, choice);
-        keys.retain(|key| key.as_str().starts_with(&given));
-        keys.sort();
-        keys.dedup();
-        found.extend(keys.into_iter().map(|key| (verdict, key)));
+        let own: BTreeSet<&Sha> =
+            keys(verdict, choice).into_iter().filter(|key| key.as_str().starts_with(&given)).collect();
+        // A dissent of an earlier stage goes by its own key; here it is held in the answer to the topic that asks it.
+        let asks = verdict.claims.iter().filter(|claim| own.is_empty() && dissent::asks_about(claim, &given));
+        found.extend(own.iter().copied().chain(asks.map(|claim| &claim.key)).map(|key| (verdict, key)));
+        names.extend(own);
     }
     let Some((last, key)) = found.last() else {
         let what = if *choice == Choice::Split { "no recorded claim was merged with" } else { "no recorded claim has" };
         return Err(Failure::usage("KEY", format!("{what} the key {shown:?}"), next));
     };
-    if found.iter().any(|(_, other)| other != key) {
+    if names.len() > 1 {
         return Err(Failure::usage("KEY", format!("{shown:?} is the start of several keys"), next));
     }
     let is_any = matches!(choice, Choice::Undo | Choice::Split);
     let counts = |verdict: &Verdict, key: &Sha| is_any || is_open(verdict, key);
-    let meant: Vec<Stage> =
-        found.iter().filter(|(verdict, key)| counts(verdict, key)).map(|(verdict, _)| verdict.stage).collect();
+    let meant: Vec<&(&Verdict, &Sha)> = found.iter().filter(|(verdict, key)| counts(verdict, key)).collect();
     match meant.as_slice() {
         [] => Ok((last.stage, (*key).clone())),
-        [one] => Ok((*one, (*key).clone())),
+        [(one, key)] => Ok((one.stage, (*key).clone())),
         several => {
-            let names: Vec<&str> = several.iter().map(|stage| stage.name()).collect();
+            let names: Vec<&str> = several.iter().map(|(verdict, _)| verdict.stage.name()).collect();
             let is = if is_any { "stands" } else { "is open" };
             let why = format!("{shown:?} {is} in several stages: {}", names.join(", "));
             Err(Failure::usage("KEY", why, format!("say which: --stage {}", names.join("|"))))

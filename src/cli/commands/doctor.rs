@@ -1,16 +1,19 @@
-//! `dicast doctor`: what was found, what is missing, what to do about it. Nothing is started, sent or written.
+//! `dicast doctor`: what was found, what is missing, what to do about it. Nothing is sent or written, and nothing started
+//! but `--version` of the agent programs on PATH.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::super::out::{Done, table};
 use super::{Context, agents, place};
+use crate::actors::agents::version::Version;
 use crate::actors::mcp;
-use crate::config::found::find_on_path;
+use crate::config::found::{Found, find_on_path};
 use crate::config::{Layer, Loaded, Sources};
 use crate::disk::Store;
 use crate::disk::look::is_writable;
 use crate::domain::failure::Failure;
+use crate::domain::preset::PRESETS;
 use crate::domain::settings::{CheckSource, MemoryServer, Transport};
 use crate::telemetry;
 
@@ -54,7 +57,8 @@ pub(super) fn doctor(context: &Context) -> Result<Done, Failure> {
     let loaded = crate::config::load(&sources);
     match &loaded {
         Ok(loaded) => {
-            items.extend(configured(context, &sources, loaded));
+            let versions = agents::asked(&sources)?;
+            items.extend(configured(context, &sources, loaded, &versions));
         }
         Err(failure) => items.push(wrong("config", failure)),
     }
@@ -111,15 +115,17 @@ fn specs(context: &Context) -> Item {
     }
 }
 
-fn configured(context: &Context, sources: &Sources, loaded: &Loaded) -> Vec<Item> {
+fn configured(context: &Context, sources: &Sources, loaded: &Loaded, versions: &[(Found, Version)]) -> Vec<Item> {
     let mut items = vec![
         config(loaded),
         trust(loaded),
-        panel(sources, loaded),
+        panel(sources, loaded, versions),
         checks(loaded),
         evidence(&context.repo, &loaded.settings.evidence.root),
         memory(&context.store(), sources, loaded),
     ];
+    items.extend(access(sources, loaded));
+    items.extend(models(sources));
     items.extend(offered(loaded));
     items
 }
@@ -144,8 +150,40 @@ fn trust(loaded: &Loaded) -> Item {
     }
 }
 
-fn panel(sources: &Sources, loaded: &Loaded) -> Item {
-    let on_path: Vec<&str> = agents::on_path(sources).iter().map(|found| found.name).collect();
+/// By what the agents with a preset are signed in; only whether it is there was looked at.
+fn access(sources: &Sources, loaded: &Loaded) -> Option<Item> {
+    let (said, next) = agents::access(loaded, sources);
+    let text = said.join("; ");
+    match next {
+        _ if said.is_empty() => None,
+        // There are other places (a keychain, a cloud's own variables): this is a guess.
+        Some(next) => Some(missing("credentials", text, format!("if it fails: {next}"))),
+        None => Some(fine("credentials", text)),
+    }
+}
+
+/// What serves models on this machine.
+fn models(sources: &Sources) -> Option<Item> {
+    let found = agents::model_servers(sources);
+    let said: Vec<String> = found.iter().map(|(name, address)| format!("{name} ({address})")).collect();
+    (!said.is_empty()).then(|| fine("models", format!("on PATH: {}", said.join(", "))))
+}
+
+/// How to get another family, where only one is there.
+fn another(versions: &[(Found, Version)]) -> &'static str {
+    let is_there = |name: &str| versions.iter().any(|(found, _)| found.name == name);
+    PRESETS
+        .iter()
+        .find(|preset| !is_there(preset.name))
+        .map_or("describe one under [[agents]]", |preset| preset.install)
+}
+
+fn panel(sources: &Sources, loaded: &Loaded, versions: &[(Found, Version)]) -> Item {
+    let shown = |(found, version): &(Found, Version)| match version {
+        Ok(version) => format!("{} {version}", found.name),
+        Err(why) => format!("{} (no version: {why})", found.name),
+    };
+    let on_path: Vec<String> = versions.iter().map(shown).collect();
     let seen = match on_path.is_empty() {
         true => "none known by name on PATH".to_owned(),
         false => format!("on PATH: {}", on_path.join(", ")),
@@ -173,7 +211,10 @@ fn panel(sources: &Sources, loaded: &Loaded) -> Item {
         1 => missing(
             "agents",
             count,
-            "one family can not differ from itself: add a second, or set consensus.quorum = \"solo\"",
+            format!(
+                "one family can not differ from itself: add a second ({}), or set consensus.quorum = \"solo\"",
+                another(versions)
+            ),
         ),
         _ => fine("agents", count),
     }

@@ -139,7 +139,7 @@ impl Office for Commands {
             None => Pipeline::of_server(self.context.sources()?, self.flags())?,
         };
         let (fresh, rerun_missing) = (asked.fresh, asked.rerun_missing);
-        let run = pipeline.run(Request::Start(Start { spec, stages: vec![asked.stage], fresh, rerun_missing }));
+        let run = pipeline.run(Request::Start(Start { fresh, rerun_missing, ..Start::of(spec, vec![asked.stage]) }));
         panel.pipeline = Some(pipeline);
         panel.live += 1;
         Ok(Session { run, held: Box::new(Seat(Arc::clone(&self.panel))) })

@@ -39,6 +39,7 @@ mod memory;
 mod output;
 mod place;
 mod record;
+mod replay;
 mod report;
 mod run;
 mod servers;
@@ -84,7 +85,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         return Err(Failure::usage("--fail-on-dissent", why, next));
     }
     let here = || Context::of(global.clone());
-    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage);
+    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage, None);
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
@@ -98,7 +99,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
         Command::Implement(asked) => stage(Stage::Implement, asked),
         Command::Validate(asked) => stage(Stage::Validate, asked),
-        Command::Audit(asked) => stage(Stage::Audit, asked),
+        Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, range.as_deref()),
         Command::Unlock(asked) => stage(Stage::Unlock, asked),
         Command::Auto(asked) => run::auto(&here()?, &asked),
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
@@ -115,6 +116,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
+        Command::Replay { run, speed } => replay::replay(&here()?, &run, speed),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Status) => servers::waiting(&here()?),
         Command::Memory(Memory::Drain) => servers::drain(&here()?),

@@ -4,7 +4,7 @@
 
 use super::super::ask::Desk;
 use super::super::out::Done;
-use super::{Context, READING};
+use super::{Context, READING, servers};
 use crate::disk::Store;
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Answer, Panel, Verdict, parse_panel};
@@ -188,20 +188,28 @@ pub(super) fn panel(context: &Context, folder: &Folder, stage: Stage) -> Result<
     Err(Failure::needs_input("evidence", why, format!("run `dicast {stage} {}`", folder.id)))
 }
 
-/// Gathers the answers that a panel was made of: one whose artifact the evidence recorded and no longer has is missing,
-/// and its words do not count. Returns whose they were, with the files' paths.
+/// An answer that a panel was made of and that the evidence does not have any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// Whose.
+    pub agent: AgentName,
+    /// Where it was.
+    pub path: String,
+    /// Whether memory has it: then it counts.
+    pub in_memory: bool,
+}
+
+/// Gathers the answers that a panel was made of. One whose artifact the evidence recorded and no longer has is looked
+/// for in memory, by its hash; where that has it neither, it is missing, and its words do not count. Returns those that
+/// are gone.
 ///
 /// # Errors
 /// Exit 3 when an artifact was altered, or cannot be read.
-pub(super) fn gather(
-    context: &Context,
-    folder: &Folder,
-    of_run: &mut OfRun,
-) -> Result<Vec<(AgentName, String)>, Failure> {
+pub(super) fn gather(context: &Context, folder: &Folder, of_run: &mut OfRun) -> Result<Vec<Gone>, Failure> {
     let desk = Desk::open()?;
     let evidence = context.evidence(&desk)?;
-    let mut gone = Vec::new();
-    for agent in of_run.panel.agents.iter_mut().filter(|agent| agent.is_ok()) {
+    let mut lacking: Vec<(AgentName, FileRef)> = Vec::new();
+    for agent in of_run.panel.agents.iter().filter(|agent| agent.is_ok()) {
         let kept = agent.artifact.as_ref();
         let Some(file) = kept.and_then(|kept| of_run.files.iter().find(|file| file.path == kept.path)) else {
             continue;
@@ -209,14 +217,23 @@ pub(super) fn gather(
         let reply = evidence.read(folder.id.clone(), of_run.run.clone(), file.clone(), desk.token());
         match desk.ask(READING, "reading an artifact", reply) {
             Ok(_) => {}
-            Err(Failure::Disk { kind: DiskError::Missing, .. }) => {
-                gone.push((agent.name.clone(), file.path.clone()));
-                agent.status = Answer::Missing;
-                agent.artifact = None;
-                agent.claims.clear();
-            }
+            Err(Failure::Disk { kind: DiskError::Missing, .. }) => lacking.push((agent.name.clone(), file.clone())),
             Err(failure) => return Err(failure),
         }
+    }
+    if lacking.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = lacking.iter().map(|(_, file)| file.sha256.clone()).collect();
+    let held = servers::in_memory(context, &desk, &folder.id, &of_run.run, wanted);
+    let gone =
+        |(agent, file): (AgentName, FileRef)| Gone { agent, in_memory: held.contains(&file.sha256), path: file.path };
+    let gone: Vec<Gone> = lacking.into_iter().map(gone).collect();
+    let missing = |name: &AgentName| gone.iter().any(|gone| &gone.agent == name && !gone.in_memory);
+    for agent in of_run.panel.agents.iter_mut().filter(|agent| missing(&agent.name)) {
+        agent.status = Answer::Missing;
+        agent.artifact = None;
+        agent.claims.clear();
     }
     Ok(gone)
 }

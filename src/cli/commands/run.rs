@@ -9,20 +9,25 @@ use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::update::worst;
 use crate::domain::failure::Failure;
+use crate::domain::range::Ends;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 use crate::shell::engine::Flags;
 use crate::shell::headless::headless;
 use crate::shell::start::{Start, interactive};
 
-/// Runs one stage of a spec.
+/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about.
 ///
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage) -> Result<Done, Failure> {
+pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage, range: Option<&str>) -> Result<Done, Failure> {
     let spec = place::spec(context, asked.spec.as_deref())?.id;
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(context, StartRun { spec, stages: vec![stage], fresh, rerun_missing }, asked.no_round)
+    run(
+        context,
+        StartRun { fresh, rerun_missing, range: range.map(str::to_owned), ..StartRun::of(spec, vec![stage]) },
+        asked.no_round,
+    )
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -107,7 +112,7 @@ fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>
         return Ok(done);
     }
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(context, StartRun { spec: folder.id.clone(), stages, fresh, rerun_missing }, asked.no_round)
+    run(context, StartRun { fresh, rerun_missing, ..StartRun::of(folder.id.clone(), stages) }, asked.no_round)
 }
 
 /// Starts a run without a screen, with or without its round.
@@ -116,13 +121,16 @@ fn run(context: &Context, start: StartRun, no_round: bool) -> Result<Done, Failu
     headless(Start { sources: context.sources()?, flags, requests: vec![Request::Start(start)] }).map(Done::exit)
 }
 
-/// Returns the stages from the first one on that has no current verdict that lets the spec pass.
+/// Returns the stages from the first one on that has no current verdict that lets the spec pass. What nobody recorded
+/// before an audit of commits was done elsewhere.
 fn remaining(context: &Context, folder: &Folder) -> Result<Vec<Stage>, Failure> {
     let store = context.store();
+    let audit = record::verdict(&store, folder, Stage::Audit)?.filter(|verdict| verdict.exit == 0);
+    let is_audited = audit.is_some_and(|verdict| Ends::of(&verdict.inputs).is_some());
     for first in Stage::ALL {
         let has_passed = match record::verdict(&store, folder, first)? {
             Some(verdict) => verdict.exit == 0 && status::changed(context, folder, &verdict, None)?.is_none(),
-            None => false,
+            None => is_audited && first < Stage::Audit,
         };
         if !has_passed {
             return Ok(Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());

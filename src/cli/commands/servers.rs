@@ -1,13 +1,16 @@
 //! `dicast servers`: starts the MCP servers, waits until each has answered or failed, and ends them again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::ask::Desk;
 use super::super::out::{Done, table};
 use super::Context;
 use crate::actors::lanes::lanes;
-use crate::actors::mcp::memory::{self, Copied};
+use crate::actors::mcp::memory::{self, Copied, Query};
 use crate::domain::failure::{DiskError, Failure};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
 use crate::domain::server::{State, Status};
 use crate::domain::settings::{Offer, Settings};
@@ -111,6 +114,37 @@ pub(super) fn drain(context: &Context) -> Result<Done, Failure> {
         }),
     }
     .with_exit(exit))
+}
+
+/// Returns which of these answers of a run memory has, by the hashes of their bytes. Only the memory server is started
+/// for it. One that does not answer, or may not be started, has none: that is said on stderr.
+pub(super) fn in_memory(
+    context: &Context,
+    desk: &Desk,
+    spec: &SpecId,
+    run: &RunId,
+    wanted: BTreeSet<Sha>,
+) -> BTreeSet<Sha> {
+    let ask = || {
+        let mut settings = context.loaded()?.runnable()?;
+        let memory = settings.memory.name().to_owned();
+        settings.servers.retain(|name, _| *name == memory);
+        let (lanes, _facts) = lanes(desk.scope.waker().clone());
+        let places = places(context)?;
+        let hands = desk.inside(|| Hands::start(desk.scope.clone(), &lanes, Clock::start(), &places, &settings));
+        let patience_ms = u64::try_from(COPYING.as_millis()).unwrap_or(u64::MAX);
+        let query = Query { tags: vec![format!("spec:{spec}"), format!("run:{run}")], wanted, patience_ms };
+        let held = desk.ask(COPYING + ASKING, "asking memory", hands.memory.gather(query, desk.token()));
+        desk.ask(GRACE + ASKING, "ending the servers", hands.mcp.stop(GRACE))?;
+        held
+    };
+    match ask() {
+        Ok(held) => held.into_keys().collect(),
+        Err(failure) => {
+            super::super::out::say(&format!("memory was not asked for what the evidence lacks: {failure}\n"));
+            BTreeSet::new()
+        }
+    }
 }
 
 /// Says which memory is used and what waits for it. Nothing is started.

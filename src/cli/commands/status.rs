@@ -8,6 +8,7 @@ use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::range::Ends;
 use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
 
@@ -146,6 +147,36 @@ fn mark(recorded: &Recorded) -> String {
     }
 }
 
+/// Returns the commits of a change that was made elsewhere and was audited here.
+fn elsewhere(standings: &[Recorded]) -> Option<Ends> {
+    if standings.iter().any(|recorded| recorded.stage() == Stage::Implement) {
+        return None;
+    }
+    standings.iter().find_map(|recorded| match recorded {
+        Recorded::Read(standing) if standing.verdict.stage == Stage::Audit => Ends::of(&standing.verdict.inputs),
+        Recorded::Read(_) | Recorded::Unreadable { .. } => None,
+    })
+}
+
+/// Tells whether the next stage may follow a recorded one.
+fn has_passed(recorded: &Recorded) -> bool {
+    match recorded {
+        Recorded::Read(standing) => standing.changed.is_none() && standing.verdict.is_advancing(),
+        Recorded::Unreadable { .. } => false,
+    }
+}
+
+/// Returns the first stage that is not behind a spec. What nobody recorded before an audit of commits that passed was
+/// done elsewhere.
+fn next(standings: &[Recorded]) -> Option<Stage> {
+    let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
+    let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
+    Stage::ALL.into_iter().find(|stage| match of(*stage) {
+        Some(recorded) => !has_passed(recorded),
+        None => !(is_audited && *stage < Stage::Audit),
+    })
+}
+
 fn found(seen: Option<&SpecOverview>) -> String {
     match seen {
         Some(seen) => Tally::of(&seen.findings).words(),
@@ -157,7 +188,11 @@ fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Recorded])]) -> String {
     let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "CHECK"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for (folder, seen, standings) in lines {
-        let of = |stage: Stage| standings.iter().find(|s| s.stage() == stage).map_or_else(|| "-".into(), mark);
+        let nothing = |stage| match elsewhere(standings) {
+            Some(_) if stage == Stage::Implement => "elsewhere".to_owned(),
+            Some(_) | None => "-".to_owned(),
+        };
+        let of = |stage| standings.iter().find(|s| s.stage() == stage).map_or_else(|| nothing(stage), mark);
         let stages = Stage::ALL.into_iter().map(of);
         rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([found(*seen)]).collect());
     }
@@ -179,6 +214,11 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
         let at = verdict.recorded_at.clone().unwrap_or_default();
         rows.push(vec![format!("  {}", verdict.stage), mark(recorded), format!("exit {}", verdict.exit), at, why]);
     }
+    if let Some(ends) = elsewhere(standings) {
+        let row = ["  implement", "elsewhere", "-", ""].map(str::to_owned).into_iter();
+        let at = standings.iter().filter(|recorded| recorded.stage() < Stage::Implement).count();
+        rows.insert(at, row.chain([format!("commits {}, audited here", ends.short())]).collect());
+    }
     let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
     let mut out = format!("{}  {title}\n", folder.id);
     match seen {
@@ -194,13 +234,7 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
         false => out.push_str(&table(&rows)),
     }
     out.push_str(&format!("  {}: see `dicast check {}`\n", found(seen), folder.id));
-    let next = Stage::ALL.into_iter().find(|stage| {
-        !standings.iter().any(|recorded| match recorded {
-            Recorded::Read(s) => s.verdict.stage == *stage && s.changed.is_none() && s.verdict.is_advancing(),
-            Recorded::Unreadable { .. } => false,
-        })
-    });
-    if let Some(next) = next {
+    if let Some(next) = next(standings) {
         out.push_str(&format!("  next: dicast {next} {}\n", folder.id));
     }
     out
@@ -227,6 +261,6 @@ fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) ->
     serde_json::json!({
         "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
         "title": seen.map(|seen| seen.spec.title.as_str()), "findings": seen.map(|seen| seen.findings.len()),
-        "verdicts": verdicts,
+        "verdicts": verdicts, "elsewhere": elsewhere(standings).map(|range| serde_json::json!({"implement": range})),
     })
 }

@@ -9,6 +9,7 @@ use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Call, Judged, Label, Reason, ReasonCode, Status, Verdict};
 use crate::domain::failure::Failure;
+use crate::domain::range::Ends;
 use crate::domain::report::{Case, Mark, markdown, page};
 use crate::domain::spec::Folder;
 
@@ -45,6 +46,9 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
                 // Beside the recorded fields, and outside the hash.
                 fields.insert("current".into(), changed.is_none().into());
                 fields.insert("changed".into(), changed.clone().into());
+                if let Some(ends) = Ends::of(&verdict.inputs) {
+                    fields.insert("range".into(), serde_json::json!(ends));
+                }
             }
             Done::value(&value)
         }
@@ -149,6 +153,9 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     if let Some(changed) = changed {
         row("Stale", format!("{changed}; run `dicast {} {}` again", verdict.stage, folder.id));
+    }
+    if let Some(ends) = Ends::of(&verdict.inputs) {
+        row("Range", ends.revisions());
     }
     let coverage = &verdict.coverage;
     row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));

@@ -141,7 +141,7 @@ impl JsonSchema for Scalar {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = r#"evidence is {"file", "line"?}, {"symbol", "path"?}, {"test": {"check"?, "id"}} or {"requirement"}"#
+    expecting = r#"evidence is {"file", "line"?}, {"symbol", "path"?}, {"test": {"check"?, "id"}}, {"hunk": {"file", "line"?}} or {"requirement"}"#
 )]
 pub enum Cite {
     /// A file of the repository, maybe at a line.
@@ -165,11 +165,26 @@ pub enum Cite {
         /// Which.
         test: TestName,
     },
+    /// A change of the diff that is judged: a line that it adds or changes, or beside which it takes lines out.
+    Hunk {
+        /// Which.
+        hunk: HunkPlace,
+    },
     /// A requirement of the spec.
     Requirement {
         /// Its id.
         requirement: String,
     },
+}
+
+/// A place in a diff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HunkPlace {
+    /// Path relative to the repository.
+    pub file: String,
+    /// Line number after the change, from 1.
+    #[serde(default)]
+    pub line: Option<u32>,
 }
 
 /// A test of a check.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::sight::{Sight, Sighting, Sights};
-use super::{FileText, Hunk, Place, Tree};
+use super::{Changes, FileText, Place, Tree};
 use crate::domain::claim::lookup::{Citation, Found, Lookups, Means};
 use crate::domain::hash::Sha;
 use crate::domain::spec::Spec;
@@ -14,23 +14,30 @@ use crate::domain::spec::Spec;
 const EXCERPT: usize = 200;
 
 /// Looks every citation up in a tree. `spec` is the one that the assertions are about; `apart` are the folders of all
-/// specs, which show nothing about code; `hunks` are the changes in question.
-pub fn look_up(tree: &Tree, spec: &Spec, apart: &[String], hunks: &[Hunk], citations: &BTreeSet<Citation>) -> Lookups {
+/// specs, which show nothing about code; `changes` are those in question.
+pub fn look_up(
+    tree: &Tree,
+    spec: &Spec,
+    apart: &[String],
+    changes: &Changes,
+    citations: &BTreeSet<Citation>,
+) -> Lookups {
     let wanted: BTreeSet<String> = citations
         .iter()
         .filter_map(|citation| match citation {
             Citation::Symbol { symbol, .. } => Some(symbol.clone()),
             Citation::Test { id, .. } => Some(id.clone()),
-            Citation::File { .. } | Citation::Requirement { .. } => None,
+            Citation::File { .. } | Citation::Hunk { .. } | Citation::Requirement { .. } => None,
         })
         .collect();
     let sights = Sights::of(tree, &wanted, apart);
-    citations.iter().map(|citation| (citation.clone(), look_at((tree, hunks), spec, &sights, citation))).collect()
+    citations.iter().map(|citation| (citation.clone(), look_at((tree, changes), spec, &sights, citation))).collect()
 }
 
-fn look_at((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
+fn look_at((tree, changes): (&Tree, &Changes), spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
     match citation {
-        Citation::File { path, line } => file((tree, hunks), spec, path, *line),
+        Citation::File { path, line } => file((tree, changes), spec, path, *line),
+        Citation::Hunk { path, line } => hunk((tree, changes), spec, path, *line),
         Citation::Symbol { symbol, path } => match path {
             Some(path) => symbol_in(tree, spec, sights, symbol, path),
             None => match sights.symbol(symbol, &[]) {
@@ -73,7 +80,7 @@ fn cited<'t>(tree: &'t Tree, spec: &Spec, path: &str) -> Cited<'t> {
     Cited::Missing
 }
 
-fn file((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, path: &str, line: Option<u32>) -> Found {
+fn file((tree, changes): (&Tree, &Changes), spec: &Spec, path: &str, line: Option<u32>) -> Found {
     let (path, file) = match cited(tree, spec, path) {
         Cited::Outside => return Found::Outside,
         Cited::Missing => return Found::Absent,
@@ -93,7 +100,7 @@ fn file((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, path: &str, line: Option<u
             Found::Seen { sha256: Some(Sha::of(text)), place: path, excerpt: cut(excerpt.unwrap_or("")), by: None }
         }
         (Some(line), Some(excerpt)) => {
-            let by = is_changed(tree, hunks, &path, line).then_some(Means::Hunk);
+            let by = is_changed(tree, changes, &path, line).then_some(Means::Hunk);
             Found::Seen { sha256: Some(Sha::of(text)), place: format!("{path}:{line}"), excerpt: cut(excerpt), by }
         }
         (Some(line), None) => {
@@ -102,13 +109,38 @@ fn file((tree, hunks): (&Tree, &[Hunk]), spec: &Spec, path: &str, line: Option<u
     }
 }
 
+/// Looks for a change: in a file, or at a line of it.
+fn hunk((tree, changes): (&Tree, &Changes), spec: &Spec, path: &str, line: Option<u32>) -> Found {
+    // One that was deleted is in the diff and nowhere else.
+    let (path, text) = match cited(tree, spec, path) {
+        Cited::Outside => return Found::Outside,
+        Cited::Missing => (path.trim_start_matches("./").to_owned(), None),
+        Cited::There(path, file) => (path, file.as_text()),
+    };
+    let is_new = |line: Option<u32>| is_changed(tree, changes, &path, line.unwrap_or(1));
+    let hunk = changes.hunk(&path, line);
+    if hunk.is_none() && (line.is_some() || !changes.files.contains(&path)) && !is_new(line) {
+        let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+        return Found::False {
+            why: match &changes.range {
+                Some(range) => format!("the range {range} does not change {place}"),
+                None => format!("nothing that is not committed changes {place}"),
+            },
+        };
+    }
+    let at = line.or(hunk.map(|hunk| hunk.line));
+    let index = at.map_or(0, |at| usize::try_from(at).unwrap_or(usize::MAX).saturating_sub(1));
+    let excerpt = text.and_then(|text| text.lines().nth(index)).unwrap_or_default();
+    let place = at.map_or_else(|| path.clone(), |at| format!("{path}:{at}"));
+    Found::Seen { sha256: text.map(Sha::of), place, excerpt: cut(excerpt), by: Some(Means::Hunk) }
+}
+
 /// Tells whether a line is new: it stands in a hunk, or in a file that git does not know yet.
-fn is_changed(tree: &Tree, hunks: &[Hunk], path: &str, line: u32) -> bool {
-    let mut of_file = hunks.iter().filter(|hunk| hunk.file == path).peekable();
-    if of_file.peek().is_none() {
+fn is_changed(tree: &Tree, changes: &Changes, path: &str, line: u32) -> bool {
+    if changes.range.is_none() && !changes.hunks.iter().any(|hunk| hunk.file == path) {
         return tree.history.as_ref().is_some_and(|h| h.dirty.contains(path) && h.last(path).is_none());
     }
-    of_file.any(|hunk| (hunk.line..hunk.line.saturating_add(hunk.lines)).contains(&line))
+    changes.hunk(path, Some(line)).is_some_and(|hunk| hunk.lines > 0)
 }
 
 /// Says how far one must believe that a symbol is not there.

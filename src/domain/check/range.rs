@@ -2,7 +2,11 @@
 //!
 //! It must not run git: it is given the text of `git diff`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+use crate::domain::range::Range;
 
 use super::{Finding, Place, Rule, Seen};
 use crate::domain::safe::Safe;
@@ -19,6 +23,48 @@ pub struct Hunk {
     pub lines: u32,
     /// The added and removed lines, and the words that git puts after `@@`.
     pub text: String,
+}
+
+/// A range that git resolved, with its diff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// What it is.
+    pub range: Range,
+    /// Its diff, without context lines.
+    pub diff: String,
+}
+
+/// The changes that are in question: of a range, or else what is not committed yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What they are called, for a range.
+    pub range: Option<String>,
+    /// Every file that changed, also where no line can be shown (a binary one).
+    pub files: BTreeSet<String>,
+    /// The changed lines.
+    pub hunks: Vec<Hunk>,
+}
+
+impl Changes {
+    /// Takes in a range.
+    pub fn of_range(range: &Range, diff: &str) -> Self {
+        Self { range: Some(range.ends.short()), files: range.files.keys().cloned().collect(), hunks: hunks(diff) }
+    }
+
+    /// Takes in what is not committed.
+    pub fn uncommitted(diff: &str) -> Self {
+        let hunks = hunks(diff);
+        Self { range: None, files: hunks.iter().map(|hunk| hunk.file.clone()).collect(), hunks }
+    }
+
+    /// Finds the hunk of a file that a line stands in, or beside which it was taken out; without a line, its first.
+    pub(super) fn hunk(&self, path: &str, line: Option<u32>) -> Option<&Hunk> {
+        let mut of_file = self.hunks.iter().filter(|hunk| hunk.file == path);
+        let Some(line) = line else { return of_file.next() };
+        // What was taken out stood after the line that git names.
+        let last = |hunk: &Hunk| hunk.line.saturating_add(if hunk.lines == 0 { 1 } else { hunk.lines - 1 });
+        of_file.find(|hunk| (hunk.line..=last(hunk)).contains(&line))
+    }
 }
 
 /// Reads a unified diff (`git diff -U0`).

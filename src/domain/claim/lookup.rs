@@ -20,6 +20,13 @@ pub enum Citation {
         /// Line number, from 1.
         line: Option<u32>,
     },
+    /// A change: in a file, maybe at a line (from 1, as it is after the change).
+    Hunk {
+        /// Relative to the repository.
+        path: String,
+        /// Line number, from 1.
+        line: Option<u32>,
+    },
     /// A symbol, maybe in a file.
     Symbol {
         /// Its name, maybe qualified (`RedisPool::get`).
@@ -46,6 +53,8 @@ impl fmt::Display for Citation {
         match self {
             Citation::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
             Citation::File { path, line: None } => f.write_str(path),
+            Citation::Hunk { path, line: Some(line) } => write!(f, "change of {path}:{line}"),
+            Citation::Hunk { path, line: None } => write!(f, "change of {path}"),
             Citation::Symbol { symbol, path: Some(path) } => write!(f, "{symbol} in {path}"),
             Citation::Symbol { symbol, path: None } => f.write_str(symbol),
             Citation::Test { check: Some(check), id } => write!(f, "test {id} ({check})"),

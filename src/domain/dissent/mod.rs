@@ -25,7 +25,7 @@ mod tests;
 mod words;
 
 pub use entry::{Entry, Grounds, Taken, entry};
-pub use question::{asked, questions, side, topic_id};
+pub use question::{asked, asks_about, questions, side, topic_id};
 pub use standing::{Signed, Standing};
 pub use words::{Line, short};
 
@@ -225,14 +225,17 @@ impl Ledger {
             }
         }
         for dissent in self.dissents.iter_mut().filter(|dissent| dissent.opened == verdict.stage) {
-            let claim = verdict.claims.iter().find(|claim| is_about(claim, &dissent.key));
-            if let Some(claim) = claim.filter(|_| dissent.closed.is_none() && waived.contains(&dissent.key)) {
+            let about = || verdict.claims.iter().filter(|claim| is_about(claim, &dissent.key));
+            let upheld = |claim: &Judged| {
+                let mut upheld = verdict.reasons.iter().filter(|reason| reason.code == ReasonCode::ObjectionUpheld);
+                upheld.any(|reason| reason.claims.contains(&claim.key))
+            };
+            let is_upheld = about().any(upheld);
+            let waiver = about().find(|claim| dissent.closed.is_none() && waived.contains(&claim.key));
+            if let Some(claim) = waiver {
                 dissent.closed = Some(closed(verdict, ClosedBy::Waiver, claim, said));
             }
-            dissent.upheld = verdict.reasons.iter().any(|reason| {
-                reason.code == ReasonCode::ObjectionUpheld
-                    && claim.is_some_and(|claim| reason.claims.contains(&claim.key))
-            });
+            dissent.upheld = is_upheld;
         }
         self.accepted.extend(conditions(verdict));
         self.accepted.extend(said.accepted.keys().cloned());
@@ -334,7 +337,7 @@ impl Ledger {
 /// Tells whether a claim is about a key: it is the same key, one merged with it, or the answer to the topic that asks
 /// about it.
 fn is_about(claim: &Judged, key: &Sha) -> bool {
-    let is_topic = || claim.kind == Kind::Decision && claim.predicate == ANSWER && claim.subject == topic_id(key);
+    let is_topic = || asks_about(claim, key.as_str());
     claim.key == *key || claim.merged_from.iter().any(|merged| merged.key == *key) || is_topic()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It must not know who dissents.
 
-use super::{Dissent, Ledger, Said, Unanswered, is_about};
+use super::{ANSWER, Dissent, Ledger, Said, Unanswered, is_about};
 use crate::domain::agenda::{OpenQuestion, Topic};
 use crate::domain::claim::{Kind, Polarity};
 use crate::domain::consensus::{Choice, Judged, Label, OUTCOME};
@@ -24,6 +24,14 @@ pub fn topic_id(key: &Sha) -> String {
     // The zero makes it an id wherever it stands: those have a digit.
     let digits: String = key.as_str().chars().take(DIGITS).collect();
     format!("D-0{}", digits.to_uppercase())
+}
+
+/// Tells whether a claim is the answer to the topic that asks about a claim of an earlier stage, named by its key or the
+/// start of it.
+pub fn asks_about(claim: &Judged, key: &str) -> bool {
+    let is_answer = claim.kind == Kind::Decision && claim.predicate == ANSWER;
+    let digits = key.get(..DIGITS).map(str::to_uppercase);
+    is_answer && digits.is_some_and(|digits| claim.subject.strip_prefix("D-0") == Some(&digits))
 }
 
 /// What a claim asks.

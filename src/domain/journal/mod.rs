@@ -14,6 +14,7 @@ use super::hash::Sha;
 use super::ids::{AgentName, Family, SpecId};
 use super::memory::Note;
 use super::moment::Moment;
+use super::range::Ends;
 use super::run::TurnKind;
 use super::stage::Stage;
 use super::stream::{Session, Usage};
@@ -73,6 +74,18 @@ pub enum Closed {
     Abandoned,
 }
 
+impl Closed {
+    /// Returns it in words, after "closed".
+    pub fn words(self) -> &'static str {
+        match self {
+            Closed::Decided => "decided",
+            Closed::Failed => "it could not go on",
+            Closed::Stale => "its inputs changed",
+            Closed::Abandoned => "another was started in its place",
+        }
+    }
+}
+
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -129,6 +142,17 @@ pub enum Record {
         /// What was run.
         report: FileRef,
     },
+    /// A stage was done elsewhere: what came of it is there, and is what the stage that was opened judges.
+    StageElsewhere {
+        /// Which stage.
+        stage: Stage,
+        /// The commits that hold it.
+        range: Ends,
+        /// Hash of the diff between them.
+        diff_sha256: Sha,
+        /// How many files it changes.
+        files: u32,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -180,6 +204,9 @@ pub enum Record {
         raw: Option<FileRef>,
         /// When it is asked again, if it is.
         retry_at: Option<Moment>,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// The panel is about to be asked what stands open.
     RoundOpened {
@@ -204,6 +231,9 @@ pub enum Record {
         raw: FileRef,
         /// How long it took, in milliseconds.
         took_ms: u64,
+        /// What the turn used, as far as it said.
+        #[serde(default, skip_serializing_if = "Usage::is_none")]
+        usage: Usage,
     },
     /// Everybody who was asked has voted or stays silent: the round is never held again.
     RoundClosed {
@@ -290,6 +320,18 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns what a turn used whose end this record tells.
+    pub fn used(&self) -> Option<(Stage, &AgentName, Usage)> {
+        if let Record::AgentAnswered { stage, agent, usage, .. }
+        | Record::AgentFailed { stage, agent, usage, .. }
+        | Record::RoundAnswered { stage, agent, usage, .. } = self
+        {
+            Some((*stage, agent, *usage))
+        } else {
+            None
+        }
+    }
+
     /// Returns the file that a round goes on with: what is asked, or an agent's votes.
     pub fn of_round(&self) -> Option<&FileRef> {
         if let Record::RoundOpened { ballot: file, .. } | Record::RoundAnswered { votes: file, .. } = self {
@@ -313,6 +355,7 @@ impl Record {
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
@@ -339,6 +382,7 @@ impl Record {
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
+            | Record::StageElsewhere { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }

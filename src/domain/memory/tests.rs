@@ -66,9 +66,12 @@ fn this_run_comes_before_the_same_question_and_that_before_what_says_nothing() {
         held("the ask itself", &["kind:ask", &run, &asked]),
         held("a verdict", &["kind:verdict"]),
         held("an answer", &["kind:answer", &run]),
+        held("unsaid, and older than the question", &[]),
     ];
     let found: Vec<&str> = answers(&subject, &all).iter().map(|(_, held)| held.content.as_str()).collect();
     assert_eq!(found, ["this run", "an answer", "same question", "unsaid"]);
+    // While nothing was asked, nothing that names no question answers it.
+    assert_eq!(answers(&subject, &all[..1]), []);
 }
 
 #[test]

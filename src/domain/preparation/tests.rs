@@ -47,6 +47,8 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
         checks: Vec::new(),
         commit: None,
         entries: Vec::new(),
+        change: None,
+        agenda: None,
     };
     prepare(&tree, &ask)
 }

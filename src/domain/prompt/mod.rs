@@ -3,11 +3,12 @@
 //! It must not know how the prompt travels. Foreign text (specs, documents, context files, findings) stands in fences
 //! that it cannot close.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::agenda::Topic;
 use super::artifact::{answer_schema, sent_objects};
+use super::check::Changed;
 use super::hash::{Sha, canonical};
 use super::ids::AgentName;
 use super::safe::Safe;
@@ -53,6 +54,8 @@ pub struct PromptInputs<'a> {
     pub agenda: &'a [Topic],
     /// What the host knows about the repository.
     pub repo: &'a RepoFacts,
+    /// The change that is audited, where it is a range of commits.
+    pub change: Option<&'a Changed>,
     /// What the host found itself.
     pub host: &'a [Safe],
     /// Notes recalled from memory; not in the hash of the prompts.
@@ -165,6 +168,18 @@ pub fn for_attempt(prompt: &str, attempt: u32) -> String {
     format!("{before}{ASK_HEADING}\n{head}{FIELD}{attempt}{rest}\n")
 }
 
+/// Returns the questions that a prompt asks; `None` for a text that asks nothing in our way.
+pub fn asked(prompt: &str) -> Option<Vec<Topic>> {
+    /// What is read of the block.
+    #[derive(Deserialize)]
+    struct Asked {
+        agenda: Vec<Topic>,
+    }
+    let (_, ask) = split_ask(prompt);
+    let block = ask.trim_matches('`').strip_prefix("json")?;
+    serde_json::from_str(block).ok().map(|Asked { agenda }| agenda)
+}
+
 /// Takes a prompt apart into what stands before the last section and what stands in it.
 fn split_ask(prompt: &str) -> (&str, &str) {
     match prompt.rfind(ASK_HEADING) {
@@ -238,6 +253,7 @@ fn sections(inputs: &PromptInputs<'_>) -> String {
     let repo = repo_section(inputs.repo);
     for (title, text) in [
         ("The repository", repo.as_str()),
+        ("The change that is audited", &inputs.change.map(change_section).unwrap_or_default()),
         ("What went wrong before", &inputs.failure.map(|text| fenced("text", text)).unwrap_or_default()),
         ("What the program found itself", &lines(inputs.host)),
         ("Notes from earlier runs (they may be out of date)", &lines(inputs.recalled)),
@@ -278,6 +294,26 @@ fn repo_section(repo: &RepoFacts) -> String {
     parts.join("\n\n")
 }
 
+/// Tells which commits are audited, what they change, and how to cite it.
+fn change_section(change: &Changed) -> String {
+    let ends = &change.range.ends;
+    let files: Vec<String> = change.range.files.iter().map(|(path, how)| format!("{} {path}", how.name())).collect();
+    let mut listed = files.iter().take(FILES_MAX).map(String::as_str).collect::<Vec<_>>().join("\n");
+    if files.len() > FILES_MAX {
+        listed.push_str(&format!("\n… and {} more", files.len() - FILES_MAX));
+    }
+    format!(
+        "Commits {}. Judge this change. Name a changed line as evidence with `{{\"hunk\": {{\"file\": \"…\", \"line\": …}}}}`: \
+         the program holds each against the diff, and what the diff does not change is struck. \
+         `git diff {} {}` shows it whole.\n\n{}\n\nThe diff, without context lines:\n\n{}",
+        ends.revisions(),
+        ends.from,
+        ends.to,
+        fenced("text", &listed),
+        fenced("diff", &shortened(&change.diff)),
+    )
+}
+
 fn lines(items: &[Safe]) -> String {
     if items.is_empty() {
         return String::new();
@@ -310,7 +346,7 @@ pub fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}{end}{fence}")
 }
 
-/// The beginning and end of a long answer.
+/// The beginning and end of a long text.
 fn shortened(text: &str) -> String {
     if text.len() <= 2 * PREVIOUS_MAX {
         return text.to_owned();

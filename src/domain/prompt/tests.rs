@@ -37,6 +37,7 @@ fn rendered(stage: Stage) -> Rendered {
         context: &[Quoted { path: "AGENTS.md", text: "Be exact.\n" }],
         agenda: &topics,
         repo: &repo,
+        change: None,
         host: &[Safe::line("FR-002 names two stores")],
         recalled: &[],
         failure: None,

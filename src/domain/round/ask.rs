@@ -83,6 +83,8 @@ fn cite(citation: &Citation) -> Value {
     match citation {
         Citation::File { path, line: Some(line) } => json!({"file": path, "line": line}),
         Citation::File { path, line: None } => json!({"file": path}),
+        Citation::Hunk { path, line: Some(line) } => json!({"hunk": {"file": path, "line": line}}),
+        Citation::Hunk { path, line: None } => json!({"hunk": {"file": path}}),
         Citation::Symbol { symbol, path: Some(path) } => json!({"symbol": symbol, "path": path}),
         Citation::Symbol { symbol, path: None } => json!({"symbol": symbol}),
         Citation::Test { check: Some(check), id } => json!({"test": {"check": check, "id": id}}),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::budget::OUTPUT_TOKENS;
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::stage::Stage;
 use crate::domain::stream::Transport;
@@ -33,6 +34,19 @@ pub struct Agent {
     pub retry: Retry,
     /// How many agents of its family may run at once; the smallest one set in a family holds.
     pub max_parallel: u32,
+    /// How many tokens a turn is reckoned to write at most, when the budget is checked before it.
+    #[serde(default = "output_tokens", skip_serializing_if = "is_usual")]
+    pub max_output_tokens: u64,
+}
+
+fn output_tokens() -> u64 {
+    OUTPUT_TOKENS
+}
+
+/// What nobody chose stands in no hash.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_usual(tokens: &u64) -> bool {
+    *tokens == OUTPUT_TOKENS
 }
 
 impl Agent {
@@ -48,6 +62,7 @@ impl Agent {
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             max_parallel: 2,
+            max_output_tokens: OUTPUT_TOKENS,
         }
     }
 }

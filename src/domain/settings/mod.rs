@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::budget::{Budget, Price};
 use super::gate::{Checkpoint, Gate};
 use super::hash::{NotCanonical, Sha, canonical};
 use super::memory::Profile;
@@ -51,6 +52,12 @@ pub struct Settings {
     pub context: Context,
     /// Limits of a run.
     pub run: Limits,
+    /// What a run may cost.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What models cost, by the name that an agent's `model` has.
+    #[serde(default)]
+    pub prices: BTreeMap<String, Price>,
     /// Where and how evidence is kept.
     pub evidence: Evidence,
 }
@@ -71,6 +78,8 @@ impl Default for Settings {
             stages: Default::default(),
             context: Default::default(),
             run: Default::default(),
+            budget: Default::default(),
+            prices: Default::default(),
             evidence: Default::default(),
         }
     }
@@ -271,7 +280,9 @@ impl Settings {
 /// [`NotCanonical`] cannot happen with values that these types hold; it is passed on rather than hidden.
 pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
     let Settings { agents, checks, guardrails, consensus, stages, context, gates, .. } = settings;
-    let Settings { servers: _, offers: _, memory: _, memory_profile: _, run: _, evidence: _, .. } = settings;
+    let Settings {
+        servers: _, offers: _, memory: _, memory_profile: _, run: _, budget: _, prices: _, evidence: _, ..
+    } = settings;
     let judged = json!({
         "agents": agents,
         "checks": checks,
@@ -301,7 +312,11 @@ mod tests {
     #[test]
     fn the_config_hash_covers_what_is_judged_and_nothing_else() {
         let base = config_sha256(&settings()).unwrap();
-        let outside: [fn(&mut Settings); 5] = [
+        let outside: [fn(&mut Settings); 7] = [
+            |s| s.budget.run_micro_usd += 1,
+            |s| {
+                s.prices.insert("opus".into(), Price { input_micro_usd: 1, output_micro_usd: 1 });
+            },
             |s| s.memory = MemoryServer::Declared("other".into()),
             |s| s.memory_profile = Profile::ServerMemory,
             |s| s.run.deadline_ms += 1,

@@ -61,6 +61,21 @@ pub struct TrustItem {
     pub source: TrustSource,
 }
 
+impl TrustItem {
+    /// Returns everything that would run or be reached, and what it would see: nothing of it may be left out where it
+    /// is approved.
+    pub fn parts(&self) -> Vec<String> {
+        let argv: Vec<&str> = self.argv.iter().map(Safe::as_str).collect();
+        let mut parts = vec![argv.join(" ")];
+        parts.extend(self.env.iter().map(|(name, value)| format!("with {name}={value}")));
+        if !self.env_pass.is_empty() {
+            let passed: Vec<&str> = self.env_pass.iter().map(Safe::as_str).collect();
+            parts.push(format!("sees {}", passed.join(", ")));
+        }
+        parts
+    }
+}
+
 /// Who asks for something to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

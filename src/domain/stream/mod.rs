@@ -170,6 +170,11 @@ impl Dialect {
         self.tells.contains_key(&Sign::Ok)
     }
 
+    /// Tells whether it says where a turn's cost stands.
+    pub fn knows_cost(&self) -> bool {
+        self.finds.contains_key(&Field::CostUsd)
+    }
+
     fn find<'v>(&self, field: Field, line: &'v Value) -> Vec<&'v Value> {
         self.finds.get(&field).into_iter().flatten().flat_map(|rule| rule.find(line)).collect()
     }
@@ -208,7 +213,7 @@ pub struct Usage {
     /// Tokens written.
     #[serde(default)]
     pub output_tokens: u64,
-    /// What the program says it cost, in millionths of a USD.
+    /// What it cost, in millionths of a USD: what the program says, once it is counted what is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_micro_usd: Option<u64>,
 }

@@ -1,5 +1,5 @@
-//! The presets against what the real programs wrote (recorded/, from claude 2.1.330, codex 0.169.0 and gemini 0.61.0
-//! talking to the project's own scripted model server; times, ids of messages and paths taken out).
+//! The presets against what the real programs wrote (recorded/, from claude 2.1.330, codex 0.169.0, gemini 0.61.0,
+//! opencode 1.18.33 and qwen 0.24.4 talking to the project's own scripted model server; times, ids of messages and paths taken out).
 
 use super::*;
 use crate::domain::preset::preset;
@@ -48,9 +48,12 @@ fn tokens_and_cost_are_those_that_the_program_names() {
     assert_eq!(recorded!("claude", "structured").0.usage(Usage::default()), used(140, 20, 34, Some(1_164)));
     assert_eq!(recorded!("codex", "tool").0.usage(Usage::default()), used(360, 60, 102, None));
     assert_eq!(recorded!("gemini", "deltas").0.usage(Usage::default()), used(120, 20, 34, None));
-    // codex counts the whole session, the others a turn.
+    assert_eq!(recorded!("opencode", "tool").0.usage(Usage::default()), used(240, 40, 68, Some(0)));
+    assert_eq!(recorded!("qwen", "tool").0.usage(Usage::default()), used(240, 40, 68, None));
+    // codex and qwen count the whole session, the others a turn.
     let before = used(120, 20, 34, None);
     assert_eq!(recorded!("codex", "tool").0.usage(before), used(240, 40, 68, None));
+    assert_eq!(recorded!("qwen", "tool").0.usage(before), used(120, 20, 34, None));
     assert_eq!(recorded!("gemini", "deltas").0.usage(before), used(120, 20, 34, None));
 }
 
@@ -77,6 +80,12 @@ fn tools_are_named_with_what_they_are_given_and_what_was_said_before_them_is_no_
         ["read_file", "run_shell_command", "write_file"]
     );
     assert_eq!(gemini.answers(), ["Done."]);
+    for (account, events) in [recorded!("opencode", "tool"), recorded!("qwen", "tool")] {
+        assert!(tools(&events)[0].0.starts_with("read") && tools(&events)[0].1.contains("/repo/a.txt"), "{events:?}");
+        assert!(events.iter().any(|event| matches!(event, Event::Returned(text) if text.contains("hello"))));
+        assert_eq!((account.end, account.answers()[0].as_str()), (Some(End::Ok), "done {\"x\":1}"));
+        assert!(account.session.is_some());
+    }
 }
 
 #[test]
@@ -90,6 +99,11 @@ fn a_failure_is_one_whatever_else_the_line_says() {
         (recorded!("codex", "overloaded"), "high demand", None),
         (recorded!("codex", "network"), "stream disconnected", None),
         (recorded!("gemini", "auth"), "invalid x-api-key", None),
+        (recorded!("opencode", "auth"), "bad key", Some(401)),
+        (recorded!("opencode", "context"), "maximum context length", None),
+        (recorded!("opencode", "rate-limit"), "the script says so", Some(429)),
+        (recorded!("qwen", "auth"), "401 bad key", None),
+        (recorded!("qwen", "context"), "maximum context length", None),
         (recorded!("gemini", "cut"), "without a finish reason", None),
     ];
     for ((account, _), words, status) in cases {

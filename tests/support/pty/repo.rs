@@ -110,6 +110,11 @@ impl Repo {
         self.write(".dicast/config.toml", &config);
     }
 
+    /// Returns the user's home folder.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
     /// Commits everything but what the program writes.
     pub(crate) fn commit(&self) {
         self.write(".gitignore", "/.dicast/\n");

@@ -80,7 +80,7 @@ impl Desk {
             let said = match seen {
                 Ok(Seen::Answer(text, fit)) => {
                     if fit == Fit::Unsaid {
-                        tracing::warn!(%agent, "its answer in memory names neither run nor question: taken as it is");
+                        tracing::warn!(%agent, "its answer in memory names neither run nor question, but came after it: taken as it is");
                     }
                     return Ok(text);
                 }

@@ -7,7 +7,7 @@ use super::named::{Asked, asked, checks_named, citations, file_entry};
 use super::weigh::{Run, Support, Weighed};
 use super::{Desk, Rule, Said};
 use crate::domain::artifact::body::{
-    Audit, Coverage, Implement, Plan, Status, TaskItem, Tasks, Trial, Unlock, Validate,
+    Audit, Change, Coverage, Implement, Plan, Status, TaskItem, Tasks, Trial, Unlock, Validate,
 };
 use crate::domain::claim::lookup::Citation;
 use crate::domain::claim::{Polarity, Severity, Tier, Value};
@@ -135,11 +135,7 @@ impl Desk<'_> {
             let entry = file_entry(&operation.file);
             let weighed = match self.inputs.diff {
                 None => self.scales().weigh(std::slice::from_ref(&entry.citation), PLANNED),
-                Some(diff) => match diff.get(&entry.path) {
-                    Some(change) if *change == operation.change_type => Weighed::of(Tier::E2),
-                    Some(change) => Weighed::is_false(format!("the diff says {}", change.name())),
-                    None => Weighed::is_false("the diff does not touch it"),
-                },
+                Some(diff) => against(diff, &entry.path, Some(operation.change_type)),
             };
             let said = said(&entry.path, operation.change_type.name());
             self.say(Rule::Operation, format!("operations[{i}]"), said, weighed, vec![entry.citation]);
@@ -227,6 +223,15 @@ impl Desk<'_> {
         self.noted("safeguards", &unlock.safeguards);
         self.noted("accepted_risks", &unlock.accepted_risks);
         self.noted("followups", &unlock.followups);
+    }
+}
+
+/// Holds it against the diff that a file changed, and how.
+pub(super) fn against(diff: &BTreeMap<String, Change>, path: &str, said: Option<Change>) -> Weighed {
+    match (diff.get(path), said) {
+        (None, _) => Weighed::is_false("the diff does not touch it"),
+        (Some(change), Some(said)) if *change != said => Weighed::is_false(format!("the diff says {}", change.name())),
+        (Some(_), _) => Weighed::of(Tier::E2),
     }
 }
 

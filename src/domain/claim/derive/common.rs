@@ -1,11 +1,12 @@
 //! Rows of the fields that several stages share: answers, risks, remarks, the outcome, and stated claims.
 
+use super::bodies::against;
 use super::named::{Asked, asked, citations, file_entry, is_path, remark_subject, subject};
 use super::quantity::with_unit;
 use super::weigh::{Run, Support, Weighed};
 use super::{Desk, Rule, Said, predicates, risk_subject};
 use crate::domain::agenda::Topic;
-use crate::domain::artifact::body::{Answer, Outcome, Remark, Risk, Stated};
+use crate::domain::artifact::body::{Answer, Change, Outcome, Remark, Risk, Stated};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
@@ -208,11 +209,17 @@ impl Desk<'_> {
             }
             Kind::FileChange => {
                 said.severity = Severity::Info;
-                said.value = text.to_lowercase().into();
+                let how = serde_json::from_value(text.to_lowercase().into()).ok();
+                said.value = how.map_or_else(|| text.to_lowercase(), |how: Change| how.name().to_owned()).into();
                 let entry = file_entry(&stated.subject);
                 said.subject = entry.path;
                 evidence.push(entry.citation);
-                self.scales().weigh(&evidence, Support { planned: true, ..RISK })
+                match self.inputs.diff {
+                    Some(diff) if polarity == Polarity::Yes => against(diff, &said.subject, how),
+                    Some(diff) if against(diff, &said.subject, how).tier.is_false() => Weighed::of(Tier::E2),
+                    Some(_) => Weighed::is_false("the diff does"),
+                    None => self.scales().weigh(&evidence, Support { planned: true, ..RISK }),
+                }
             }
             Kind::Finding | Kind::Risk => {
                 if let Asked::Known(id) = asked(self.inputs.spec, &stated.subject) {

@@ -39,7 +39,7 @@ pub struct DeriveInputs<'a> {
     pub constitution: &'a BTreeSet<String>,
     /// What was decided before.
     pub prior: &'a Prior,
-    /// The candidate's diff as the host took it: at stage implement only.
+    /// The diff as the host took it: of the candidate at stage implement, of the range that is audited.
     pub diff: Option<&'a BTreeMap<String, Change>>,
 }
 
@@ -287,6 +287,8 @@ pub fn cited_in_words(citation: &Citation) -> String {
     match citation {
         Citation::File { path, line: Some(line) } => format!("{path}:{line}"),
         Citation::File { path, line: None } => path.clone(),
+        Citation::Hunk { path, line: Some(line) } => format!("the change of {path}:{line}"),
+        Citation::Hunk { path, line: None } => format!("the change of {path}"),
         Citation::Symbol { symbol, path: Some(path) } => format!("{symbol} in {path}"),
         Citation::Symbol { symbol, path: None } => symbol.clone(),
         Citation::Test { check: Some(check), id } => format!("test {id} of {check}"),

@@ -35,7 +35,7 @@ pub(super) fn file_entry(text: &str) -> FileEntry {
     let rest = rest.trim_matches(['`', '"', '\'']);
     let citation = place(rest);
     let path = match &citation {
-        Citation::File { path, .. } => path.clone(),
+        Citation::File { path, .. } | Citation::Hunk { path, .. } => path.clone(),
         Citation::Symbol { symbol, path } => path.clone().unwrap_or_else(|| symbol.clone()),
         Citation::Test { id, .. } | Citation::Requirement { id } => id.clone(),
     };
@@ -135,6 +135,7 @@ pub(super) fn citations(cites: &[Cite]) -> Vec<Citation> {
         .iter()
         .map(|cite| match cite {
             Cite::File { file, line } => Citation::File { path: clean_path(file), line: *line },
+            Cite::Hunk { hunk } => Citation::Hunk { path: clean_path(&hunk.file), line: hunk.line },
             Cite::Symbol { symbol, path } => {
                 Citation::Symbol { symbol: symbol.clone(), path: path.as_deref().map(clean_path) }
             }
@@ -169,7 +170,7 @@ pub(super) fn asked(spec: &Spec, id: &str) -> Asked {
 pub(super) fn subject(spec: &Spec, text: &str, named: Option<&str>, cites: &[Cite]) -> String {
     let cited = cites.iter().find_map(|cite| match cite {
         Cite::Requirement { requirement } => Some(requirement.as_str()),
-        Cite::File { .. } | Cite::Symbol { .. } | Cite::Test { .. } => None,
+        Cite::File { .. } | Cite::Hunk { .. } | Cite::Symbol { .. } | Cite::Test { .. } => None,
     });
     for id in [named, cited].into_iter().flatten() {
         if let Asked::Known(id) = asked(spec, id) {

@@ -103,7 +103,7 @@ impl Scales<'_> {
             };
         }
         let path = match citation {
-            Citation::File { path, .. } => Some(path.as_str()),
+            Citation::File { path, .. } | Citation::Hunk { path, .. } => Some(path.as_str()),
             Citation::Symbol { path, .. } => path.as_deref(),
             Citation::Test { .. } | Citation::Requirement { .. } => None,
         };
@@ -117,6 +117,7 @@ impl Scales<'_> {
             Found::Absent => match citation {
                 Citation::File { path, line: Some(line) } => Weighed::is_false(format!("{path}:{line} is not there")),
                 Citation::File { line: None, .. }
+                | Citation::Hunk { .. }
                 | Citation::Symbol { .. }
                 | Citation::Test { .. }
                 | Citation::Requirement { .. } => Weighed::of(Tier::E1),
