@@ -51,5 +51,9 @@ mod ledger;
 
 #[path = "cli/gates.rs"]
 mod gates;
+
+#[path = "cli/reports.rs"]
+mod reports;
+
 #[path = "cli/memory.rs"]
 mod memory;

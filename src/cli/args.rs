@@ -151,6 +151,17 @@ pub enum Command {
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         require: Vec<String>,
     },
+    /// Writes what was decided at each stage, why, by whom, with what evidence, and what dissent stands.
+    Report {
+        /// The spec; may be left out on a branch that names it.
+        spec: Option<String>,
+        /// How it is written [default: md where FILE ends so, else html].
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        /// Where to [default: stdout].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Shows the arithmetic of one claim.
     Explain {
         /// The spec; may be left out on a branch that names it.
@@ -233,6 +244,15 @@ pub enum Command {
         #[arg(long, default_value_t = 1)]
         speed: u32,
     },
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One page that needs nothing besides.
+    Html,
+    /// GitHub-flavoured Markdown.
+    Md,
 }
 
 /// What is said about a question of a gate.
@@ -481,6 +501,7 @@ impl Command {
             | Command::Guardrail { .. }
             | Command::Status { .. }
             | Command::Explain { .. }
+            | Command::Report { .. }
             | Command::Evidence(_)
             | Command::Bench(_)
             | Command::Agents
@@ -519,6 +540,7 @@ impl Command {
             Command::Status { .. } => "show the status",
             Command::Verdict { .. } => "show the verdict",
             Command::Explain { .. } => "explain the claim",
+            Command::Report { .. } => "write the report",
             Command::Dissent(Dissent { by: None, .. }) => "list dissent",
             Command::Dissent(_) => "record the decision",
             Command::Consensus(_) => "decide again",

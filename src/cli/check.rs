@@ -37,6 +37,15 @@ pub fn text(report: &Report) -> String {
     out
 }
 
+/// Writes the report as Markdown: a block of code, in which nothing that a spec says becomes a link or a mention.
+pub fn markdown(report: &Report) -> String {
+    let text = text(report);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    // A fence ends only where one as long as it stands.
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{text}{fence}\n")
+}
+
 /// Writes the errors of a report for people, and nothing else.
 pub fn errors(report: &Report) -> String {
     let mut out = String::new();
@@ -150,7 +159,7 @@ pub fn sarif(report: &Report) -> String {
 }
 
 /// Writes a relative path as a URI reference (RFC 3986): all but unreserved characters and `/` percent-encoded.
-fn uri(path: &str) -> String {
+pub(super) fn uri(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -204,7 +213,8 @@ fn suite(name: &str, findings: &[&Finding], out: &mut String) {
     out.push_str("  </testsuite>\n");
 }
 
-fn xml(text: &str) -> String {
+/// Writes a text as a text or an attribute of XML.
+pub(super) fn xml(text: &str) -> String {
     // U+FFFE and U+FFFF are no characters of XML 1.0 (§2.2); the other forbidden ones are controls, which Safe replaces.
     let text = text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\n', "&#10;")

@@ -15,6 +15,7 @@ pub mod lines;
 pub mod out;
 pub mod plain;
 pub mod play;
+pub mod ruled;
 pub mod sample;
 
 use std::ffi::OsString;

@@ -31,6 +31,7 @@ pub mod preset;
 pub mod prompt;
 pub mod range;
 pub mod redact;
+pub mod report;
 pub mod retry;
 pub mod round;
 pub mod run;

@@ -36,9 +36,11 @@ mod init;
 mod keeping;
 mod mcp;
 mod memory;
+mod output;
 mod place;
 mod record;
 mod replay;
+mod report;
 mod run;
 mod servers;
 mod status;
@@ -73,8 +75,8 @@ pub fn now() -> Moment {
 /// Whatever stopped it, with a next step.
 pub fn perform(args: Args) -> Result<Done, Failure> {
     let Args { global, command } = args;
-    if !matches!(command, Some(Command::Check { .. })) && !global.output.is_empty() {
-        let why = "only `check` writes reports in this version";
+    if !matches!(command, Some(Command::Check { .. } | Command::Verdict { .. })) && !global.output.is_empty() {
+        let why = "only `check` and `verdict` write reports in this version";
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
     if global.fail_on_dissent && !command.as_ref().is_some_and(Command::looks_at_dissent) {
@@ -103,6 +105,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
         Command::Verdict { about, at, require } => verdict::verdict(&here()?, &about, at.as_deref(), &require),
         Command::Explain { spec, stage, claim } => explain::explain(&here()?, &spec, &stage, claim.as_deref()),
+        Command::Report { spec, format, out } => report::report(&here()?, spec.as_deref(), format, out.as_deref()),
         Command::Dissent(dissent) => dissent::dissent(&here()?, &dissent),
         Command::Consensus(about) => consensus::consensus(&here()?, &about),
         Command::Evidence(what) => evidences::evidence(&here()?, &what),

@@ -13,7 +13,7 @@ use crate::domain::failure::{DiskError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
-use crate::domain::spec::{self, Folder};
+use crate::domain::spec::{self, Folder, Spec};
 use crate::domain::stage::Stage;
 
 /// Largest verdict read, in bytes: hundreds of claims stay far below.
@@ -87,12 +87,11 @@ pub(super) fn verdicts(store: &Store, folder: &Folder) -> (Vec<Verdict>, Vec<(St
     (verdicts, failures)
 }
 
-/// Reads what the recorded verdicts and the spec's ledger leave open.
+/// Reads a spec.
 ///
 /// # Errors
-/// Exit 3 when the ledger was altered; as reading the spec.
-pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Result<Ledger, Failure> {
-    let store = context.store();
+/// Exit 10 when it cannot be read as one.
+pub(super) fn spec(store: &Store, folder: &Folder) -> Result<Spec, Failure> {
     let mut tree = Tree::default();
     for path in &folder.documents {
         if let Some(bytes) = store.read(path, VERDICT_MAX)?
@@ -101,17 +100,37 @@ pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -
             tree.files.insert(path.clone(), FileText::text(text));
         }
     }
-    let reading = check::read(&tree);
-    let Some(spec) = reading.specs.into_iter().find(|spec| spec.id == folder.id) else {
-        let next = "repair it: the ledger is about its requirements";
-        return Err(Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next));
-    };
+    check::read(&tree).specs.into_iter().find(|spec| spec.id == folder.id).ok_or_else(|| {
+        let next = "repair it: what is recorded is about its requirements";
+        Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next)
+    })
+}
+
+/// Reads what the recorded verdicts and the spec's ledger leave open.
+///
+/// # Errors
+/// Exit 3 when the ledger was altered; as reading the spec.
+pub(super) fn ledger(context: &Context, folder: &Folder, verdicts: &[Verdict]) -> Result<Ledger, Failure> {
+    let spec = spec(&context.store(), folder)?;
+    ledger_of(context, folder, &spec, verdicts)
+}
+
+/// Does what [`ledger`] does where the spec has been read.
+///
+/// # Errors
+/// Exit 3 when the ledger was altered.
+pub(super) fn ledger_of(
+    context: &Context,
+    folder: &Folder,
+    spec: &Spec,
+    verdicts: &[Verdict],
+) -> Result<Ledger, Failure> {
     let desk = Desk::open()?;
     let evidence = context.evidence(&desk)?;
     let reply = evidence.read_ledger(folder.id.clone(), desk.token());
     let entries = desk.ask(READING, "reading the ledger", reply)?;
     let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
-    Ok(Ledger::read(&spec, verdicts, &entries))
+    Ok(Ledger::read(spec, verdicts, &entries))
 }
 
 /// The exit code while a dissent is open and that was asked about.

@@ -2,12 +2,15 @@
 
 use super::super::args::About;
 use super::super::out::Done;
-use super::{Context, place, record};
+use super::super::ruled::{Ruled, junit, sarif};
+use super::output::{Format, Outputs};
+use super::{Context, place, record, report};
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
-use crate::domain::consensus::{Judged, Label, Reason, ReasonCode, Status, Verdict};
+use crate::domain::consensus::{Call, Judged, Label, Reason, ReasonCode, Status, Verdict};
 use crate::domain::failure::Failure;
 use crate::domain::range::Ends;
+use crate::domain::report::{Case, Mark, markdown, page};
 use crate::domain::spec::Folder;
 
 /// The exit code of a verdict about something that is not so any more.
@@ -25,30 +28,73 @@ const SHOWN: usize = 5;
 /// # Errors
 /// As described, and 64 for a status that is none.
 pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, require: &[String]) -> Result<Done, Failure> {
+    let outputs = Outputs::of(&context.global.output)?;
     let required: Vec<Status> = require.iter().map(|name| status_of(name)).collect::<Result<_, _>>()?;
     let (folder, stage) = place::spec_and_stage(context, &about.spec, about.stage.as_deref())?;
     let verdict = record::recorded(&context.store(), &folder, stage)?;
     let changed = super::status::changed(context, &folder, &verdict, at)?;
+    let is_required = required.is_empty() || required.contains(&verdict.status);
     let exit = match changed {
         Some(_) => STALE,
-        None if !required.is_empty() && !required.contains(&verdict.status) => NOT_IN_LIST,
+        None if !is_required => NOT_IN_LIST,
         None => verdict.exit,
     };
-    if context.global.json {
-        let mut value = serde_json::to_value(&verdict).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            // Beside the recorded fields, and outside the hash.
-            fields.insert("current".into(), changed.is_none().into());
-            fields.insert("changed".into(), changed.clone().into());
-            if let Some(ends) = Ends::of(&verdict.inputs) {
-                fields.insert("range".into(), serde_json::json!(ends));
+    let done = match context.global.json {
+        true => {
+            let mut value = serde_json::to_value(&verdict).unwrap_or_default();
+            if let Some(fields) = value.as_object_mut() {
+                // Beside the recorded fields, and outside the hash.
+                fields.insert("current".into(), changed.is_none().into());
+                fields.insert("changed".into(), changed.clone().into());
+                if let Some(ends) = Ends::of(&verdict.inputs) {
+                    fields.insert("range".into(), serde_json::json!(ends));
+                }
             }
+            Done::value(&value)
         }
-        return record::heed_dissent(context, &folder, stage, Done::value(&value).with_exit(exit));
+        false => {
+            let struck = struck(context, &folder, &verdict);
+            Done::lines(text(&folder, &verdict, changed.as_deref(), &struck))
+        }
+    };
+    let mut done = record::heed_dissent(context, &folder, stage, done.with_exit(exit))?;
+    let besides = match &changed {
+        Some(changed) => Some(changed.clone()),
+        None if !is_required => Some(format!("the status is {}, required is {}", verdict.status, require.join(" or "))),
+        None if done.exit != exit => Some("a dissent is open".to_owned()),
+        None => None,
+    };
+    if !outputs.is_empty() {
+        write(context, &folder, &verdict, (changed, besides), &outputs, &mut done)?;
     }
-    let struck = struck(context, &folder, &verdict);
-    let done = Done::lines(text(&folder, &verdict, changed.as_deref(), &struck)).with_exit(exit);
-    record::heed_dissent(context, &folder, stage, done)
+    Ok(done)
+}
+
+/// Writes what CI reads: the verdict as it comes to now, with why it is no pass although it is one by itself.
+fn write(
+    context: &Context,
+    folder: &Folder,
+    verdict: &Verdict,
+    (changed, besides): (Option<String>, Option<String>),
+    outputs: &Outputs<'_>,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let spec = record::spec(&context.store(), folder)?;
+    let redactor = crate::shell::hands::redactor(&context.loaded()?.settings);
+    let ledger = record::ledger_of(context, folder, &spec, std::slice::from_ref(verdict))?;
+    let is_stale = changed.is_some();
+    let stages = vec![report::of_stage(context, folder, verdict, changed)?];
+    let mut page = page(&Case { spec: &spec, stages, ledger: &ledger, at: context.now });
+    if let Some(besides) = besides.as_ref().filter(|_| !is_stale) {
+        page.mark = Mark::Call(Call::Stop);
+        page.sentence = format!("{}: {besides}", verdict.stage);
+    }
+    let ruled = Ruled { verdict, spec: &spec, exit: done.exit, besides: besides.as_deref(), redactor: &redactor };
+    outputs.write(done, |format| match format {
+        Format::Junit => junit(&ruled),
+        Format::Sarif => sarif(&ruled),
+        Format::Md => markdown(&page, &redactor),
+    })
 }
 
 /// Returns what was said and is not so, in words: assertion by assertion from the evidence, or where that is not here

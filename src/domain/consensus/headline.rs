@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::canon;
 use super::label::Status;
+use super::reason::Reason;
 use super::ruling::COVERED;
 use super::verdict::Verdict;
 use crate::domain::claim::Kind;
@@ -75,6 +76,11 @@ impl Verdict {
                 self.status.words().to_owned()
             };
         };
+        self.told(reason)
+    }
+
+    /// Returns a reason in one sentence, with the agents and claims that it names. The texts are foreign.
+    pub fn told(&self, reason: &Reason) -> String {
         let who = listed(reason.agents.iter().map(AgentName::as_str));
         let what = listed(self.titles(&reason.claims).iter().map(String::as_str));
         let words = reason.code.words();

@@ -25,7 +25,7 @@ mod tests;
 mod words;
 
 pub use entry::{Entry, Grounds, Taken, entry};
-pub use question::{asks_about, questions, side, topic_id};
+pub use question::{asked, asks_about, questions, side, topic_id};
 pub use standing::{Signed, Standing};
 pub use words::{Line, short};
 

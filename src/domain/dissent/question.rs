@@ -72,6 +72,11 @@ pub(super) fn words(spec: &Spec, topics: &[Topic], claim: &Judged, said: &Said) 
     Words { ask, topic: None, about, unit: None }
 }
 
+/// Returns what a claim is about, as a question or a statement that names nobody.
+pub fn asked(spec: &Spec, topics: &[Topic], claim: &Judged) -> String {
+    words(spec, topics, claim, &Said::default()).ask
+}
+
 /// Tells whether a claim is a question that somebody left: something is unclear, and nobody showed that it is not.
 pub(super) fn is_question(claim: &Judged) -> bool {
     let is_unclear = matches!(claim.kind, Kind::Finding | Kind::Risk) && claim.predicate == "unclear";
