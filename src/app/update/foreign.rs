@@ -186,7 +186,6 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         | Record::StageElsewhere { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }
-        | Record::StageElsewhere { .. }
         | Record::RoundOpened { .. }
         | Record::RoundClosed { .. }
         | Record::HumanDecided { .. }
