@@ -8,25 +8,26 @@
     reason = "a test that cannot go on fails; it tampers with files and starts itself as the second process"
 )]
 
+#[path = "support/keeper.rs"]
+mod keeper;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
-use dicast::actors::evidence::{self, Commit, Filter, Handle, NewFile, Settings};
-use dicast::actors::{Scope, Waker};
-use dicast::disk::Store;
+use dicast::actors::evidence::{Commit, Filter, NewFile};
 use dicast::domain::failure::Failure;
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::{RunId, SpecId};
 use dicast::domain::journal::verification::{ProblemKind, Verification};
 use dicast::domain::journal::{Closed, FileRef, Record};
 use dicast::domain::moment::Moment;
-use dicast::domain::redact::Redactor;
 use dicast::domain::stage::Stage;
 use dicast::domain::stream::Usage;
 use tokio_util::sync::CancellationToken;
+
+use keeper::with_actor;
 
 fn spec() -> SpecId {
     SpecId::new("001-x").unwrap()
@@ -38,23 +39,6 @@ fn run_id() -> RunId {
 
 fn token() -> CancellationToken {
     CancellationToken::new()
-}
-
-fn with_actor<T>(repository: &Path, test: impl AsyncFnOnce(Handle) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let scope = Scope::new(runtime.handle().clone(), Waker::nobody());
-    let settings = Settings {
-        root: ".dicast/evidence".into(),
-        lock_timeout: Duration::from_secs(10),
-        redactor: Redactor::default(),
-    };
-    let handle = evidence::spawn(&scope, Store::real(repository), settings);
-    runtime.block_on(async {
-        let value = test(handle).await;
-        scope.cancel.cancel();
-        scope.closed().await;
-        value
-    })
 }
 
 fn answer(attempt: u32) -> Commit {

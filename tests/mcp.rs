@@ -31,6 +31,8 @@ mod cost;
 mod http;
 #[path = "mcp/real.rs"]
 mod real;
+#[path = "support/seed.rs"]
+mod seed;
 #[path = "mcp/soak.rs"]
 mod soak;
 #[path = "mcp/watch.rs"]
@@ -290,26 +292,32 @@ fn cancel_reaches_the_caller_within_50_ms_and_the_server_as_a_notification() {
         let log = folder.path().join("log");
         let mut bench = Bench::of(vec![fake(&["--log", log.to_str().unwrap()])]);
         bench.until_ready().await;
-        let token = CancellationToken::new();
-        let ask = Ask {
-            server: "fake".into(),
-            tool: "sleep".into(),
-            args: json!({"ms": 60_000}),
-            patience_ms: 60_000,
-            is_idempotent: true,
-        };
-        let reply = bench.handle.call(ask, token.clone());
-        let line = logged(&log, "tools/call").await;
-        let id = line.split(' ').nth(1).unwrap().to_owned();
-        let cancelled_at = Instant::now();
-        token.cancel();
-        assert_eq!(reply.await, Err(Failure::Cancelled));
-        let took = cancelled_at.elapsed();
-        assert!(took < Duration::from_millis(50), "{took:?}");
-        assert_eq!(logged(&log, "notifications/cancelled").await, format!("notifications/cancelled {id}"));
-        assert_eq!(bench.call("echo", json!({"text": 1})).await, Ok(json!({"echo": 1})));
+        cancelled_in_the_call(&bench, &log).await;
         bench.end().await;
     });
+}
+
+/// Calls, cancels once the server has the call, and sees that both the caller and the server know at once, and that the
+/// session goes on.
+async fn cancelled_in_the_call(bench: &Bench, log: &std::path::Path) {
+    let token = CancellationToken::new();
+    let ask = Ask {
+        server: "fake".into(),
+        tool: "sleep".into(),
+        args: json!({"ms": 60_000}),
+        patience_ms: 60_000,
+        is_idempotent: true,
+    };
+    let reply = bench.handle.call(ask, token.clone());
+    let line = logged(log, "tools/call").await;
+    let id = line.split(' ').nth(1).unwrap().to_owned();
+    let cancelled_at = Instant::now();
+    token.cancel();
+    assert_eq!(reply.await, Err(Failure::Cancelled));
+    let took = cancelled_at.elapsed();
+    assert!(took < Duration::from_millis(50), "{took:?}");
+    assert_eq!(logged(log, "notifications/cancelled").await, format!("notifications/cancelled {id}"));
+    assert_eq!(bench.call("echo", json!({"text": 1})).await, Ok(json!({"echo": 1})));
 }
 
 /// Waits for a line of the fake's log that begins so.

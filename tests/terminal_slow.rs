@@ -2,6 +2,7 @@
 //! and a part of `.ci/run`.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -14,14 +15,17 @@ mod pty;
 
 #[path = "terminal_slow/disk.rs"]
 mod disk;
+#[path = "support/seed.rs"]
+mod seed;
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pty::repo::{FIRST, FakeAgent, Repo};
 use pty::stopwatch::{floor, has_row, type_keys};
 use pty::{PATIENCE, Session, memory, processes};
+use seed::{next, seed};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
 
@@ -54,22 +58,6 @@ const KILLS: u64 = 8;
 
 /// Within what time after its start, in milliseconds: a whole run takes about as long.
 const KILL_WITHIN: u64 = 1_300;
-
-/// The next number of a series (splitmix64), so that a failure can be repeated from its seed.
-fn next(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *seed;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-fn seed() -> u64 {
-    let given = std::env::var("DICAST_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()))
-    })
-}
 
 /// The agents that events of one type name.
 fn agents(output: &[u8], kind: &str) -> BTreeSet<String> {

@@ -9,6 +9,9 @@
     reason = "a test that cannot go on fails; it starts itself as the other processes and measures the disk"
 )]
 
+#[path = "support/keeper.rs"]
+mod keeper;
+
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,15 +19,14 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use dicast::actors::evidence::{self, Commit, Filter, Handle, Settings};
-use dicast::actors::{Scope, Waker};
-use dicast::disk::Store;
+use dicast::actors::evidence::{Commit, Filter, Handle};
 use dicast::domain::ids::{RunId, SpecId};
 use dicast::domain::journal::Record;
 use dicast::domain::moment::Moment;
-use dicast::domain::redact::Redactor;
 use dicast::domain::stage::Stage;
 use tokio_util::sync::CancellationToken;
+
+use keeper::with_actor;
 
 /// Processes.
 const PROCESSES: usize = 4;
@@ -60,23 +62,6 @@ fn spec(n: usize) -> SpecId {
 
 fn run_id(n: usize) -> RunId {
     RunId::mint(Moment(1_000), 7, n as u64)
-}
-
-fn with_actor<T>(repository: &Path, test: impl AsyncFnOnce(Handle) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let scope = Scope::new(runtime.handle().clone(), Waker::nobody());
-    let settings = Settings {
-        root: ".dicast/evidence".into(),
-        lock_timeout: Duration::from_secs(60),
-        redactor: Redactor::default(),
-    };
-    let handle = evidence::spawn(&scope, Store::real(repository), settings);
-    runtime.block_on(async {
-        let value = test(handle).await;
-        scope.cancel.cancel();
-        scope.closed().await;
-        value
-    })
 }
 
 /// Writes one writer's records to the one ledger.

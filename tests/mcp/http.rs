@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use dicast::domain::failure::Failure;
 use dicast::domain::server::{Endpoint, Reach, ServerSpec, State, Token};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::{Ask, Bench, fake, is_server_failure, live, logged, program};
+use super::{Bench, cancelled_in_the_call, fake, is_server_failure, live, logged, program};
 
 /// The fake behind an address; killed when it is dropped.
 struct Remote {
@@ -138,23 +137,7 @@ fn cancel_reaches_the_caller_at_once_and_the_server_as_a_notification() {
             let remote = Remote::start(&[flags, &["--log", path(&log)]].concat());
             let mut bench = Bench::of(vec![remote.spec()]);
             bench.until_ready().await;
-            let token = CancellationToken::new();
-            let ask = Ask {
-                server: "fake".into(),
-                tool: "sleep".into(),
-                args: json!({"ms": 60_000}),
-                patience_ms: 60_000,
-                is_idempotent: true,
-            };
-            let reply = bench.handle.call(ask, token.clone());
-            let line = logged(&log, "tools/call").await;
-            let id = line.split(' ').nth(1).unwrap().to_owned();
-            let cancelled_at = Instant::now();
-            token.cancel();
-            assert_eq!(reply.await, Err(Failure::Cancelled));
-            assert!(cancelled_at.elapsed() < Duration::from_millis(50), "{:?}", cancelled_at.elapsed());
-            assert_eq!(logged(&log, "notifications/cancelled").await, format!("notifications/cancelled {id}"));
-            assert_eq!(bench.call("echo", json!({"text": 1})).await, Ok(json!({"echo": 1})));
+            cancelled_in_the_call(&bench, &log).await;
             bench.end().await;
         }
     });

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use dicast::actors::Waker;
 use dicast::actors::lanes::{LaneEnds, lanes};
@@ -23,6 +23,7 @@ use dicast::domain::stage::Stage;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::seed::{next, seed};
 use super::{Ask, Bench, child, fake, tagged};
 
 /// How long, unless told otherwise.
@@ -36,22 +37,6 @@ const GROWTH_KB: u64 = 24 << 10;
 
 /// Room for open files: pipes of servers that are starting right then.
 const FILES: usize = 24;
-
-/// The next number of a series (splitmix64), so that a failure can be repeated from its seed.
-fn next(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *seed;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-fn seed() -> u64 {
-    match std::env::var("DICAST_TEST_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos()),
-    }
-}
 
 #[derive(Debug)]
 struct Usage {
