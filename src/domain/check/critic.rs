@@ -366,8 +366,8 @@ fn conflict(a: &Clause, b: &Clause) -> Option<(ClashKind, Severity, String)> {
         return Some((ClashKind::Values, severity, format!("{} there, {} here", x.written, y.written)));
     }
     let differ = matches!((a.level, b.level), (Level::Must, Level::May) | (Level::May, Level::Must));
-    let same = alike(&a.about, &b.about, 7, 8, 3) && !a.conditional && !b.conditional;
-    (differ && same).then(|| (ClashKind::Optional, Severity::Warning, "a must here is optional there".into()))
+    let is_meant = differ && !a.conditional && !b.conditional && alike(&a.about, &b.about, 7, 8, 3);
+    is_meant.then(|| (ClashKind::Optional, Severity::Warning, "a must here is optional there".into()))
 }
 
 /// Most words of a prohibition that are compared: what follows explains it.

@@ -171,8 +171,17 @@ pub(super) fn stem(word: &str) -> String {
 
 /// Tells whether two sets share at least `num/den` of all their words, and at least `least` words.
 pub(super) fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>, num: usize, den: usize, least: usize) -> bool {
-    let shared = a.intersection(b).count();
-    shared >= least && shared * den >= a.union(b).count() * num
+    let (few, many) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let is_enough = |shared: usize| shared >= least && shared * den >= (few.len() + many.len() - shared) * num;
+    // Every requirement is compared with every other: most pairs are told apart by their first words.
+    let mut shared = few.len();
+    for word in few {
+        if !is_enough(shared) {
+            return false;
+        }
+        shared -= usize::from(!many.contains(word));
+    }
+    is_enough(shared)
 }
 
 #[cfg(test)]
