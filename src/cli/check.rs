@@ -146,6 +146,11 @@ pub fn sarif(report: &Report) -> String {
             })
         })
         .collect();
+    sarif_log(&rules, &results)
+}
+
+/// Writes one run as SARIF 2.1.0.
+pub(super) fn sarif_log(rules: &[Value], results: &[Value]) -> String {
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

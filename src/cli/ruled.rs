@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::check::{uri, xml};
+use super::check::{sarif_log, uri, xml};
 use crate::domain::consensus::{Reason, Verdict};
 use crate::domain::redact::Redactor;
 use crate::domain::safe::Safe;
@@ -108,14 +108,5 @@ pub fn sarif(ruled: &Ruled<'_>) -> String {
         .collect();
     let rules: Vec<Value> =
         rules.iter().map(|(rule, words)| json!({"id": rule, "shortDescription": {"text": words}})).collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "dicast", "semanticVersion": env!("CARGO_PKG_VERSION"), "rules": rules}},
-            "columnKind": "unicodeCodePoints",
-            "results": results
-        }]
-    });
-    format!("{log:#}\n")
+    sarif_log(&rules, &results)
 }

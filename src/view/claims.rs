@@ -16,7 +16,6 @@ use super::canvas::{Canvas, columns, nth};
 use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
 use crate::app::model::{Run, SeatState};
-use crate::app::update::attention;
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
@@ -214,7 +213,7 @@ impl<'j> Standing<'j> {
     fn wants_somebody(self) -> bool {
         match self {
             Standing::Decided(_) | Standing::Remark => false,
-            Standing::Labelled(label) => attention(label) < attention(Label::Agreed),
+            Standing::Labelled(label) => label.attention() < Label::Agreed.attention(),
         }
     }
 }
@@ -270,7 +269,7 @@ pub(super) fn hidden(judgement: &Judgement, shown: &BTreeSet<&Sha>) -> String {
         let is_info = differ.iter().all(|claim| claim.severity < Severity::Minor);
         return format!("… {count} more, {} of them differ{}", differ.len(), if is_info { " (info)" } else { "" });
     }
-    let is_agreed = hidden.iter().all(|claim| attention(claim.label) >= attention(Label::AgreedOver));
+    let is_agreed = hidden.iter().all(|claim| claim.label.attention() >= Label::AgreedOver.attention());
     format!("… {count} more{}", if is_agreed { " agreed" } else { "" })
 }
 

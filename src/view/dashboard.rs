@@ -19,7 +19,7 @@ use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
 use super::{header, live, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
-use crate::app::update::{Ballot, attention, ballot, rows, total};
+use crate::app::update::{Ballot, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::failure::{Failure, LockOwner};
@@ -357,7 +357,7 @@ enum Entry<'k> {
 /// Returns the lines: what needs somebody, then what nobody covers, then the rest.
 fn entries<'k>(judgement: &'k Judgement, keys: &'k [Sha]) -> Vec<Entry<'k>> {
     let is_urgent =
-        |key: &Sha| claims::find(judgement, key).is_some_and(|c| attention(c.label) <= attention(Label::Refuted));
+        |key: &Sha| claims::find(judgement, key).is_some_and(|c| c.label.attention() <= Label::Refuted.attention());
     let urgent = keys.partition_point(is_urgent);
     let (first, rest) = keys.split_at(urgent);
     let uncovered = judgement.verdict.coverage.uncovered.iter().map(|id| Entry::Uncovered(id));

@@ -180,26 +180,9 @@ pub(crate) fn proposal() -> Proposal {
 }
 
 pub(crate) fn seat(agent: &str, family: &str, state: SeatState) -> Seat {
-    Seat {
-        who: journal::Seat {
-            agent: name(agent),
-            family: Family::new(family).unwrap(),
-            scripted: false,
-            external: false,
-        },
-        attempt: 1,
-        state,
-        since: Some(START),
-        took_ms: None,
-        wrote: None,
-        reckoned: 0,
-        session: None,
-        progress: None,
-        answer: None,
-        errors: Vec::new(),
-        repair: None,
-        stopped: false,
-    }
+    let who =
+        journal::Seat { agent: name(agent), family: Family::new(family).unwrap(), scripted: false, external: false };
+    Seat { since: Some(START), ..Seat::new(who, 1, state) }
 }
 
 pub(crate) fn answer(text: &str) -> judgement::Answer {

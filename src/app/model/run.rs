@@ -397,6 +397,25 @@ pub enum SeatState {
 }
 
 impl Seat {
+    /// A seat of which nothing is known but who sits there, which try it is and where it stands.
+    pub fn new(who: journal::Seat, attempt: u32, state: SeatState) -> Self {
+        Self {
+            who,
+            attempt,
+            state,
+            since: None,
+            took_ms: None,
+            wrote: None,
+            reckoned: 0,
+            session: None,
+            progress: None,
+            answer: None,
+            errors: Vec::new(),
+            repair: None,
+            stopped: false,
+        }
+    }
+
     /// Ends a turn of which nothing came: whoever has answered before is none the worse for it.
     pub fn give_up(&mut self) {
         self.state = if self.answer.is_some() { SeatState::Answered } else { SeatState::Failed(AgentError::Cancelled) };

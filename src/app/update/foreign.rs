@@ -163,7 +163,13 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             let known = std::mem::take(&mut run.seats);
             // Whoever answered before the stage was opened again is not asked again.
             let answered = |agent| known.iter().find(|seat| &seat.who.agent == agent && seat.answer.is_some()).cloned();
-            run.seats = seats.iter().map(|who| answered(&who.agent).unwrap_or_else(|| waiting(who))).collect();
+            run.seats = seats
+                .iter()
+                .map(|who| {
+                    answered(&who.agent)
+                        .unwrap_or_else(|| Seat::new(who.clone(), 1, SeatState::Queued(TurnKind::Draft)))
+                })
+                .collect();
         }
         Record::StageDecided { stage, panel, verdict, .. } => {
             let judgement =
@@ -222,24 +228,5 @@ fn after(kind: TurnKind, error: &AgentError, retry_at: Option<Moment>) -> SeatSt
         // Whoever is silent in the round has answered before.
         (TurnKind::Round, None) => SeatState::Answered,
         (TurnKind::Draft | TurnKind::Repair, None) => SeatState::Failed(error.clone()),
-    }
-}
-
-/// A seat that was not asked yet.
-fn waiting(who: &journal::Seat) -> Seat {
-    Seat {
-        attempt: 1,
-        who: who.clone(),
-        state: SeatState::Queued(TurnKind::Draft),
-        since: None,
-        took_ms: None,
-        wrote: None,
-        reckoned: 0,
-        session: None,
-        progress: None,
-        answer: None,
-        errors: Vec::new(),
-        repair: None,
-        stopped: false,
     }
 }

@@ -433,20 +433,13 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         None if asks => SeatState::Queued(TurnKind::Draft),
         None => SeatState::Failed(failed.cloned().unwrap_or(AgentError::Cancelled)),
     };
+    let attempt = if answer.is_some() { tried.max(1) } else { tried + 1 };
     Seat {
-        attempt: if answer.is_some() { tried.max(1) } else { tried + 1 },
-        who,
-        state,
-        since: None,
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        reckoned: 0,
         session: kept.and_then(|kept| kept.session.clone()),
-        progress: None,
         answer,
-        errors: Vec::new(),
-        repair: None,
-        stopped: false,
+        ..Seat::new(who, attempt, state)
     }
 }
 

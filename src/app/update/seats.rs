@@ -246,21 +246,7 @@ pub(super) fn ask_again(model: &mut Model, id: &RunId, agent: &AgentName) -> Vec
         notice(model, format!("{agent} is still being stopped: r asks it again as soon as it has ended"));
         return Vec::new();
     }
-    *seat = Seat {
-        reckoned: 0,
-        session: None,
-        attempt: seat.attempt + 1,
-        who: seat.who.clone(),
-        state: SeatState::Queued(TurnKind::Draft),
-        since: None,
-        took_ms: None,
-        wrote: None,
-        progress: None,
-        answer: None,
-        errors: Vec::new(),
-        repair: None,
-        stopped: false,
-    };
+    *seat = Seat::new(seat.who.clone(), seat.attempt + 1, SeatState::Queued(TurnKind::Draft));
     schedule(model, id)
 }
 

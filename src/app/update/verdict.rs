@@ -545,21 +545,8 @@ pub fn rows(run: &Run, stage: Stage, all: bool) -> Vec<Sha> {
     // What was struck weighs nothing any more, and is no remark.
     let is_remark = |claim: &Judged| claim.severity <= Severity::Info && claim.label != Label::Refuted;
     let mut claims: Vec<_> = judgement.verdict.claims.iter().filter(|claim| all || !is_remark(claim)).collect();
-    claims.sort_by_key(|claim| (is_remark(claim), attention(claim.label), std::cmp::Reverse(claim.severity)));
+    claims.sort_by_key(|claim| (is_remark(claim), claim.label.attention(), std::cmp::Reverse(claim.severity)));
     claims.into_iter().map(|claim| claim.key.clone()).collect()
-}
-
-/// The order in which labels want to be looked at.
-pub fn attention(label: Label) -> u8 {
-    match label {
-        Label::Conflict => 0,
-        Label::Refuted => 1,
-        Label::Hollow => 2,
-        Label::Single => 3,
-        Label::AgreedOver => 4,
-        Label::Agreed => 5,
-        Label::Proven => 6,
-    }
 }
 
 /// Returns the path of the stage's document.

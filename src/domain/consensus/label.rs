@@ -131,6 +131,19 @@ impl Label {
         Label::Hollow,
     ];
 
+    /// Returns its place in the order in which labels want to be looked at: what asks most of a reader first.
+    pub fn attention(self) -> u8 {
+        match self {
+            Label::Conflict => 0,
+            Label::Refuted => 1,
+            Label::Hollow => 2,
+            Label::Single => 3,
+            Label::AgreedOver => 4,
+            Label::Agreed => 5,
+            Label::Proven => 6,
+        }
+    }
+
     /// Returns the name used in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use super::{Case, Kept, Mark, Page, Part, Recorded, Section};
 use crate::domain::agenda::{Topic, agenda};
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
-use crate::domain::consensus::{Call, Choice, Decision, Judged, Label, Panel, Reason, ReasonCode, Verdict};
+use crate::domain::consensus::{Call, Choice, Decision, Judged, Panel, Reason, ReasonCode, Verdict};
 use crate::domain::dissent::{asked, short, side};
 use crate::domain::spec::Spec;
 use crate::domain::stage::Stage;
@@ -183,7 +183,7 @@ fn names(agents: &[impl ToString]) -> String {
 fn claims(spec: &Spec, topics: &[Topic], verdict: &Verdict) -> Vec<Part> {
     let mut told: Vec<&Judged> = verdict.claims.iter().filter(|claim| claim.severity > Severity::Info).collect();
     let remarks = verdict.claims.len() - told.len();
-    told.sort_by_key(|claim| (rank(claim.label), claim.title()));
+    told.sort_by_key(|claim| (claim.label.attention(), claim.title()));
     let rows: Vec<Vec<String>> = told.iter().map(|claim| row(spec, topics, claim)).collect();
     let mut parts = Vec::new();
     if !rows.is_empty() {
@@ -195,19 +195,6 @@ fn claims(spec: &Spec, topics: &[Topic], verdict: &Verdict) -> Vec<Part> {
         parts.push(Part::Line(format!("{remarks} more {several} of severity info, which decide nothing.")));
     }
     parts
-}
-
-/// Orders labels by how much they ask of a reader.
-fn rank(label: Label) -> u8 {
-    match label {
-        Label::Conflict => 0,
-        Label::Refuted => 1,
-        Label::Hollow => 2,
-        Label::Single => 3,
-        Label::AgreedOver => 4,
-        Label::Agreed => 5,
-        Label::Proven => 6,
-    }
 }
 
 fn row(spec: &Spec, topics: &[Topic], claim: &Judged) -> Vec<String> {
