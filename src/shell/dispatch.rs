@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::foreign::Foreign;
 use super::hands::{Hands, Places};
 use super::inbox::{Inbox, Pending};
+use super::spoken;
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Watch, guarded};
@@ -18,6 +19,7 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
@@ -35,7 +37,7 @@ use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
-use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::settings::{self, Agent, AgentKind, Settings};
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
 
@@ -180,6 +182,9 @@ impl Dispatch {
                 let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
+            RunEffect::Warm(agents) => self.warm(model, &id, &agents),
+            RunEffect::Permit { seat, number, answer } => inbox.expect(self.permit(seat, number, answer)),
+            RunEffect::Dismiss => inbox.expect(self.dismiss(id)),
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
@@ -211,7 +216,7 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
             RunEffect::Release { spec } => {
-                let reply = self.hands.evidence.close_run(spec, id.clone());
+                let reply = self.release(spec, &id);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -367,7 +372,7 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
-        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
+        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, session.as_ref()));
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let tokens = self.tokens(&seat.run);
         let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
@@ -406,19 +411,57 @@ impl Dispatch {
         self.hands.memory.take_turn(turn, stop)
     }
 
+    /// Starts those who are kept warm; what goes wrong is told by their turns.
+    fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
+        for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
+            if let AgentKind::Command(of) = &agent.kind {
+                let launch = spoken::launch(&self.places, &model.settings, run, agent, of);
+                // The answer only tells that it was tried.
+                drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
+            }
+        }
+    }
+
+    fn permit(&self, seat: SeatKey, number: u64, answer: Answer) -> Pending {
+        Pending::Quiet("answer a request for permission", self.hands.agents.permit(seat, number, answer))
+    }
+
+    /// Ends those who are kept warm for a run.
+    fn dismiss(&mut self, run: RunId) -> Pending {
+        let kill = self.tokens(&run).kill.clone();
+        Pending::Dismissed(run.clone(), self.hands.agents.dismiss(run, kill))
+    }
+
+    /// Gives a run's lock back, once nothing that was kept warm for it is there any more.
+    fn release(&mut self, spec: SpecId, id: &RunId) -> Reply<()> {
+        let kill = self.tokens(id).kill.clone();
+        let (dismissing, evidence, id) =
+            (self.hands.agents.dismiss(id.clone(), kill), self.hands.evidence.clone(), id.clone());
+        self.job(async move {
+            match dismissing.await {
+                Ok(0) => {}
+                Ok(left) => tracing::error!(%left, "processes of agents are still there"),
+                Err(failure) => tracing::warn!(%failure, "agents were not ended"),
+            }
+            evidence.close_run(spec, id).await
+        })
+    }
+
     /// What to start for an agent; `None` for one that is not started here.
-    fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
-        let timeouts = agent.timeouts;
-        let limits = run::Limits {
-            start_ms: timeouts.start_ms,
-            first_event_ms: timeouts.first_event_ms,
-            idle_ms: timeouts.idle_ms,
-            total_ms: timeouts.total_ms,
-            kill_grace_ms: timeouts.kill_grace_ms,
-            ..run::Limits::default()
-        };
+    fn launch(
+        &self,
+        settings: &Settings,
+        agent: &Agent,
+        seat: &SeatKey,
+        wanted: &Wanted,
+        session: Option<&Session>,
+    ) -> Option<Launch> {
+        let limits = spoken::limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
+            AgentKind::Command(of) if agent.manner().is_some() => {
+                Some(spoken::launch(&self.places, settings, &seat.run, agent, of))
+            }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));

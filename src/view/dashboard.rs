@@ -17,7 +17,7 @@ use super::canvas::{Canvas, Pane, Want, below, nth, padded, share};
 use super::claims::{self, Matrix, Standing};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::{header, live, seats};
+use super::{header, live, permissions, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
 use crate::app::update::{Ballot, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
@@ -31,6 +31,9 @@ use crate::domain::safe::Safe;
 
 /// Rows of a page from which the header gets its second line.
 const TALL: u16 = 28;
+
+/// Columns below which the header has room for one thing: what waits for somebody.
+const NARROW: u16 = 60;
 
 /// Where the user is on the dashboard.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +61,12 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 
 fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let mut right = header::phase(model, run, area.width);
+    let asked = permission(model, run, area.width);
+    if !asked.is_empty() && area.width < NARROW {
+        right = asked;
+    } else {
+        right.splice(0..0, asked);
+    }
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
@@ -90,6 +99,18 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)
+}
+
+/// Says that agents of the run ask for permission: they wait for the answer.
+fn permission(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let count = model.permissions.iter().filter(|one| one.request.seat.run == run.id).count();
+    if count == 0 {
+        return Vec::new();
+    }
+    if width < NARROW {
+        return vec![piece(format!(" {count} asks "), Ink::BadgeWarn)];
+    }
+    vec![piece(format!(" {} ", permissions::waiting(count)), Ink::BadgeWarn), plain(" ")]
 }
 
 fn answered(run: &Run) -> String {
