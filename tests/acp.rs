@@ -37,6 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How the fake agent is to behave.
 type Flags = &'static [&'static str];
 
+/// Makes a deadline short.
+type Change = fn(&mut Limits);
+
+/// Tells whether an error is the one that was meant.
+type IsRight = fn(&AgentError) -> bool;
+
 struct Bench {
     scope: Scope,
     children: Children,
@@ -298,7 +304,7 @@ fn a_cancel_that_is_ignored_ends_with_the_grace_and_a_second_one_at_once() {
 #[test]
 #[ignore = "slow: processes that end in their own time; .ci/run runs it"]
 fn every_deadline_ends_a_turn_of_one_that_hangs() {
-    let cases: [(Flags, fn(&mut Limits), Deadline); 3] = [
+    let cases: [(Flags, Change, Deadline); 3] = [
         (&["--hang-start"], |limits| limits.start_ms = 200, Deadline::Start),
         (&["--hang"], |limits| limits.idle_ms = 200, Deadline::Idle),
         (&["--pause", "5000"], |limits| limits.total_ms = 400, Deadline::Total),
@@ -320,7 +326,7 @@ fn every_deadline_ends_a_turn_of_one_that_hangs() {
 #[test]
 #[ignore = "slow: processes that end in their own time; .ci/run runs it"]
 fn what_goes_wrong_has_a_name() {
-    let cases: [(Flags, fn(&AgentError) -> bool); 6] = [
+    let cases: [(Flags, IsRight); 6] = [
         (&["--error", "429", "slow down"], |error| matches!(error, AgentError::RateLimit { .. })),
         (&["--error", "-32000", "Authentication required"], |error| matches!(error, AgentError::Auth { .. })),
         (&["--die", "7"], |error| matches!(error, AgentError::Crashed { how } if how.contains("exit 7"))),

@@ -1068,6 +1068,7 @@ fn an_agent_that_is_spoken_to_is_described_or_taken_from_a_preset() {
     let config = String::from(env["OPENCODE_CONFIG_CONTENT"].clone());
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     assert_eq!((&config["model"], &config["permission"]["*"]), (&"p/m".into(), &"deny".into()));
+    assert_eq!(manner.model.as_deref(), Some("p/m"), "it would choose another one in silence");
     assert_eq!((settings.agents[1].timeouts.start_ms, settings.agents[0].timeouts.start_ms), (60_000, 20_000));
     let (command, _, manner) = launch(2);
     assert_eq!(command, ["npx", "claude-agent-acp"]);

@@ -86,20 +86,26 @@ pub(super) fn spoken(entry: &Node, full: &Node, name: &str, manner: Manner) -> R
     let known = checked(entry, name)?;
     let Spoken { command, model, model_env, mode, extra, install: _ } = known.acp;
     let mut command = started_by(entry, command)?;
-    let mut variables = set(known);
+    let (mut variables, mut chosen) = (set(known), None);
     if let Some(node) = entry.get("model") {
         let named = placed(node, text)?;
+        chosen = Some(named.to_owned());
         // It may stand in a JSON text: what would end that text is in no name of a model.
         if named.contains(['"', '\\']) || named.contains(char::is_control) {
             return Err(node.refuse(format!("{named:?} is no name of a model"), "write it as the program lists it"));
         }
         command.extend(model.iter().map(|word| word.replace("{model}", named)));
-        let chosen = model_env.map(|(name, value)| (name.to_owned(), EnvValue::Text(value.replace("{model}", named))));
-        variables.extend(chosen);
+        variables
+            .extend(model_env.map(|(name, value)| (name.to_owned(), EnvValue::Text(value.replace("{model}", named)))));
     }
     command.extend(placed(required(full, "args")?, texts)?);
     variables.extend(placed(required(full, "env")?, env)?);
-    let manner = Manner { mode: manner.mode.or(Some(mode.to_owned())), extra: extra.map(str::to_owned), ..manner };
+    let manner = Manner {
+        mode: manner.mode.or(Some(mode.to_owned())),
+        model: chosen.filter(|_| known.needs_model),
+        extra: extra.map(str::to_owned),
+        ..manner
+    };
     Ok(Launch {
         command,
         env: variables,

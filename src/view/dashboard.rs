@@ -32,7 +32,7 @@ use crate::domain::safe::Safe;
 /// Rows of a page from which the header gets its second line.
 const TALL: u16 = 28;
 
-/// Columns below which the header has room for one thing: what waits for somebody.
+/// Columns below which the header has room for one thing: how the run stands, or what waits for somebody.
 const NARROW: u16 = 60;
 
 /// Where the user is on the dashboard.
@@ -62,7 +62,8 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let mut right = header::phase(model, run, area.width);
     let asked = permission(model, run, area.width);
-    if !asked.is_empty() && area.width < NARROW {
+    let is_asked = !asked.is_empty();
+    if is_asked && area.width < NARROW {
         right = asked;
     } else {
         right.splice(0..0, asked);
@@ -72,7 +73,8 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     }
     // The time in which a person thinks is no deadline's.
     let is_counted = run.phase.is_live() && run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. });
-    if is_counted && area.width >= 60 {
+    // Beside what waits for somebody there is room for it on a wide screen only.
+    if is_counted && area.width >= if is_asked { 100 } else { NARROW } {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
     let left = if area.width >= 100 {

@@ -33,6 +33,9 @@ pub struct Manner {
     /// The session mode that it is put in, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// The model that its session has to say it uses: it would choose another one in silence, and send everything there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Who answers when it asks for permission.
     #[serde(default)]
     pub on_permission: OnPermission,
@@ -254,6 +257,8 @@ pub struct Opened {
     pub session: String,
     /// The modes that it offers; empty where it does not say.
     pub modes: Vec<String>,
+    /// The model that it uses, if it says.
+    pub model: Option<String>,
 }
 
 impl Opened {
@@ -267,18 +272,28 @@ impl Opened {
         let mut modes = ids(result.pointer("/modes/availableModes"), "id");
         // Newer agents offer them as one of the options of a session.
         let options = result.get("configOptions").and_then(Value::as_array).into_iter().flatten();
-        for option in options.filter(|option| option.get("id").is_some_and(|id| id == "mode")) {
-            modes.extend(ids(option.get("options"), "value"));
+        let mut model = result.pointer("/models/currentModelId").and_then(Value::as_str);
+        for option in options {
+            match option.get("id").and_then(Value::as_str) {
+                Some("mode") => modes.extend(ids(option.get("options"), "value")),
+                Some("model") => model = option.get("currentValue").and_then(Value::as_str).or(model),
+                Some(_) | None => {}
+            }
         }
-        Some(Self { session, modes })
+        Some(Self { session, modes, model: model.map(str::to_owned) })
     }
 
-    /// Refuses a session that cannot be put in the mode that is asked for.
+    /// Refuses a session that cannot be put in the mode that is asked for, or uses another model than it has to.
     ///
     /// # Errors
-    /// With the modes that there are.
-    pub fn offers(&self, mode: Option<&str>) -> Result<(), AgentError> {
-        match mode {
+    /// With the modes that there are, or the model.
+    pub fn suits(&self, manner: &Manner) -> Result<(), AgentError> {
+        if let Some(wanted) = manner.model.as_ref().filter(|wanted| self.model.as_ref() != Some(*wanted)) {
+            let other = self.model.as_deref().unwrap_or("one that it does not name");
+            let why = format!("it would use model {other}, not {wanted}: is that configured for it?");
+            return Err(AgentError::Permission { why });
+        }
+        match &manner.mode {
             Some(mode) if !self.modes.is_empty() && !self.modes.iter().any(|known| known == mode) => {
                 let why = format!("it has no session mode {mode:?}; it offers {}", self.modes.join(", "));
                 Err(AgentError::Permission { why })

@@ -81,6 +81,25 @@ fn errors_mean_what_each_agent_means_by_them() {
     assert!(matches!(&other, AgentError::Crashed { how } if how.contains("the script says so")), "{other:?}");
 }
 
+fn in_mode(mode: &str) -> Manner {
+    Manner { mode: Some(mode.into()), ..Manner::default() }
+}
+
+#[test]
+fn a_session_that_would_use_another_model_than_it_has_to_is_never_asked() {
+    let opened = |model: &str| {
+        let option = serde_json::json!({"id": "model", "currentValue": model, "options": []});
+        Opened::of(&serde_json::json!({"sessionId": "s", "configOptions": [option]})).unwrap()
+    };
+    let manner = Manner { model: Some("mine/m".into()), ..Manner::default() };
+    assert_eq!(opened("mine/m").suits(&manner), Ok(()));
+    let refused = opened("opencode/big-pickle").suits(&manner).unwrap_err().to_string();
+    assert!(refused.contains("opencode/big-pickle") && refused.contains("mine/m"), "{refused}");
+    let silent = Opened::of(&serde_json::json!({"sessionId": "s"})).unwrap();
+    assert!(silent.suits(&manner).is_err());
+    assert_eq!(opened("x").suits(&Manner::default()), Ok(()));
+}
+
 #[test]
 fn a_session_without_the_mode_is_refused_and_says_what_there_is() {
     let gemini =
@@ -89,13 +108,13 @@ fn a_session_without_the_mode_is_refused_and_says_what_there_is() {
         {"id": "model", "options": [{"value": "m"}]}, {"id": "mode", "options": [{"value": "build"}, {"value": "plan"}]}]});
     for result in [gemini, opencode] {
         let opened = Opened::of(&result).unwrap();
-        assert_eq!((opened.offers(Some("plan")), opened.offers(None)), (Ok(()), Ok(())));
-        let refused = opened.offers(Some("read-only")).unwrap_err().to_string();
+        assert_eq!((opened.suits(&in_mode("plan")), opened.suits(&Manner::default())), (Ok(()), Ok(())));
+        let refused = opened.suits(&in_mode("read-only")).unwrap_err().to_string();
         assert!(refused.contains("\"read-only\"") && refused.contains("plan"), "{refused}");
     }
     // Who does not say which modes there are is asked for it, and may refuse.
     let silent = Opened::of(&serde_json::json!({"sessionId": "s"})).unwrap();
-    assert_eq!(silent.offers(Some("plan")), Ok(()));
+    assert_eq!(silent.suits(&in_mode("plan")), Ok(()));
     assert_eq!(Opened::of(&serde_json::json!({})), None);
 }
 

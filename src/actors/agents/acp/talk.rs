@@ -349,7 +349,7 @@ impl Talk {
                 let broken = || AgentError::Protocol { why: "it opened a session without a name".into() };
                 let opened = outcome.map_err(|refused| refused.error(""));
                 let opened = opened.and_then(|result| Opened::of(&result).ok_or_else(broken));
-                let opened = opened.and_then(|opened| opened.offers(self.manner.mode.as_deref()).map(|()| opened));
+                let opened = opened.and_then(|opened| opened.suits(&self.manner).map(|()| opened));
                 self.session = match opened {
                     Ok(opened) => Session::Fresh(opened.session),
                     Err(error) => Session::Failed(error),
