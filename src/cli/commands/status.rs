@@ -125,16 +125,16 @@ pub(super) fn changed(
             return Ok(Some(format!("{path} changed")));
         }
     }
-    match &verdict.inputs.tree {
-        Some(judged) if verdict.stage >= Stage::Implement => {
-            let now = survey::tree(context, at)?;
-            Ok((now != *judged).then(|| match at {
-                Some(at) => format!("the code at {at} is not what was judged"),
-                None => "the code changed".to_owned(),
-            }))
-        }
-        Some(_) | None => Ok(None),
+    let judged = verdict.inputs.tree.as_ref().filter(|_| verdict.stage >= Stage::Implement);
+    // A commit that is not there is an error, also where the code is not what was judged.
+    if judged.is_none() && at.is_none() {
+        return Ok(None);
     }
+    let now = survey::tree(context, at)?;
+    Ok(judged.filter(|judged| now != **judged).map(|_| match at {
+        Some(at) => format!("the code at {at} is not what was judged"),
+        None => "the code changed".to_owned(),
+    }))
 }
 
 fn mark(recorded: &Recorded) -> String {
