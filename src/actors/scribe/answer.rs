@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scribe;
 use super::pen::{self, Written};
+use crate::disk::store::is_inside;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{self, Answered, Entry, Gate, Held, Issue, Response, Say};
 use crate::domain::hash::Sha;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
+use crate::domain::safe::Safe;
 use crate::domain::spec::DOCUMENT_MAX;
 
 impl Scribe {
@@ -116,6 +118,8 @@ impl Scribe {
             let next = format!("run `dicast gate {spec} --list` to see what is open");
             Failure::usage("--undo", "nothing was answered that could be taken back", next)
         })?;
+        let held = self.hold(spec.clone(), BTreeSet::new(), token.clone()).await?;
+        is_ours(&held, &answered)?;
         let guard = self.lock(at, token).await?;
         let kept = answered.clone();
         let restored = self.off_thread(move |store| restore(store, &kept)).await;
@@ -123,6 +127,21 @@ impl Scribe {
         restored?;
         Ok(Entry::Undone { issue: answered.issue, by })
     }
+}
+
+/// Refuses an entry that no answer of ours has made. A ledger can come with a repository that somebody else wrote: what
+/// it names is neither read nor written unless it is a document of the spec, and the backup the one that we would keep.
+fn is_ours(held: &Held, answered: &Answered) -> Result<(), Failure> {
+    let backup = pen::backup_of(&held.spec, &answered.file, &answered.before);
+    if held.documents.contains(&answered.file) && answered.backup == backup && is_inside(&backup) {
+        return Ok(());
+    }
+    Err(Failure::BadInput {
+        place: format!("the ledger of {}", held.spec),
+        why: format!("the last answer names {}, which no answer changes", Safe::line(&answered.file)),
+        next: format!("run `dicast evidence verify {}`; nothing was read or written", held.spec),
+        exit: 3,
+    })
 }
 
 fn restore(store: &crate::disk::Store, answered: &Answered) -> Result<(), Failure> {

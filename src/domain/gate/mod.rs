@@ -287,6 +287,10 @@ pub struct Held {
     pub scores: Option<Scores>,
     /// What people said about issues that still stand.
     pub standing: BTreeMap<String, Standing>,
+    /// The documents that an answer can change, as far as they were read: a ledger may come with the repository, and
+    /// what it says was changed is believed of these only. Not recorded: what holds is what is there now.
+    #[serde(skip)]
+    pub documents: BTreeSet<String>,
 }
 
 impl Held {
@@ -374,7 +378,9 @@ pub fn hold(tree: &Tree, reading: &Reading, spec: &Spec, gates: &BTreeSet<Gate>,
     issues.dedup_by(|a, b| a.id == b.id);
     let all = standing(entries);
     let standing = issues.iter().filter_map(|issue| Some((issue.id.clone(), all.get(&issue.id)?.clone()))).collect();
-    Held { spec: spec.id.clone(), gates: gates.clone(), issues, scores, standing }
+    let documents = [spec.file.clone(), format!("{}/tasks.md", spec.dir)];
+    let documents = documents.into_iter().filter(|path| tree.text(path).is_some()).collect();
+    Held { spec: spec.id.clone(), gates: gates.clone(), issues, scores, standing, documents }
 }
 
 /// An issue as a rule finds it, before it has an id.
