@@ -112,6 +112,21 @@ async fn what_a_hand_changed_meanwhile_is_never_overwritten() {
 }
 
 #[tokio::test]
+async fn what_was_said_last_is_taken_back_first_be_it_an_answer_or_a_deferral() {
+    let desk = Desk::new();
+    let held = desk.held().await;
+    let critical = held.critical().next().unwrap().clone();
+    let choice = held.issues.iter().find(|issue| issue.about == "FR-002").unwrap().clone();
+    desk.say(&critical.id, Say::Answer("2 s".into())).await.unwrap();
+    let answered = desk.spec();
+    desk.say(&choice.id, Say::Defer("next week".into())).await.unwrap();
+    let undone = desk.say("", Say::Undo).await.unwrap();
+    assert_eq!((desk.spec(), undone.standing.len()), (answered, 0), "the deferral goes, the answer stays");
+    desk.say("", Say::Undo).await.unwrap();
+    assert_eq!(desk.spec(), SPEC);
+}
+
+#[tokio::test]
 async fn a_ledger_that_came_with_the_repository_reads_and_writes_nothing_but_the_specs_documents() {
     let desk = Desk::new();
     let store = desk.store();

@@ -130,7 +130,7 @@ pub(super) fn can_defer(model: &Model) -> bool {
     selected(model).is_some_and(|(dialog, _)| !dialog.busy)
 }
 
-/// Tells whether the last answer can be taken back.
+/// Tells whether what was said last can be taken back.
 pub(super) fn can_undo(model: &Model) -> bool {
     matches!(model.view(), View::Gate(dialog) if !dialog.busy)
 }
