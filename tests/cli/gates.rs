@@ -78,16 +78,21 @@ fn a_new_spec_is_a_folder_whose_open_points_clarify_asks() {
     assert_eq!(made["spec_id"], "002-export-log-as-csv");
     let said = world.dicast(&["clarify", "002", "--json"]).exits(10).says("do what, exactly?");
     let held = said.json()[0].clone();
-    let ids: Vec<&str> = held["issues"].as_array().unwrap().iter().map(|issue| issue["id"].as_str().unwrap()).collect();
-    let [first, second, third] = ids[..] else { panic!("{held}") };
+    let issues = held["issues"].as_array().unwrap();
+    let id = |ask: &str| issues.iter().find(|issue| issue["ask"] == ask).unwrap()["id"].as_str().unwrap();
+    // Three markers of one line.
+    let [first, second, third] = ["which state before?", "who does what?", "what is seen?"].map(id);
     let file = made["file"].as_str().unwrap();
     let before = std::fs::read_to_string(world.path(file)).unwrap();
     let answers = [format!("{first}=one"), format!("{second}=two")];
     let slip = ["clarify", "002", "--answer", &answers[0], "--answer", "CLR-000000=x"];
     world.dicast(&slip).exits(64).complains("no open question");
     assert_eq!(std::fs::read_to_string(world.path(file)).unwrap(), before, "all or none");
-    world.dicast(&["gate", "002", "--defer", third, "--reason", "later"]);
-    world.dicast(&["clarify", "002", "--answer", &answers[0], "--answer", &answers[1]]).exits(0).says("put off by");
+    world.dicast(&["gate", "002", "--defer", third, "--reason", "later", "--by", "ada"]).exits(10);
+    let both = ["clarify", "002", "--answer", &answers[0], "--answer", &answers[1]];
+    world.dicast(&both).exits(10).says("put off by ada: later").says("1 put off");
+    let after = std::fs::read_to_string(world.path(file)).unwrap();
+    assert!(after.contains("1. **Given** one, **When** two, **Then** [NEEDS CLARIFICATION: what is seen?]"), "{after}");
     world.dicast(&["status"]).says("002-export-log-as-csv");
     world.dicast(&["new"]).exits(64);
     world.dicast(&["new", " "]).exits(64).complains("no words");
