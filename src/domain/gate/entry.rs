@@ -116,7 +116,7 @@ pub fn said(entries: &[Entry]) -> Vec<&Entry> {
                 said.push(entry);
             }
             Entry::Undone { .. } => {
-                if let Some(at) = said.iter().rposition(|before| is_same(before)) {
+                if let Some(at) = said.iter().rposition(is_same) {
                     said.remove(at);
                 }
             }

@@ -281,7 +281,7 @@ pub struct Held {
     pub spec: SpecId,
     /// Which gates were held.
     pub gates: BTreeSet<Gate>,
-    /// The gravest first, then by place.
+    /// The gravest first, then in the order of the text.
     pub issues: Vec<Issue>,
     /// How complete the spec is, if the checklist was held.
     pub scores: Option<Scores>,
@@ -386,7 +386,7 @@ pub fn hold(tree: &Tree, reading: &Reading, spec: &Spec, gates: &BTreeSet<Gate>,
         }
     }
     let mut issues = named(found, &answered(entries));
-    issues.sort_by(|a, b| (a.magnitude, &a.place, &a.id).cmp(&(b.magnitude, &b.place, &b.id)));
+    issues.sort_by(|a, b| (a.magnitude, &a.place).cmp(&(b.magnitude, &b.place)));
     let all = standing(entries);
     let standing = issues.iter().filter_map(|issue| Some((issue.id.clone(), all.get(&issue.id)?.clone()))).collect();
     let documents = [spec.file.clone(), format!("{}/tasks.md", spec.dir)];
