@@ -71,8 +71,10 @@ pub enum Msg {
     KeyPainted(u64),
     /// What the repository would run was approved, or could not be.
     Approved(Result<(), Failure>),
-    /// Something done outside the model (an editor, the clipboard, an approval) ended.
+    /// Something done outside the model (the clipboard, an approval) ended.
     Noted(Result<String, Failure>),
+    /// The editor gave the terminal back.
+    Edited(Result<String, Failure>),
 }
 
 /// What a program that asks does.

@@ -270,7 +270,7 @@ pub struct Gate {
     /// Goes on without an answer.
     #[arg(long, value_name = "ID", group = "saying", requires = "reason")]
     pub defer: Option<String>,
-    /// Takes back what was said about a question last, or the last answer of all.
+    /// Takes back what was said last about a question, or about any.
     #[arg(long, value_name = "ID", group = "saying", num_args = 0..=1, default_missing_value = "")]
     pub undo: Option<String>,
     /// Why it can wait.

@@ -66,6 +66,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::KeyPainted(us) => navigation::key_painted(model, us),
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
+        Msg::Edited(outcome) => ask::edited(model, outcome),
     }
 }
 
