@@ -235,8 +235,14 @@ impl Bench {
             return Ok(());
         }
         let range = case.question.preparation.range.clone();
+        let asked = unknown.len();
         let found = self.repo.look_up(self.root.clone(), spec, unknown, range, token.clone());
-        case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
+        let found = found.within(LOOK_UP, "looking up citations").await?;
+        if let Some(untold) = asked.checked_sub(found.len()).filter(|untold| *untold > 0) {
+            let text = format!("git could not tell what is not committed: {untold} cited changes count as said only");
+            case.warnings.push(Safe::line(&text));
+        }
+        case.lookups.extend(found);
         Ok(())
     }
 

@@ -410,16 +410,14 @@ impl Reader {
         token: CancellationToken,
     ) -> Result<Lookups, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
-        let diff = match (&shot.git, &range) {
-            (Some(git), Some(range)) => Some(git.between(&range.ends).await?),
+        let changes = match (&shot.git, &range) {
+            (Some(git), Some(range)) => Some(Changes::of_range(range, &git.between(&range.ends).await?)),
             (Some(git), None) => git.uncommitted().await?,
             (None, _) => None,
         };
         self.blocking(move || {
             let apart: Vec<String> = shot.reading.specs.iter().map(|s| s.dir.clone()).collect();
-            let diff = diff.unwrap_or_default();
-            let changes = range.map_or_else(|| Changes::uncommitted(&diff), |range| Changes::of_range(&range, &diff));
-            Ok(check::look_up(&shot.tree, &spec, &apart, &changes, &citations))
+            Ok(check::look_up(&shot.tree, &spec, &apart, changes.as_ref(), &citations))
         })
         .await
     }
