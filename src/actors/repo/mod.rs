@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::guardrails::{Guarded, Watch};
+use self::guardrails::{Cuts, Guarded, Watch};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::check::{self, Changes, FileText, Report};
@@ -101,8 +101,8 @@ impl Handle {
 
     /// Runs the guardrails of one side of a stage in the working copy, in order, up to the first that fails. Their output
     /// comes with the report, by the name of a file.
-    pub fn guard(&self, root: PathBuf, watch: Watch, token: CancellationToken) -> Reply<Guarded> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, token, promise })
+    pub fn guard(&self, root: PathBuf, watch: Watch, cuts: Cuts) -> Reply<Guarded> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, cuts, promise })
     }
 
     /// Holds gates over a spec; `entries` are its ledger, as far as it is about gates.
@@ -169,7 +169,7 @@ enum Command {
     Guard {
         root: PathBuf,
         watch: Watch,
-        token: CancellationToken,
+        cuts: Cuts,
         promise: Promise<Guarded>,
     },
     Hold {
@@ -258,10 +258,10 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
-            Command::Guard { root, watch, token, promise } => {
+            Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
                 scope.spawn(async move {
-                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &token).await);
+                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &cuts).await);
                 });
             }
             Command::Hold { root, spec, gates, entries, token, promise } => {
