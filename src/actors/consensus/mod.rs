@@ -357,7 +357,7 @@ fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(Strin
     let mut documents: Vec<(String, Arc<str>)> = rendered.map(|(path, text)| (path, text.into())).collect();
     let text = serde_json::to_string_pretty(verdict)
         .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
-    documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
+    documents.push((format!("{}/verdicts/{}.json", preparation.spec.own, preparation.stage), (text + "\n").into()));
     Ok(documents)
 }
 
