@@ -254,6 +254,20 @@ fn at_validate_they_run_before_the_verdict_which_counts_them() {
 }
 
 #[test]
+fn a_run_that_is_stopped_while_guardrails_run_waits_for_them_and_counts_what_is_left() {
+    let mut script = Script::of(with_rails(Stage::Plan), false);
+    script.hold(Kind::Guard).start(&[Stage::Plan]).settle();
+    let mut report = script.world.guard(&script.run().spec.clone(), Stage::Plan, When::Before);
+    script.key(Key::Esc).settle().expect_phase(Phase::Stopping);
+    assert!(script.run().lock.is_held());
+    report.survivors = 1;
+    script.answer_with(Kind::Guard, RunMsg::Guarded(Stage::Plan, When::Before, Ok(Arc::new(report))));
+    script.unhold().settle().expect_phase(Phase::Stopped);
+    assert_eq!(script.run().survivors, 1);
+    assert!(!script.journal().contains(&"guardrails_ran".to_owned()));
+}
+
+#[test]
 fn a_terminal_that_goes_away_while_a_gate_asks_ends_the_run_with_the_command_that_answers() {
     let mut with = with_gates();
     with.run.on_hangup = OnHangup::Detach;

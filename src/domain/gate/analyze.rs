@@ -161,7 +161,7 @@ fn uncovered(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
     if open.len() == spec.requirements.len() {
         return;
     }
-    let file = format!("{}/tasks.md", spec.dir);
+    let file = tree.path_of(spec, "tasks.md");
     let document = Document::new(&file, tree.text(&file).unwrap_or_default());
     let numbers = tasks.iter().filter_map(|task| task.id.strip_prefix('T')?.parse::<u32>().ok());
     let next = numbers.max().unwrap_or(0).checked_add(1);
@@ -187,7 +187,7 @@ fn uncovered(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
 
 /// Asks about a plan that names many requirements that the spec does not have.
 fn creep(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
-    let file = format!("{}/plan.md", spec.dir);
+    let file = tree.path_of(spec, "plan.md");
     let Some(text) = tree.text(&file) else { return };
     let named: BTreeSet<String> =
         requirement_ids(text).into_iter().filter(|id| id.starts_with("FR-") || id.starts_with("NFR-")).collect();

@@ -38,6 +38,8 @@ pub struct Spec {
     pub id: SpecId,
     /// The folder, relative to the repository (`specs/003-rate-limiter`).
     pub dir: String,
+    /// Where its plan, tasks, verdicts and reviews are written (see [`Folder::own`]).
+    pub own: String,
     /// Which of the layouts it follows.
     pub layout: Layout,
     /// The document that holds the requirements, relative to the repository.
@@ -171,6 +173,7 @@ pub fn parse(id: SpecId, dir: &str, file: &str, text: &str) -> Spec {
     Spec {
         id,
         dir: dir.to_owned(),
+        own: dir.to_owned(),
         layout,
         file: file.to_owned(),
         sha: Sha::of(text),
@@ -201,6 +204,12 @@ pub fn task_lines(text: &str, start: u32) -> Vec<u32> {
 }
 
 impl Spec {
+    /// Returns the path of one of its documents (`plan.md`): in its own folder, else in the one that it shares.
+    pub fn path_of(&self, name: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let own = format!("{}/{name}", self.own);
+        if self.own == self.dir || is_there(&own) { own } else { format!("{}/{name}", self.dir) }
+    }
+
     /// Returns what is asked, which is at least one thing.
     ///
     /// # Errors
