@@ -86,7 +86,7 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
         let verdict = here.map(|judgement| judgement.verdict.exit == 0);
         verdict
             .or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
-            .unwrap_or_else(|| elsewhere(found, stage))
+            .unwrap_or_else(|| elsewhere(found, stage) || is_left_out(found, stage))
     };
     Stage::ALL.into_iter().find(|stage| !passed(*stage))
 }
@@ -98,6 +98,11 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
         Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
+}
+
+/// Tells whether a person left a stage without a verdict out on the way to a later one.
+fn is_left_out(found: &SpecOverview, stage: Stage) -> bool {
+    found.verdicts.values().any(|later| later.skipped.contains_key(&stage))
 }
 
 /// The evidence tells how long each stage usually takes here, and what other processes run now.

@@ -1,6 +1,11 @@
 //! The commands that run the whole program: the stages, the screen.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::ready;
 use std::io::IsTerminal as _;
+
+use futures::{StreamExt as _, stream};
 
 use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
@@ -9,11 +14,14 @@ use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::update::worst;
 use crate::domain::failure::Failure;
+use crate::domain::ids::SpecId;
 use crate::domain::range::Ends;
+use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
+use crate::pipeline;
 use crate::shell::engine::Flags;
-use crate::shell::headless::headless;
+use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
 /// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about.
@@ -33,12 +41,13 @@ pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage, range: Optio
 /// The exit codes from here on say that a signal ended the process.
 const SIGNALLED: u8 = 128;
 
-/// Runs the stages of specs that they have not passed, or those that were named: one spec after the other, in the
-/// order given. One that cannot be run is told and stops no other; a signal stops all.
+/// Runs the stages of specs that they have not passed, or those that were named: begun in the order given, as many at
+/// the same time as asked for. One that cannot be run is told and stops no other; a signal stops all.
 ///
 /// # Errors
 /// Usage for an unknown spec or stage; for a single spec, what keeps its run from starting.
 pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
+    let work = Work::of(context, asked)?;
     let mut folders = Vec::new();
     for spec in &asked.specs {
         let folder = place::spec(context, Some(spec))?;
@@ -49,25 +58,27 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
     if folders.is_empty() {
         folders.push(place::spec(context, None)?);
     }
-    let named = named_stages(asked)?;
     if let [only] = folders.as_slice() {
-        return one(context, asked, only, named.as_deref());
-    }
-    let (mut exits, mut specs) = (Vec::new(), Vec::new());
-    for folder in &folders {
-        let exit = match one(context, asked, folder, named.as_deref()) {
-            Ok(done) => out::finish(&done),
-            Err(failure) => {
-                out::fail(&failure, &format!("run {}", folder.id), failure.exit(), context.global.json, now());
-                failure.exit()
-            }
+        let requested = match work.of_spec(only)? {
+            Ok(request) => request,
+            Err(done) => return Ok(done),
         };
-        exits.push(exit);
-        specs.push(&folder.id);
-        if exit >= SIGNALLED {
-            break;
-        }
+        return headless(work.start(vec![requested])?).map(Done::exit);
     }
+    let headless = Headless::open(context.sources()?, work.flags.clone())?;
+    let is_over = Cell::new(false);
+    let one = async |folder: &Folder| {
+        if is_over.get() {
+            return None;
+        }
+        let exit = work.run(&headless, folder).await;
+        is_over.set(is_over.get() || exit >= SIGNALLED);
+        Some((folder.id.clone(), exit))
+    };
+    let runs = stream::iter(&folders).map(one).buffer_unordered(usize::from(asked.jobs)).filter_map(ready).collect();
+    let ended: BTreeMap<SpecId, u8> = pipeline::wait(runs);
+    let in_order = folders.iter().filter_map(|folder| Some((&folder.id, *ended.get(&folder.id)?)));
+    let (specs, exits): (Vec<&SpecId>, Vec<u8>) = in_order.unzip();
     let exit = worst(exits.iter().copied());
     Ok(match context.global.json {
         false => Done::exit(exit),
@@ -77,6 +88,73 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
         }))
         .with_exit(exit),
     })
+}
+
+/// What is to be done for each spec.
+struct Work<'w> {
+    context: &'w Context,
+    asked: &'w Auto,
+    /// The stages that were named; none means those that a spec has not passed.
+    named: Option<Vec<Stage>>,
+    skipped: Skipped,
+    flags: Flags,
+}
+
+impl<'w> Work<'w> {
+    fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
+        let skipped = asked.skip_stage.iter().map(|given| skip::skipped(given)).collect::<Result<Skipped, _>>()?;
+        let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+        Ok(Self { context, asked, named: named_stages(asked)?, skipped, flags })
+    }
+
+    fn start(&self, requests: Vec<Request>) -> Result<Start, Failure> {
+        Ok(Start { sources: self.context.sources()?, flags: self.flags.clone(), requests })
+    }
+
+    /// Returns what is asked for a spec, or what is said where nothing is left to do.
+    fn of_spec(&self, folder: &Folder) -> Result<Result<Request, Done>, Failure> {
+        let context = self.context;
+        let mut skipped = self.skipped.clone();
+        let mut stages = match &self.named {
+            Some(named) => named.clone(),
+            None => {
+                let (stages, left_out) = remaining(context, folder)?;
+                // What was left out before stays left out: whoever wants it after all names it.
+                skipped = left_out.into_iter().chain(skipped).collect();
+                stages
+            }
+        };
+        if !stages.is_empty() {
+            stages.retain(|stage| !skipped.contains_key(stage));
+            if stages.is_empty() {
+                let why = "every stage that is left would be left out";
+                return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
+            }
+            let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
+            let start = StartRun { fresh, rerun_missing, skipped, ..StartRun::of(folder.id.clone(), stages) };
+            return Ok(Ok(Request::Start(start)));
+        }
+        let done = format!("{} has passed every stage\n", folder.id);
+        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
+        if context.global.json {
+            done.text = Done::json(out::ended(done.exit, None, now())).text;
+        }
+        Ok(Err(done))
+    }
+
+    /// Runs a spec beside others, and tells what kept it from that. Returns the exit code.
+    async fn run(&self, headless: &Headless, folder: &Folder) -> u8 {
+        let of = (self.asked.jobs > 1).then_some(folder.id.as_str());
+        let ran = match self.of_spec(folder) {
+            Ok(Ok(request)) => headless.run(request, of).await,
+            Ok(Err(done)) => Ok(out::finish(&done)),
+            Err(failure) => Err(failure),
+        };
+        ran.unwrap_or_else(|failure| {
+            out::fail(&failure, &format!("run {}", folder.id), failure.exit(), self.context.global.json, now());
+            failure.exit()
+        })
+    }
 }
 
 /// Returns the stages that were named, in their order.
@@ -97,46 +175,36 @@ fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     Ok((!stages.is_empty()).then_some(stages))
 }
 
-/// Runs one spec of several.
-fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>) -> Result<Done, Failure> {
-    let stages = match named {
-        Some(named) => named.to_vec(),
-        None => remaining(context, folder)?,
-    };
-    if stages.is_empty() {
-        let done = format!("{} has passed every stage\n", folder.id);
-        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
-        if context.global.json {
-            done.text = Done::json(out::ended(done.exit, None, now())).text;
-        }
-        return Ok(done);
-    }
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(context, StartRun { fresh, rerun_missing, ..StartRun::of(folder.id.clone(), stages) }, asked.no_round)
-}
-
 /// Starts a run without a screen, with or without its round.
 fn run(context: &Context, start: StartRun, no_round: bool) -> Result<Done, Failure> {
     let flags = Flags { no_round, ..flags(&context.global) };
     headless(Start { sources: context.sources()?, flags, requests: vec![Request::Start(start)] }).map(Done::exit)
 }
 
-/// Returns the stages from the first one on that has no current verdict that lets the spec pass. What nobody recorded
-/// before an audit of commits was done elsewhere.
-fn remaining(context: &Context, folder: &Folder) -> Result<Vec<Stage>, Failure> {
+/// Returns the stages from the first one on that has no current verdict that lets the spec pass, and what was left out
+/// on the way. What nobody recorded before an audit of commits was done elsewhere.
+fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped), Failure> {
     let store = context.store();
     let audit = record::verdict(&store, folder, Stage::Audit)?.filter(|verdict| verdict.exit == 0);
     let is_audited = audit.is_some_and(|verdict| Ends::of(&verdict.inputs).is_some());
-    for first in Stage::ALL {
-        let has_passed = match record::verdict(&store, folder, first)? {
-            Some(verdict) => verdict.exit == 0 && status::changed(context, folder, &verdict, None)?.is_none(),
-            None => is_audited && first < Stage::Audit,
+    let (verdicts, _) = record::verdicts(&store, folder);
+    let mut left_out = skip::of_verdicts(verdicts.iter());
+    let mut first = None;
+    for stage in Stage::ALL {
+        let own = record::verdict(&store, folder, stage)?.filter(|verdict| verdict.exit == 0);
+        let has_passed = match own {
+            Some(verdict) => {
+                left_out.remove(&stage);
+                status::changed(context, folder, &verdict, None)?.is_none()
+            }
+            None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
         };
         if !has_passed {
-            return Ok(Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
+            first = first.or(Some(stage));
         }
     }
-    Ok(Vec::new())
+    let stages = first.map(|first| Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
+    Ok((stages.unwrap_or_default(), left_out))
 }
 
 /// Runs without a screen until the requests are done. The shell prints as it goes.

@@ -9,6 +9,7 @@ use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::range::Ends;
+use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::{self, Folder};
 use crate::domain::stage::Stage;
 
@@ -170,11 +171,23 @@ fn has_passed(recorded: &Recorded) -> bool {
 /// done elsewhere.
 fn next(standings: &[Recorded]) -> Option<Stage> {
     let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
+    let left_out = left_out(standings);
     let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
     Stage::ALL.into_iter().find(|stage| match of(*stage) {
         Some(recorded) => !has_passed(recorded),
-        None => !(is_audited && *stage < Stage::Audit),
+        None => !(left_out.contains_key(stage) || (is_audited && *stage < Stage::Audit)),
     })
+}
+
+/// Returns what the verdicts that can be read say was left out, where that has no verdict itself.
+fn left_out(standings: &[Recorded]) -> Skipped {
+    let verdicts = standings.iter().filter_map(|recorded| match recorded {
+        Recorded::Read(standing) => Some(&standing.verdict),
+        Recorded::Unreadable { .. } => None,
+    });
+    let mut left_out = skip::of_verdicts(verdicts);
+    left_out.retain(|stage, _| standings.iter().all(|recorded| recorded.stage() != *stage));
+    left_out
 }
 
 fn found(seen: Option<&SpecOverview>) -> String {
@@ -188,7 +201,9 @@ fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Recorded])]) -> String {
     let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "CHECK"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for (folder, seen, standings) in lines {
+        let left_out = left_out(standings);
         let nothing = |stage| match elsewhere(standings) {
+            _ if left_out.contains_key(&stage) => "left out".to_owned(),
             Some(_) if stage == Stage::Implement => "elsewhere".to_owned(),
             Some(_) | None => "-".to_owned(),
         };
@@ -218,6 +233,11 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
         let row = ["  implement", "elsewhere", "-", ""].map(str::to_owned).into_iter();
         let at = standings.iter().filter(|recorded| recorded.stage() < Stage::Implement).count();
         rows.insert(at, row.chain([format!("commits {}, audited here", ends.short())]).collect());
+    }
+    for (stage, reason) in left_out(standings) {
+        let row = [format!("  {stage}"), "left out".to_owned(), "-".to_owned(), String::new(), reason];
+        let at = standings.iter().filter(|recorded| recorded.stage() < stage).count();
+        rows.insert(at.min(rows.len()), row.to_vec());
     }
     let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
     let mut out = format!("{}  {title}\n", folder.id);
@@ -262,5 +282,6 @@ fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) ->
         "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
         "title": seen.map(|seen| seen.spec.title.as_str()), "findings": seen.map(|seen| seen.findings.len()),
         "verdicts": verdicts, "elsewhere": elsewhere(standings).map(|range| serde_json::json!({"implement": range})),
+        "left_out": left_out(standings),
     })
 }

@@ -11,6 +11,7 @@ use crate::domain::consensus::{Call, Judged, Label, Reason, ReasonCode, Status, 
 use crate::domain::failure::Failure;
 use crate::domain::range::Ends;
 use crate::domain::report::{Case, Mark, markdown, page};
+use crate::domain::skip;
 use crate::domain::spec::Folder;
 
 /// The exit code of a verdict about something that is not so any more.
@@ -156,6 +157,9 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     if let Some(ends) = Ends::of(&verdict.inputs) {
         row("Range", ends.revisions());
+    }
+    for (left_out, reason) in skip::of(&verdict.inputs) {
+        row("Left out", format!("{left_out}: {reason}"));
     }
     let coverage = &verdict.coverage;
     row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
