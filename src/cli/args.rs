@@ -525,6 +525,13 @@ impl Command {
         }
     }
 
+    /// Tells whether `--output` means something to the command; the others refuse it.
+    pub fn writes_reports(&self) -> bool {
+        let is_run = |command: &Command| command.looks_at_dissent() && !matches!(command, Command::Decide { .. });
+        matches!(self, Command::Check { .. } | Command::Verdict { .. })
+            || (is_run(self) && !matches!(self, Command::Dissent(_) | Command::Consensus(_)))
+    }
+
     /// Returns what the command is for, to fit "could not …".
     pub fn aim(&self) -> &'static str {
         match self {

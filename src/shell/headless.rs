@@ -3,11 +3,13 @@
 //! It must not know how a run works: it is a consumer of [`crate::pipeline`] like any other.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::engine::Flags;
 use super::start::Start;
 use crate::app::event::What;
 use crate::app::msg::Request;
+use crate::app::outcome::Outcome;
 use crate::cli::lines::{Lines, Style};
 use crate::config::Sources;
 use crate::domain::failure::Failure;
@@ -31,11 +33,11 @@ impl Headless {
         Ok(Self { pipeline, lines: RefCell::new(Lines::new(style)) })
     }
 
-    /// Does what is asked, and tells it; with `of`, lines for people say whose they are. Returns the exit code.
+    /// Does what is asked, and tells it; with `of`, lines for people say whose they are. Returns how it ended.
     ///
     /// # Errors
     /// What kept it from beginning, where no line has said so.
-    pub async fn run(&self, request: Request, of: Option<&str>) -> Result<u8, Failure> {
+    pub async fn run(&self, request: Request, of: Option<&str>) -> Result<Arc<Outcome>, Failure> {
         let mut run = self.pipeline.run(request);
         let mut events = run.events();
         let mut is_told = false;
@@ -44,8 +46,8 @@ impl Headless {
             self.lines.borrow_mut().tell_of(&event, of);
         }
         match run.await {
-            Ok(outcome) => Ok(outcome.exit),
-            Err(failure) if is_told => Ok(failure.exit()),
+            Ok(outcome) => Ok(outcome),
+            Err(failure) if is_told => Ok(Arc::new(Outcome::refused(failure))),
             Err(failure) => Err(failure),
         }
     }
@@ -59,7 +61,7 @@ pub fn headless(start: Start) -> Result<u8, Failure> {
     let headless = Headless::open(start.sources, start.flags)?;
     let mut exits = Vec::new();
     for request in start.requests {
-        exits.push(pipeline::wait(headless.run(request, None))?);
+        exits.push(pipeline::wait(headless.run(request, None))?.exit);
     }
     Ok(crate::app::update::worst(exits.into_iter()))
 }

@@ -4,14 +4,18 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
 use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
+use super::output::Outputs;
+use super::ran::{self, Ran};
 use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
+use crate::app::outcome::Outcome;
 use crate::app::update::worst;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
@@ -29,13 +33,39 @@ use crate::shell::start::{Start, interactive};
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
 pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage, range: Option<&str>) -> Result<Done, Failure> {
-    let spec = place::spec(context, asked.spec.as_deref())?.id;
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(
-        context,
-        StartRun { fresh, rerun_missing, range: range.map(str::to_owned), ..StartRun::of(spec, vec![stage]) },
-        asked.no_round,
-    )
+    let folder = place::spec(context, asked.spec.as_deref())?;
+    let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
+    let start = StartRun { fresh, rerun_missing, range, ..StartRun::of(folder.id.clone(), vec![stage]) };
+    let outputs = Outputs::of(&context.global.output)?;
+    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+    alone(context, flags, &outputs, folder, Request::Start(start))
+}
+
+/// Runs one spec, and writes what that came to where it was asked for.
+fn alone(
+    context: &Context,
+    flags: Flags,
+    outputs: &Outputs<'_>,
+    folder: Folder,
+    request: Request,
+) -> Result<Done, Failure> {
+    let headless = Headless::open(context.sources()?, flags)?;
+    let ran = pipeline::wait(headless.run(request, None));
+    // Its servers end before anything else is done.
+    drop(headless);
+    match ran {
+        Ok(outcome) => {
+            let mut done = Done::exit(outcome.exit);
+            ran::write(context, outputs, &[Ran { folder, outcome: Some(outcome) }], &mut done)?;
+            Ok(done)
+        }
+        Err(failure) => {
+            let (mut done, outcome) = (Done::default(), Arc::new(Outcome::refused(failure.clone())));
+            ran::write(context, outputs, &[Ran { folder, outcome: Some(outcome) }], &mut done)?;
+            out::finish(&done);
+            Err(failure)
+        }
+    }
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -59,35 +89,42 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
         folders.push(place::spec(context, None)?);
     }
     if let [only] = folders.as_slice() {
-        let requested = match work.of_spec(only)? {
-            Ok(request) => request,
-            Err(done) => return Ok(done),
+        return match work.of_spec(only)? {
+            Ok(request) => alone(context, work.flags.clone(), &work.outputs, only.clone(), request),
+            Err(mut done) => {
+                ran::write(context, &work.outputs, &[Ran { folder: only.clone(), outcome: None }], &mut done)?;
+                Ok(done)
+            }
         };
-        return headless(work.start(vec![requested])?).map(Done::exit);
     }
     let headless = Headless::open(context.sources()?, work.flags.clone())?;
     let is_over = Cell::new(false);
-    let one = async |folder: &Folder| {
+    let one = async |(at, folder): (usize, &Folder)| {
         if is_over.get() {
             return None;
         }
-        let exit = work.run(&headless, folder).await;
+        let (exit, ran) = work.run(&headless, folder).await;
         is_over.set(is_over.get() || exit >= SIGNALLED);
-        Some((folder.id.clone(), exit))
+        Some((at, (exit, ran)))
     };
-    let runs = stream::iter(&folders).map(one).buffer_unordered(usize::from(asked.jobs)).filter_map(ready).collect();
-    let ended: BTreeMap<SpecId, u8> = pipeline::wait(runs);
-    let in_order = folders.iter().filter_map(|folder| Some((&folder.id, *ended.get(&folder.id)?)));
-    let (specs, exits): (Vec<&SpecId>, Vec<u8>) = in_order.unzip();
+    let runs = stream::iter(folders.iter().enumerate()).map(one);
+    let runs = runs.buffer_unordered(usize::from(asked.jobs)).filter_map(ready).collect();
+    // In the order given, whichever ended first.
+    let ended: BTreeMap<usize, (u8, Ran)> = pipeline::wait(runs);
+    drop(headless);
+    let (exits, ran): (Vec<u8>, Vec<Ran>) = ended.into_values().unzip();
+    let specs: Vec<&SpecId> = ran.iter().map(|ran| &ran.folder.id).collect();
     let exit = worst(exits.iter().copied());
-    Ok(match context.global.json {
+    let mut done = match context.global.json {
         false => Done::exit(exit),
         true => Done::value(&serde_json::json!({
             "schema": EVENT_SCHEMA, "seq": out::next_sequence(), "at": now().rfc3339(), "run": null,
             "type": "batch.finished", "exit": exit, "exits": exits, "specs": specs,
         }))
         .with_exit(exit),
-    })
+    };
+    ran::write(context, &work.outputs, &ran, &mut done)?;
+    Ok(done)
 }
 
 /// What is to be done for each spec.
@@ -98,17 +135,15 @@ struct Work<'w> {
     named: Option<Vec<Stage>>,
     skipped: Skipped,
     flags: Flags,
+    outputs: Outputs<'w>,
 }
 
 impl<'w> Work<'w> {
     fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
         let skipped = asked.skip_stage.iter().map(|given| skip::skipped(given)).collect::<Result<Skipped, _>>()?;
         let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
-        Ok(Self { context, asked, named: named_stages(asked)?, skipped, flags })
-    }
-
-    fn start(&self, requests: Vec<Request>) -> Result<Start, Failure> {
-        Ok(Start { sources: self.context.sources()?, flags: self.flags.clone(), requests })
+        let outputs = Outputs::of(&context.global.output)?;
+        Ok(Self { context, asked, named: named_stages(asked)?, skipped, flags, outputs })
     }
 
     /// Returns what is asked for a spec, or what is said where nothing is left to do.
@@ -142,18 +177,20 @@ impl<'w> Work<'w> {
         Ok(Err(done))
     }
 
-    /// Runs a spec beside others, and tells what kept it from that. Returns the exit code.
-    async fn run(&self, headless: &Headless, folder: &Folder) -> u8 {
+    /// Runs a spec beside others, and tells what kept it from that. Returns the exit code, and how it ended.
+    async fn run(&self, headless: &Headless, folder: &Folder) -> (u8, Ran) {
         let of = (self.asked.jobs > 1).then_some(folder.id.as_str());
-        let ran = match self.of_spec(folder) {
+        let ran = |outcome| Ran { folder: folder.clone(), outcome };
+        let outcome = match self.of_spec(folder) {
             Ok(Ok(request)) => headless.run(request, of).await,
-            Ok(Err(done)) => Ok(out::finish(&done)),
+            Ok(Err(done)) => return (out::finish(&done), ran(None)),
             Err(failure) => Err(failure),
         };
-        ran.unwrap_or_else(|failure| {
+        let outcome = outcome.unwrap_or_else(|failure| {
             out::fail(&failure, &format!("run {}", folder.id), failure.exit(), self.context.global.json, now());
-            failure.exit()
-        })
+            Arc::new(Outcome::refused(failure))
+        });
+        (outcome.exit, ran(Some(outcome)))
     }
 }
 
@@ -173,12 +210,6 @@ fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     stages.sort();
     stages.dedup();
     Ok((!stages.is_empty()).then_some(stages))
-}
-
-/// Starts a run without a screen, with or without its round.
-fn run(context: &Context, start: StartRun, no_round: bool) -> Result<Done, Failure> {
-    let flags = Flags { no_round, ..flags(&context.global) };
-    headless(Start { sources: context.sources()?, flags, requests: vec![Request::Start(start)] }).map(Done::exit)
 }
 
 /// Returns the stages from the first one on that has no current verdict that lets the spec pass, and what was left out

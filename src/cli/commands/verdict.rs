@@ -2,7 +2,7 @@
 
 use super::super::args::About;
 use super::super::out::Done;
-use super::super::ruled::{Ruled, junit, sarif};
+use super::super::ruled::{OfSpec, Ruled, annotations, junit, sarif};
 use super::output::{Format, Outputs};
 use super::{Context, place, record, report};
 use crate::domain::claim::derive::in_words;
@@ -90,10 +90,13 @@ fn write(
         page.mark = Mark::Call(Call::Stop);
         page.sentence = format!("{}: {besides}", verdict.stage);
     }
-    let ruled = Ruled { verdict, spec: &spec, exit: done.exit, besides: besides.as_deref(), redactor: &redactor };
+    let stages = vec![Ruled { verdict, exit: done.exit, besides: besides.as_deref() }];
+    let (id, file) = (&folder.id, spec.file.as_str());
+    let of = [OfSpec { id, file, spec: Some(&spec), stages, ended: None, redactor: &redactor }];
+    outputs.annotate(done, &annotations(&of));
     outputs.write(done, |format| match format {
-        Format::Junit => junit(&ruled),
-        Format::Sarif => sarif(&ruled),
+        Format::Junit => junit("dicast verdict", &of),
+        Format::Sarif => sarif(&of),
         Format::Md => markdown(&page, &redactor),
     })
 }
