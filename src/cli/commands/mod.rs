@@ -38,6 +38,7 @@ mod mcp;
 mod memory;
 mod output;
 mod place;
+mod present;
 mod ran;
 mod record;
 mod replay;

@@ -12,6 +12,7 @@ use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
+use super::present::Present;
 use super::ran::{self, Ran};
 use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
@@ -220,13 +221,13 @@ fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped)
     let is_audited = audit.is_some_and(|verdict| Ends::of(&verdict.inputs).is_some());
     let (verdicts, _) = record::verdicts(&store, folder);
     let mut left_out = skip::of_verdicts(verdicts.iter());
-    let mut first = None;
+    let (mut first, present) = (None, Present::new(context, None));
     for stage in Stage::ALL {
         let own = record::verdict(&store, folder, stage)?.filter(|verdict| verdict.exit == 0);
         let has_passed = match own {
             Some(verdict) => {
                 left_out.remove(&stage);
-                status::changed(context, folder, &verdict, None)?.is_none()
+                present.changed(folder, &verdict)?.is_none()
             }
             None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
         };

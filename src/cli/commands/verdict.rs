@@ -4,6 +4,7 @@ use super::super::args::About;
 use super::super::out::Done;
 use super::super::ruled::{OfSpec, Ruled, annotations, junit, sarif};
 use super::output::{Format, Outputs};
+use super::present::Present;
 use super::{Context, place, record, report};
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
@@ -33,7 +34,7 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
     let required: Vec<Status> = require.iter().map(|name| status_of(name)).collect::<Result<_, _>>()?;
     let (folder, stage) = place::spec_and_stage(context, &about.spec, about.stage.as_deref())?;
     let verdict = record::recorded(&context.store(), &folder, stage)?;
-    let changed = super::status::changed(context, &folder, &verdict, at)?;
+    let changed = Present::new(context, at).changed(&folder, &verdict)?;
     let is_required = required.is_empty() || required.contains(&verdict.status);
     let exit = match changed {
         Some(_) => STALE,
