@@ -37,6 +37,7 @@ use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
 use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
 
@@ -163,8 +164,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -293,7 +294,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, agenda): (Option<String>, Option<Vec<Topic>>),
+        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -306,6 +307,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            skipped,
             agenda,
             spec,
             stage,

@@ -86,8 +86,10 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
         let here = here.map(|judgement| judgement.verdict.exit == 0);
         here.or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
     };
-    let is_behind =
-        |stage: Stage| recorded(stage).unwrap_or_else(|| elsewhere(found, stage) || led_on(stage, &recorded));
+    let is_behind = |stage: Stage| {
+        recorded(stage)
+            .unwrap_or_else(|| elsewhere(found, stage) || is_left_out(found, stage) || led_on(stage, &recorded))
+    };
     Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
 }
 
@@ -103,6 +105,11 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
         Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
+}
+
+/// Tells whether a person left a stage without a verdict out on the way to a later one.
+fn is_left_out(found: &SpecOverview, stage: Stage) -> bool {
+    found.verdicts.values().any(|later| later.skipped.contains_key(&stage))
 }
 
 /// The evidence tells how long each stage usually takes here, and what other processes run now.

@@ -218,6 +218,10 @@ fn quantities(text: &str, words: &[Word<'_>]) -> Vec<OpenPoint> {
     let mut at = 0;
     while at < words.len() {
         let hit = VAGUE.iter().find_map(|(phrase, unit)| {
+            // Hardly any word begins one; the rest is looked at only then.
+            if !phrase.starts_with(words[at].folded.as_str()) {
+                return None;
+            }
             let length = phrase.split(' ').count();
             let there = words.get(at..at + length)?;
             phrase.split(' ').zip(there).all(|(want, word)| word.folded == want).then_some((length, *unit))
