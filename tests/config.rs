@@ -483,7 +483,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nkind = \"comand\"\n",
             "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
-            "use one of \"command\", \"replay\", \"memory\"",
+            "use one of \"command\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
