@@ -670,6 +670,7 @@ fn everything_that_would_run_is_listed_and_made_harmless() {
         "{AGENT}env = {{ KEY = \"$SECRET\" }}\nenv_pass = [\"PATH\"]\n\
          [mcp_servers.m]\ncommand = \"npx\"\nargs = [\"a\\u001b[2J\"]\ncwd = \"../x\"\n\
          [checks.lint]\nargv = [\"make\", \"lint\"]\n[evidence]\nroot = \"/tmp/e\"\n\
+         [budget]\nrun_usd = \"900\"\n\
          [[agents]]\nname = \"played\"\nkind = \"replay\"\nfamily = \"f\"\nscript = \"s\"\n"
     );
     let loaded = World::new().cargo().user("[checks.mine]\nargv = [\"x\"]\n").project(&text).load();
@@ -694,6 +695,7 @@ fn everything_that_would_run_is_listed_and_made_harmless() {
             "detected check cargo-test: cargo test -- {id} |  | 0 | detected",
             "check lint: make lint |  | 0 | config",
             "evidence outside the repository: /tmp/e |  | 0 | config",
+            "what a run may cost: budget.run_usd = \"900\" |  | 0 | config",
         ]
     );
 }

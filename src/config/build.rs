@@ -442,3 +442,8 @@ fn parsed<T: TryFrom<String, Error: std::fmt::Display>>(node: &Node, path: &str)
 pub(super) fn is_of_project(node: &Node) -> bool {
     node.origin.layer == Layer::Project
 }
+
+/// Tells whether an entry or a value in it stands in the repository's own file.
+pub(super) fn is_partly_of_project(node: &Node) -> bool {
+    is_of_project(node) || node.entries().unwrap_or_default().into_iter().any(|(_, part)| is_of_project(part))
+}

@@ -36,7 +36,7 @@ pub const KNOWN: [Known; 7] = [
 pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
     let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
     preset.credentials.iter().copied().find(|credential| match credential {
-        Credential::Key(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
+        Credential::Key(name) | Credential::Plan(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
         Credential::File(path) | Credential::Stored(path) => home.is_some_and(|home| is_file(&home.join(path))),
     })
 }
@@ -47,7 +47,7 @@ pub fn credential_of(agent: &Agent, env: &BTreeMap<String, String>) -> Option<Cr
     let AgentKind::Command(launch) = &agent.kind else { return None };
     let known = launch.preset.as_deref().and_then(preset)?;
     let given = known.credentials.iter().copied().find(|credential| match credential {
-        Credential::Key(name) => launch.env.contains_key(*name),
+        Credential::Key(name) | Credential::Plan(name) => launch.env.contains_key(*name),
         Credential::File(_) | Credential::Stored(_) => false,
     });
     given.or_else(|| credential(known, env))
@@ -55,7 +55,8 @@ pub fn credential_of(agent: &Agent, env: &BTreeMap<String, String>) -> Option<Cr
 
 /// Finds the agents whose user pays for a plan: no key is given to their program, and it was signed in otherwise.
 pub fn on_plan(settings: &Settings, env: &BTreeMap<String, String>) -> BTreeSet<AgentName> {
-    let is_on_plan = |agent: &&Agent| matches!(credential_of(agent, env), Some(Credential::File(_)));
+    let is_on_plan =
+        |agent: &&Agent| matches!(credential_of(agent, env), Some(Credential::File(_) | Credential::Plan(_)));
     settings.agents.iter().filter(is_on_plan).map(|agent| agent.name.clone()).collect()
 }
 
@@ -141,6 +142,10 @@ mod tests {
         };
         assert_eq!(with(&[]), ["signed-in"]);
         assert!(with(&[("CODEX_API_KEY", "k")]).is_empty(), "a key in our own environment is passed on");
+        let claude = |set: &str| credential(preset("claude").unwrap(), &BTreeMap::from([(set.into(), "1".into())]));
+        let token = "CLAUDE_CODE_OAUTH_TOKEN";
+        assert_eq!(claude(token), Some(Credential::Plan(token)), "a plan's token is no key");
+        assert!(matches!(claude("CLAUDE_CODE_USE_BEDROCK"), Some(Credential::Key(_))), "a cloud is paid by the token");
     }
 
     #[test]

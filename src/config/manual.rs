@@ -31,12 +31,13 @@ the next step. A key that this version understands but cannot obey is refused to
 
 ## Trust
 
-What the repository's own file would run (agents, MCP servers, checks, guardrails), and evidence outside the repository, is inert
-until you approve it: `dicast trust list` shows every command line, `dicast trust approve` approves exactly that. The
-approval holds for this repository and these bytes; after a change it is asked again with the lines that differ. Without
-approval a command that would run something exits 11; in CI, `--yes-trust HASH` approves exactly that hash for one
-process. Checks that dicast detects by itself are part of what is approved; without approval they are not run and
-everything else works. Approvals are kept in `~/.local/state/dicast/trust.json`, readable by you only.
+What the repository's own file would run (agents, MCP servers, checks, guardrails), evidence outside the repository,
+and what it says of money (`[budget]`, `[prices]`), is inert until you approve it: `dicast trust list` shows every
+command line, `dicast trust approve` approves exactly that. The approval holds for this repository and these bytes;
+after a change it is asked again with the lines that differ. Without approval a command that would run something exits
+11; in CI, `--yes-trust HASH` approves exactly that hash for one process. Checks that dicast detects by itself are part
+of what is approved; without approval they are not run and everything else works. Approvals are kept in
+`~/.local/state/dicast/trust.json`, readable by you only.
 
 `dicast init` writes a commented config and approves what it wrote.
 ";

@@ -313,19 +313,25 @@ fn of_project(merged: &Node) -> OfProject {
     // Laid over one by one: a table of the user's may hold one command of the repository's.
     let parts_named = |section: &str| {
         let entries = merged.get(section).and_then(Node::entries).unwrap_or_default();
-        let has_part = |node: &Node| {
-            build::is_of_project(node)
-                || node.entries().unwrap_or_default().into_iter().any(|(_, part)| build::is_of_project(part))
-        };
-        entries.into_iter().filter(|(_, node)| has_part(node)).map(|(name, _)| name.clone()).collect()
+        entries
+            .into_iter()
+            .filter(|(_, node)| build::is_partly_of_project(node))
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     let root = merged.get("evidence").and_then(|section| section.get("root"));
+    let money = ["budget", "prices"].iter().flat_map(|section| {
+        let entries = merged.get(section).and_then(Node::entries).unwrap_or_default();
+        let theirs = entries.into_iter().filter(|(_, node)| build::is_partly_of_project(node));
+        theirs.map(move |(name, node)| format!("{section}.{name} = {}", node.toml()))
+    });
     OfProject {
         agents: agents(merged).filter(|(_, node)| build::is_of_project(node)).map(|(name, _)| name).collect(),
         servers: named("mcp_servers"),
         checks: named("checks"),
         guardrails: parts_named("guardrails"),
         evidence_root: root.is_some_and(build::is_of_project),
+        money: money.collect(),
     }
 }
 

@@ -241,6 +241,8 @@ pub(super) struct OfProject {
     /// Stages whose guardrails stand there.
     pub(super) guardrails: BTreeSet<String>,
     pub(super) evidence_root: bool,
+    /// What stands there about what a run may cost, as TOML.
+    pub(super) money: Vec<String>,
 }
 
 fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
@@ -283,6 +285,9 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     if of_project.evidence_root && (root.starts_with('/') || root.split('/').any(|part| part == "..")) {
         let launch = Launch::plain(vec![root.clone()], BTreeMap::new());
         items.push(item("evidence outside the repository", &launch));
+    }
+    if !of_project.money.is_empty() {
+        items.push(item("what a run may cost", &Launch::plain(of_project.money.clone(), BTreeMap::new())));
     }
     items
 }

@@ -70,13 +70,13 @@ pub enum Charge {
 }
 
 impl Charge {
-    /// Returns what a turn is reckoned to cost at most: its prompt, and so many tokens written. Nothing can be reckoned
-    /// where there is no price.
-    pub fn reckoned(self, prompt_bytes: usize, output_tokens: u64) -> u64 {
+    /// Returns what a turn is reckoned to cost at most: its prompt, what its session holds and is sent with it, and so
+    /// many tokens written. Nothing can be reckoned where there is no price.
+    pub fn reckoned(self, prompt_bytes: usize, session_tokens: u64, output_tokens: u64) -> u64 {
         match self {
             Charge::Priced(price) => {
                 let prompt = u64::try_from(prompt_bytes).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN);
-                price.of(prompt, output_tokens)
+                price.of(prompt.saturating_add(session_tokens), output_tokens)
             }
             Charge::Free | Charge::Plan | Charge::Told | Charge::Unpriced => 0,
         }
@@ -148,9 +148,10 @@ impl Budget {
         match charge {
             Charge::Free | Charge::Plan => None,
             Charge::Unpriced => (!self.allow_unpriced).then_some(Refusal::Unpriced),
-            Charge::Priced(_) | Charge::Told => {
-                (left == 0 || needs > left).then_some(Refusal::Cap { needs_micro_usd: needs, left_micro_usd: left })
+            Charge::Priced(_) => {
+                (needs > left).then_some(Refusal::Cap { needs_micro_usd: needs, left_micro_usd: left })
             }
+            Charge::Told => (left == 0).then_some(Refusal::Cap { needs_micro_usd: 0, left_micro_usd: 0 }),
         }
     }
 }
@@ -218,8 +219,13 @@ mod tests {
 
     #[test]
     fn before_a_turn_its_prompt_and_its_longest_answer_are_reckoned() {
-        assert_eq!(Charge::Priced(OPUS).reckoned(3_000, 16_000), OPUS.of(1_000, 16_000));
-        assert_eq!(Charge::Told.reckoned(3_000, 16_000), 0);
+        assert_eq!(Charge::Priced(OPUS).reckoned(3_000, 0, 16_000), OPUS.of(1_000, 16_000));
+        assert_eq!(
+            Charge::Priced(OPUS).reckoned(3_000, 7_000, 16_000),
+            OPUS.of(8_000, 16_000),
+            "a session is sent again"
+        );
+        assert_eq!(Charge::Told.reckoned(3_000, 7_000, 16_000), 0);
     }
 
     #[test]
@@ -230,6 +236,7 @@ mod tests {
             (Charge::Priced(OPUS), 100, 0, None),
             (Charge::Priced(OPUS), 101, 0, cap(101, 100)),
             (Charge::Priced(OPUS), 50, 60, cap(50, 40)),
+            (Charge::Priced(Price { input_micro_usd: 0, output_micro_usd: 0 }), 0, 100, None),
             (Charge::Told, 0, 99, None),
             (Charge::Told, 0, 100, cap(0, 0)),
             (Charge::Plan, 0, 900, None),

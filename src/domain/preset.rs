@@ -48,8 +48,10 @@ pub struct Preset {
 /// Something by which a CLI is signed in. Only whether it is there is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
-    /// A variable with a key: what is used is paid by the token.
+    /// A variable with a key, or one that chooses a cloud: what is used is paid by the token.
     Key(&'static str),
+    /// A variable with the sign-in of a plan.
+    Plan(&'static str),
     /// A file below the home folder, left by signing in with a plan.
     File(&'static str),
     /// A file below the home folder that keeps keys: what is used is paid by the token.
@@ -150,6 +152,9 @@ const CLAUDE: Preset = Preset {
     credentials: &[
         Credential::Key("ANTHROPIC_API_KEY"),
         Credential::Key("ANTHROPIC_AUTH_TOKEN"),
+        Credential::Key("CLAUDE_CODE_USE_BEDROCK"),
+        Credential::Key("CLAUDE_CODE_USE_VERTEX"),
+        Credential::Plan("CLAUDE_CODE_OAUTH_TOKEN"),
         Credential::File(".claude/.credentials.json"),
     ],
     install: "npm install -g @anthropic-ai/claude-code",
@@ -245,6 +250,7 @@ const GEMINI: Preset = Preset {
     credentials: &[
         Credential::Key("GEMINI_API_KEY"),
         Credential::Key("GOOGLE_API_KEY"),
+        Credential::Key("GOOGLE_GENAI_USE_VERTEXAI"),
         Credential::File(".gemini/oauth_creds.json"),
     ],
     install: "npm install -g @google/gemini-cli",

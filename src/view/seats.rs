@@ -163,7 +163,7 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         {
             (spinner::frame(model), Ink::Warn, "stopping …".to_owned(), elapsed)
         }
-        SeatState::Queued(_) if seat.reckoned > 0 => {
+        SeatState::Queued(_) if seat.held_back.is_some() => {
             ("·", Ink::Dim, "waits: who is at work may use up the budget".to_owned(), elapsed)
         }
         SeatState::Queued(turn) => {

@@ -334,6 +334,9 @@ pub struct Seat {
     /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
     pub reckoned: u64,
+    /// What its next turn is reckoned to cost, while others at work may use up what is left of the budget.
+    #[serde(default)]
+    pub held_back: Option<u64>,
     /// The session of the attempt at hand, to go on with.
     #[serde(default)]
     pub session: Option<Session>,
@@ -407,6 +410,7 @@ impl Seat {
             took_ms: None,
             wrote: None,
             reckoned: 0,
+            held_back: None,
             session: None,
             progress: None,
             answer: None,

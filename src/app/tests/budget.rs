@@ -68,6 +68,14 @@ fn what_a_run_used_is_told_by_who_pays_for_it() {
 }
 
 #[test]
+fn whoever_names_a_price_pays_it_whatever_signs_of_a_plan_there_are() {
+    let mut script = script(priced(1, 2_000_000));
+    script.model.boot.on_plan.insert(agent("claude"));
+    script.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    assert_eq!(script.run().used().cost_micro_usd, Some(COST));
+}
+
+#[test]
 fn every_turn_counts_also_those_that_fail_and_a_stop_forgets_none() {
     let mut script = script(priced(3, 2_000_000_000));
     let limited = Play::Fails(AgentError::RateLimit { retry_after_ms: Some(1) });
@@ -106,8 +114,11 @@ fn a_turn_waits_while_others_at_work_may_use_up_what_is_left() {
     script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
     assert_eq!(script.asked(), ["claude 1", "gemini 1"]);
     assert_eq!(script.seat("codex"), &SeatState::Queued(TurnKind::Draft));
+    let held_back = |script: &Script| script.run().seat(&agent("codex")).and_then(|seat| seat.held_back);
+    assert!(held_back(&script).is_some_and(|needs| needs > OPUS.of(0, 16_000)));
     script.unhold().settle().expect_phase(Phase::Decided);
     assert_eq!(script.asked(), ["claude 1", "gemini 1", "codex 1"], "claude cost less than was set aside for it");
+    assert_eq!(held_back(&script), None);
     assert_eq!(script.quits(), [0]);
 }
 

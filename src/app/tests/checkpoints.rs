@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::script::{Kind, Script, THREE, names, settings};
+use super::world::says;
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::model::{Phase, View};
-use crate::app::msg::RunMsg;
+use crate::app::msg::{Choice, Msg, RunMsg, Signal};
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::guardrail::When;
-use crate::domain::settings::{Guardrails, Settings};
+use crate::domain::settings::{Guardrails, OnHangup, Settings};
 use crate::domain::stage::Stage;
 
 const OPEN: &str = "# X\n\n- **FR-001**: It MUST wait [NEEDS CLARIFICATION: how long?]\n";
@@ -191,4 +192,38 @@ fn at_validate_they_run_before_the_verdict_which_counts_them() {
     assert!(script.run().verdicts.contains_key(&Stage::Validate));
     let report = Arc::clone(script.run().guard.as_ref().unwrap());
     assert_eq!(report.red().unwrap().lines[0].as_str(), "test burst ... FAILED");
+}
+
+#[test]
+fn a_terminal_that_goes_away_while_a_gate_asks_ends_the_run_with_the_command_that_answers() {
+    let mut with = with_gates();
+    with.run.on_hangup = OnHangup::Detach;
+    let mut script = asks(with, false);
+    script.start(&[Stage::Plan]).settle();
+    assert!(is_waiting(&script), "{:?}", script.run().phase);
+    script.send(Msg::Signalled(Signal::HangUp));
+    script.settle();
+    let Phase::Failed(failure) = &script.run().phase else { panic!("{:?}", script.run().phase) };
+    assert!(failure.hint().starts_with("dicast clarify 001-login --answer CLR-"), "{}", failure.hint());
+    assert_eq!((script.finished(), script.quits()), (vec![10], vec![10]));
+}
+
+#[test]
+fn a_stage_behind_one_that_was_opened_again_asks_its_agents_and_passes_its_checkpoints() {
+    let mut script = Script::of(Settings { gates: with_gates().gates, ..with_rails(Stage::Tasks) }, false);
+    script.plays("claude", [says("10")]).plays("codex", [says("20")]).plays("gemini", [says("30")]);
+    script.start(&[Stage::Plan, Stage::Tasks]).settle().expect_phase(Phase::Decided);
+    assert_eq!((script.run().stage, script.asked().len()), (Stage::Plan, 3), "the conflict stops it at plan");
+    let at = script.effects.len();
+    script.send(super::decisions::decide(Choice::Waive));
+    script.settle().expect_phase(Phase::Decided);
+    assert_eq!(script.run().stage, Stage::Tasks);
+    let walk = names(&script.effects[at..]);
+    let count = |what: &str| walk.iter().filter(|name| name.starts_with(what)).count();
+    assert_eq!(script.asked().len(), 6, "each is asked for its tasks: {walk:?}");
+    assert_eq!(
+        (count("guard "), count("hold ")),
+        (2, 2),
+        "before and after tasks, after plan and after tasks: {walk:?}"
+    );
 }

@@ -1,13 +1,18 @@
 //! Keys and the last line: what works here is shown, what is shown works.
 
+use std::sync::Arc;
+
 use super::script::{Kind, Script, names};
-use super::world::Play;
+use super::world::{Play, overview};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action, Place};
-use crate::app::model::{Overlay, Phase, View};
+use crate::app::model::{Load, Overlay, Phase, View};
 use crate::app::msg::{Input, Msg};
 use crate::app::update::can;
+use crate::domain::consensus::Status;
+use crate::domain::hash::Sha;
+use crate::domain::overview::Recorded;
 use crate::domain::stage::Stage;
 
 /// Every view, by what has to be pressed to get there.
@@ -177,4 +182,25 @@ fn ctrl_z_goes_to_the_shell_from_everywhere_also_while_text_is_typed() {
     script.key(Key::Char(':')).type_text("pl");
     assert_eq!(script.send(ctrl_z), [Effect::Suspend]);
     assert!(script.model.overlay.is_some(), "what was typed stays");
+}
+
+#[test]
+fn a_stage_that_let_the_spec_pass_leaves_nothing_open_before_it() {
+    let next = |passed: &[(Stage, Status)]| {
+        let mut script = Script::new();
+        let mut known = (*overview()).clone();
+        known.specs[0].verdicts = passed
+            .iter()
+            .map(|&(stage, status)| {
+                (stage, Recorded { status, exit: status.exit(), hash: Sha::of("verdict"), is_current: true })
+            })
+            .collect();
+        script.model.survey = Load::Ready(Arc::new(known));
+        script.key(Key::Char(':')).type_text("auto 001").key(Key::Enter);
+        script.run().stages[0]
+    };
+    assert_eq!(next(&[]), Stage::Plan);
+    assert_eq!(next(&[(Stage::Audit, Status::Agree)]), Stage::Unlock, "an audit of commits had no plan here");
+    assert_eq!(next(&[(Stage::Audit, Status::Conflict)]), Stage::Plan);
+    assert_eq!(next(&[(Stage::Plan, Status::Conflict), (Stage::Audit, Status::Agree)]), Stage::Plan);
 }

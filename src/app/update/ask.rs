@@ -81,14 +81,19 @@ pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
 /// Returns the first stage of a spec that is not behind it: no verdict lets it pass, and nobody did it elsewhere.
 pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
     let found = super::surveyed(model)?.spec(spec)?;
-    let passed = |stage: Stage| {
+    let recorded = |stage: Stage| {
         let here = model.runs.values().rev().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
-        let verdict = here.map(|judgement| judgement.verdict.exit == 0);
-        verdict
-            .or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
-            .unwrap_or_else(|| elsewhere(found, stage))
+        let here = here.map(|judgement| judgement.verdict.exit == 0);
+        here.or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
     };
-    Stage::ALL.into_iter().find(|stage| !passed(*stage))
+    let is_behind =
+        |stage: Stage| recorded(stage).unwrap_or_else(|| elsewhere(found, stage) || led_on(stage, &recorded));
+    Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
+}
+
+/// Tells whether a stage after this one let the spec pass: an audit of commits needs no plan of ours.
+fn led_on(stage: Stage, recorded: &impl Fn(Stage) -> Option<bool>) -> bool {
+    Stage::ALL.into_iter().filter(|later| *later > stage).any(|later| recorded(later) == Some(true))
 }
 
 /// Tells whether a stage without a verdict was done by somebody else: there are tasks, and some are ticked.

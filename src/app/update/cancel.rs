@@ -3,7 +3,7 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{notice, round, run as runs, seats, verdict};
+use super::{checkpoint, notice, round, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then};
 use crate::app::msg::Signal;
@@ -166,7 +166,9 @@ pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
     if may_go_on && model.live_runs().any(|run| run.stop.is_none()) {
         model.boot.headless = true;
         notice(model, "the terminal went away: the run goes on, `dicast watch` follows it");
-        return Vec::new();
+        // But where a gate asks, nobody could answer any more.
+        let asked = model.live_runs().filter(|run| super::is_waiting(run)).map(|run| run.id.clone());
+        return asked.collect::<Vec<RunId>>().iter().flat_map(|id| checkpoint::unanswerable(model, id)).collect();
     }
     leave(
         model,

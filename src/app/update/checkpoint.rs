@@ -91,22 +91,36 @@ pub(super) fn gate_kept(model: &mut Model, id: &RunId, at: Checkpoint) -> Vec<Ef
         return cancel::try_finish(model, id);
     }
     let Phase::Holding(gating) = run.phase else { return Vec::new() };
+    if gating.at != at {
+        return Vec::new();
+    }
     let spec = run.spec.clone();
-    let Some(held) = model.gates.get(&spec).cloned() else { return passed(model, id, gating) };
-    let Some(first) = held.critical().next() else { return passed(model, id, gating) };
+    let first = model.gates.get(&spec).and_then(|held| held.critical().next()).map(|issue| issue.ask.clone());
+    let Some(ask) = first else { return passed(model, id, gating) };
     if model.boot.headless {
-        let count = held.critical().count();
-        let things = if count == 1 { "a question".to_owned() } else { format!("{count} questions") };
-        let place = format!("{}:{}", first.place.file, first.place.line);
-        let why = format!("{things} must be answered {}: {}", at.words(), first.ask);
-        return runs::fail(model, id, Failure::needs_input(place, why, answering(&spec, first)));
+        return unanswerable(model, id);
     }
     if let Some(run) = model.runs.get_mut(id) {
         run.phase = Phase::Waiting { gating, since: now };
     }
-    notice(model, format!("{} asks you: {}", at.words(), first.ask));
-    gate::open_for_run(model, id, &spec, at);
+    notice(model, format!("{} asks you: {ask}", gating.at.words()));
+    gate::open_for_run(model, id, &spec, gating.at);
     Vec::new()
+}
+
+/// Fails a run whose gates asked what nobody is here to answer, and says how to answer it.
+pub(super) fn unanswerable(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    let (Phase::Holding(gating) | Phase::Waiting { gating, .. }) = run.phase else { return Vec::new() };
+    let spec = run.spec.clone();
+    let Some(held) = model.gates.get(&spec).cloned() else { return passed(model, id, gating) };
+    let Some(first) = held.critical().next() else { return passed(model, id, gating) };
+    let count = held.critical().count();
+    let things = if count == 1 { "a question".to_owned() } else { format!("{count} questions") };
+    let place = format!("{}:{}", first.place.file, first.place.line);
+    let why = format!("{things} must be answered {}: {}", gating.at.words(), first.ask);
+    let failure = Failure::needs_input(place, why, answering(&spec, first));
+    runs::fail(model, id, failure)
 }
 
 /// Nothing critical is open any more at the checkpoint where a run of the spec waits: it goes on.

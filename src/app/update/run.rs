@@ -463,6 +463,9 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.stage = stage;
+    // What was opened again is the stage before: this one is begun as any other.
+    run.options.reopened = false;
+    run.options.rerun_missing = false;
     run.seats.clear();
     run.preparation = None;
     run.judgement = None;

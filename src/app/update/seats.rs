@@ -154,8 +154,15 @@ pub(super) fn finished(
 
 fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Vec<Effect> {
     let now = model.now;
+    let held_back = model.runs.get(id).and_then(|run| run.seat(agent)).and_then(|seat| seat.held_back);
+    // Asked every turn of the loop: whoever waits for the budget is not told its words anew each time.
+    if held_back.is_some_and(|needs| spend::leave(model, id, agent, needs) == Leave::Wait) {
+        return Vec::new();
+    }
     let told = told(model, id, agent, kind);
-    let reckoned = spend::reckoned(model, id, agent, told.as_ref().map_or(0, |(told, _)| told.len()));
+    let seat = model.runs.get(id).and_then(|run| run.seat(agent));
+    let reckoned = seat.zip(told.as_ref()).map_or(0, |(seat, (told, _))| spend::reckoned(model, seat, told.len()));
+    let leave = spend::leave(model, id, agent, reckoned);
     let subject = model.runs.get(id).and_then(verdict::subject);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
@@ -164,10 +171,9 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
         seat.state = SeatState::Failed(AgentError::Protocol { why: "there is no prompt for it".into() });
         return verdict::judge_if_due(model, id);
     };
-    let (reckoned, leave) = reckoned;
-    seat.reckoned = reckoned;
+    seat.held_back = (leave == Leave::Wait).then_some(reckoned);
     match leave {
-        Leave::Begin => {}
+        Leave::Begin => seat.reckoned = reckoned,
         Leave::Wait => return Vec::new(),
         Leave::Refused(why) => return not_begun(model, id, agent, kind, why),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::event::{Spent, Tokens};
-use crate::app::model::{Model, Run, SeatState};
+use crate::app::model::{Model, Run, Seat, SeatState};
 use crate::domain::budget::{Charge, Refusal};
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::run::{SeatKey, TurnEnded};
@@ -25,8 +25,9 @@ pub fn charge(model: &Model, agent: &Agent) -> Charge {
         AgentKind::Replay { .. } | AgentKind::Memory => return Charge::Free,
     };
     match price {
-        _ if model.boot.on_plan.contains(&agent.name) => Charge::Plan,
+        // Whoever names a price pays it, whatever signs of a plan there are.
         Some(price) => Charge::Priced(*price),
+        None if model.boot.on_plan.contains(&agent.name) => Charge::Plan,
         None if launch.transport.dialect().is_some_and(|dialect| dialect.knows_cost()) => Charge::Told,
         None => Charge::Unpriced,
     }
@@ -47,21 +48,26 @@ pub(super) enum Leave {
     Refused(Refusal),
 }
 
-/// Returns what a turn with a prompt of so many bytes is reckoned to cost, and whether it may be begun.
-pub(super) fn reckoned(model: &Model, id: &RunId, agent: &AgentName, prompt: usize) -> (u64, Leave) {
-    let (Some(run), Some(agent)) = (model.runs.get(id), named(model, agent)) else { return (0, Leave::Begin) };
+/// Returns what a turn with a prompt of so many bytes is reckoned to cost.
+pub(super) fn reckoned(model: &Model, seat: &Seat, prompt: usize) -> u64 {
+    let Some(agent) = named(model, &seat.who.agent) else { return 0 };
+    let told = seat.session.as_ref().map_or(0, |session| session.used.input_tokens + session.used.output_tokens);
+    charge(model, agent).reckoned(prompt, told, agent.max_output_tokens)
+}
+
+/// Tells whether a turn that is reckoned to cost `needs` may be begun.
+pub(super) fn leave(model: &Model, id: &RunId, agent: &AgentName, needs: u64) -> Leave {
+    let (Some(run), Some(agent)) = (model.runs.get(id), named(model, agent)) else { return Leave::Begin };
     let charge = charge(model, agent);
-    let needs = charge.reckoned(prompt, agent.max_output_tokens);
     let at_work = run.seats.iter().filter(|seat| matches!(seat.state, SeatState::Launching(_) | SeatState::Asking(_)));
     let set_aside = at_work.map(|seat| seat.reckoned).fold(0, u64::saturating_add);
     let spent = run.used().cost_micro_usd.unwrap_or(0);
     let refuses = |spent| model.settings.budget.refuses(charge, needs, spent);
-    let leave = match (refuses(spent), refuses(spent.saturating_add(set_aside))) {
+    match (refuses(spent), refuses(spent.saturating_add(set_aside))) {
         (Some(why), _) => Leave::Refused(why),
         (None, Some(_)) => Leave::Wait,
         (None, None) => Leave::Begin,
-    };
-    (needs, leave)
+    }
 }
 
 /// Counts a turn that has ended; from now on its usage says what was charged.

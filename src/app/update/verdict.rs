@@ -372,8 +372,9 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     effects.push(Effect::Survey);
     effects.extend(model.runs.get(id).and_then(|run| super::ledger::refresh(model, &run.spec)));
     let Some(run) = model.runs.get(id) else { return effects };
-    // A decision about a stage that was recorded before passes no checkpoint again.
-    let on = if run.stop.is_some() || run.options.reopened { go_on(model, id) } else { checkpoint::leave(model, id) };
+    // A decision about a stage that was recorded before passes no checkpoint again, unless it leads to the next stage.
+    let stays = run.options.reopened && next_of(run).is_none();
+    let on = if run.stop.is_some() || stays { go_on(model, id) } else { checkpoint::leave(model, id) };
     effects.extend(on);
     effects
 }

@@ -100,7 +100,7 @@ fn preset_of(agent: &Agent) -> Option<&'static Preset> {
 /// A credential as it is shown: the variable's name, or the file below the home folder.
 fn named(credential: Credential) -> String {
     match credential {
-        Credential::Key(name) => format!("${name}"),
+        Credential::Key(name) | Credential::Plan(name) => format!("${name}"),
         Credential::File(path) | Credential::Stored(path) => format!("~/{path}"),
     }
 }
@@ -118,7 +118,7 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
         Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
             format!("signed in by {}: paid by the token", named(found))
         }
-        Some(found @ Credential::File(_)) => format!("signed in by {}: a plan", named(found)),
+        Some(found @ (Credential::File(_) | Credential::Plan(_))) => format!("signed in by {}: a plan", named(found)),
         // There are other places (a keychain, a cloud's own variables): this is a guess.
         None => format!("no sign of credentials; if it fails: {}", known.sign_in),
     })

@@ -227,7 +227,8 @@ impl<'t> Talk<'t> {
                     talk.open = reply.answer.iter().chain(&reply.calls).cloned().collect();
                     let id = session_of(&call.seat);
                     conversations.keep(id.clone(), talk);
-                    self.session = Some(Session { id, used: Usage::default() });
+                    // What the next turn sends again.
+                    self.session = Some(Session { id, used: reply.usage });
                     return self.judge(reply).await;
                 }
             }
