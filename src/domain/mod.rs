@@ -11,6 +11,7 @@ pub mod check;
 pub mod claim;
 pub mod classify;
 pub mod consensus;
+pub mod dialect;
 pub mod dissent;
 pub mod document;
 pub mod draft;

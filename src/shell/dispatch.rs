@@ -367,11 +367,29 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
+        if let Some((agent, AgentKind::Api(service))) = agent.map(|agent| (agent, &agent.kind)) {
+            let mut limits = limits(agent);
+            if kind == TurnKind::Round {
+                limits.total_ms = limits.total_ms.min(round::TURN_MS);
+            }
+            let call = run::Call {
+                seat: seat.clone(),
+                kind,
+                service: service.clone(),
+                model: agent.model.clone().unwrap_or_default(),
+                max_output_tokens: agent.max_output_tokens,
+                repo: self.places.repo.to_string_lossy().into_owned(),
+                prompt,
+                wanted,
+                session,
+                limits,
+            };
+            let (stop, kill) = self.seat_tokens(seat);
+            return self.hands.agents.call(call, stop, kill);
+        }
         let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
         let used_before = session.map(|session| session.used).unwrap_or_default();
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
@@ -388,6 +406,14 @@ impl Dispatch {
         }
     }
 
+    /// Makes the tokens that stop and kill one agent's turn.
+    fn seat_tokens(&mut self, seat: &SeatKey) -> (CancellationToken, CancellationToken) {
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        (stop, kill)
+    }
+
     /// Asks a participant elsewhere, for as long as its turn may take.
     fn ask_elsewhere(
         &mut self,
@@ -399,24 +425,14 @@ impl Dispatch {
     ) -> Reply<run::TurnEnded> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
         let total_ms = agent.map(|agent| agent.timeouts).unwrap_or_default().total_ms;
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill));
+        let (stop, _) = self.seat_tokens(seat);
         let turn = memory::Turn { seat: seat.clone(), subject, prompt, wanted, total_ms };
         self.hands.memory.take_turn(turn, stop)
     }
 
     /// What to start for an agent; `None` for one that is not started here.
     fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
-        let timeouts = agent.timeouts;
-        let limits = run::Limits {
-            start_ms: timeouts.start_ms,
-            first_event_ms: timeouts.first_event_ms,
-            idle_ms: timeouts.idle_ms,
-            total_ms: timeouts.total_ms,
-            kill_grace_ms: timeouts.kill_grace_ms,
-            ..run::Limits::default()
-        };
+        let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
             AgentKind::Command(of) => {
@@ -448,7 +464,7 @@ impl Dispatch {
                     limits,
                 })
             }
-            AgentKind::Memory => None,
+            AgentKind::Api(_) | AgentKind::Memory => None,
         }
     }
 
@@ -553,6 +569,19 @@ const RECALL_MS: u64 = 500;
 const DRAIN_MS: u64 = 60_000;
 
 /// Reads what the spec's ledger says of dissent.
+/// Our deadlines for a turn of an agent.
+fn limits(agent: &Agent) -> run::Limits {
+    let timeouts = agent.timeouts;
+    run::Limits {
+        start_ms: timeouts.start_ms,
+        first_event_ms: timeouts.first_event_ms,
+        idle_ms: timeouts.idle_ms,
+        total_ms: timeouts.total_ms,
+        kill_grace_ms: timeouts.kill_grace_ms,
+        ..run::Limits::default()
+    }
+}
+
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())

@@ -458,7 +458,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     Seat {
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        session: kept.and_then(|kept| kept.session.clone()),
+        // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
+        session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
         answer,
         ..Seat::new(who, attempt, state)
     }

@@ -128,7 +128,9 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::RateLimit { .. } | AgentError::Overloaded => AgentStatus::RateLimited,
         AgentError::Timeout { .. } => AgentStatus::Timeout,
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
-        AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
+        AgentError::Permission { .. } | AgentError::Refused { .. } | AgentError::ContextOverflow => {
+            AgentStatus::Refused
+        }
         AgentError::Cancelled => AgentStatus::Cancelled,
         AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
