@@ -13,29 +13,16 @@ use crate::domain::run::{Launch, Limits};
 use crate::domain::settings::{self, Agent, MemoryServer, Settings, Transport, program};
 use crate::domain::stream;
 
-/// Returns our deadlines for an agent's turns.
-pub(super) fn limits(agent: &Agent) -> Limits {
-    let timeouts = agent.timeouts;
-    Limits {
-        start_ms: timeouts.start_ms,
-        first_event_ms: timeouts.first_event_ms,
-        idle_ms: timeouts.idle_ms,
-        total_ms: timeouts.total_ms,
-        kill_grace_ms: timeouts.kill_grace_ms,
-        ..Limits::default()
-    }
-}
-
 /// Returns what is started for an agent of a run: the same for all its turns.
 pub(super) fn launch(
     places: &Places,
     settings: &Settings,
     run: &RunId,
-    agent: &Agent,
+    (agent, limits): (&Agent, Limits),
     of: &settings::Launch,
 ) -> Launch {
     let private = places.private.join(format!("{run}-{}", agent.name));
-    let mut launch = launch::spoken(of, launch::Places { repo: &places.repo, private: &private }, limits(agent));
+    let mut launch = launch::spoken(of, launch::Places { repo: &places.repo, private: &private }, limits);
     if let stream::Transport::Acp(manner) = &mut launch.transport {
         remember(places, settings, manner);
     }

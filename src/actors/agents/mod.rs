@@ -1,6 +1,6 @@
-//! Runs agents: one request is one turn of one attempt, as a child process of its own.
+//! Runs agents: one request is one turn of one attempt, as a child process of its own or as requests over HTTP.
 //!
-//! It owns the children ([`process`]), what they show while they work ([`live`], [`hearing`]) and what their words are worth
+//! It owns the children ([`process`]), the conversations with models over HTTP ([`api`]), what they show while they work ([`live`], [`hearing`]) and what their words are worth
 //! ([`command`]). It must not know runs, retries, limits per family or budgets: the brain decides whether a turn is
 //! taken, and nothing is ever started again here. Its seam is the command line in each turn's [`Launch`]: tests start a
 //! program of their own.
@@ -8,6 +8,7 @@
 //! [`Launch`]: crate::domain::run::Launch
 
 mod acp;
+mod api;
 mod command;
 mod hearing;
 mod live;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::acp::Warm;
+use self::api::Conversations;
 use self::command::Tools;
 use self::process::Children;
 use super::lanes::Lanes;
@@ -29,7 +31,7 @@ use crate::domain::acp::Answer;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Launch, SeatKey, Turn, TurnEnded};
+use crate::domain::run::{Call, Launch, SeatKey, Turn, TurnEnded};
 
 /// Asks for turns; cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,9 +67,16 @@ impl Handle {
     pub fn dismiss(&self, run: RunId, kill: CancellationToken) -> Reply<u32> {
         post("agents", &self.mailbox, &self.waker, |promise| Command::Dismiss { run, kill, promise })
     }
+
+    /// Takes one turn of a model over HTTP. Either token ends its request at once.
+    pub fn call(&self, call: Call, stop: CancellationToken, kill: CancellationToken) -> Reply<TurnEnded> {
+        let call = Box::new(call);
+        post("agents", &self.mailbox, &self.waker, |promise| Command::Call { call, stop, kill, promise })
+    }
 }
 
 enum Command {
+    Call { call: Box<Call>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
     TakeTurn { turn: Box<Turn>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
     Warm { run: RunId, agent: AgentName, launch: Box<Launch>, promise: Promise<()> },
     Permit { seat: SeatKey, number: u64, answer: Answer, promise: Promise<()> },
@@ -78,7 +87,7 @@ impl Command {
     /// Nothing is begun any more.
     fn refuse(self) {
         match self {
-            Command::TakeTurn { promise, .. } => promise.keep(Err(Failure::Cancelled)),
+            Command::Call { promise, .. } | Command::TakeTurn { promise, .. } => promise.keep(Err(Failure::Cancelled)),
             Command::Warm { promise, .. } | Command::Permit { promise, .. } => promise.keep(Err(Failure::Cancelled)),
             Command::Dismiss { promise, .. } => promise.keep(Err(Failure::Cancelled)),
         }
@@ -95,9 +104,15 @@ pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathB
 }
 
 async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
-    let (cancel, warm) = (tools.scope.cancel.clone(), Warm::default());
+    let (cancel, scope, warm) = (tools.scope.cancel.clone(), tools.scope.clone(), Warm::default());
+    let conversations = Arc::new(Conversations::default());
     while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
         match command {
+            Command::Call { call, stop, kill, promise } => {
+                let (tools, conversations) = (tools.clone(), Arc::clone(&conversations));
+                let taken = async move { promise.keep(Ok(api::take(&tools, &conversations, *call, stop, kill).await)) };
+                scope.spawn(taken);
+            }
             Command::TakeTurn { turn, stop, kill, promise } if turn.launch.transport.manner().is_some() => {
                 let (tools, warm) = (tools.clone(), warm.clone());
                 tools.scope.clone().spawn(async move { warm.take_turn(&tools, *turn, (stop, kill), promise).await });
@@ -124,7 +139,7 @@ async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
             Command::TakeTurn { turn, stop, kill, promise } => {
                 let tools = tools.clone();
                 // Not `Scope::answer`: a turn owns a child and sees it to its end, also when it is stopped.
-                tools.scope.clone().spawn(async move { promise.keep(tools.take_turn(*turn, stop, kill).await) });
+                scope.spawn(async move { promise.keep(tools.take_turn(*turn, stop, kill).await) });
             }
         }
     }

@@ -302,6 +302,7 @@ pub(super) fn adopt(
         | Record::StageOpened { .. }
         | Record::StageElsewhere { .. }
         | Record::PermissionAnswered { .. }
+        | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

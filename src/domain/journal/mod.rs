@@ -155,6 +155,13 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person left a stage out.
+    StageSkipped {
+        /// Which stage.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -375,6 +382,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -403,6 +411,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
