@@ -39,6 +39,7 @@ pub mod run;
 pub mod safe;
 pub mod server;
 pub mod settings;
+pub mod skip;
 pub mod spec;
 pub mod stage;
 pub mod stream;

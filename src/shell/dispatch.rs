@@ -9,11 +9,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::foreign::Foreign;
-use super::hands::{Hands, Places};
+use super::guard::guarded;
+use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
-use crate::actors::repo::guardrails::{Watch, guarded};
+use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
@@ -38,6 +39,7 @@ use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
 use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
 
@@ -160,11 +162,12 @@ impl Dispatch {
                 inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
             }
             RunEffect::Guard { spec, stage, when } => {
-                let reply = self.guard(model, (spec, stage, when), stop);
+                let kill = self.tokens(&id).kill.clone();
+                let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -293,7 +296,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, agenda): (Option<String>, Option<Vec<Topic>>),
+        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -306,6 +309,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            skipped,
             agenda,
             spec,
             stage,
@@ -328,19 +332,15 @@ impl Dispatch {
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
 
-    /// Runs guardrails, and keeps what they wrote in the evidence.
-    fn guard(
-        &self,
-        model: &Model,
-        (spec, stage, when): (SpecId, Stage, When),
-        token: CancellationToken,
-    ) -> Reply<Report> {
+    /// Runs guardrails, and keeps what they wrote in the evidence. Their run is not over before their processes are.
+    fn guard(&self, model: &Model, (spec, stage, when): (SpecId, Stage, When), cuts: Cuts) -> Reply<Report> {
         let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
-        let (root, at) = (self.places.repo.clone(), model.now);
         let rails = model.settings.guardrails.get(&stage).cloned().unwrap_or_default();
-        let cut = token.clone();
-        let work = guarded((repo, evidence), root, Watch { spec, stage, when, rails, at }, token);
-        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+        let watch = Watch { spec, stage, when, rails, at: model.now, redactor: redactor(&model.settings) };
+        let work = guarded((repo, evidence), self.places.repo.clone(), watch, cuts);
+        let (promise, reply) = promise("guardrails", self.hands.scope.waker());
+        self.hands.scope.spawn(async move { promise.keep(work.await) });
+        reply
     }
 
     /// Reads the ledger of a spec for the screen.

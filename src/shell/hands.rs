@@ -110,7 +110,6 @@ impl Hands {
     }
 }
 
-/// Takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 /// Makes what takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 pub fn redactor(settings: &Settings) -> Redactor {
     let variables =

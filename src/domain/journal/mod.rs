@@ -153,6 +153,13 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person left a stage out.
+    StageSkipped {
+        /// Which stage.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -356,6 +363,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
@@ -383,6 +391,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
