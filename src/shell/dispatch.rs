@@ -19,7 +19,9 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::app::update::charge;
 use crate::domain::agenda::Topic;
+use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
@@ -382,6 +384,7 @@ impl Dispatch {
                 prompt,
                 wanted,
                 session,
+                purse: purse(model, seat, agent),
                 limits,
             };
             let (stop, kill) = self.seat_tokens(seat);
@@ -569,6 +572,13 @@ const RECALL_MS: u64 = 500;
 const DRAIN_MS: u64 = 60_000;
 
 /// Reads what the spec's ledger says of dissent.
+/// What a turn of an agent with a price may still cost its run.
+fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
+    let Charge::Priced(price) = charge(model, agent) else { return None };
+    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
+    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+}
+
 /// Our deadlines for a turn of an agent.
 fn limits(agent: &Agent) -> run::Limits {
     let timeouts = agent.timeouts;
