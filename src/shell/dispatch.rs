@@ -20,8 +20,10 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::app::update::charge;
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
@@ -387,6 +389,7 @@ impl Dispatch {
                 prompt,
                 wanted,
                 session,
+                purse: purse(model, seat, agent),
                 limits,
             };
             let (stop, kill) = self.seat_tokens(seat);
@@ -618,6 +621,13 @@ const RECALL_MS: u64 = 500;
 
 /// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
 const DRAIN_MS: u64 = 60_000;
+
+/// What a turn of an agent with a price may still cost its run.
+fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
+    let Charge::Priced(price) = charge(model, agent) else { return None };
+    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
+    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+}
 
 /// Our deadlines for a turn of an agent.
 fn limits(agent: &Agent) -> run::Limits {
