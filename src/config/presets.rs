@@ -100,7 +100,7 @@ pub(super) fn launch(entry: &Node, full: &Node, name: &str) -> Result<Launch, Fa
 /// A usage failure where something is missing, or is no name of a model.
 pub(super) fn spoken(entry: &Node, full: &Node, name: &str, manner: Manner) -> Result<Launch, Failure> {
     let known = checked(entry, name)?;
-    let Spoken { command, model, model_env, mode, extra, install: _ } = known.acp;
+    let Spoken { command, model, model_env, mode, extra, files: _, is_outside: _, install: _ } = known.acp;
     let mut command = started_by(entry, command)?;
     let (mut variables, mut chosen) = (set(known), None);
     if let Some(node) = entry.get("model") {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::preset::{Preset, preset};
+use super::preset::preset;
 use super::run::{Launch, Limits, Private, Wanted};
 use super::settings::{self, program};
 use super::stream::Session;
@@ -77,8 +77,11 @@ fn made(
     let command: Vec<String> = words.iter().map(|word| filled(word, &fills)).collect();
     let given = of.env.iter().map(|(name, value)| (name.clone(), String::from(value.clone())));
     let env: BTreeMap<String, String> = given.map(|(name, value)| (name, filled(&value, &fills))).collect();
-    let is_outside = known.is_some_and(|preset| preset.is_outside);
-    let mut files = files(known, &fills);
+    let (is_outside, own) = known.map_or((false, &[][..]), |known| match of.transport.manner() {
+        Some(_) => (known.acp.is_outside, known.acp.files),
+        None => (known.is_outside, known.files),
+    });
+    let mut files = files(own, &fills);
     if schema.is_file {
         files.insert(SCHEMA_FILE.to_owned(), schema.text.clone());
     }
@@ -94,8 +97,7 @@ fn made(
     }
 }
 
-fn files(known: Option<&Preset>, fills: &BTreeMap<&str, &str>) -> BTreeMap<String, String> {
-    let files = known.map_or(&[][..], |preset| preset.files);
+fn files(files: &[(&str, &str)], fills: &BTreeMap<&str, &str>) -> BTreeMap<String, String> {
     files.iter().map(|(name, text)| ((*name).to_owned(), filled(text, fills))).collect()
 }
 
@@ -197,7 +199,7 @@ mod tests {
     use crate::domain::round;
     use crate::domain::settings::EnvValue;
     use crate::domain::stage::Stage;
-    use crate::domain::stream::Usage;
+    use crate::domain::stream::{Transport, Usage};
 
     fn wanted(topics: usize) -> Wanted {
         let topics = (0..topics).map(|n| format!("D-{n:03}")).collect();
@@ -263,6 +265,18 @@ mod tests {
         let files = made.private.unwrap().files;
         assert!(files["GEMINI.md"].contains("the folder /repo."));
         assert!(files[".gemini/settings.json"].contains("maxAttempts"));
+    }
+
+    #[test]
+    fn codex_is_spoken_to_in_a_folder_of_its_own_because_it_trusts_the_folder_of_a_session() {
+        let of = settings::Launch {
+            transport: Transport::Acp(Box::default()),
+            command: vec!["codex-acp".into()],
+            ..of_preset("codex")
+        };
+        let made = spoken(&of, places(), Limits::default());
+        assert_eq!((made.cwd.as_str(), made.command.len()), ("/cache/t", 1));
+        assert!(made.private.unwrap().files["AGENTS.md"].contains("the folder /repo."));
     }
 
     #[test]

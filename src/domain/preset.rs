@@ -61,6 +61,10 @@ pub struct Spoken {
     pub mode: &'static str,
     /// What a session is opened with besides; JSON.
     pub extra: Option<&'static str>,
+    /// Files in its private folder.
+    pub files: &'static [(&'static str, &'static str)],
+    /// Whether it works in its private folder instead of the repository.
+    pub is_outside: bool,
     /// How to install it.
     pub install: &'static str,
 }
@@ -192,6 +196,8 @@ const CLAUDE: Preset = Preset {
             "{\"claudeCode\":{\"options\":{\"settingSources\":[\"user\"],\"strictMcpConfig\":true,\
              \"tools\":[\"Read\",\"Grep\",\"Glob\"]}}}",
         ),
+        files: &[],
+        is_outside: false,
         install: "npm install -g @agentclientprotocol/claude-agent-acp",
     },
 };
@@ -237,9 +243,19 @@ const CODEX: Preset = Preset {
         model_env: Some(("CODEX_CONFIG", "{\"model\":\"{model}\"}")),
         mode: "read-only",
         extra: None,
+        // It trusts the folder of every session, and with that whatever the repository brings for it would run.
+        files: &[("AGENTS.md", ELSEWHERE)],
+        is_outside: true,
         install: "npm install -g @agentclientprotocol/codex-acp",
     },
 };
+
+/// What Gemini CLI finds in its folder.
+const GEMINI_FILES: &[(&str, &str)] = &[
+    ("GEMINI.md", ELSEWHERE),
+    // As the settings of the folder: those of the system are ignored unless root alone owns the file and its folders.
+    (".gemini/settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
+];
 
 /// Gemini CLI: it works in an empty folder of its own that it may trust, and only reads the repository; so nothing that
 /// the repository brings for it is loaded, and its question whether to trust the repository is never answered for it.
@@ -269,11 +285,7 @@ const GEMINI: Preset = Preset {
         ("TMPDIR", "{private}"),
     ],
     env_pass: &["GEMINI_API_KEY", "GOOGLE_*"],
-    files: &[
-        ("GEMINI.md", ELSEWHERE),
-        // As the settings of the folder: those of the system are ignored unless root alone owns the file and its folders.
-        (".gemini/settings.json", "{\"general\":{\"maxAttempts\":2,\"enableAutoUpdate\":false}}\n"),
-    ],
+    files: GEMINI_FILES,
     is_outside: true,
     idle_s: None,
     reads: &[
@@ -304,6 +316,8 @@ const GEMINI: Preset = Preset {
         model_env: None,
         mode: "plan",
         extra: None,
+        files: GEMINI_FILES,
+        is_outside: true,
         install: "npm install -g @google/gemini-cli",
     },
 };
@@ -372,6 +386,8 @@ const OPENCODE: Preset = Preset {
         // It is no protection by itself: what it may use stands in the variable above.
         mode: "plan",
         extra: None,
+        files: &[("AGENTS.md", ELSEWHERE)],
+        is_outside: true,
         install: "npm install -g opencode-ai",
     },
 };
@@ -448,6 +464,8 @@ const QWEN: Preset = Preset {
         model_env: None,
         mode: "plan",
         extra: None,
+        files: &[],
+        is_outside: true,
         install: "npm install -g @qwen-code/qwen-code",
     },
 };
