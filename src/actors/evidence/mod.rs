@@ -223,6 +223,18 @@ impl Handle {
         self.post(|promise| Command::Records { spec, run, token, promise })
     }
 
+    /// Reads a run's records, as [`Handle::records`], with the length of its journal in bytes; `None`, and nothing is
+    /// read, if that is as `known`.
+    pub fn records_beyond(
+        &self,
+        spec: SpecId,
+        run: RunId,
+        known: Option<u64>,
+        token: CancellationToken,
+    ) -> Reply<Option<(u64, Vec<(Moment, Record)>)>> {
+        self.post(|promise| Command::RecordsBeyond { spec, run, known, token, promise })
+    }
+
     /// Lists the runs of one spec or of all, newest first.
     pub fn runs(&self, spec: Option<SpecId>, token: CancellationToken) -> Reply<Vec<RunSummary>> {
         self.post(|promise| Command::Runs { spec, token, promise })
@@ -288,18 +300,76 @@ impl Handle {
 #[derive(Debug)]
 enum Command {
     Write(SpecId, Job),
-    Read { spec: SpecId, run: RunId, file: FileRef, token: CancellationToken, promise: Promise<Arc<str>> },
-    Records { spec: SpecId, run: RunId, token: CancellationToken, promise: Promise<Vec<(Moment, Record)>> },
-    Runs { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Vec<RunSummary>> },
-    LatestOpen { spec: SpecId, token: CancellationToken, promise: Promise<Option<Journal>> },
-    ReadLedger { spec: SpecId, token: CancellationToken, promise: Promise<Vec<(Moment, Value)>> },
-    Owner { spec: SpecId, token: CancellationToken, promise: Promise<Option<Note>> },
-    Verify { filter: Filter, token: CancellationToken, promise: Promise<Verification> },
-    Tombstones { token: CancellationToken, promise: Promise<Vec<Tombstone>> },
-    Bundle { spec: SpecId, run: RunId, token: CancellationToken, promise: Promise<Vec<u8>> },
-    VerifyBundle { bytes: Vec<u8>, token: CancellationToken, promise: Promise<Verification> },
-    Heads { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Vec<AnchoredHead>> },
-    Sizes { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Sizes> },
+    Read {
+        spec: SpecId,
+        run: RunId,
+        file: FileRef,
+        token: CancellationToken,
+        promise: Promise<Arc<str>>,
+    },
+    Records {
+        spec: SpecId,
+        run: RunId,
+        token: CancellationToken,
+        promise: Promise<Vec<(Moment, Record)>>,
+    },
+    RecordsBeyond {
+        spec: SpecId,
+        run: RunId,
+        known: Option<u64>,
+        token: CancellationToken,
+        promise: Promise<Option<(u64, Vec<(Moment, Record)>)>>,
+    },
+    Runs {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Vec<RunSummary>>,
+    },
+    LatestOpen {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Option<Journal>>,
+    },
+    ReadLedger {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Vec<(Moment, Value)>>,
+    },
+    Owner {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Option<Note>>,
+    },
+    Verify {
+        filter: Filter,
+        token: CancellationToken,
+        promise: Promise<Verification>,
+    },
+    Tombstones {
+        token: CancellationToken,
+        promise: Promise<Vec<Tombstone>>,
+    },
+    Bundle {
+        spec: SpecId,
+        run: RunId,
+        token: CancellationToken,
+        promise: Promise<Vec<u8>>,
+    },
+    VerifyBundle {
+        bytes: Vec<u8>,
+        token: CancellationToken,
+        promise: Promise<Verification>,
+    },
+    Heads {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Vec<AnchoredHead>>,
+    },
+    Sizes {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Sizes>,
+    },
 }
 
 /// Starts the actor over the files of a repository.
@@ -350,6 +420,9 @@ fn dispatch(desk: &Desk, clerks: &mut BTreeMap<SpecId, mpsc::Sender<Job>>, comma
         }
         Command::Records { spec, run, token, promise } => {
             desk.look(token, promise, move |vault| vault.records(&spec, &run));
+        }
+        Command::RecordsBeyond { spec, run, known, token, promise } => {
+            desk.look(token, promise, move |vault| vault.records_beyond(&spec, &run, known));
         }
         Command::Runs { spec, token, promise } => {
             desk.look(token, promise, move |vault| vault.runs(spec.as_ref()));

@@ -126,6 +126,22 @@ impl Vault {
         records_of(&journal_name(spec, run), &chain)
     }
 
+    /// Reads a run's records, and how long its journal is; `None` if it is still as long as is `known`. Entries are only
+    /// ever added to it.
+    pub(super) fn records_beyond(
+        &self,
+        spec: &SpecId,
+        run: &RunId,
+        known: Option<u64>,
+    ) -> Result<Option<(u64, Vec<(Moment, Record)>)>, Failure> {
+        // The length first: what is added between the two looks is then read once more, and not missed.
+        let bytes = self.store.size(run_folder(spec, run).join("journal.jsonl"))?.ok_or_else(|| no_run(run))?;
+        if known == Some(bytes) {
+            return Ok(None);
+        }
+        Ok(Some((bytes, self.records(spec, run)?)))
+    }
+
     pub(super) fn latest_open(&self, spec: &SpecId) -> Result<Option<Journal>, Failure> {
         for run in self.run_ids(spec)? {
             let Some(chain) = self.chain(spec, &run)? else { continue };
