@@ -23,6 +23,7 @@ use super::memory::Note;
 use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
 use super::range::Range;
 use super::safe::Safe;
+use super::skip::{self, Skipped};
 use super::spec::{self, Spec};
 use super::stage::Stage;
 
@@ -102,6 +103,8 @@ pub struct Ask {
     pub recalled: Vec<Note>,
     /// The change that is audited, where it is a range of commits.
     pub change: Option<Changed>,
+    /// Stages that a person left out, and why.
+    pub skipped: Skipped,
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
@@ -183,7 +186,11 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: hashes(&context).into_iter().chain(range.as_ref().map(|range| range.as_context())).collect(),
+            context: hashes(&context)
+                .into_iter()
+                .chain(range.as_ref().map(|range| range.as_context()))
+                .chain(skip::as_context(&ask.skipped, ask.stage))
+                .collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -228,7 +235,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     let read = before.map(|before| Ok(recorded(tree, spec, before)?.map(|verdict| (before, verdict))));
     let read: Vec<Option<(Stage, Verdict)>> = read.collect::<Result<_, Failure>>()?;
     let verdicts: BTreeMap<Stage, Verdict> = read.into_iter().flatten().collect();
-    let Some(needed) = stage.needs() else { return Ok(verdicts) };
+    let Some(needed) = stage.needs().filter(|needed| !ask.skipped.contains_key(needed)) else { return Ok(verdicts) };
     // A plan or task list that somebody else wrote is as good a start as one of ours, and so is a change that is there.
     let is_written = match needed {
         Stage::Plan => tree.text(&tree.path_of(spec, "plan.md")).is_some(),

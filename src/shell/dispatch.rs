@@ -19,7 +19,9 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::app::update::charge;
 use crate::domain::agenda::Topic;
+use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
@@ -37,6 +39,7 @@ use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
 use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
 
@@ -163,8 +166,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -293,7 +296,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, agenda): (Option<String>, Option<Vec<Topic>>),
+        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -306,6 +309,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            skipped,
             agenda,
             spec,
             stage,
@@ -365,11 +369,30 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
+        if let Some((agent, AgentKind::Api(service))) = agent.map(|agent| (agent, &agent.kind)) {
+            let mut limits = limits(agent);
+            if kind == TurnKind::Round {
+                limits.total_ms = limits.total_ms.min(round::TURN_MS);
+            }
+            let call = run::Call {
+                seat: seat.clone(),
+                kind,
+                service: service.clone(),
+                model: agent.model.clone().unwrap_or_default(),
+                max_output_tokens: agent.max_output_tokens,
+                repo: self.places.repo.to_string_lossy().into_owned(),
+                prompt,
+                wanted,
+                session,
+                purse: purse(model, seat, agent),
+                limits,
+            };
+            let (stop, kill) = self.seat_tokens(seat);
+            return self.hands.agents.call(call, stop, kill);
+        }
         let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
         let used_before = session.map(|session| session.used).unwrap_or_default();
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
@@ -386,6 +409,14 @@ impl Dispatch {
         }
     }
 
+    /// Makes the tokens that stop and kill one agent's turn.
+    fn seat_tokens(&mut self, seat: &SeatKey) -> (CancellationToken, CancellationToken) {
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        (stop, kill)
+    }
+
     /// Asks a participant elsewhere, for as long as its turn may take.
     fn ask_elsewhere(
         &mut self,
@@ -397,24 +428,14 @@ impl Dispatch {
     ) -> Reply<run::TurnEnded> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
         let total_ms = agent.map(|agent| agent.timeouts).unwrap_or_default().total_ms;
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill));
+        let (stop, _) = self.seat_tokens(seat);
         let turn = memory::Turn { seat: seat.clone(), subject, prompt, wanted, total_ms };
         self.hands.memory.take_turn(turn, stop)
     }
 
     /// What to start for an agent; `None` for one that is not started here.
     fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
-        let timeouts = agent.timeouts;
-        let limits = run::Limits {
-            start_ms: timeouts.start_ms,
-            first_event_ms: timeouts.first_event_ms,
-            idle_ms: timeouts.idle_ms,
-            total_ms: timeouts.total_ms,
-            kill_grace_ms: timeouts.kill_grace_ms,
-            ..run::Limits::default()
-        };
+        let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
             AgentKind::Command(of) => {
@@ -446,7 +467,7 @@ impl Dispatch {
                     limits,
                 })
             }
-            AgentKind::Memory => None,
+            AgentKind::Api(_) | AgentKind::Memory => None,
         }
     }
 
@@ -551,6 +572,26 @@ const RECALL_MS: u64 = 500;
 const DRAIN_MS: u64 = 60_000;
 
 /// Reads what the spec's ledger says of dissent.
+/// What a turn of an agent with a price may still cost its run.
+fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
+    let Charge::Priced(price) = charge(model, agent) else { return None };
+    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
+    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+}
+
+/// Our deadlines for a turn of an agent.
+fn limits(agent: &Agent) -> run::Limits {
+    let timeouts = agent.timeouts;
+    run::Limits {
+        start_ms: timeouts.start_ms,
+        first_event_ms: timeouts.first_event_ms,
+        idle_ms: timeouts.idle_ms,
+        total_ms: timeouts.total_ms,
+        kill_grace_ms: timeouts.kill_grace_ms,
+        ..run::Limits::default()
+    }
+}
+
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())

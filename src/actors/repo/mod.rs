@@ -359,15 +359,17 @@ impl Reader {
     }
 
     async fn tree_id(self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Result<String, Failure> {
+        let Some(rev) = at else {
+            let tree = tree::alone(&self.scope, &root, &token).await?;
+            return self.blocking(move || Ok(tree_id(&tree))).await;
+        };
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let Some(git) = shot.git else { return Err(no_repository("--at")) };
         let mut tree = shot.tree;
-        if let Some(rev) = at {
-            let Some(git) = shot.git else { return Err(no_repository("--at")) };
-            for (path, text) in git.otherwise_at(&rev).await? {
-                match text {
-                    Some(text) => drop(tree.files.insert(path, FileText::text(text))),
-                    None => drop(tree.files.remove(&path)),
-                }
+        for (path, text) in git.otherwise_at(&rev).await? {
+            match text {
+                Some(text) => drop(tree.files.insert(path, FileText::text(text))),
+                None => drop(tree.files.remove(&path)),
             }
         }
         self.blocking(move || Ok(tree_id(&tree))).await

@@ -26,7 +26,9 @@ mod run;
 mod view;
 
 pub use run::{Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
-pub use view::{Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Wording};
+pub use view::{
+    Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Weighed, Wording,
+};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
 pub const NOTICE_MS: u64 = 8_000;

@@ -221,8 +221,21 @@ pub struct LedgerPage {
     pub all: bool,
     /// The first line shown of the selected row, while it is shown at length on a page of its own.
     pub detail: Option<usize>,
-    /// What is decided once the reason is there, and the reason as typed so far.
-    pub asking: Option<(Choice, Line)>,
+    /// What is decided once the reason is there.
+    pub asking: Option<Weighed>,
+}
+
+/// A decision about a row of the ledger, while its reason is typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// What is decided.
+    pub choice: Choice,
+    /// The stage of the row: the selection may have to move before the reason is there.
+    pub stage: Stage,
+    /// The key of the row.
+    pub claim: Sha,
+    /// The reason as typed so far.
+    pub reason: Line,
 }
 
 /// What lies over a view.

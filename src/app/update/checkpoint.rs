@@ -65,7 +65,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
             What::GateAsked { checkpoint: at, issue: Box::new(issue.clone()), next: answering(&held.spec, issue) };
         events.push(runs::emit(model, Some(id), what));
     }
-    model.gates.insert(held.spec.clone(), held);
+    gate::know(model, held);
     let record = Record::GateHeld { checkpoint: at, held: FileRef::of(&file), critical };
     commit(model, id, Batch { files: vec![file], records: vec![record] }, Then::GateHeld(at), events)
 }

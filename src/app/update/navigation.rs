@@ -306,6 +306,7 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
         fresh,
         rerun_missing: rerun_missing || (is_decided && !fresh),
         range: run.range.clone(),
+        skipped: run.skipped.clone(),
         ..Start::of(run.spec.clone(), rest)
     };
     runs::start(model, start)

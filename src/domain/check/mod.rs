@@ -30,7 +30,7 @@ mod tree;
 mod whose;
 mod words;
 
-pub use critic::{Clash, ClashKind, clashes, open_mark, vague_in};
+pub use critic::{Clash, ClashKind, OpenMark, clashes, open_mark, vague_in};
 pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
 pub use range::{Changed, Changes, Hunk, hunks, without_headings};

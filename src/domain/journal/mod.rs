@@ -162,6 +162,13 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person left a stage out.
+    StageSkipped {
+        /// Which stage.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -365,6 +372,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
@@ -392,6 +400,7 @@ impl Record {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
