@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::hands::Hands;
+use crate::actors::evidence::Grown;
 use crate::actors::{Reply, Scope, evidence, promise, transcript};
 use crate::app::msg::{ForeignNews, ForeignRun};
 use crate::disk::lock::{self, Note};
@@ -132,7 +133,7 @@ impl Foreign {
         let (bytes, token) = (known.as_ref().map(|known| known.bytes), self.scope.cancel.clone());
         match self.evidence.records_beyond(spec.clone(), run.clone(), bytes, token).await? {
             None => Ok(known.map(|known| known.records).unwrap_or_default()),
-            Some((bytes, records)) => {
+            Some(Grown { bytes, records }) => {
                 let records: Arc<[_]> = records.into();
                 self.journals().insert(run.clone(), Known { bytes, records: Arc::clone(&records) });
                 Ok(records)

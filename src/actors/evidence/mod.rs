@@ -107,6 +107,15 @@ pub struct Journal {
     pub entries: Vec<(Moment, Record)>,
 }
 
+/// A journal that is longer than it was known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grown {
+    /// How long it is, in bytes; it may be longer by what was added since.
+    pub bytes: u64,
+    /// What happened, in order.
+    pub records: Vec<(Moment, Record)>,
+}
+
 /// A document of the repository to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -223,15 +232,14 @@ impl Handle {
         self.post(|promise| Command::Records { spec, run, token, promise })
     }
 
-    /// Reads a run's records, as [`Handle::records`], with the length of its journal in bytes; `None`, and nothing is
-    /// read, if that is as `known`.
+    /// Reads a run's records, as [`Handle::records`]; `None`, and nothing is read, if its journal is `known` bytes long.
     pub fn records_beyond(
         &self,
         spec: SpecId,
         run: RunId,
         known: Option<u64>,
         token: CancellationToken,
-    ) -> Reply<Option<(u64, Vec<(Moment, Record)>)>> {
+    ) -> Reply<Option<Grown>> {
         self.post(|promise| Command::RecordsBeyond { spec, run, known, token, promise })
     }
 
@@ -318,7 +326,7 @@ enum Command {
         run: RunId,
         known: Option<u64>,
         token: CancellationToken,
-        promise: Promise<Option<(u64, Vec<(Moment, Record)>)>>,
+        promise: Promise<Option<Grown>>,
     },
     Runs {
         spec: Option<SpecId>,

@@ -273,7 +273,7 @@ fn a_journal_that_has_not_grown_is_not_read_again() {
     let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
     book.write(&vault, vec![commit(1, vec![], vec![opened_record()])]).remove(0).unwrap();
     let beyond = |known| vault.records_beyond(&spec("001-x"), &run_id(1), known);
-    let (bytes, records) = beyond(None).unwrap().unwrap();
+    let Grown { bytes, records } = beyond(None).unwrap().unwrap();
     assert_eq!(records, [(Moment(1), opened_record())]);
     // Whoever read it would find that it was altered.
     let path = format!("{ROOT}/consensus/001-x/{}/journal.jsonl", run_id(1));
@@ -282,7 +282,7 @@ fn a_journal_that_has_not_grown_is_not_read_again() {
     assert!(beyond(Some(bytes - 1)).is_err() && beyond(None).is_err());
     twin.tamper(&path, |bytes| bytes[30] ^= 1);
     book.write(&vault, vec![commit(2, vec![], vec![launched(1)])]).remove(0).unwrap();
-    let (more, records) = beyond(Some(bytes)).unwrap().unwrap();
+    let Grown { bytes: more, records } = beyond(Some(bytes)).unwrap().unwrap();
     assert!(more > bytes);
     assert_eq!(records.len(), 2);
 }
