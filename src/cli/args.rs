@@ -452,6 +452,9 @@ pub enum Memory {
         /// The SQLite file [default: .dicast/memory.db].
         #[arg(long, value_name = "FILE")]
         db: Option<PathBuf>,
+        /// Lets whoever is served look things up, and change nothing.
+        #[arg(long)]
+        read_only: bool,
         /// Waits before it starts (the demonstration shows a slow one).
         #[arg(long, hide = true, default_value_t = 0)]
         start_delay_ms: u64,

@@ -12,6 +12,7 @@ use super::foreign::Foreign;
 use super::guard::guarded;
 use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
+use super::spoken;
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
@@ -20,6 +21,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
 use crate::app::update::charge;
+use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
 use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
@@ -38,7 +40,7 @@ use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
-use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::settings::{self, Agent, AgentKind, Settings};
 use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
@@ -185,6 +187,9 @@ impl Dispatch {
                 let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
+            RunEffect::Warm(agents) => self.warm(model, &id, &agents),
+            RunEffect::Permit { seat, number, answer } => inbox.expect(self.permit(seat, number, answer)),
+            RunEffect::Dismiss => inbox.expect(self.dismiss(id)),
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
@@ -216,7 +221,7 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
             RunEffect::Release { spec } => {
-                let reply = self.hands.evidence.close_run(spec, id.clone());
+                let reply = self.release(spec, &id);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -390,7 +395,7 @@ impl Dispatch {
             let (stop, kill) = self.seat_tokens(seat);
             return self.hands.agents.call(call, stop, kill);
         }
-        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
+        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, session.as_ref()));
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {
@@ -433,11 +438,57 @@ impl Dispatch {
         self.hands.memory.take_turn(turn, stop)
     }
 
+    /// Starts those who are kept warm; what goes wrong is told by their turns.
+    fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
+        for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
+            if let AgentKind::Command(of) = &agent.kind {
+                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), of);
+                // The answer only tells that it was tried.
+                drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
+            }
+        }
+    }
+
+    fn permit(&self, seat: SeatKey, number: u64, answer: Answer) -> Pending {
+        Pending::Quiet("answer a request for permission", self.hands.agents.permit(seat, number, answer))
+    }
+
+    /// Ends those who are kept warm for a run.
+    fn dismiss(&mut self, run: RunId) -> Pending {
+        let kill = self.tokens(&run).kill.clone();
+        Pending::Dismissed(run.clone(), self.hands.agents.dismiss(run, kill))
+    }
+
+    /// Gives a run's lock back, once nothing that was kept warm for it is there any more.
+    fn release(&mut self, spec: SpecId, id: &RunId) -> Reply<()> {
+        let kill = self.tokens(id).kill.clone();
+        let (dismissing, evidence, id) =
+            (self.hands.agents.dismiss(id.clone(), kill), self.hands.evidence.clone(), id.clone());
+        self.job(async move {
+            match dismissing.await {
+                Ok(0) => {}
+                Ok(left) => tracing::error!(%left, "processes of agents are still there"),
+                Err(failure) => tracing::warn!(%failure, "agents were not ended"),
+            }
+            evidence.close_run(spec, id).await
+        })
+    }
+
     /// What to start for an agent; `None` for one that is not started here.
-    fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
+    fn launch(
+        &self,
+        settings: &Settings,
+        agent: &Agent,
+        seat: &SeatKey,
+        wanted: &Wanted,
+        session: Option<&Session>,
+    ) -> Option<Launch> {
         let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
+            AgentKind::Command(of) if agent.manner().is_some() => {
+                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), of))
+            }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
@@ -571,7 +622,6 @@ const RECALL_MS: u64 = 500;
 /// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
 const DRAIN_MS: u64 = 60_000;
 
-/// Reads what the spec's ledger says of dissent.
 /// What a turn of an agent with a price may still cost its run.
 fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
     let Charge::Priced(price) = charge(model, agent) else { return None };
@@ -592,6 +642,7 @@ fn limits(agent: &Agent) -> run::Limits {
     }
 }
 
+/// Reads what the spec's ledger says of dissent.
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())

@@ -73,6 +73,13 @@ pub enum View {
         /// The selected one.
         cursor: usize,
     },
+    /// What agents ask permission for.
+    Permissions {
+        /// The selected request.
+        cursor: usize,
+        /// The first line shown of it.
+        scroll: usize,
+    },
     /// What would be approved.
     Trust {
         /// First line shown.
@@ -115,6 +122,7 @@ impl View {
             | View::Transcript(_)
             | View::Verdict { .. }
             | View::Servers { .. }
+            | View::Permissions { .. }
             | View::Trust { .. }
             | View::Help { .. } => None,
         }

@@ -12,6 +12,7 @@ mod gate;
 mod ledger;
 mod navigation;
 mod offers;
+mod permission;
 mod reading;
 mod round;
 mod run;
@@ -74,6 +75,7 @@ fn told(model: &mut Model, fact: Fact) -> Vec<Effect> {
     match fact {
         Fact::ServerChanged(status) => ask::server_changed(model, *status),
         Fact::MemoryChanged(status) => ask::memory_changed(model, status),
+        Fact::PermissionAsked(request) => permission::asked(model, *request),
         Fact::AgentStarted { seat, kind, .. } => seats::started(model, &seat, kind),
     }
 }
@@ -91,6 +93,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
+        RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
 }
