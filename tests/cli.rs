@@ -57,3 +57,6 @@ mod reports;
 
 #[path = "cli/memory.rs"]
 mod memory;
+
+#[path = "cli/guardrails.rs"]
+mod guardrails;

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use dicast::config::trust::Store;
 use dicast::config::{self, Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, init, keys, load, manual};
 use dicast::disk::text::{read_text_capped, write_atomic_text};
+use dicast::domain::acp::OnPermission;
 use dicast::domain::failure::Failure;
 use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, CheckSource, DiffLine, EnvValue, MemoryServer, Quorum, Round, Settings, Transport, Trust, TrustItem,
-    TrustSource,
+    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, MemoryServer, Quorum, Round, Service, Settings,
+    Transport, Trust, TrustItem, TrustSource,
 };
 use dicast::domain::stage::Stage;
 use proptest::prelude::*;
@@ -468,7 +469,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nfamily = \"f\"\n",
             "1: agents has no kind",
-            "add kind = …, one of \"command\", \"replay\", \"memory\"",
+            "add kind = …, one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "kind = \"memory\"\nfamily = \"f\"\n",
@@ -483,7 +484,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nkind = \"comand\"\n",
             "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
-            "use one of \"command\", \"replay\", \"memory\"",
+            "use one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
@@ -543,8 +544,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let table = [
         (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
         (agent("writes = [\"implement\"]"), "agents.writes is not yet", "remove it"),
-        (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
-        (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
         ("[worktrees]\nquota_mb = 1\n".into(), "worktrees.quota_mb is not yet", "checks"),
     ];
     for (text, why, now) in table {
@@ -1047,6 +1046,50 @@ fn a_preset_says_everything_that_its_user_did_not() {
 }
 
 #[test]
+fn an_agent_that_is_spoken_to_is_described_or_taken_from_a_preset() {
+    let text = "[[agents]]\nname = \"mine\"\nkind = \"acp\"\nfamily = \"m\"\ncommand = [\"./mine\", \"--acp\"]\nargs = [\"-v\"]\n\
+        mode = \"look\"\non_permission = \"reject\"\n\
+        [[agents]]\nname = \"o\"\nkind = \"acp\"\npreset = \"opencode\"\nmodel = \"p/m\"\n\
+        [[agents]]\nname = \"c\"\nkind = \"acp\"\npreset = \"claude\"\ncommand = [\"npx\", \"claude-agent-acp\"]\n";
+    let settings = World::new().given(text).load().settings;
+    let launch = |at: usize| {
+        let AgentKind::Command(launch) = &settings.agents[at].kind else { panic!("a program") };
+        (launch.command.clone(), launch.env.clone(), launch.transport.manner().unwrap().clone())
+    };
+    let (command, _, manner) = launch(0);
+    assert_eq!(command, ["./mine", "--acp", "-v"]);
+    assert_eq!((manner.mode.as_deref(), manner.on_permission), (Some("look"), OnPermission::Reject));
+    let (command, env, manner) = launch(1);
+    assert_eq!(
+        (command[0].as_str(), manner.mode.as_deref(), manner.on_permission),
+        ("opencode", Some("plan"), OnPermission::Ask)
+    );
+    let config = String::from(env["OPENCODE_CONFIG_CONTENT"].clone());
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!((&config["model"], &config["permission"]["*"]), (&"p/m".into(), &"deny".into()));
+    assert_eq!(manner.model.as_deref(), Some("p/m"), "it would choose another one in silence");
+    assert_eq!((settings.agents[1].timeouts.start_ms, settings.agents[0].timeouts.start_ms), (60_000, 20_000));
+    let (command, _, manner) = launch(2);
+    assert_eq!(command, ["npx", "claude-agent-acp"]);
+    assert!(manner.extra.is_some_and(|extra| serde_json::from_str::<serde_json::Value>(&extra).is_ok()));
+    let refused = [
+        ("kind = \"acp\"\nfamily = \"f\"", "an agent of kind \"acp\" has no command"),
+        (
+            "kind = \"acp\"\nfamily = \"f\"\ncommand = [\"x\"]\ntransport = \"jsonl\"",
+            "transport does nothing for an agent",
+        ),
+        ("kind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nmode = \"plan\"", "mode does nothing for an agent"),
+        ("kind = \"acp\"\npreset = \"opencode\"", "needs a model"),
+        ("kind = \"acp\"\npreset = \"opencode\"\nmodel = \"a\\\"b\"", "is no name of a model"),
+        ("kind = \"acp\"\nfamily = \"f\"\ncommand = [\"x\"]\non_permission = \"allow\"", "on_permission"),
+    ];
+    for (text, why) in refused {
+        let (message, _) = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}\n")).refused();
+        assert!(message.contains(why), "{text}: {message}");
+    }
+}
+
+#[test]
 fn rules_for_an_output_are_read_and_wrong_ones_are_refused_at_their_place() {
     let agent = |rest: &str| {
         format!("[[agents]]\nname = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\n{rest}\n")
@@ -1073,4 +1116,71 @@ fn rules_for_an_output_are_read_and_wrong_ones_are_refused_at_their_place() {
         message.contains("transport is set by preset \"claude\"") && hint.contains("remove it"),
         "{message} {hint}"
     );
+}
+
+#[test]
+fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
+    let of = |text: &str| {
+        let settings = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}")).load().settings;
+        let AgentKind::Api(service) = settings.agents[0].kind.clone() else { panic!("a model over HTTP") };
+        (service, settings.secret_variables())
+    };
+    let (service, secret) = of("kind = \"api\"\nfamily = \"f\"\napi = \"openai-responses\"\nmodel = \"m\"\n\
+        base_url = \"https://api.example.com/v1/\"\napi_key_env = \"MY_MODEL\"\njson_mode = \"none\"\ntools = false\n");
+    let wanted = Service {
+        api: Api::OpenaiResponses,
+        base_url: "https://api.example.com/v1".into(),
+        key_env: Some("MY_MODEL".into()),
+        json_mode: JsonMode::None,
+        tools: false,
+    };
+    assert_eq!(service, wanted);
+    assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
+    let (local, _) = of("preset = \"ollama\"\nfamily = \"qwen\"\nmodel = \"qwen3\"\n");
+    assert_eq!(
+        (local.api, local.base_url.as_str(), local.key_env, local.json_mode, local.tools),
+        (Api::OpenaiChat, "http://127.0.0.1:11434/v1", None, JsonMode::JsonSchema, true)
+    );
+    let (moved, _) = of("preset = \"vllm\"\nfamily = \"f\"\nmodel = \"m\"\nbase_url = \"http://gpu.lan/v1\"\n");
+    assert_eq!(moved.base_url, "http://gpu.lan/v1");
+}
+
+#[test]
+fn what_a_model_over_http_lacks_or_has_no_use_for_is_refused_at_its_place() {
+    let whole = "kind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\nbase_url = \"https://x\"\n";
+    let without =
+        |key: &str| whole.lines().filter(|line| !line.starts_with(key)).map(|l| format!("{l}\n")).collect::<String>();
+    let table = [
+        (without("model"), "has no model", "add model"),
+        (without("api ="), "has no api", "add api"),
+        (without("base_url"), "has no base_url", "add base_url"),
+        (whole.replace("anthropic", "anthropc"), "did you mean \"anthropic\"?", "openai-chat"),
+        (whole.replace("https://x", "ftp://x"), "agents.base_url: \"ftp://x\" cannot be used", "http://"),
+        (whole.replace("https://x", "https://me:pw@x/v1"), "it holds a user or a key", "api_key_env"),
+        (whole.replace("https://x", "https://x/v1?key=1"), "behind a ? or #", "api_key_env"),
+        (format!("{whole}command = [\"x\"]\n"), "command does nothing for an agent of kind \"api\"", "remove it"),
+        (format!("{whole}preset = \"claude\"\n"), "is a program, not an address", "remove it"),
+        (
+            "preset = \"ollama\"\nkind = \"command\"\nfamily = \"f\"\n".into(),
+            "is an address, not a program",
+            "remove kind",
+        ),
+        ("preset = \"ollama\"\nmodel = \"m\"\n".into(), "family", "family"),
+        ("preset = \"claude\"\napi_key_env = \"K\"\n".into(), "api_key_env does nothing", "remove it"),
+    ];
+    for (text, why, next) in table {
+        let (message, hint) = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}")).refused();
+        assert!(message.contains(why), "{text}: {message}");
+        assert!(hint.contains(next), "{text}: {hint}");
+    }
+}
+
+#[test]
+fn an_address_of_the_project_is_approved_with_the_key_that_goes_there() {
+    let text = "[[agents]]\nname = \"a\"\nkind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\n\
+        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\n";
+    let loaded = World::new().project(text).load();
+    assert!(!loaded.trust.is_granted());
+    let item = &loaded.trust.proposal().unwrap().items[0];
+    assert_eq!((item.argv[0].as_str(), item.env_pass[0].as_str()), ("https://x.example/v1/messages", "MY_MODEL"));
 }

@@ -72,8 +72,10 @@ pub enum Msg {
     KeyPainted(u64),
     /// What the repository would run was approved, or could not be.
     Approved(Result<(), Failure>),
-    /// Something done outside the model (an editor, the clipboard, an approval) ended.
+    /// Something done outside the model (the clipboard, an approval) ended.
     Noted(Result<String, Failure>),
+    /// The editor gave the terminal back.
+    Edited(Result<String, Failure>),
 }
 
 /// What a program that asks does.
@@ -223,6 +225,8 @@ pub enum RunMsg {
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
+    /// The processes that were kept warm have ended; how many are left of them.
+    Dismissed(Result<u32, Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }

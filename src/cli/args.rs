@@ -270,7 +270,7 @@ pub struct Gate {
     /// Goes on without an answer.
     #[arg(long, value_name = "ID", group = "saying", requires = "reason")]
     pub defer: Option<String>,
-    /// Takes back what was said about a question last, or the last answer of all.
+    /// Takes back what was said last about a question, or about any.
     #[arg(long, value_name = "ID", group = "saying", num_args = 0..=1, default_missing_value = "")]
     pub undo: Option<String>,
     /// Why it can wait.
@@ -452,6 +452,9 @@ pub enum Memory {
         /// The SQLite file [default: .dicast/memory.db].
         #[arg(long, value_name = "FILE")]
         db: Option<PathBuf>,
+        /// Lets whoever is served look things up, and change nothing.
+        #[arg(long)]
+        read_only: bool,
         /// Waits before it starts (the demonstration shows a slow one).
         #[arg(long, hide = true, default_value_t = 0)]
         start_delay_ms: u64,

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::acp::{Manner, OnPermission};
 use crate::domain::budget::{Budget, Price, micro_usd};
 use crate::domain::claim::host::HOST;
 use crate::domain::failure::Failure;
@@ -11,8 +12,9 @@ use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, Launch, Limits,
-    MemoryServer, OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport,
+    Agent, AgentKind, Api, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, JsonMode,
+    Launch, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts, Transport,
+    local, unusable,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -25,23 +27,30 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 16] = [
-    ("preset", &["command"]),
+const KINDS_OF: [(&str, &[&str]); 23] = [
+    ("preset", &["command", "acp", "api"]),
+    ("api", &["api"]),
+    ("base_url", &["api"]),
+    ("api_key_env", &["api"]),
+    ("json_mode", &["api"]),
+    ("tools", &["api"]),
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
     ("extract", &["command"]),
-    ("command", &["command"]),
-    ("args", &["command"]),
+    ("command", &["command", "acp"]),
+    ("args", &["command", "acp"]),
     ("transport", &["command"]),
-    ("env", &["command"]),
-    ("env_pass", &["command"]),
-    ("role", &["command"]),
+    ("env", &["command", "acp"]),
+    ("env_pass", &["command", "acp"]),
+    ("role", &["command", "acp", "api"]),
     ("script", &["replay"]),
-    ("model", &["command", "replay"]),
-    ("timeouts", &["command", "replay", "memory"]),
-    ("retry", &["command", "replay"]),
-    ("max_parallel", &["command", "replay"]),
-    ("max_output_tokens", &["command"]),
+    ("mode", &["acp"]),
+    ("on_permission", &["acp"]),
+    ("model", &["command", "acp", "api", "replay"]),
+    ("timeouts", &["command", "acp", "api", "replay", "memory"]),
+    ("retry", &["command", "acp", "api", "replay"]),
+    ("max_parallel", &["command", "acp", "api", "replay"]),
+    ("max_output_tokens", &["command", "acp", "api"]),
 ];
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
@@ -118,7 +127,9 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
     let full = &filled(entry.clone(), "agents[]");
     let kind = match kind.as_str() {
         "memory" => AgentKind::Memory,
+        "api" => AgentKind::Api(service(entry, full)?),
         "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
+        "acp" => AgentKind::Command(spoken(entry, full)?),
         _ => AgentKind::Command(match entry.get("preset") {
             Some(named) => presets::launch(entry, full, placed(named, text)?)?,
             None => for_kind(full, "command", "command", launch)?,
@@ -156,6 +167,34 @@ fn for_kind<T>(
     read(entry)
 }
 
+/// Reads where a model over HTTP is. `entry` is what was written, `full` has the defaults, too.
+fn service(entry: &Node, full: &Node) -> Result<Service, Failure> {
+    if let Some(named) = entry.get("preset")
+        && local(placed(named, text)?).is_none()
+    {
+        return Err(named.refuse("this preset is a program, not an address", "remove it, or kind = \"api\""));
+    }
+    for key in ["api", "base_url", "model"] {
+        for_kind(full, key, "api", |_| Ok(()))?;
+    }
+    let api = string(full, "api")?;
+    let place = required(full, "base_url")?;
+    let base_url = placed(place, text)?;
+    if let Some(why) = unusable(base_url) {
+        let next = "write only the address; a key is named in api_key_env";
+        return Err(place.refuse(format!("base_url: {why}, and would be shown"), next));
+    }
+    let mode = string(full, "json_mode")?;
+    Ok(Service {
+        // What both may be was checked with their shape.
+        api: Api::ALL.into_iter().find(|known| known.name() == api).unwrap_or(Api::OpenaiChat),
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        key_env: optional(full, "api_key_env")?,
+        json_mode: JsonMode::ALL.into_iter().find(|known| known.name() == mode).unwrap_or(JsonMode::JsonSchema),
+        tools: placed(required(full, "tools")?, flag)?,
+    })
+}
+
 fn launch(entry: &Node) -> Result<Launch, Failure> {
     let mut command = placed(required(entry, "command")?, texts)?;
     command.extend(placed(required(entry, "args")?, texts)?);
@@ -176,6 +215,29 @@ fn launch(entry: &Node) -> Result<Launch, Failure> {
         schema_args: placed(required(entry, "schema_args")?, texts)?,
         resume_args,
         preset: None,
+    })
+}
+
+/// Reads how an agent is started that is spoken to over the Agent Client Protocol.
+fn spoken(entry: &Node, full: &Node) -> Result<Launch, Failure> {
+    let on_permission = match string(full, "on_permission")?.as_str() {
+        "reject" => OnPermission::Reject,
+        _ => OnPermission::Ask,
+    };
+    let manner = Manner { mode: optional(full, "mode")?, on_permission, ..Manner::default() };
+    if let Some(named) = entry.get("preset") {
+        return presets::spoken(entry, full, placed(named, text)?, manner);
+    }
+    for_kind(full, "command", "acp", |node| {
+        let mut command = placed(required(node, "command")?, texts)?;
+        command.extend(placed(required(node, "args")?, texts)?);
+        Ok(Launch {
+            command,
+            env: placed(required(node, "env")?, env)?,
+            env_pass: placed(required(node, "env_pass")?, texts)?,
+            transport: stream::Transport::Acp(Box::new(manner)),
+            ..Launch::default()
+        })
     })
 }
 

@@ -61,17 +61,23 @@ pub const KEYS: &[Key] = &[
     key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
     key(
         "agents[].preset",
-        Shape::Choice { now: &["claude", "codex", "gemini", "opencode", "qwen"], later: &["crush"] },
+        Shape::Choice {
+            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm"],
+            later: &["crush"],
+        },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
-         with a session. It sets `kind` and `family`.",
+         with a session; it sets `kind` and `family`. Or a server of models on this machine (`llama.cpp`, `ollama`, \
+         `vllm`): it sets `kind`, `api` and `base_url`.",
     ),
     key(
         "agents[].kind",
-        Shape::Choice { now: &["command", "replay", "memory"], later: &["acp", "api"] },
+        Shape::Choice { now: &["command", "acp", "api", "replay", "memory"], later: &[] },
         Required,
-        "How it is reached: a program (`command`), a written session played at its pace (`replay`), or somebody \
-         else's machine that answers through the memory server (`memory`). A preset sets it.",
+        "How it is reached: a program that is started for each turn (`command`), one that speaks the Agent Client Protocol \
+         and is kept warm for a run (`acp`), a model over HTTP (`api`), a written session played at its pace (`replay`), or \
+         somebody else's machine that answers through the memory server (`memory`). A preset sets it; `acp` beside the \
+         preset of a CLI speaks to that.",
     ),
     key(
         "agents[].family",
@@ -82,10 +88,44 @@ pub const KEYS: &[Key] = &[
     key(
         "agents[].command",
         Shape::Argv,
-        Unset("required for kind `command`; with a preset, its own program"),
+        Unset("required for kinds `command` and `acp`; with a preset, its own program"),
         "The program and its arguments: the prompt comes on stdin, the answer is read from stdout. A program with a `/` \
          is taken from the repository. With a preset it is what its program is started by, and the preset's arguments \
          follow.",
+    ),
+    key(
+        "agents[].api",
+        Shape::Choice { now: &["openai-chat", "openai-responses", "anthropic"], later: &[] },
+        Unset("required for kind `api`"),
+        "What is spoken at `base_url`: OpenAI's Chat Completions, which most servers speak, OpenAI's Responses, or \
+         Anthropic's Messages. Replies are streamed.",
+    ),
+    key(
+        "agents[].base_url",
+        Shape::Url,
+        Unset("required for kind `api`"),
+        "The address below which the API lies, for example `http://127.0.0.1:8080/v1`. No key may stand in it.",
+    ),
+    key(
+        "agents[].api_key_env",
+        Shape::EnvName,
+        Unset("no key is sent"),
+        "The variable of ours that holds the key for `base_url`. Its value goes into one header, and is blanked wherever \
+         text is kept or shown.",
+    ),
+    key(
+        "agents[].json_mode",
+        Shape::Choice { now: &["json_schema", "json_object", "none"], later: &[] },
+        Value("\"json_schema\""),
+        "How the answer's shape is asked for, besides the prompt: with its schema, as any JSON object, or not at all. For \
+         servers that refuse the schema.",
+    ),
+    key(
+        "agents[].tools",
+        Shape::Flag,
+        Value("true"),
+        "Whether a model over HTTP may list, read and search the repository's files, as far as git does not ignore them. \
+         For models that cannot call tools: `false`.",
     ),
     key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`, or after a preset's own."),
     key(
@@ -112,7 +152,22 @@ pub const KEYS: &[Key] = &[
         "agents[].model",
         Shape::Text,
         Unset("none"),
-        "The model: with a preset the one that it is started with, else a label on screen.",
+        "The model: with a preset the one that it is started with, with kind `api` the one that is asked (required), else a \
+         label on screen.",
+    ),
+    key(
+        "agents[].mode",
+        Shape::Text,
+        Unset("with a preset, the one in which it only reads; else the agent's own"),
+        "The session mode that an agent of kind `acp` is put in before it is asked; one that it does not offer ends its \
+         turn.",
+    ),
+    key(
+        "agents[].on_permission",
+        Shape::Choice { now: &["ask", "reject"], later: &[] },
+        Value("\"ask\""),
+        "What happens when an agent of kind `acp` asks for permission: a person is asked on screen (`ask`), or it is \
+         refused. What would change files is refused always, and so is everything where nobody can be asked.",
     ),
     key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
     key(
@@ -133,7 +188,7 @@ pub const KEYS: &[Key] = &[
         Shape::Rules,
         Unset("not read"),
         "Where the output of transport `json` or `jsonl` holds something, as `PATH if CONDITIONS`. Values: `delta`, \
-         `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `tool`, \
+         `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `doing`, `tool`, \
          `tool_input`, `tool_output`, `input_tokens`, `cached_tokens`, `output_tokens`, `cost_usd`. Conditions alone: \
          `ok` (required), `failed`, `counts_session`.",
     ),
@@ -185,7 +240,8 @@ pub const KEYS: &[Key] = &[
         "agents[].max_output_tokens",
         Shape::Whole { min: 1, max: 10_000_000 },
         Value("16000"),
-        "How many tokens a turn is reckoned to write at most, when the budget is checked before it. No program is told.",
+        "How many tokens a turn is reckoned to write at most, when the budget is checked before it. No program is told; \
+         a model over HTTP is, for each of its replies.",
     ),
     key(
         "mcp_servers.<name>.command",

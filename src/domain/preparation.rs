@@ -238,8 +238,8 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     let Some(needed) = stage.needs().filter(|needed| !ask.skipped.contains_key(needed)) else { return Ok(verdicts) };
     // A plan or task list that somebody else wrote is as good a start as one of ours, and so is a change that is there.
     let is_written = match needed {
-        Stage::Plan => tree.text(&format!("{}/plan.md", spec.dir)).is_some(),
-        Stage::Tasks => tree.text(&format!("{}/tasks.md", spec.dir)).is_some(),
+        Stage::Plan => tree.text(&tree.path_of(spec, "plan.md")).is_some(),
+        Stage::Tasks => tree.text(&tree.path_of(spec, "tasks.md")).is_some(),
         Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
     };
     let place = format!("{} of {}", stage, spec.id);
@@ -271,7 +271,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
 fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
-    let path = format!("{}/verdicts/{stage}.json", spec.dir);
+    let path = format!("{}/verdicts/{stage}.json", spec.own);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
         place: path.clone(),
@@ -322,8 +322,7 @@ fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> Vec<Quoted<'t>> {
         Stage::Tasks => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md", "plan.md"],
         Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => &["plan.md", "tasks.md"],
     };
-    let mut found: Vec<Quoted<'t>> =
-        names.iter().filter_map(|name| quoted(tree, &format!("{}/{name}", spec.dir))).collect();
+    let mut found: Vec<Quoted<'t>> = names.iter().filter_map(|name| quoted(tree, &tree.path_of(spec, name))).collect();
     if stage <= Stage::Tasks {
         found.extend(beside(tree, spec));
     }
@@ -366,7 +365,7 @@ pub fn tree_id(tree: &Tree) -> String {
     let folders = spec::find(tree.files.keys().map(String::as_str));
     let published: Vec<String> = folders
         .iter()
-        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.dir)))
+        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.own)))
         .collect();
     let files: BTreeMap<&str, String> = tree
         .files

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::artifact::{self, Expect, Unusable};
+use super::budget::Price;
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::round;
 use super::safe::Safe;
+use super::settings::Service;
 use super::stage::Stage;
 use super::stream::{Session, Transport, Usage};
 
@@ -148,6 +150,51 @@ pub struct Turn {
     pub wanted: Wanted,
     /// What the session that it goes on with has used before.
     pub used_before: Usage,
+}
+
+/// One turn of one attempt of a model over HTTP: what the agents actor is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Who.
+    pub seat: SeatKey,
+    /// What for.
+    pub kind: TurnKind,
+    /// Where the model is, and how it is asked.
+    pub service: Service,
+    /// The model.
+    pub model: String,
+    /// Most tokens that it may write in one reply.
+    pub max_output_tokens: u64,
+    /// The folder that it may look into, absolute.
+    pub repo: String,
+    /// The whole prompt.
+    pub prompt: Arc<str>,
+    /// What it is to bring.
+    pub wanted: Wanted,
+    /// The conversation that it goes on with.
+    pub session: Option<Session>,
+    /// What it is paid from, where it has a price.
+    pub purse: Option<Purse>,
+    /// Deadlines and caps.
+    pub limits: Limits,
+}
+
+/// What is left for a turn that sends its conversation again with each look into the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purse {
+    /// What a token costs.
+    pub price: Price,
+    /// What is left of the run's budget, in millionths of a USD.
+    pub left_micro_usd: u64,
+}
+
+impl Purse {
+    /// Tells whether one more look and then an answer can be paid, after a turn has used so much. `again` is what the
+    /// next request sends, in tokens; `answer` the most that the answer may write.
+    pub fn can_pay(self, used: Usage, again: u64, answer: u64) -> bool {
+        let input = used.input_tokens.saturating_add(again.saturating_mul(2));
+        self.price.of(input, used.output_tokens.saturating_add(answer)) <= self.left_micro_usd
+    }
 }
 
 /// How one turn ended.

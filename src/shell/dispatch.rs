@@ -9,17 +9,21 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::foreign::Foreign;
-use super::hands::{Hands, Places};
+use super::guard::guarded;
+use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
-use super::own;
+use super::{own, spoken};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
-use crate::actors::repo::guardrails::{Watch, guarded};
+use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::app::update::charge;
+use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
@@ -36,7 +40,7 @@ use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
-use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::settings::{self, Agent, AgentKind, Settings};
 use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
@@ -166,7 +170,8 @@ impl Dispatch {
                 inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
             }
             RunEffect::Guard { spec, stage, when } => {
-                let reply = self.guard(model, (spec, stage, when), stop);
+                let kill = self.tokens(&id).kill.clone();
+                let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
             RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
@@ -188,6 +193,9 @@ impl Dispatch {
                 let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
+            RunEffect::Warm(agents) => self.warm(model, &id, &agents),
+            RunEffect::Permit { seat, number, answer } => inbox.expect(self.permit(seat, number, answer)),
+            RunEffect::Dismiss => inbox.expect(self.dismiss(id)),
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
@@ -219,7 +227,7 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
             RunEffect::Release { spec } => {
-                let reply = self.hands.evidence.close_run(spec, id.clone());
+                let reply = self.release(spec, &id);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -335,19 +343,15 @@ impl Dispatch {
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
 
-    /// Runs guardrails, and keeps what they wrote in the evidence.
-    fn guard(
-        &self,
-        model: &Model,
-        (spec, stage, when): (SpecId, Stage, When),
-        token: CancellationToken,
-    ) -> Reply<Report> {
+    /// Runs guardrails, and keeps what they wrote in the evidence. Their run is not over before their processes are.
+    fn guard(&self, model: &Model, (spec, stage, when): (SpecId, Stage, When), cuts: Cuts) -> Reply<Report> {
         let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
-        let (root, at) = (self.places.repo.clone(), model.now);
         let rails = model.settings.guardrails.get(&stage).cloned().unwrap_or_default();
-        let cut = token.clone();
-        let work = guarded((repo, evidence), root, Watch { spec, stage, when, rails, at }, token);
-        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+        let watch = Watch { spec, stage, when, rails, at: model.now, redactor: redactor(&model.settings) };
+        let work = guarded((repo, evidence), self.places.repo.clone(), watch, cuts);
+        let (promise, reply) = promise("guardrails", self.hands.scope.waker());
+        self.hands.scope.spawn(async move { promise.keep(work.await) });
+        reply
     }
 
     /// Reads the ledger of a spec for the screen.
@@ -376,11 +380,30 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
-        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
+        if let Some((agent, AgentKind::Api(service))) = agent.map(|agent| (agent, &agent.kind)) {
+            let mut limits = limits(agent);
+            if kind == TurnKind::Round {
+                limits.total_ms = limits.total_ms.min(round::TURN_MS);
+            }
+            let call = run::Call {
+                seat: seat.clone(),
+                kind,
+                service: service.clone(),
+                model: agent.model.clone().unwrap_or_default(),
+                max_output_tokens: agent.max_output_tokens,
+                repo: self.places.repo.to_string_lossy().into_owned(),
+                prompt,
+                wanted,
+                session,
+                purse: purse(model, seat, agent),
+                limits,
+            };
+            let (stop, kill) = self.seat_tokens(seat);
+            return self.hands.agents.call(call, stop, kill);
+        }
+        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, session.as_ref()));
         let used_before = session.map(|session| session.used).unwrap_or_default();
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
@@ -397,6 +420,14 @@ impl Dispatch {
         }
     }
 
+    /// Makes the tokens that stop and kill one agent's turn.
+    fn seat_tokens(&mut self, seat: &SeatKey) -> (CancellationToken, CancellationToken) {
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        (stop, kill)
+    }
+
     /// Asks a participant elsewhere, for as long as its turn may take.
     fn ask_elsewhere(
         &mut self,
@@ -408,26 +439,62 @@ impl Dispatch {
     ) -> Reply<run::TurnEnded> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
         let total_ms = agent.map(|agent| agent.timeouts).unwrap_or_default().total_ms;
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill));
+        let (stop, _) = self.seat_tokens(seat);
         let turn = memory::Turn { seat: seat.clone(), subject, prompt, wanted, total_ms };
         self.hands.memory.take_turn(turn, stop)
     }
 
+    /// Starts those who are kept warm; what goes wrong is told by their turns.
+    fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
+        for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
+            if let AgentKind::Command(of) = &agent.kind {
+                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), of);
+                // The answer only tells that it was tried.
+                drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
+            }
+        }
+    }
+
+    fn permit(&self, seat: SeatKey, number: u64, answer: Answer) -> Pending {
+        Pending::Quiet("answer a request for permission", self.hands.agents.permit(seat, number, answer))
+    }
+
+    /// Ends those who are kept warm for a run.
+    fn dismiss(&mut self, run: RunId) -> Pending {
+        let kill = self.tokens(&run).kill.clone();
+        Pending::Dismissed(run.clone(), self.hands.agents.dismiss(run, kill))
+    }
+
+    /// Gives a run's lock back, once nothing that was kept warm for it is there any more.
+    fn release(&mut self, spec: SpecId, id: &RunId) -> Reply<()> {
+        let kill = self.tokens(id).kill.clone();
+        let (dismissing, evidence, id) =
+            (self.hands.agents.dismiss(id.clone(), kill), self.hands.evidence.clone(), id.clone());
+        self.job(async move {
+            match dismissing.await {
+                Ok(0) => {}
+                Ok(left) => tracing::error!(%left, "processes of agents are still there"),
+                Err(failure) => tracing::warn!(%failure, "agents were not ended"),
+            }
+            evidence.close_run(spec, id).await
+        })
+    }
+
     /// What to start for an agent; `None` for one that is not started here.
-    fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
-        let timeouts = agent.timeouts;
-        let limits = run::Limits {
-            start_ms: timeouts.start_ms,
-            first_event_ms: timeouts.first_event_ms,
-            idle_ms: timeouts.idle_ms,
-            total_ms: timeouts.total_ms,
-            kill_grace_ms: timeouts.kill_grace_ms,
-            ..run::Limits::default()
-        };
+    fn launch(
+        &self,
+        settings: &Settings,
+        agent: &Agent,
+        seat: &SeatKey,
+        wanted: &Wanted,
+        session: Option<&Session>,
+    ) -> Option<Launch> {
+        let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
+            AgentKind::Command(of) if agent.manner().is_some() => {
+                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), of))
+            }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
@@ -457,7 +524,7 @@ impl Dispatch {
                     limits,
                 })
             }
-            AgentKind::Memory => None,
+            AgentKind::Api(_) | AgentKind::Memory => None,
         }
     }
 
@@ -560,6 +627,26 @@ const RECALL_MS: u64 = 500;
 
 /// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
 const DRAIN_MS: u64 = 60_000;
+
+/// What a turn of an agent with a price may still cost its run.
+fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
+    let Charge::Priced(price) = charge(model, agent) else { return None };
+    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
+    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+}
+
+/// Our deadlines for a turn of an agent.
+fn limits(agent: &Agent) -> run::Limits {
+    let timeouts = agent.timeouts;
+    run::Limits {
+        start_ms: timeouts.start_ms,
+        first_event_ms: timeouts.first_event_ms,
+        idle_ms: timeouts.idle_ms,
+        total_ms: timeouts.total_ms,
+        kill_grace_ms: timeouts.kill_grace_ms,
+        ..run::Limits::default()
+    }
+}
 
 /// Reads what the spec's ledger says of dissent.
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {

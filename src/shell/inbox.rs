@@ -66,6 +66,8 @@ pub enum Pending {
     Published(RunId, Stage, Reply<PublishReport>),
     /// Copies in memory.
     Mirrored(RunId, Stage, Reply<MirrorReport>),
+    /// The end of the processes that were kept warm for a run.
+    Dismissed(RunId, Reply<u32>),
     /// The end of a run.
     Released(RunId, Reply<()>),
     /// A page.
@@ -117,11 +119,13 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Checked(id, citation, reply) => run(id, RunMsg::CheckRan(citation.clone(), reply.poll_now()?)),
         Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
+        Pending::Dismissed(id, reply) => run(id, RunMsg::Dismissed(reply.poll_now()?)),
         Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
         Pending::Ledger(spec, reply) => Some(Msg::LedgerRead(spec.clone(), reply.poll_now()?)),
         Pending::Approved(reply) => Some(Msg::Approved(reply.poll_now()?)),
-        Pending::Edited(reply) | Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
+        Pending::Edited(reply) => Some(Msg::Edited(reply.poll_now()?)),
+        Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
         Pending::Quiet(what, reply) => {
             if let Err(failure) = reply.poll_now()?
                 && failure != Failure::Cancelled

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod engine;
 pub mod face;
 pub mod foreign;
+pub mod guard;
 pub mod hands;
 pub mod headless;
 pub mod inbox;
@@ -17,6 +18,7 @@ pub mod look;
 mod own;
 pub mod recorder;
 pub mod shutdown;
+mod spoken;
 pub mod start;
 pub mod terminal;
 

@@ -267,6 +267,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         guard: None,
         published: BTreeMap::new(),
         stop: None,
+        warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,
         memory: dicast::app::model::MemoryState::None,
         warnings: Vec::new(),

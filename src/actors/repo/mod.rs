@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::guardrails::{Guarded, Watch};
+use self::guardrails::{Cuts, Guarded, Watch};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::check::{self, Changes, FileText, Report};
@@ -101,8 +101,8 @@ impl Handle {
 
     /// Runs the guardrails of one side of a stage in the working copy, in order, up to the first that fails. Their output
     /// comes with the report, by the name of a file.
-    pub fn guard(&self, root: PathBuf, watch: Watch, token: CancellationToken) -> Reply<Guarded> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, token, promise })
+    pub fn guard(&self, root: PathBuf, watch: Watch, cuts: Cuts) -> Reply<Guarded> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, cuts, promise })
     }
 
     /// Holds gates over a spec; `entries` are its ledger, as far as it is about gates.
@@ -169,7 +169,7 @@ enum Command {
     Guard {
         root: PathBuf,
         watch: Watch,
-        token: CancellationToken,
+        cuts: Cuts,
         promise: Promise<Guarded>,
     },
     Hold {
@@ -258,10 +258,10 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
-            Command::Guard { root, watch, token, promise } => {
+            Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
                 scope.spawn(async move {
-                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &token).await);
+                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &cuts).await);
                 });
             }
             Command::Hold { root, spec, gates, entries, token, promise } => {
@@ -412,16 +412,14 @@ impl Reader {
         token: CancellationToken,
     ) -> Result<Lookups, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
-        let diff = match (&shot.git, &range) {
-            (Some(git), Some(range)) => Some(git.between(&range.ends).await?),
+        let changes = match (&shot.git, &range) {
+            (Some(git), Some(range)) => Some(Changes::of_range(range, &git.between(&range.ends).await?)),
             (Some(git), None) => git.uncommitted().await?,
             (None, _) => None,
         };
         self.blocking(move || {
             let apart: Vec<String> = shot.reading.specs.iter().map(|s| s.dir.clone()).collect();
-            let diff = diff.unwrap_or_default();
-            let changes = range.map_or_else(|| Changes::uncommitted(&diff), |range| Changes::of_range(&range, &diff));
-            Ok(check::look_up(&shot.tree, &spec, &apart, &changes, &citations))
+            Ok(check::look_up(&shot.tree, &spec, &apart, changes.as_ref(), &citations))
         })
         .await
     }

@@ -94,7 +94,7 @@ fn planned(tree: &Tree, reading: &Reading, place: &Whereabouts) -> Vec<(SpecId, 
         .specs
         .iter()
         .filter_map(|spec| {
-            let plan = format!("{}/plan.md", spec.dir);
+            let plan = tree.path_of(spec, "plan.md");
             let plan_at = history.last(&plan).filter(|_| tree.files.contains_key(&plan))?;
             let is_newer =
                 history.dirty.contains(&spec.file) || history.last(&spec.file).is_some_and(|at| at < plan_at);

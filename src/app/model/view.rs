@@ -73,6 +73,13 @@ pub enum View {
         /// The selected one.
         cursor: usize,
     },
+    /// What agents ask permission for.
+    Permissions {
+        /// The selected request.
+        cursor: usize,
+        /// The first line shown of it.
+        scroll: usize,
+    },
     /// What would be approved.
     Trust {
         /// First line shown.
@@ -115,6 +122,7 @@ impl View {
             | View::Transcript(_)
             | View::Verdict { .. }
             | View::Servers { .. }
+            | View::Permissions { .. }
             | View::Trust { .. }
             | View::Help { .. } => None,
         }
@@ -221,8 +229,21 @@ pub struct LedgerPage {
     pub all: bool,
     /// The first line shown of the selected row, while it is shown at length on a page of its own.
     pub detail: Option<usize>,
-    /// What is decided once the reason is there, and the reason as typed so far.
-    pub asking: Option<(Choice, Line)>,
+    /// What is decided once the reason is there.
+    pub asking: Option<Weighed>,
+}
+
+/// A decision about a row of the ledger, while its reason is typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// What is decided.
+    pub choice: Choice,
+    /// The stage of the row: the selection may have to move before the reason is there.
+    pub stage: Stage,
+    /// The key of the row.
+    pub claim: Sha,
+    /// The reason as typed so far.
+    pub reason: Line,
 }
 
 /// What lies over a view.

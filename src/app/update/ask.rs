@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{cancel, complain, foreign, notice, run as runs, selection, typed};
+use super::{cancel, complain, foreign, gate, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, MemoryState, Model, Overlay};
@@ -180,6 +180,13 @@ pub(super) fn noted(model: &mut Model, outcome: Result<String, Failure>) -> Vec<
         Err(failure) => complain(model, &failure),
     }
     Vec::new()
+}
+
+/// The editor gave the terminal back: a gate whose dialog is shown is held again.
+pub(super) fn edited(model: &mut Model, outcome: Result<String, Failure>) -> Vec<Effect> {
+    let mut effects = noted(model, outcome);
+    effects.extend(gate::look_again(model));
+    effects
 }
 
 /// It was approved: start over with it, unless something is live.

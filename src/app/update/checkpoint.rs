@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, gate, notice, run as runs, verdict};
+use super::{cancel, gate, notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Gating, Model, Phase, Run, Then};
@@ -22,7 +22,7 @@ use crate::domain::stage::Stage;
 pub(super) fn enter(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.reopened {
-        return runs::prepare(model, id).into_iter().collect();
+        return runs::prepare(model, id);
     }
     let at = Checkpoint::entering(run.stage, run.stages.first() == Some(&run.stage));
     let held = at.and_then(|at| hold(model, id, Gating { at, side: When::Before }));
@@ -66,7 +66,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
             What::GateAsked { checkpoint: at, issue: Box::new(issue.clone()), next: answering(&held.spec, issue) };
         events.push(runs::emit(model, Some(id), what));
     }
-    model.gates.insert(held.spec.clone(), held);
+    gate::know(model, held);
     let record = Record::GateHeld { checkpoint: at, held: reference(&file), critical };
     commit(model, id, Batch { files: vec![file], records: vec![record] }, Then::GateHeld(at), events)
 }
@@ -208,6 +208,7 @@ pub(super) fn guarded(
     (stage, when): (Stage, When),
     outcome: Result<Arc<Report>, Failure>,
 ) -> Vec<Effect> {
+    seats::note_survivors(model, id, outcome.as_ref().map_or(0, |report| report.survivors));
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     if run.stop.is_some() {
         return cancel::try_finish(model, id);
@@ -260,7 +261,7 @@ fn guard_passed(model: &mut Model, id: &RunId, when: When) -> Vec<Effect> {
         return runs::fail(model, id, failure);
     }
     match when {
-        When::Before => runs::prepare(model, id).into_iter().collect(),
+        When::Before => runs::prepare(model, id),
         When::After => {
             let at = Checkpoint::leaving(run.stage);
             let held = at.and_then(|at| hold(model, id, Gating { at, side: When::After }));

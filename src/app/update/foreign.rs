@@ -190,6 +190,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         }
         Record::RunResumed { .. }
         | Record::StageElsewhere { .. }
+        | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }

@@ -12,6 +12,7 @@ mod gate;
 mod ledger;
 mod navigation;
 mod offers;
+mod permission;
 mod reading;
 mod round;
 mod run;
@@ -66,6 +67,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::KeyPainted(us) => navigation::key_painted(model, us),
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
+        Msg::Edited(outcome) => ask::edited(model, outcome),
     }
 }
 
@@ -73,6 +75,7 @@ fn told(model: &mut Model, fact: Fact) -> Vec<Effect> {
     match fact {
         Fact::ServerChanged(status) => ask::server_changed(model, *status),
         Fact::MemoryChanged(status) => ask::memory_changed(model, status),
+        Fact::PermissionAsked(request) => permission::asked(model, *request),
         Fact::AgentStarted { seat, kind, .. } => seats::started(model, &seat, kind),
     }
 }
@@ -90,6 +93,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
+        RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
 }

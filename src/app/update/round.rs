@@ -301,6 +301,7 @@ pub(super) fn adopt(
         | Record::RunResumed { .. }
         | Record::StageOpened { .. }
         | Record::StageElsewhere { .. }
+        | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }

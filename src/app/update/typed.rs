@@ -162,6 +162,10 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
             model.views.push(View::Servers { cursor: 0 });
             Vec::new()
         }
+        Command::Permissions => {
+            model.views.push(View::Permissions { cursor: 0, scroll: 0 });
+            Vec::new()
+        }
         Command::Trust => {
             model.views.push(View::Trust { scroll: 0 });
             Vec::new()
@@ -252,13 +256,14 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         View::Conflict(conflict) => conflict.typing.then_some(&mut conflict.reason),
         View::Gate(dialog) => dialog.saying.is_some().then_some(&mut dialog.words),
         View::Merged(texts) => texts.asking.as_mut(),
-        View::Ledger(page) => page.asking.as_mut().map(|(_, line)| line),
+        View::Ledger(page) => page.asking.as_mut().map(|weighed| &mut weighed.reason),
         View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
     }

@@ -128,7 +128,9 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::RateLimit { .. } | AgentError::Overloaded => AgentStatus::RateLimited,
         AgentError::Timeout { .. } => AgentStatus::Timeout,
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
-        AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
+        AgentError::Permission { .. } | AgentError::Refused { .. } | AgentError::ContextOverflow => {
+            AgentStatus::Refused
+        }
         AgentError::Cancelled => AgentStatus::Cancelled,
         AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
@@ -298,7 +300,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     super::settle::show_sides(model, id, &judgement);
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     let ours = run.published.clone();
-    let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.dir.clone());
+    let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.own.clone());
     let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
     let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));

@@ -125,6 +125,7 @@ fn configured(context: &Context, sources: &Sources, loaded: &Loaded, versions: &
         memory(&context.store(), sources, loaded),
     ];
     items.extend(access(sources, loaded));
+    items.extend(adapters(sources));
     items.extend(models(sources));
     items.extend(offered(loaded));
     items
@@ -162,10 +163,17 @@ fn access(sources: &Sources, loaded: &Loaded) -> Option<Item> {
     }
 }
 
+/// What speaks the Agent Client Protocol for an agent CLI on this machine.
+fn adapters(sources: &Sources) -> Option<Item> {
+    let found = agents::adapters(sources);
+    let said: Vec<String> = found.iter().map(|(name, preset)| format!("{name} (for preset {preset})")).collect();
+    (!said.is_empty()).then(|| fine("adapters", format!("on PATH: {}; kind = \"acp\" uses them", said.join(", "))))
+}
+
 /// What serves models on this machine.
 fn models(sources: &Sources) -> Option<Item> {
     let found = agents::model_servers(sources);
-    let said: Vec<String> = found.iter().map(|(name, address)| format!("{name} ({address})")).collect();
+    let said: Vec<String> = found.iter().map(|local| format!("{} ({})", local.program, local.base_url)).collect();
     (!said.is_empty()).then(|| fine("models", format!("on PATH: {}", said.join(", "))))
 }
 

@@ -49,13 +49,16 @@ impl<'c> Present<'c> {
                 return Ok(Some(format!("{path} changed")));
             }
         }
-        match &verdict.inputs.tree {
-            Some(judged) if verdict.stage >= Stage::Implement => Ok((self.tree()? != judged).then(|| match self.at {
-                Some(at) => format!("the code at {at} is not what was judged"),
-                None => "the code changed".to_owned(),
-            })),
-            Some(_) | None => Ok(None),
+        let judged = verdict.inputs.tree.as_ref().filter(|_| verdict.stage >= Stage::Implement);
+        // A commit that is not there is an error, also where the code is not what was judged.
+        if judged.is_none() && self.at.is_none() {
+            return Ok(None);
         }
+        let now = self.tree()?;
+        Ok(judged.filter(|judged| *judged != now).map(|_| match self.at {
+            Some(at) => format!("the code at {at} is not what was judged"),
+            None => "the code changed".to_owned(),
+        }))
     }
 
     fn tree(&self) -> Result<&String, Failure> {

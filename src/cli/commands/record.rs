@@ -36,7 +36,7 @@ pub(super) struct OfRun {
 
 /// Returns the path of a stage's verdict, relative to the repository.
 pub(super) fn verdict_path(folder: &Folder, stage: Stage) -> String {
-    format!("{}/verdicts/{stage}.json", folder.dir)
+    format!("{}/verdicts/{stage}.json", folder.own)
 }
 
 /// Reads a stage's verdict from the spec's folder.
@@ -102,7 +102,7 @@ pub(super) fn spec(store: &Store, folder: &Folder) -> Result<Spec, Failure> {
             tree.files.insert(path.clone(), FileText::text(text));
         }
     }
-    check::read(&tree).specs.into_iter().find(|spec| spec.id == folder.id).ok_or_else(|| {
+    check::read_one(&tree, folder).map_err(|_| {
         let next = "repair it: what is recorded is about its requirements";
         Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next)
     })

@@ -39,7 +39,7 @@ pub(super) fn report(
     let (verdicts, unreadable) = record::verdicts(&store, &folder);
     if verdicts.is_empty() && unreadable.is_empty() {
         let next = format!("run `dicast plan {}`", folder.id);
-        return Err(Failure::needs_input(folder.dir.as_str(), "no verdict is recorded", next));
+        return Err(Failure::needs_input(folder.own.as_str(), "no verdict is recorded", next));
     }
     let spec = record::spec(&store, &folder)?;
     let ledger = record::ledger_of(context, &folder, &spec, &verdicts)?;

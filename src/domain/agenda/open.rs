@@ -138,6 +138,22 @@ pub fn open_points(text: &str) -> Vec<OpenPoint> {
     points
 }
 
+/// Returns where the bracket is closed that a text begins with: the byte after it.
+pub fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (c == ']').then_some(at + 1);
+        }
+    }
+    None
+}
+
 /// Takes the markers out of a text.
 fn markers(text: &str) -> (String, Vec<OpenPoint>) {
     const OPENS: &str = "[NEEDS CLARIFICATION";
@@ -147,7 +163,11 @@ fn markers(text: &str) -> (String, Vec<OpenPoint>) {
     let mut rest = text;
     while let Some((before, tail)) = rest.split_once(OPENS) {
         left.push_str(before);
-        let (question, after) = tail.split_once(']').unwrap_or((tail, ""));
+        let marked = &rest[before.len()..];
+        let (question, after) = match closing(marked) {
+            Some(end) => (&marked[OPENS.len()..end - 1], &marked[end..]),
+            None => (tail, ""),
+        };
         let question = question.trim_start_matches(':').trim();
         points.push(marker(if question.is_empty() { "what is meant?" } else { question }));
         rest = after;

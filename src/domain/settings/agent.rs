@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::service::Service;
+use crate::domain::acp::Manner;
 use crate::domain::budget::OUTPUT_TOKENS;
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::stage::Stage;
@@ -67,12 +69,24 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Returns how it is spoken to, if that is over the Agent Client Protocol.
+    pub fn manner(&self) -> Option<&Manner> {
+        match &self.kind {
+            AgentKind::Command(launch) => launch.transport.manner(),
+            AgentKind::Api(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
+        }
+    }
+}
+
 /// How an agent is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentKind {
     /// A program: the prompt on stdin, the artifact's JSON on stdout.
     Command(Launch),
+    /// A model over HTTP, asked by us.
+    Api(Service),
     /// A written session, played at its pace through a real child process; always labelled SCRIPTED.
     Replay {
         /// The script's file, relative to the repository or absolute.
