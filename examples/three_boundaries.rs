@@ -111,6 +111,7 @@ fn measure(boundary: Boundary) -> Round {
         repo: folder.path().to_owned(),
         program: binary(),
         private: folder.path().join("turns"),
+        config: None,
         speed: "0".to_owned(),
         memory_delay_ms: COLD,
     };
