@@ -300,6 +300,7 @@ mod tests {
         for line in ["plan 001", "/plan 001", "/speckit.plan 001", "  plan   001-login "] {
             assert_eq!(parse(line, &specs(), None), Ok(wanted.clone()), "{line}");
         }
+        assert_eq!(parse("report 001", &specs(), None), Ok(Command::Report(SpecId::new("001-login").unwrap())));
         let branch = SpecId::new("001-login").unwrap();
         assert_eq!(parse("plan", &specs(), Some(&branch)), Ok(wanted));
     }
