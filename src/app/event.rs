@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
 use crate::domain::budget::{dollars, tokens};
+use crate::domain::candidate::{Landing, Place, Tried};
 use crate::domain::claim::Severity;
 use crate::domain::gate::{Checkpoint, Held, Issue, Magnitude};
 use crate::domain::guardrail::Report;
@@ -109,6 +110,32 @@ pub enum What {
         report: Arc<Report>,
         /// Whether nothing failed.
         passed: bool,
+    },
+    /// Candidates were tried: what the tests said of each, best first.
+    #[serde(rename = "candidates.tried")]
+    CandidatesTried {
+        /// Stage.
+        stage: Stage,
+        /// What became of them.
+        #[serde(flatten)]
+        tried: Arc<Tried>,
+    },
+    /// A candidate is where it was to go, or was taken back from there.
+    #[serde(rename = "candidate.landed")]
+    CandidateLanded {
+        /// Whose it is.
+        agent: AgentName,
+        /// Where it goes.
+        place: Place,
+        /// Its branch, if it went to one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// Its commit, if it got one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+        /// Whether it was taken back.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        undone: bool,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -316,6 +343,17 @@ impl fmt::Display for Spent {
 }
 
 impl What {
+    /// Returns the event of a candidate that landed, or was taken back.
+    pub(super) fn landed(landing: &Landing, commit: Option<String>, undone: bool) -> Self {
+        What::CandidateLanded {
+            agent: landing.agent.clone(),
+            place: landing.place,
+            branch: (landing.place == Place::Branch).then(|| landing.branch.clone()),
+            commit,
+            undone,
+        }
+    }
+
     /// Returns the event of held gates, with how many questions are open.
     pub(super) fn gate_held(checkpoint: Checkpoint, held: &Held) -> Self {
         What::GateHeld {

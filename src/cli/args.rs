@@ -115,7 +115,14 @@ pub enum Command {
     /// Asks the panel for the plan as a list of tasks.
     Tasks(Stage),
     /// Asks the panel for the change itself.
-    Implement(Stage),
+    Implement {
+        /// Which spec, and how.
+        #[command(flatten)]
+        stage: Stage,
+        /// Puts the best candidate, or that of an agent, on the branch dicast/SPEC.
+        #[arg(long, value_name = "best|CANDIDATE")]
+        apply: Option<String>,
+    },
     /// Asks the panel whether the tests show what the spec asks.
     Validate(Stage),
     /// Asks the panel whether the change is fit to be let through.
@@ -483,7 +490,7 @@ impl Command {
         match self {
             Command::Plan(_)
             | Command::Tasks(_)
-            | Command::Implement(_)
+            | Command::Implement { .. }
             | Command::Validate(_)
             | Command::Audit { .. }
             | Command::Unlock(_)
@@ -532,7 +539,7 @@ impl Command {
             Command::Guardrail { .. } => "run the guardrails",
             Command::Plan(_) => "plan",
             Command::Tasks(_) => "write tasks",
-            Command::Implement(_) => "implement",
+            Command::Implement { .. } => "implement",
             Command::Validate(_) => "validate",
             Command::Audit { .. } => "audit",
             Command::Unlock(_) => "unlock",

@@ -4,6 +4,7 @@
 //! queue behind work. It must not decide anything.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Watch, guarded};
+use crate::actors::repo::worktrees::Plot;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
@@ -198,6 +200,11 @@ impl Dispatch {
                 let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), stop);
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
+            RunEffect::Land { landing, back } => {
+                // What was begun is done to its end, also while the run is being stopped.
+                let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
+                inbox.expect(Pending::Landed(id, landed));
+            }
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -210,8 +217,12 @@ impl Dispatch {
                 let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
-            RunEffect::Release { spec } => {
-                let reply = self.hands.evidence.close_run(spec, id.clone());
+            RunEffect::Release { spec, uproot } => {
+                let reply = if uproot {
+                    self.uproot_and_release(model, spec, id.clone(), root)
+                } else {
+                    self.hands.evidence.close_run(spec, id.clone())
+                };
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -253,10 +264,11 @@ impl Dispatch {
                     let gathering = consensus.gather(spec.clone(), summary.run.clone(), records.clone(), token.clone());
                     let (answers, gathered) = gathering.await?;
                     let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
+                    let changes = changes(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
                     let agendas = agendas(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run =
-                        Some(FoundRun { run: summary.run, records, rounds, answers, inputs, agendas, gathered });
+                    let run = summary.run;
+                    found.run = Some(FoundRun { run, records, rounds, answers, changes, inputs, agendas, gathered });
                 }
             }
             Ok(found)
@@ -367,7 +379,9 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
-        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, session.as_ref()));
+        let plot = self.plot(model, seat);
+        let worktree = plot.as_ref().map(Plot::path);
+        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let tokens = self.tokens(&seat.run);
         let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
@@ -378,7 +392,10 @@ impl Dispatch {
                     launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
                 }
                 let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, used_before };
-                self.hands.agents.take_turn(turn, stop, kill)
+                match plot {
+                    Some(plot) => self.take_turn_in(plot, turn, stop, kill),
+                    None => self.hands.agents.take_turn(turn, stop, kill),
+                }
             }
             None => {
                 let error = AgentError::Protocol { why: "it is not started by us".into() };
@@ -386,6 +403,57 @@ impl Dispatch {
                 self.job(async move { Err(failure) })
             }
         }
+    }
+
+    /// Takes a turn in a worktree of its own: it is made before, and read after.
+    fn take_turn_in(
+        &self,
+        plot: Plot,
+        turn: Turn,
+        stop: CancellationToken,
+        kill: CancellationToken,
+    ) -> Reply<run::TurnEnded> {
+        let (repo, agents, root) = (self.hands.repo.clone(), self.hands.agents.clone(), self.places.repo.clone());
+        let token = self.hands.scope.cancel.clone();
+        self.job(async move {
+            repo.plant(root.clone(), plot.clone(), stop.clone()).await?;
+            let mut ended = agents.take_turn(turn, stop, kill).await?;
+            if ended.outcome.is_ok() {
+                ended.patch = Some(Arc::new(repo.reap(root, plot, token).await?));
+            }
+            Ok(ended)
+        })
+    }
+
+    /// Returns where an agent that may write works; nothing where it may not.
+    fn plot(&self, model: &Model, seat: &SeatKey) -> Option<Plot> {
+        let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent)?;
+        let preparation = model.runs.get(&seat.run)?.preparation.as_ref()?;
+        agent.writes.contains(&seat.stage).then(|| Plot {
+            run: seat.run.clone(),
+            agent: seat.agent.clone(),
+            base: preparation.inputs.commit.clone().unwrap_or_default(),
+            folder: self.worktrees(model),
+            quota: model.settings.worktrees.quota_mb << 20,
+            apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
+        })
+    }
+
+    /// Removes the worktrees of a run, then gives its lock back. What cannot be removed is told in the log.
+    fn uproot_and_release(&self, model: &Model, spec: SpecId, run: RunId, token: CancellationToken) -> Reply<()> {
+        let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
+        let uprooted = repo.uproot(self.places.repo.clone(), self.worktrees(model), run.clone(), token);
+        self.job(async move {
+            if let Err(failure) = uprooted.await {
+                tracing::warn!(%failure, "worktrees of a run stay");
+            }
+            evidence.close_run(spec, run).await
+        })
+    }
+
+    /// Returns the folder of all worktrees.
+    fn worktrees(&self, model: &Model) -> PathBuf {
+        self.places.repo.join(&model.settings.worktrees.root)
     }
 
     /// Asks a participant elsewhere, for as long as its turn may take.
@@ -407,7 +475,13 @@ impl Dispatch {
     }
 
     /// What to start for an agent; `None` for one that is not started here.
-    fn launch(&self, agent: &Agent, seat: &SeatKey, wanted: &Wanted, session: Option<&Session>) -> Option<Launch> {
+    fn launch(
+        &self,
+        agent: &Agent,
+        seat: &SeatKey,
+        wanted: &Wanted,
+        (session, worktree): (Option<&Session>, Option<&Path>),
+    ) -> Option<Launch> {
         let timeouts = agent.timeouts;
         let limits = run::Limits {
             start_ms: timeouts.start_ms,
@@ -422,7 +496,7 @@ impl Dispatch {
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
-                let places = launch::Places { repo: &self.places.repo, private: &private };
+                let places = launch::Places { repo: &self.places.repo, worktree, private: &private };
                 Some(launch::launch(of, places, limits, wanted, session))
             }
             AgentKind::Replay { script } => {
@@ -568,6 +642,22 @@ async fn rounds(
 ) -> Result<BTreeMap<String, Arc<str>>, Failure> {
     let mut texts = BTreeMap::new();
     for file in records.iter().filter_map(|(_, record)| record.of_round()) {
+        let text = evidence.read(spec.clone(), run.clone(), file.clone(), token.clone()).await?;
+        texts.insert(file.path.clone(), text);
+    }
+    Ok(texts)
+}
+
+/// Reads what agents changed and what became of it, by path. What is not there any more cannot be gone on with.
+async fn changes(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<String, Arc<str>>, Failure> {
+    let mut texts = BTreeMap::new();
+    for file in records.iter().filter_map(|(_, record)| record.of_change()) {
         let text = evidence.read(spec.clone(), run.clone(), file.clone(), token.clone()).await?;
         texts.insert(file.path.clone(), text);
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
+use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::When;
@@ -173,6 +174,8 @@ pub enum Then {
         agent: AgentName,
         /// Its JSON; its file is the first of the commit.
         text: Arc<str>,
+        /// What it changed, where it may.
+        change: Option<Arc<Patch>>,
         /// How long the turn took, in milliseconds.
         took_ms: u64,
     },
@@ -200,6 +203,13 @@ pub enum Then {
     Decided(Arc<Judgement>),
     /// The documents' record is kept.
     Published,
+    /// That a candidate is where it goes, or was taken back, is kept; the flag tells which.
+    Landed {
+        /// Its commit, if it got one.
+        commit: Option<String>,
+        /// Whether it was taken back.
+        undone: bool,
+    },
     /// The stop is recorded.
     Stopped,
     /// The run is closed.

@@ -9,6 +9,7 @@ mod checkpoint;
 mod durable;
 mod foreign;
 mod gate;
+mod land;
 mod ledger;
 mod navigation;
 mod offers;
@@ -88,6 +89,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
+        RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),

@@ -8,7 +8,9 @@ use super::super::plain::EVENT_SCHEMA;
 use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::update::worst;
+use crate::domain::candidate::{Place, Take, Which};
 use crate::domain::failure::Failure;
+use crate::domain::ids::AgentName;
 use crate::domain::range::Ends;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
@@ -16,18 +18,45 @@ use crate::shell::engine::Flags;
 use crate::shell::headless::headless;
 use crate::shell::start::{Start, interactive};
 
-/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about.
+/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `apply`
+/// the candidate that is taken to a branch.
 ///
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage, range: Option<&str>) -> Result<Done, Failure> {
+pub(super) fn stage(
+    context: &Context,
+    asked: &Asked,
+    stage: Stage,
+    (range, apply): (Option<&str>, Option<&str>),
+) -> Result<Done, Failure> {
     let spec = place::spec(context, asked.spec.as_deref())?.id;
     let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
     run(
         context,
-        StartRun { fresh, rerun_missing, range: range.map(str::to_owned), ..StartRun::of(spec, vec![stage]) },
+        StartRun {
+            fresh,
+            rerun_missing,
+            range: range.map(str::to_owned),
+            take: apply.map(|word| taken(word, Place::Branch)).transpose()?,
+            ..StartRun::of(spec, vec![stage])
+        },
         asked.no_round,
     )
+}
+
+/// Returns the candidate that is meant by a word, and where it goes.
+///
+/// # Errors
+/// Usage (exit 64) for what cannot be an agent's name.
+pub(super) fn taken(word: &str, place: Place) -> Result<Take, Failure> {
+    let which = match word {
+        "best" => Which::Best,
+        name => Which::Of(
+            AgentName::new(name)
+                .map_err(|bad| Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent"))?,
+        ),
+    };
+    Ok(Take { which, place })
 }
 
 /// The exit codes from here on say that a signal ended the process.
