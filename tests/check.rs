@@ -3,9 +3,13 @@
 #![expect(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use dicast::cli::{check as print, sample};
-use dicast::domain::check::{Commit, FileText, History, Report, Rule, Severity, Tally, Tree, check, hunks, read};
+use dicast::domain::check::{
+    Changes, Commit, FileText, History, Report, Rule, Severity, Tally, Tree, check, hunks, look_up, read,
+};
+use dicast::domain::claim::lookup::{Citation, Found};
 use dicast::domain::ids::SpecId;
 use dicast::domain::moment::Moment;
 
@@ -459,4 +463,29 @@ proptest::proptest! {
     ) {
         let _ = hunks(&text);
     }
+}
+
+#[test]
+fn four_times_as_many_citations_of_a_long_file_cost_about_four_times_as_much() {
+    let spec = read(&tree()).specs.remove(0);
+    let cost = |lines: u32| {
+        let text: String = (1..=lines).map(|n| format!("line {n} of a file that is long\n")).collect();
+        let hunks: String = (1..=lines).step_by(2).map(|n| format!("@@ -{n} +{n} @@\n-x\n+y\n")).collect();
+        let tree = Tree { files: [("src/long.rs".to_owned(), FileText::text(text))].into(), ..Tree::default() };
+        let files = ["src/long.rs".to_owned()].into();
+        let changes = Changes::uncommitted(files, &format!("--- a/src/long.rs\n+++ b/src/long.rs\n{hunks}"));
+        let cited = |n| Citation::Hunk { path: "src/long.rs".to_owned(), line: Some(n) };
+        let cited: BTreeSet<Citation> = (1..=lines).map(cited).collect();
+        let once = || {
+            let began = Instant::now();
+            let found = look_up(&tree, &spec, &[], Some(&changes), &cited);
+            let seen = found.values().filter(|found| matches!(found, Found::Seen { .. })).count();
+            assert_eq!(seen * 2, cited.len());
+            began.elapsed()
+        };
+        // The quickest of three: other work on the machine only adds.
+        [once(), once(), once()].into_iter().min().unwrap()
+    };
+    let (few, many) = (cost(1_000), cost(4_000));
+    assert!(many < few * 10, "{few:?} for a thousand, {many:?} for four thousand");
 }

@@ -14,8 +14,8 @@ use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, CheckSource, DiffLine, EnvValue, MemoryServer, Quorum, Round, Settings, Transport, Trust, TrustItem,
-    TrustSource,
+    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, MemoryServer, Quorum, Round, Service, Settings,
+    Transport, Trust, TrustItem, TrustSource,
 };
 use dicast::domain::stage::Stage;
 use proptest::prelude::*;
@@ -468,7 +468,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nfamily = \"f\"\n",
             "1: agents has no kind",
-            "add kind = …, one of \"command\", \"replay\", \"memory\"",
+            "add kind = …, one of \"command\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "kind = \"memory\"\nfamily = \"f\"\n",
@@ -483,7 +483,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nkind = \"comand\"\n",
             "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
-            "use one of \"command\", \"replay\", \"memory\"",
+            "use one of \"command\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
@@ -553,7 +553,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let table = [
         (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
         (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
-        (agent("kind = \"api\""), "agents.kind: \"api\" is not yet", "\"command\""),
     ];
     for (text, why, now) in table {
         let (message, hint) = World::new().project(&text).refused();
@@ -1081,4 +1080,71 @@ fn rules_for_an_output_are_read_and_wrong_ones_are_refused_at_their_place() {
         message.contains("transport is set by preset \"claude\"") && hint.contains("remove it"),
         "{message} {hint}"
     );
+}
+
+#[test]
+fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
+    let of = |text: &str| {
+        let settings = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}")).load().settings;
+        let AgentKind::Api(service) = settings.agents[0].kind.clone() else { panic!("a model over HTTP") };
+        (service, settings.secret_variables())
+    };
+    let (service, secret) = of("kind = \"api\"\nfamily = \"f\"\napi = \"openai-responses\"\nmodel = \"m\"\n\
+        base_url = \"https://api.example.com/v1/\"\napi_key_env = \"MY_MODEL\"\njson_mode = \"none\"\ntools = false\n");
+    let wanted = Service {
+        api: Api::OpenaiResponses,
+        base_url: "https://api.example.com/v1".into(),
+        key_env: Some("MY_MODEL".into()),
+        json_mode: JsonMode::None,
+        tools: false,
+    };
+    assert_eq!(service, wanted);
+    assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
+    let (local, _) = of("preset = \"ollama\"\nfamily = \"qwen\"\nmodel = \"qwen3\"\n");
+    assert_eq!(
+        (local.api, local.base_url.as_str(), local.key_env, local.json_mode, local.tools),
+        (Api::OpenaiChat, "http://127.0.0.1:11434/v1", None, JsonMode::JsonSchema, true)
+    );
+    let (moved, _) = of("preset = \"vllm\"\nfamily = \"f\"\nmodel = \"m\"\nbase_url = \"http://gpu.lan/v1\"\n");
+    assert_eq!(moved.base_url, "http://gpu.lan/v1");
+}
+
+#[test]
+fn what_a_model_over_http_lacks_or_has_no_use_for_is_refused_at_its_place() {
+    let whole = "kind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\nbase_url = \"https://x\"\n";
+    let without =
+        |key: &str| whole.lines().filter(|line| !line.starts_with(key)).map(|l| format!("{l}\n")).collect::<String>();
+    let table = [
+        (without("model"), "has no model", "add model"),
+        (without("api ="), "has no api", "add api"),
+        (without("base_url"), "has no base_url", "add base_url"),
+        (whole.replace("anthropic", "anthropc"), "did you mean \"anthropic\"?", "openai-chat"),
+        (whole.replace("https://x", "ftp://x"), "agents.base_url: \"ftp://x\" cannot be used", "http://"),
+        (whole.replace("https://x", "https://me:pw@x/v1"), "it holds a user or a key", "api_key_env"),
+        (whole.replace("https://x", "https://x/v1?key=1"), "behind a ? or #", "api_key_env"),
+        (format!("{whole}command = [\"x\"]\n"), "command does nothing for an agent of kind \"api\"", "remove it"),
+        (format!("{whole}preset = \"claude\"\n"), "is a program, not an address", "remove it"),
+        (
+            "preset = \"ollama\"\nkind = \"command\"\nfamily = \"f\"\n".into(),
+            "is an address, not a program",
+            "remove kind",
+        ),
+        ("preset = \"ollama\"\nmodel = \"m\"\n".into(), "family", "family"),
+        ("preset = \"claude\"\napi_key_env = \"K\"\n".into(), "api_key_env does nothing", "remove it"),
+    ];
+    for (text, why, next) in table {
+        let (message, hint) = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}")).refused();
+        assert!(message.contains(why), "{text}: {message}");
+        assert!(hint.contains(next), "{text}: {hint}");
+    }
+}
+
+#[test]
+fn an_address_of_the_project_is_approved_with_the_key_that_goes_there() {
+    let text = "[[agents]]\nname = \"a\"\nkind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\n\
+        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\n";
+    let loaded = World::new().project(text).load();
+    assert!(!loaded.trust.is_granted());
+    let item = &loaded.trust.proposal().unwrap().items[0];
+    assert_eq!((item.argv[0].as_str(), item.env_pass[0].as_str()), ("https://x.example/v1/messages", "MY_MODEL"));
 }

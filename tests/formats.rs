@@ -15,6 +15,7 @@ use dicast::disk::walk::{Caps, read_tree};
 use dicast::domain::check::{self, FileText, Tree};
 use dicast::domain::gate::{Gate, Held, Magnitude, Matter, hold_in};
 use dicast::domain::ids::SpecId;
+use dicast::domain::preparation::tree_id;
 use dicast::domain::spec::{Layout, Level, Spec, find};
 use proptest::prelude::*;
 
@@ -89,6 +90,38 @@ fn what_openspec_removes_or_has_archived_demands_nothing() {
     assert_eq!(spec.requirements[0].criteria, ["R-1-AC1", "R-1-AC2"]);
     assert!(spec.requirements.iter().all(|r| !r.text.contains("pet")));
     assert!(reading.specs.iter().all(|spec| !spec.id.as_str().contains("archive")));
+}
+
+#[test]
+fn what_is_written_for_one_capability_of_a_change_lies_beside_its_own_delta() {
+    let mut tree = tree();
+    let change = "openspec/changes/add-tags";
+    tree.files.insert(format!("{change}/tasks.md"), FileText::text("- [ ] T001 Shared (R-1)\n"));
+    let notes = format!("{change}/specs/notes");
+    let homes = |tree: &Tree| {
+        let specs = check::read(tree).specs.into_iter().filter(|spec| spec.dir == change);
+        specs
+            .map(|spec| (spec.id.to_string(), spec.own.clone(), spec.tasks.map_or(0, |tasks| tasks.len())))
+            .collect::<Vec<_>>()
+    };
+    let of =
+        |capability: &str, tasks| (format!("add-tags.{capability}"), format!("{change}/specs/{capability}"), tasks);
+    assert_eq!(homes(&tree), [of("notes", 1), of("search", 1)], "what they share is read by both");
+    tree.files.insert(format!("{notes}/tasks.md"), FileText::text("- [ ] T001 Own\n- [ ] T002 Own\n"));
+    assert_eq!(homes(&tree), [of("notes", 2), of("search", 1)], "what is its own comes first");
+    let alone = check::read(&tree).specs.into_iter().find(|spec| spec.id.as_str() == "add-two-factor").unwrap();
+    assert_eq!(alone.own, alone.dir, "a change of one capability is written where OpenSpec looks for its tasks");
+}
+
+#[test]
+fn what_one_capability_publishes_does_not_make_the_verdict_of_the_other_stale() {
+    let before = tree();
+    let mut after = before.clone();
+    let own = "openspec/changes/add-tags/specs/notes";
+    for path in ["verdicts/plan.json", "review/audit.md"] {
+        after.files.insert(format!("{own}/{path}"), FileText::text("{}"));
+    }
+    assert_eq!(tree_id(&before), tree_id(&after));
 }
 
 /// Cuts a text at a byte, or flips bits of one: as a broken disk or a half-written file would. What is no UTF-8 any more

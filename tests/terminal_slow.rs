@@ -15,6 +15,8 @@ mod pty;
 
 #[path = "terminal_slow/disk.rs"]
 mod disk;
+#[path = "terminal_slow/many.rs"]
+mod many;
 #[path = "support/seed.rs"]
 mod seed;
 
@@ -28,6 +30,12 @@ use pty::{PATIENCE, Session, memory, processes};
 use seed::{next, seed};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
+
+#[test]
+#[ignore = "slow: makes five hundred specs; .ci/run runs it"]
+fn the_status_of_five_hundred_specs_is_told_at_once_and_the_first_frame_waits_for_none_of_them() {
+    many::five_hundred(BINARY);
+}
 
 #[test]
 #[ignore = "slow: a memory server that takes 5 s"]

@@ -22,8 +22,8 @@ pub(crate) struct Asked {
     pub(crate) after_tool: usize,
 }
 
-/// The tool by which one client asks for structured output.
-pub(crate) const STRUCTURED_TOOL: &str = "StructuredOutput";
+/// The tools by which clients ask for structured output.
+const STRUCTURED_TOOLS: [&str; 2] = ["StructuredOutput", "answer"];
 
 /// What is said.
 pub(crate) enum Say {
@@ -47,13 +47,13 @@ impl Say {
             | Value::Array(_)
             | Value::Object(_) => given.clone(),
         });
-        let has_tool = asked.tools.iter().any(|tool| tool == STRUCTURED_TOOL);
-        match structured {
-            Some(input) if has_tool && asked.after_tool <= reply.tools.len() => {
-                Say::Call(Call { name: STRUCTURED_TOOL.into(), input })
+        let tool = asked.tools.iter().find(|tool| STRUCTURED_TOOLS.contains(&tool.as_str()));
+        match (structured, tool) {
+            (Some(input), Some(tool)) if asked.after_tool <= reply.tools.len() => {
+                Say::Call(Call { name: tool.clone(), input })
             }
-            Some(value) if asked.has_format => Say::Text(value.to_string()),
-            Some(_) | None => Say::Text(
+            (Some(value), _) if asked.has_format => Say::Text(value.to_string()),
+            (Some(_) | None, _) => Say::Text(
                 reply.text.replace("{prompt}", &asked.prompt).replace("{answer}", &answer(&asked.prompt).to_string()),
             ),
         }

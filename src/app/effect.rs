@@ -20,6 +20,7 @@ use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
 use crate::domain::memory;
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::Session;
 use crate::domain::transcript::PageRequest;
@@ -147,6 +148,8 @@ pub enum RunEffect {
         roster: Vec<AgentName>,
         /// The commits whose change it is about (`A..B`), if it is one.
         range: Option<String>,
+        /// Stages that were left out, and why.
+        skipped: Skipped,
         /// What was asked, of a stage that is only decided anew.
         agenda: Option<Vec<Topic>>,
     },

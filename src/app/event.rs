@@ -81,6 +81,14 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
     },
+    /// A person left a stage out.
+    #[serde(rename = "stage.skipped")]
+    StageSkipped {
+        /// Which.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
     /// Gates were held.
     #[serde(rename = "gate.held")]
     GateHeld {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::{Event, Spent, Tokens, What};
-use super::update::{counted_as, worst};
+use super::update::{counted_as, exit_of};
 use crate::domain::candidate::Tried;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::AgentError;
@@ -97,7 +97,7 @@ impl Follower {
                 "SIGHUP" => 129,
                 _ => STOPPED,
             }),
-            End::Closed(_) => Some(worst(self.verdicts.values().map(|(exit, _)| *exit))),
+            End::Closed(_) => Some(exit_of(self.verdicts.iter().map(|(stage, (exit, _))| (*stage, *exit)))),
         }
     }
 
@@ -117,6 +117,7 @@ impl Follower {
                 let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
                 What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
             }
+            Record::StageSkipped { stage, reason } => What::StageSkipped { stage: *stage, reason: reason.clone() },
             Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
             Record::AgentAnswered { stage, agent, attempt, took_ms, usage, .. } => {
                 self.finished(*stage, agent, *attempt, TurnKind::Draft, (*took_ms, *usage), None)

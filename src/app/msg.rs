@@ -27,6 +27,7 @@ use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnKind};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::transcript::Page;
 
@@ -72,8 +73,10 @@ pub enum Msg {
     KeyPainted(u64),
     /// What the repository would run was approved, or could not be.
     Approved(Result<(), Failure>),
-    /// Something done outside the model (an editor, the clipboard, an approval) ended.
+    /// Something done outside the model (the clipboard, an approval) ended.
     Noted(Result<String, Failure>),
+    /// The editor gave the terminal back.
+    Edited(Result<String, Failure>),
 }
 
 /// What a program that asks does.
@@ -153,12 +156,15 @@ pub struct Start {
     /// The candidate of implement that is taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
+    /// Stages that are left out, and why: what comes after them does not wait for them.
+    #[serde(default)]
+    pub skipped: Skipped,
 }
 
 impl Start {
     /// Asks for stages of a spec, or goes on with its run that was stopped.
     pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
-        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None }
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None, skipped: Skipped::new() }
     }
 }
 

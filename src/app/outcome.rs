@@ -34,3 +34,18 @@ pub struct Outcome {
     /// Why it ended early.
     pub failure: Option<Failure>,
 }
+
+impl Outcome {
+    /// Returns the outcome of what was refused before it began.
+    pub fn refused(failure: Failure) -> Self {
+        Self {
+            run: None,
+            exit: failure.exit(),
+            verdicts: BTreeMap::new(),
+            evidence: None,
+            memory: "none".to_owned(),
+            spent: None,
+            failure: Some(failure),
+        }
+    }
+}

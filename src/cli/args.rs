@@ -136,7 +136,7 @@ pub enum Command {
     },
     /// Asks the panel to let it through.
     Unlock(Stage),
-    /// Runs the stages that specs have not passed, one spec after the other.
+    /// Runs the stages that specs have not passed.
     Auto(Auto),
     /// Shows what is recorded for each spec.
     Status {
@@ -277,7 +277,7 @@ pub struct Gate {
     /// Goes on without an answer.
     #[arg(long, value_name = "ID", group = "saying", requires = "reason")]
     pub defer: Option<String>,
-    /// Takes back what was said about a question last, or the last answer of all.
+    /// Takes back what was said last about a question, or about any.
     #[arg(long, value_name = "ID", group = "saying", num_args = 0..=1, default_missing_value = "")]
     pub undo: Option<String>,
     /// Why it can wait.
@@ -312,6 +312,12 @@ pub struct Auto {
     /// Exactly these stages (plan,tasks,…), also where they were passed before.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub stages: Vec<String>,
+    /// Leaves a stage out; the reason is recorded, and every later verdict is bound to it. Can be repeated.
+    #[arg(long, value_name = "STAGE=REASON")]
+    pub skip_stage: Vec<String>,
+    /// How many specs are run at the same time, within the limits of the agents' families.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub jobs: u8,
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
@@ -524,6 +530,13 @@ impl Command {
             | Command::Mcp(_)
             | Command::Play { .. } => false,
         }
+    }
+
+    /// Tells whether `--output` means something to the command; the others refuse it.
+    pub fn writes_reports(&self) -> bool {
+        let is_run = |command: &Command| command.looks_at_dissent() && !matches!(command, Command::Decide { .. });
+        matches!(self, Command::Check { .. } | Command::Verdict { .. })
+            || (is_run(self) && !matches!(self, Command::Dissent(_) | Command::Consensus(_)))
     }
 
     /// Returns what the command is for, to fit "could not …".

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::github::{Annotation, Level};
 use crate::domain::check::{Counts, Finding, Report, Rule, Severity, Survey};
 use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
@@ -85,6 +86,22 @@ fn lines_of(finding: &Finding, out: &mut String) {
         "  {word:<8} {}\n           {place}  [{rule}]\n           → {}\n",
         finding.message, finding.clear
     ));
+}
+
+/// Makes an annotation of each finding.
+pub fn annotations(report: &Report) -> Vec<Annotation> {
+    let annotation = |finding: &Finding| Annotation {
+        level: match finding.severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+            Severity::Info => Level::Notice,
+        },
+        file: finding.place.file.clone(),
+        line: finding.place.line.max(1),
+        title: finding.rule.id().to_owned(),
+        message: format!("{} → {}", finding.message, finding.clear),
+    };
+    report.findings.iter().map(annotation).collect()
 }
 
 /// Writes the report as events, one JSON object a line; the last one is `run.finished`.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::{out, plain};
 use crate::app::event::{Event, What};
-use crate::domain::ids::AgentName;
+use crate::domain::ids::{AgentName, RunId};
 use crate::domain::moment::Moment;
+use crate::domain::server::State;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +28,15 @@ pub struct Lines {
     style: Style,
     /// What is told happened before, and every line for programs says so.
     is_replay: bool,
-    /// The end was told.
-    is_over: bool,
-    progressed: BTreeMap<AgentName, Moment>,
+    progressed: BTreeMap<(Option<RunId>, AgentName), Moment>,
+    /// The last news of each server: runs of one process share them, and each hears of them.
+    servers: BTreeMap<String, State>,
 }
 
 impl Lines {
     /// Returns the writer of a style.
     pub fn new(style: Style) -> Self {
-        Self { style, is_replay: false, is_over: false, progressed: BTreeMap::new() }
+        Self { style, is_replay: false, progressed: BTreeMap::new(), servers: BTreeMap::new() }
     }
 
     /// Returns the writer of what happened before.
@@ -43,14 +44,18 @@ impl Lines {
         Self { is_replay: true, ..Self::new(style) }
     }
 
-    /// Tells whether the last line was the end of a run.
-    pub fn is_over(&self) -> bool {
-        self.is_over
-    }
-
     /// Writes an event.
     pub fn tell(&mut self, event: &Event) {
-        self.is_over = matches!(event.what, What::RunFinished { .. });
+        self.tell_of(event, None);
+    }
+
+    /// Writes an event; lines for people begin with whose it is, where several are told side by side.
+    pub fn tell_of(&mut self, event: &Event, of: Option<&str>) {
+        if self.is_known(event) {
+            return;
+        }
+        // Servers are everybody's.
+        let of = of.filter(|_| !matches!(event.what, What::ServerChanged { .. }));
         // A stdout that cannot be written stops no run: its evidence is kept, and the exit code tells at the end.
         if self.style == Style::Json {
             let mut line = plain::object(event, out::next_sequence());
@@ -60,18 +65,33 @@ impl Lines {
             out::put(&format!("{line}\n"));
         } else if !self.is_soon(event) {
             let (progress, result) = plain::lines(event);
-            out::say(&progress);
-            out::put(&result);
+            out::say(&marked(&progress, of));
+            out::put(&marked(&result, of));
         }
+    }
+
+    /// Tells whether it is the state of a server that was told before.
+    fn is_known(&mut self, event: &Event) -> bool {
+        let What::ServerChanged { server } = &event.what else { return false };
+        self.servers.insert(server.name.clone(), server.state.clone()).as_ref() == Some(&server.state)
     }
 
     /// Tells whether it is progress too soon after the last of its agent.
     fn is_soon(&mut self, event: &Event) -> bool {
         let What::AgentProgress { agent, .. } = &event.what else { return false };
-        if self.progressed.get(agent).is_some_and(|last| event.at.since(*last) < PLAIN_PROGRESS) {
+        let agent = (event.run.clone(), agent.clone());
+        if self.progressed.get(&agent).is_some_and(|last| event.at.since(*last) < PLAIN_PROGRESS) {
             return true;
         }
-        self.progressed.insert(agent.clone(), event.at);
+        self.progressed.insert(agent, event.at);
         false
+    }
+}
+
+/// Puts a name before each line.
+fn marked(text: &str, of: Option<&str>) -> String {
+    match of {
+        Some(of) => text.lines().map(|line| format!("{of}  {line}\n")).collect(),
+        None => text.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ pub mod commands;
 pub mod decide;
 pub mod evidence;
 pub mod gate;
+pub mod github;
 pub mod keeping;
 pub mod lines;
 pub mod out;

@@ -3,6 +3,7 @@
 //!
 //! It must not know any command.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
 use crate::domain::safe::Safe;
 
-use super::plain;
+use super::{github, plain};
 
 /// How many events went to stdout. It is the process's, and so is the count: runs that follow each other go on with it.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
@@ -30,6 +31,8 @@ pub struct Done {
     pub text: Text,
     /// What should be said besides, for stderr.
     pub notes: Vec<String>,
+    /// Workflow commands of our own, for whoever reads the log of a step.
+    pub commands: String,
     /// The exit code.
     pub exit: u8,
 }
@@ -113,6 +116,10 @@ pub fn finish(done: &Done) -> u8 {
         say(&format!("{note}\n"));
     }
     put(&done.text.clean());
+    if !done.commands.is_empty() {
+        // Their texts are escaped already; whoever closed stderr wants to hear nothing.
+        let _ = write(std::io::stderr().lock(), &done.commands);
+    }
     done.exit
 }
 
@@ -149,7 +156,7 @@ pub fn put(text: &str) {
     if text.is_empty() {
         return;
     }
-    if let Err(why) = write(std::io::stdout().lock(), text) {
+    if let Err(why) = write(std::io::stdout().lock(), &for_log(text)) {
         // Only the first error tells what happened.
         let _ = LOST.set(why);
     }
@@ -169,7 +176,12 @@ pub fn settle(exit: u8) -> u8 {
 /// Writes foreign and own words to stderr.
 pub fn say(text: &str) {
     // Whoever closed stderr wants to hear nothing; the log has it.
-    let _ = write(std::io::stderr().lock(), Safe::block(text).as_str());
+    let _ = write(std::io::stderr().lock(), &for_log(Safe::block(text).as_str()));
+}
+
+/// Returns lines as they may stand in a log: where a step of GitHub Actions reads it, none of them is a command.
+fn for_log(text: &str) -> Cow<'_, str> {
+    if github::is_reading() { github::defused(text) } else { Cow::Borrowed(text) }
 }
 
 /// Writes all of a text; nobody reading it is no error.

@@ -43,13 +43,9 @@ pub fn lines(event: &Event) -> (String, String) {
         What::StageStarted { stage, agents, recalled, range } => {
             let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
-            let notes = match recalled {
-                0 => String::new(),
-                1 => " (told 1 note of an earlier run)".to_owned(),
-                n => format!(" (told {n} notes of earlier runs)"),
-            };
-            progress(format!("{stage}: asking {}{about}{notes}", agents.join(", ")))
+            progress(format!("{stage}: asking {}{about}{}", agents.join(", "), told(*recalled)))
         }
+        What::StageSkipped { stage, reason } => progress(format!("{stage}: left out: {reason}")),
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
             "gates {}: {critical} critical, {important} important, {minor} minor open",
             checkpoint.words()
@@ -113,6 +109,15 @@ pub fn lines(event: &Event) -> (String, String) {
             text.push_str(&format!("finished with exit {exit}"));
             progress(text)
         }
+    }
+}
+
+/// Writes how many notes of earlier runs agents were told.
+fn told(recalled: usize) -> String {
+    match recalled {
+        0 => String::new(),
+        1 => " (told 1 note of an earlier run)".to_owned(),
+        n => format!(" (told {n} notes of earlier runs)"),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::preset::preset;
 use crate::domain::settings::{
-    Agent, AgentKind, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, Launch, Limits,
-    MemoryServer, OnHangup, Retry, Round, Server, Settings, StageRules, Timeouts, Transport, Worktrees,
+    Agent, AgentKind, Api, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, JsonMode,
+    Launch, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts, Transport,
+    Worktrees, local, unusable,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -26,9 +27,14 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 17] = [
+const KINDS_OF: [(&str, &[&str]); 22] = [
     ("writes", &["command"]),
-    ("preset", &["command"]),
+    ("preset", &["command", "api"]),
+    ("api", &["api"]),
+    ("base_url", &["api"]),
+    ("api_key_env", &["api"]),
+    ("json_mode", &["api"]),
+    ("tools", &["api"]),
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
     ("extract", &["command"]),
@@ -37,13 +43,13 @@ const KINDS_OF: [(&str, &[&str]); 17] = [
     ("transport", &["command"]),
     ("env", &["command"]),
     ("env_pass", &["command"]),
-    ("role", &["command"]),
+    ("role", &["command", "api"]),
     ("script", &["replay"]),
-    ("model", &["command", "replay"]),
-    ("timeouts", &["command", "replay", "memory"]),
-    ("retry", &["command", "replay"]),
-    ("max_parallel", &["command", "replay"]),
-    ("max_output_tokens", &["command"]),
+    ("model", &["command", "api", "replay"]),
+    ("timeouts", &["command", "api", "replay", "memory"]),
+    ("retry", &["command", "api", "replay"]),
+    ("max_parallel", &["command", "api", "replay"]),
+    ("max_output_tokens", &["command", "api"]),
 ];
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
@@ -121,6 +127,7 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
     let full = &filled(entry.clone(), "agents[]");
     let kind = match kind.as_str() {
         "memory" => AgentKind::Memory,
+        "api" => AgentKind::Api(service(entry, full)?),
         "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
         _ => AgentKind::Command(match entry.get("preset") {
             Some(named) => presets::launch(entry, full, placed(named, text)?)?,
@@ -175,6 +182,34 @@ fn for_kind<T>(
         return Err(entry.refuse(format!("an agent of kind {kind:?} has no {key}"), format!("add {key} = …")));
     }
     read(entry)
+}
+
+/// Reads where a model over HTTP is. `entry` is what was written, `full` has the defaults, too.
+fn service(entry: &Node, full: &Node) -> Result<Service, Failure> {
+    if let Some(named) = entry.get("preset")
+        && local(placed(named, text)?).is_none()
+    {
+        return Err(named.refuse("this preset is a program, not an address", "remove it, or kind = \"api\""));
+    }
+    for key in ["api", "base_url", "model"] {
+        for_kind(full, key, "api", |_| Ok(()))?;
+    }
+    let api = string(full, "api")?;
+    let place = required(full, "base_url")?;
+    let base_url = placed(place, text)?;
+    if let Some(why) = unusable(base_url) {
+        let next = "write only the address; a key is named in api_key_env";
+        return Err(place.refuse(format!("base_url: {why}, and would be shown"), next));
+    }
+    let mode = string(full, "json_mode")?;
+    Ok(Service {
+        // What both may be was checked with their shape.
+        api: Api::ALL.into_iter().find(|known| known.name() == api).unwrap_or(Api::OpenaiChat),
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        key_env: optional(full, "api_key_env")?,
+        json_mode: JsonMode::ALL.into_iter().find(|known| known.name() == mode).unwrap_or(JsonMode::JsonSchema),
+        tools: placed(required(full, "tools")?, flag)?,
+    })
 }
 
 fn launch(entry: &Node) -> Result<Launch, Failure> {

@@ -32,13 +32,6 @@ pub const KNOWN: [Known; 7] = [
     Known { name: "goose", family: "goose" },
 ];
 
-/// Programs that serve models on this machine, for agents that are told where: their default address.
-pub const MODEL_SERVERS: [(&str, &str); 3] = [
-    ("ollama", "http://127.0.0.1:11434/v1"),
-    ("llama-server", "http://127.0.0.1:8080/v1"),
-    ("vllm", "http://127.0.0.1:8000/v1"),
-];
-
 /// Finds by what a preset's program is signed in: a variable that is set, or a file that is there. Neither is read.
 pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
     let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);

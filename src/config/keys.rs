@@ -57,16 +57,20 @@ pub const KEYS: &[Key] = &[
     key("agents[].name", Shape::Name, Required, "The agent's identity; unique."),
     key(
         "agents[].preset",
-        Shape::Choice { now: &["claude", "codex", "gemini", "opencode", "qwen"], later: &["crush"] },
+        Shape::Choice {
+            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm"],
+            later: &["crush"],
+        },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
-         with a session. It sets `kind` and `family`.",
+         with a session; it sets `kind` and `family`. Or a server of models on this machine (`llama.cpp`, `ollama`, \
+         `vllm`): it sets `kind`, `api` and `base_url`.",
     ),
     key(
         "agents[].kind",
-        Shape::Choice { now: &["command", "replay", "memory"], later: &["acp", "api"] },
+        Shape::Choice { now: &["command", "api", "replay", "memory"], later: &["acp"] },
         Required,
-        "How it is reached: a program (`command`), a written session played at its pace (`replay`), or somebody \
+        "How it is reached: a program (`command`), a model over HTTP (`api`), a written session played at its pace (`replay`), or somebody \
          else's machine that answers through the memory server (`memory`). A preset sets it.",
     ),
     key(
@@ -82,6 +86,40 @@ pub const KEYS: &[Key] = &[
         "The program and its arguments: the prompt comes on stdin, the answer is read from stdout. A program with a `/` \
          is taken from the repository. With a preset it is what its program is started by, and the preset's arguments \
          follow.",
+    ),
+    key(
+        "agents[].api",
+        Shape::Choice { now: &["openai-chat", "openai-responses", "anthropic"], later: &[] },
+        Unset("required for kind `api`"),
+        "What is spoken at `base_url`: OpenAI's Chat Completions, which most servers speak, OpenAI's Responses, or \
+         Anthropic's Messages. Replies are streamed.",
+    ),
+    key(
+        "agents[].base_url",
+        Shape::Url,
+        Unset("required for kind `api`"),
+        "The address below which the API lies, for example `http://127.0.0.1:8080/v1`. No key may stand in it.",
+    ),
+    key(
+        "agents[].api_key_env",
+        Shape::EnvName,
+        Unset("no key is sent"),
+        "The variable of ours that holds the key for `base_url`. Its value goes into one header, and is blanked wherever \
+         text is kept or shown.",
+    ),
+    key(
+        "agents[].json_mode",
+        Shape::Choice { now: &["json_schema", "json_object", "none"], later: &[] },
+        Value("\"json_schema\""),
+        "How the answer's shape is asked for, besides the prompt: with its schema, as any JSON object, or not at all. For \
+         servers that refuse the schema.",
+    ),
+    key(
+        "agents[].tools",
+        Shape::Flag,
+        Value("true"),
+        "Whether a model over HTTP may list, read and search the repository's files, as far as git does not ignore them. \
+         For models that cannot call tools: `false`.",
     ),
     key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`, or after a preset's own."),
     key(
@@ -108,7 +146,8 @@ pub const KEYS: &[Key] = &[
         "agents[].model",
         Shape::Text,
         Unset("none"),
-        "The model: with a preset the one that it is started with, else a label on screen.",
+        "The model: with a preset the one that it is started with, with kind `api` the one that is asked (required), else a \
+         label on screen.",
     ),
     key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
     key(
@@ -187,7 +226,8 @@ pub const KEYS: &[Key] = &[
         "agents[].max_output_tokens",
         Shape::Whole { min: 1, max: 10_000_000 },
         Value("16000"),
-        "How many tokens a turn is reckoned to write at most, when the budget is checked before it. No program is told.",
+        "How many tokens a turn is reckoned to write at most, when the budget is checked before it. No program is told; \
+         a model over HTTP is, for each of its replies.",
     ),
     key(
         "mcp_servers.<name>.command",

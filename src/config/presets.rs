@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::failure::Failure;
 use crate::domain::preset::{PASSED, Preset, preset};
-use crate::domain::settings::{EnvValue, Launch};
+use crate::domain::settings::{Api, EnvValue, Launch, Local, local};
 use crate::domain::stream::Transport;
 
 use super::build::required;
@@ -27,7 +27,11 @@ pub(super) fn lay_under(mut tree: Node) -> Node {
 }
 
 fn complete(agent: &mut Node) {
-    let Some(known) = agent.get("preset").and_then(|node| placed(node, text).ok()).and_then(preset) else { return };
+    let Some(named) = agent.get("preset").and_then(|node| placed(node, text).ok()).map(str::to_owned) else { return };
+    if let Some(server) = local(&named) {
+        return at_address(agent, server);
+    }
+    let Some(known) = preset(&named) else { return };
     let origin = Origin { layer: Layer::Default, place: format!("preset {}", known.name) };
     let of = |word: &str| Node::new(origin.clone(), Value::Text(word.to_owned()));
     let Value::Table(table) = &mut agent.value else { return };
@@ -42,12 +46,27 @@ fn complete(agent: &mut Node) {
     }
 }
 
+/// A server of models is its address; whose model it serves only the user knows.
+fn at_address(agent: &mut Node, server: &Local) {
+    let origin = Origin { layer: Layer::Default, place: format!("preset {}", server.name) };
+    if agent.get("kind").is_some_and(|kind| placed(kind, text).ok() != Some("api")) {
+        return;
+    }
+    let Value::Table(table) = &mut agent.value else { return };
+    for (key, word) in [("kind", "api"), ("api", Api::OpenaiChat.name()), ("base_url", server.base_url)] {
+        table.entry(key.into()).or_insert_with(|| Node::new(origin.clone(), Value::Text(word.to_owned())));
+    }
+}
+
 /// Makes the launch of an agent of a preset. `entry` is what the user wrote, `full` has the defaults, too.
 ///
 /// # Errors
 /// A usage failure for a key that the preset sets for good.
 pub(super) fn launch(entry: &Node, full: &Node, name: &str) -> Result<Launch, Failure> {
     let named = required(entry, "preset")?;
+    if local(name).is_some() {
+        return Err(named.refuse(format!("preset {name:?} is an address, not a program"), "remove kind"));
+    }
     let known = preset(name).ok_or_else(|| named.refuse(format!("there is no preset {name:?}"), "use another one"))?;
     for key in SET {
         if let Some(node) = entry.get(key) {

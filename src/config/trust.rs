@@ -250,6 +250,12 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     for agent in settings.agents.iter().filter(|agent| of_project.agents.contains(agent.name.as_str())) {
         match &agent.kind {
             AgentKind::Command(launch) => items.push(item(&format!("agent {}", agent.name), launch)),
+            // The repository and a key of ours go to that address.
+            AgentKind::Api(service) => {
+                let env_pass = service.key_env.iter().cloned().collect();
+                let place = Launch { env_pass, ..Launch::plain(vec![service.endpoint()], BTreeMap::new()) };
+                items.push(item(&format!("agent {}", agent.name), &place));
+            }
             // A script is played by a child of ours, and an external participant runs elsewhere.
             AgentKind::Replay { .. } | AgentKind::Memory => {}
         }

@@ -12,6 +12,7 @@ use std::path::Path;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod files;
+pub mod jail;
 pub mod lines;
 pub mod lock;
 pub mod look;

@@ -61,6 +61,29 @@ pub fn write_named_text(path: &Path, text: &str) -> Result<(), Failure> {
     write_atomic_text(path, text)
 }
 
+/// Adds to the end of a text file that somebody else keeps and others write to as well, making it where it is missing.
+///
+/// # Errors
+/// [`Failure::Disk`] with the system's words.
+#[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
+pub fn append_named_text(path: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new().append(true).create(true).mode(SHARED).open(path);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| disk("write", path, &e))
+}
+
+/// Returns how long a file is, in bytes; 0 where there is none.
+///
+/// # Errors
+/// [`Failure::Disk`] with the system's words.
+#[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
+pub fn length(path: &Path) -> Result<u64, Failure> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(e) => Err(disk("read", path, &e)),
+    }
+}
+
 /// Tells whether the folder of a file that somebody named is there.
 ///
 /// # Errors

@@ -45,7 +45,7 @@ pub struct Walked {
 }
 
 /// Folders that hold no work of the repository's own, whether git ignores them or not.
-const APART: [&str; 7] = [".git", ".dicast", "node_modules", ".venv", "__pycache__", ".hg", ".jj"];
+pub(super) const APART: [&str; 7] = [".git", ".dicast", "node_modules", ".venv", "__pycache__", ".hg", ".jj"];
 
 /// Reads everything under `root` that git would list (by `.gitignore`, `.git/info/exclude` and the user's own ignores);
 /// `stopped` is asked between files. Files that cannot be opened are left out.

@@ -15,13 +15,13 @@ pub enum Fact {
     ServerChanged(Box<server::Status>),
     /// More or fewer copies wait for memory, or it has another trouble.
     MemoryChanged(memory::Status),
-    /// An agent's process runs.
+    /// An agent is at work.
     AgentStarted {
         /// Who.
         seat: SeatKey,
         /// Draft or repair.
         kind: TurnKind,
-        /// Its process id, which is also its group's.
+        /// Its process id, which is also its group's; 0 for a model over HTTP.
         pid: u32,
     },
 }

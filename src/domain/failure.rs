@@ -177,6 +177,12 @@ pub enum AgentError {
         /// What it wanted.
         why: String,
     },
+    /// Its API does not take the request, or its model does not want to answer.
+    #[error("refused: {why}")]
+    Refused {
+        /// Its words, and what to change.
+        why: String,
+    },
     /// It ended, and its answer holds no valid artifact.
     #[error("no usable answer: {why}")]
     NoArtifact {
@@ -289,7 +295,7 @@ impl AgentError {
             AgentError::CommandNotFound { command } => {
                 format!("install {command} or correct `command` of agent {name} in the config")
             }
-            AgentError::Auth { .. } => format!("sign in to {name} in a terminal, then ask it again"),
+            AgentError::Auth { .. } => format!("sign in to {name} in a terminal, or set its key, then ask it again"),
             AgentError::RateLimit { .. } | AgentError::Overloaded => {
                 format!("ask only {name} again later (--rerun-missing)")
             }
@@ -297,6 +303,9 @@ impl AgentError {
             AgentError::Timeout { .. } => format!("raise its timeouts in the config, or ask only {name} again"),
             AgentError::ContextOverflow => "shorten the spec or the context files".into(),
             AgentError::Permission { .. } => format!("see what {name} wanted in its transcript"),
+            AgentError::Refused { .. } => {
+                format!("correct what it names, then ask only {name} again (--rerun-missing)")
+            }
             AgentError::NoArtifact { .. } | AgentError::Protocol { .. } => {
                 format!("read what {name} wrote in its transcript")
             }

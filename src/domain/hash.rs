@@ -16,14 +16,19 @@ pub struct Sha(pub Arc<str>);
 impl Sha {
     /// Hashes bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
-        Self(hex(&Sha256::digest(bytes.as_ref())).into())
+        Self::of_digest(Sha256::digest(bytes.as_ref()).into())
+    }
+
+    /// Writes a digest that was computed before.
+    pub fn of_digest(digest: [u8; 32]) -> Self {
+        Self(hex(&digest).into())
     }
 
     /// Hashes what a writer puts down piece by piece.
     pub fn of_pieces(write: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Self {
         let mut hasher = Sha256::new();
         write(&mut |piece| hasher.update(piece));
-        Self(hex(&hasher.finalize()).into())
+        Self::of_digest(hasher.finalize().into())
     }
 
     /// Returns the hex digits.

@@ -11,6 +11,7 @@ use super::check::{Finding, Report, Survey};
 use super::consensus::Status;
 use super::hash::Sha;
 use super::ids::SpecId;
+use super::skip::Skipped;
 use super::spec::Spec;
 use super::stage::Stage;
 
@@ -74,6 +75,9 @@ pub struct Recorded {
     pub hash: Sha,
     /// Whether the spec and its documents are still what was judged.
     pub is_current: bool,
+    /// Stages before it that were left out, and why.
+    #[serde(default)]
+    pub skipped: Skipped,
 }
 
 impl Overview {

@@ -23,6 +23,7 @@ use super::memory::Note;
 use super::prompt::{self, PromptInputs, Quoted, Rendered, RepoFacts};
 use super::range::Range;
 use super::safe::Safe;
+use super::skip::{self, Skipped};
 use super::spec::{self, Spec};
 use super::stage::Stage;
 
@@ -102,6 +103,8 @@ pub struct Ask {
     pub recalled: Vec<Note>,
     /// The change that is audited, where it is a range of commits.
     pub change: Option<Changed>,
+    /// Stages that a person left out, and why.
+    pub skipped: Skipped,
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
@@ -183,7 +186,11 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: hashes(&context).into_iter().chain(range.as_ref().map(|range| range.as_context())).collect(),
+            context: hashes(&context)
+                .into_iter()
+                .chain(range.as_ref().map(|range| range.as_context()))
+                .chain(skip::as_context(&ask.skipped, ask.stage))
+                .collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -228,11 +235,11 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     let read = before.map(|before| Ok(recorded(tree, spec, before)?.map(|verdict| (before, verdict))));
     let read: Vec<Option<(Stage, Verdict)>> = read.collect::<Result<_, Failure>>()?;
     let verdicts: BTreeMap<Stage, Verdict> = read.into_iter().flatten().collect();
-    let Some(needed) = stage.needs() else { return Ok(verdicts) };
+    let Some(needed) = stage.needs().filter(|needed| !ask.skipped.contains_key(needed)) else { return Ok(verdicts) };
     // A plan or task list that somebody else wrote is as good a start as one of ours, and so is a change that is there.
     let is_written = match needed {
-        Stage::Plan => tree.text(&format!("{}/plan.md", spec.dir)).is_some(),
-        Stage::Tasks => tree.text(&format!("{}/tasks.md", spec.dir)).is_some(),
+        Stage::Plan => tree.text(&tree.path_of(spec, "plan.md")).is_some(),
+        Stage::Tasks => tree.text(&tree.path_of(spec, "tasks.md")).is_some(),
         Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
     };
     let place = format!("{} of {}", stage, spec.id);
@@ -264,7 +271,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
 fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
-    let path = format!("{}/verdicts/{stage}.json", spec.dir);
+    let path = format!("{}/verdicts/{stage}.json", spec.own);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
         place: path.clone(),
@@ -315,8 +322,7 @@ fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> Vec<Quoted<'t>> {
         Stage::Tasks => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md", "plan.md"],
         Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => &["plan.md", "tasks.md"],
     };
-    let mut found: Vec<Quoted<'t>> =
-        names.iter().filter_map(|name| quoted(tree, &format!("{}/{name}", spec.dir))).collect();
+    let mut found: Vec<Quoted<'t>> = names.iter().filter_map(|name| quoted(tree, &tree.path_of(spec, name))).collect();
     if stage <= Stage::Tasks {
         found.extend(beside(tree, spec));
     }
@@ -359,7 +365,7 @@ pub fn tree_id(tree: &Tree) -> String {
     let folders = spec::find(tree.files.keys().map(String::as_str));
     let published: Vec<String> = folders
         .iter()
-        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.dir)))
+        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.own)))
         .collect();
     let files: BTreeMap<&str, String> = tree
         .files

@@ -15,7 +15,7 @@ use super::hash::Sha;
 pub struct Range {
     /// The commits at both ends, in full.
     pub ends: Ends,
-    /// Hash of the diff between them, without context lines.
+    /// Hash of the diff between them, without context lines and without git's words after `@@`.
     pub diff_sha256: Sha,
     /// How each file changed; a renamed one is gone under one name and new under the other.
     pub files: BTreeMap<String, Change>,

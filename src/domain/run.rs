@@ -14,6 +14,7 @@ use super::hash::Sha;
 use super::ids::{AgentName, RunId};
 use super::round;
 use super::safe::Safe;
+use super::settings::Service;
 use super::stage::Stage;
 use super::stream::{Session, Transport, Usage};
 
@@ -149,6 +150,31 @@ pub struct Turn {
     pub wanted: Wanted,
     /// What the session that it goes on with has used before.
     pub used_before: Usage,
+}
+
+/// One turn of one attempt of a model over HTTP: what the agents actor is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Who.
+    pub seat: SeatKey,
+    /// What for.
+    pub kind: TurnKind,
+    /// Where the model is, and how it is asked.
+    pub service: Service,
+    /// The model.
+    pub model: String,
+    /// Most tokens that it may write in one reply.
+    pub max_output_tokens: u64,
+    /// The folder that it may look into, absolute.
+    pub repo: String,
+    /// The whole prompt.
+    pub prompt: Arc<str>,
+    /// What it is to bring.
+    pub wanted: Wanted,
+    /// The conversation that it goes on with.
+    pub session: Option<Session>,
+    /// Deadlines and caps.
+    pub limits: Limits,
 }
 
 /// How one turn ended.

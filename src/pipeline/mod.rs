@@ -33,6 +33,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 pub use self::events::Events;
+pub(crate) use self::run::wait;
 pub use self::run::{Canceller, Run};
 pub use crate::app::event::{Event, What};
 pub use crate::app::msg::{Choice, Decide, Request, Signal, Start};

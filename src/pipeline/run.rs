@@ -106,7 +106,7 @@ impl Wake for Unpark {
 }
 
 /// Waits for a future on this thread. Only for callers outside of any runtime.
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = TaskWaker::from(Arc::new(Unpark(std::thread::current())));
     let mut cx = Context::from_waker(&waker);

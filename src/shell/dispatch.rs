@@ -10,11 +10,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::foreign::Foreign;
-use super::hands::{Hands, Places};
+use super::guard::guarded;
+use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
-use crate::actors::repo::guardrails::{Watch, guarded};
+use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::actors::repo::worktrees::Plot;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
@@ -38,6 +39,7 @@ use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
 use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
 
@@ -160,11 +162,12 @@ impl Dispatch {
                 inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
             }
             RunEffect::Guard { spec, stage, when } => {
-                let reply = self.guard(model, (spec, stage, when), stop);
+                let kill = self.tokens(&id).kill.clone();
+                let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
+                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -303,7 +306,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, agenda): (Option<String>, Option<Vec<Topic>>),
+        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -316,6 +319,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            skipped,
             agenda,
             spec,
             stage,
@@ -338,19 +342,15 @@ impl Dispatch {
         self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
     }
 
-    /// Runs guardrails, and keeps what they wrote in the evidence.
-    fn guard(
-        &self,
-        model: &Model,
-        (spec, stage, when): (SpecId, Stage, When),
-        token: CancellationToken,
-    ) -> Reply<Report> {
+    /// Runs guardrails, and keeps what they wrote in the evidence. Their run is not over before their processes are.
+    fn guard(&self, model: &Model, (spec, stage, when): (SpecId, Stage, When), cuts: Cuts) -> Reply<Report> {
         let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
-        let (root, at) = (self.places.repo.clone(), model.now);
         let rails = model.settings.guardrails.get(&stage).cloned().unwrap_or_default();
-        let cut = token.clone();
-        let work = guarded((repo, evidence), root, Watch { spec, stage, when, rails, at }, token);
-        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+        let watch = Watch { spec, stage, when, rails, at: model.now, redactor: redactor(&model.settings) };
+        let work = guarded((repo, evidence), self.places.repo.clone(), watch, cuts);
+        let (promise, reply) = promise("guardrails", self.hands.scope.waker());
+        self.hands.scope.spawn(async move { promise.keep(work.await) });
+        reply
     }
 
     /// Reads the ledger of a spec for the screen.
@@ -379,13 +379,31 @@ impl Dispatch {
     fn take_turn(&mut self, model: &Model, seat: &SeatKey, asked: Asked) -> Reply<run::TurnEnded> {
         let Asked { kind, prompt, wanted, session } = asked;
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
+        if let Some((agent, AgentKind::Api(service))) = agent.map(|agent| (agent, &agent.kind)) {
+            let mut limits = limits(agent);
+            if kind == TurnKind::Round {
+                limits.total_ms = limits.total_ms.min(round::TURN_MS);
+            }
+            let call = run::Call {
+                seat: seat.clone(),
+                kind,
+                service: service.clone(),
+                model: agent.model.clone().unwrap_or_default(),
+                max_output_tokens: agent.max_output_tokens,
+                repo: self.places.repo.to_string_lossy().into_owned(),
+                prompt,
+                wanted,
+                session,
+                limits,
+            };
+            let (stop, kill) = self.seat_tokens(seat);
+            return self.hands.agents.call(call, stop, kill);
+        }
         let plot = self.plot(model, seat);
         let worktree = plot.as_ref().map(Plot::path);
         let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
         let used_before = session.map(|session| session.used).unwrap_or_default();
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
@@ -456,6 +474,14 @@ impl Dispatch {
         self.places.repo.join(&model.settings.worktrees.root)
     }
 
+    /// Makes the tokens that stop and kill one agent's turn.
+    fn seat_tokens(&mut self, seat: &SeatKey) -> (CancellationToken, CancellationToken) {
+        let tokens = self.tokens(&seat.run);
+        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
+        tokens.seats.insert(seat.clone(), (stop.clone(), kill.clone()));
+        (stop, kill)
+    }
+
     /// Asks a participant elsewhere, for as long as its turn may take.
     fn ask_elsewhere(
         &mut self,
@@ -467,9 +493,7 @@ impl Dispatch {
     ) -> Reply<run::TurnEnded> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent);
         let total_ms = agent.map(|agent| agent.timeouts).unwrap_or_default().total_ms;
-        let tokens = self.tokens(&seat.run);
-        let (stop, kill) = (tokens.stop.child_token(), tokens.kill.child_token());
-        tokens.seats.insert(seat.clone(), (stop.clone(), kill));
+        let (stop, _) = self.seat_tokens(seat);
         let turn = memory::Turn { seat: seat.clone(), subject, prompt, wanted, total_ms };
         self.hands.memory.take_turn(turn, stop)
     }
@@ -482,15 +506,7 @@ impl Dispatch {
         wanted: &Wanted,
         (session, worktree): (Option<&Session>, Option<&Path>),
     ) -> Option<Launch> {
-        let timeouts = agent.timeouts;
-        let limits = run::Limits {
-            start_ms: timeouts.start_ms,
-            first_event_ms: timeouts.first_event_ms,
-            idle_ms: timeouts.idle_ms,
-            total_ms: timeouts.total_ms,
-            kill_grace_ms: timeouts.kill_grace_ms,
-            ..run::Limits::default()
-        };
+        let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
             AgentKind::Command(of) => {
@@ -522,7 +538,7 @@ impl Dispatch {
                     limits,
                 })
             }
-            AgentKind::Memory => None,
+            AgentKind::Api(_) | AgentKind::Memory => None,
         }
     }
 
@@ -627,6 +643,19 @@ const RECALL_MS: u64 = 500;
 const DRAIN_MS: u64 = 60_000;
 
 /// Reads what the spec's ledger says of dissent.
+/// Our deadlines for a turn of an agent.
+fn limits(agent: &Agent) -> run::Limits {
+    let timeouts = agent.timeouts;
+    run::Limits {
+        start_ms: timeouts.start_ms,
+        first_event_ms: timeouts.first_event_ms,
+        idle_ms: timeouts.idle_ms,
+        total_ms: timeouts.total_ms,
+        kill_grace_ms: timeouts.kill_grace_ms,
+        ..run::Limits::default()
+    }
+}
+
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())

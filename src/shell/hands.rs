@@ -110,12 +110,11 @@ impl Hands {
     }
 }
 
-/// Takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 /// Makes what takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 pub fn redactor(settings: &Settings) -> Redactor {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let redactor = Redactor::of_variables(&settings.evidence.redact_env, variables);
+    let redactor = Redactor::of_variables(&settings.secret_variables(), variables);
     match std::env::var("HOME") {
         Ok(home) => redactor.hiding_home(&home),
         Err(_) => redactor,

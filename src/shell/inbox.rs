@@ -124,7 +124,8 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
         Pending::Ledger(spec, reply) => Some(Msg::LedgerRead(spec.clone(), reply.poll_now()?)),
         Pending::Approved(reply) => Some(Msg::Approved(reply.poll_now()?)),
-        Pending::Edited(reply) | Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
+        Pending::Edited(reply) => Some(Msg::Edited(reply.poll_now()?)),
+        Pending::Noted(reply) => Some(Msg::Noted(reply.poll_now()?)),
         Pending::Quiet(what, reply) => {
             if let Err(failure) = reply.poll_now()?
                 && failure != Failure::Cancelled

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod engine;
 pub mod face;
 pub mod foreign;
+pub mod guard;
 pub mod hands;
 pub mod headless;
 pub mod inbox;

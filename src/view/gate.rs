@@ -39,7 +39,7 @@ pub(super) fn draw(model: &Model, dialog: &GateDialog, area: Rect, canvas: &mut 
         let line = if dialog.busy {
             vec![piece(spinner::frame(model), Ink::Accent), plain(" the gates are being held · Esc back")]
         } else {
-            vec![piece("✔ ", Ink::Good), plain("nothing is open · u takes the last answer back · Esc back")]
+            vec![piece("✔ ", Ink::Good), plain("nothing is open · u takes back what was said last · Esc back")]
         };
         canvas.pieces(padded(nth(body, 1)), &line);
         return;

@@ -99,13 +99,13 @@ fn panes<const N: usize>(
         pane.note = vec![dim(if page.all { "a open only" } else { "a all" })];
     }
     stack.push(Pane {
-        title: page.asking.iter().map(|(choice, _)| piece(why(choice), Ink::Accent)).collect(),
+        title: page.asking.iter().map(|weighed| piece(why(&weighed.choice), Ink::Accent)).collect(),
         note: vec![dim("goes into the record")],
         rows: heights.first().copied().unwrap_or_default(),
     });
     let places = canvas.stack(area, &stack);
-    if let (Some((_, line)), Some(place)) = (&page.asking, places.last()) {
-        overlay::typed(padded(nth(*place, 0)), line, canvas);
+    if let (Some(weighed), Some(place)) = (&page.asking, places.last()) {
+        overlay::typed(padded(nth(*place, 0)), &weighed.reason, canvas);
     }
     std::array::from_fn(|at| places.get(at).copied().unwrap_or_default())
 }

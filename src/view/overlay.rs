@@ -214,6 +214,10 @@ fn asked<'a>(model: &Model, agent: &'a Agent) -> Vec<Piece<'a>> {
             let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
             format!(" · runs {program}, which has the access it gives itself")
         }
+        AgentKind::Api(service) => {
+            let reads = if service.tools { "only reads, " } else { "" };
+            format!(" · {reads}over HTTP at {}", Safe::line(&service.base_url))
+        }
         AgentKind::Replay { .. } => " · SCRIPTED, sends nothing anywhere".to_owned(),
         AgentKind::Memory => " · external, answers through memory".to_owned(),
     };

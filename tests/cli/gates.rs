@@ -49,7 +49,7 @@ fn what_cannot_be_said_is_refused() {
     world.dicast(&["clarify", "001", "--answer", "nonsense"]).exits(64).complains("ID=TEXT");
     world.dicast(&["clarify", "001", "--answer", "CLR-000000=x"]).exits(64).complains("no open question");
     world.dicast(&["gate", "001", "--accept", &id]).exits(10).complains("no suggested answer");
-    world.dicast(&["gate", "001", "--undo"]).exits(64).complains("nothing was answered");
+    world.dicast(&["gate", "001", "--undo"]).exits(64).complains("nothing was answered or put off");
     assert_eq!(std::fs::read_to_string(world.path("specs/001-limits/spec.md")).unwrap(), OPEN);
 }
 
@@ -76,7 +76,23 @@ fn a_new_spec_is_a_folder_whose_open_points_clarify_asks() {
     let said = world.dicast(&["new", "Export", "the", "log", "as", "CSV", "--json"]).exits(0);
     let made = &said.json()[0];
     assert_eq!(made["spec_id"], "002-export-log-as-csv");
-    world.dicast(&["clarify", "002"]).exits(10).says("do what, exactly?");
+    let said = world.dicast(&["clarify", "002", "--json"]).exits(10).says("do what, exactly?");
+    let held = said.json()[0].clone();
+    let issues = held["issues"].as_array().unwrap();
+    let id = |ask: &str| issues.iter().find(|issue| issue["ask"] == ask).unwrap()["id"].as_str().unwrap();
+    // Three markers of one line.
+    let [first, second, third] = ["which state before?", "who does what?", "what is seen?"].map(id);
+    let file = made["file"].as_str().unwrap();
+    let before = std::fs::read_to_string(world.path(file)).unwrap();
+    let answers = [format!("{first}=one"), format!("{second}=two")];
+    let slip = ["clarify", "002", "--answer", &answers[0], "--answer", "CLR-000000=x"];
+    world.dicast(&slip).exits(64).complains("no open question");
+    assert_eq!(std::fs::read_to_string(world.path(file)).unwrap(), before, "all or none");
+    world.dicast(&["gate", "002", "--defer", third, "--reason", "later", "--by", "ada"]).exits(10);
+    let both = ["clarify", "002", "--answer", &answers[0], "--answer", &answers[1]];
+    world.dicast(&both).exits(10).says("put off by ada: later").says("1 put off");
+    let after = std::fs::read_to_string(world.path(file)).unwrap();
+    assert!(after.contains("1. **Given** one, **When** two, **Then** [NEEDS CLARIFICATION: what is seen?]"), "{after}");
     world.dicast(&["status"]).says("002-export-log-as-csv");
     world.dicast(&["new"]).exits(64);
     world.dicast(&["new", " "]).exits(64).complains("no words");

@@ -88,6 +88,9 @@ fn from_implement_on_a_verdict_is_about_the_tree() {
         world.dicast(&["verdict", "audit", &format!("--at={bad}")]).exits(64).complains("git knows no commit");
     }
     assert!(!world.path("pwned").exists());
+    world.record(&self::panel(Stage::Plan, &inputs()));
+    world.dicast(&["verdict", "plan", "--at", "HEAD"]).exits(0);
+    world.dicast(&["verdict", "plan", "--at", "nope"]).exits(64).complains("git knows no commit");
 }
 
 #[test]

@@ -152,14 +152,117 @@ fn what_check_writes_as_markdown_is_code_however_many_backticks_a_spec_has() {
     assert!(said.out.starts_with("`````text\n") && said.out.ends_with("\n`````\n"), "{}", said.out);
 }
 
-#[test]
-fn every_command_of_the_workflow_in_the_documents_is_one() {
-    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ci.md")).unwrap();
-    let lines: Vec<&str> = docs.lines().filter_map(|line| line.trim().strip_prefix("dicast ")).collect();
-    assert!(lines.len() >= 2, "{docs}");
-    let world = World::with_spec();
-    for line in lines {
-        let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('"')).collect();
-        world.dicast(&[&words[..], &["--help"]].concat()).exits(0);
+/// The lines of a workflow file that a shell runs, after a look at its shape: keys, list items and blocks, indented by
+/// two, without tabs.
+fn shell_lines(yaml: &str) -> Vec<String> {
+    let (mut block, mut lines): (Option<usize>, Vec<String>) = (None, Vec::new());
+    for line in yaml.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let indent = line.len() - line.trim_start().len();
+        assert!(indent % 2 == 0 && !line.contains('\t') && line.trim_end() == line, "{line:?}");
+        if block.is_some_and(|outer| indent > outer) {
+            lines.push(line.trim().to_owned());
+            continue;
+        }
+        block = None;
+        let item = line.trim_start().trim_start_matches("- ");
+        let (key, value) = item.split_once(':').unwrap_or_else(|| panic!("no key: {line:?}"));
+        assert!(key.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)), "{line:?}");
+        match (key, value.trim()) {
+            ("run", "|") => block = Some(indent),
+            ("run", command) => lines.push(command.to_owned()),
+            _ => {}
+        }
     }
+    lines
+}
+
+#[test]
+fn every_command_of_the_workflows_in_the_documents_is_one() {
+    use clap::Parser as _;
+    for (name, needs) in [("without-keys", ["check", "verdict"]), ("with-keys", ["audit", "--range"])] {
+        let path = format!("{}/docs/ci/{name}.yml", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(path).unwrap();
+        for part in ["\nname: ", "\non: pull_request\n", "\npermissions:\n", "\njobs:\n", "    steps:\n"] {
+            assert!(text.contains(part), "{part:?} is not in {name}");
+        }
+        let lines = shell_lines(&text);
+        let ours: Vec<_> = lines.iter().filter(|line| line.starts_with("dicast ")).collect();
+        assert!(needs.iter().all(|word| ours.iter().any(|line| line.contains(word))), "{ours:?}");
+        for line in ours {
+            let words = line.split_whitespace().map(|word| word.trim_matches('"'));
+            dicast::cli::args::Args::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        let secrets: Vec<_> = lines.iter().filter(|line| line.contains("secrets.")).collect();
+        assert!(secrets.is_empty(), "a secret belongs into the environment: {secrets:?}");
+    }
+}
+
+#[test]
+fn a_run_is_written_as_ci_reads_it() {
+    let world = crate::runs::approved(&[("ann", &[]), ("bob", &[])]).file("specs/004-audit/spec.md", SPEC);
+    let asked = ["--output", "junit", "o.xml", "--output", "sarif", "o.sarif", "--output", "md", "o.md"];
+    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    world.dicast(&[&["plan", "003"], &asked[..]].concat()).exits(0).complains("wrote o.md");
+    assert!(
+        read("o.xml").contains("tests=\"1\" failures=\"0\" errors=\"0\"") && read("o.xml").contains("name=\"plan\"")
+    );
+    assert!(read("o.md").contains("## PASS · plan"), "{}", read("o.md"));
+    // What ends without a verdict is an error, beside the verdicts of the other specs.
+    let words = ["auto", "003", "004", "--stages", "tasks", "--json"];
+    let said = world.dicast(&[&words[..], &asked].concat()).exits(10);
+    assert_eq!(said.json().last().unwrap()["type"], "batch.finished");
+    let junit = read("o.xml");
+    assert_eq!(
+        (junit.matches("<testsuite ").count(), junit.matches("<error type=\"exit 10\"").count()),
+        (2, 1),
+        "{junit}"
+    );
+    let sarif: serde_json::Value = serde_json::from_str(&read("o.sarif")).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!((results.len(), &results[0]["ruleId"]), (1, &"not_finished".into()), "{sarif}");
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "specs/004-audit/spec.md");
+    assert!(read("o.md").contains("## PASS · tasks") && read("o.md").contains("**STOP**"), "{}", read("o.md"));
+    // A run that is refused before it begins is told there too.
+    world.write("specs/004-audit/spec.md", "# Nothing is asked here\n");
+    world.dicast(&[&["plan", "004"], &asked[..]].concat()).exits(10);
+    assert!(read("o.xml").contains("<error type=\"exit 10\""), "{}", read("o.xml"));
+}
+
+#[test]
+fn a_step_of_github_actions_reads_annotations_and_a_summary_and_obeys_nobody_else() {
+    let evil = "::add-mask::x ##[error]y";
+    let spec =
+        SPEC.replace("# Feature Specification: Rate limiter", &format!("{evil}\n\n# Feature Specification: {evil}"));
+    let world = World::with_spec().file("specs/003-rate-limiter/spec.md", spec);
+    world.write("specs/003-rate-limiter/tasks.md", format!("- [x] T001 {evil} in `src/{evil}.rs`, src/gone.rs\n"));
+    let summary = world.path("summary.md");
+    fs::write(&summary, "before\n").unwrap();
+    let step = |words: &[&str]| {
+        let mut command = world.program();
+        command.args(words).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
+        crate::world::said(&mut command)
+    };
+    let said = step(&["check"]).exits(1);
+    let commands = |text: &str| text.lines().filter(|line| line.trim_start().starts_with("::")).count();
+    assert!(!said.out.contains("##[") && !said.err.contains("##[") && commands(&said.out) == 0, "{said:?}");
+    let ours = |line: &&str| {
+        ["::error file=specs/", "::warning file=specs/", "::notice file=specs/"].iter().any(|own| line.starts_with(own))
+    };
+    assert_eq!(commands(&said.err), said.err.lines().filter(ours).count(), "{said:?}");
+    assert!(said.err.contains("::error file=specs/003-rate-limiter/tasks.md,line=1,title="), "{said:?}");
+    let json = step(&["check", "--json"]);
+    assert!(!json.out.contains("##[") && json.json().iter().any(|line| line.to_string().contains("##[")), "{json:?}");
+    // Named by hand it is added to as well, and once.
+    let before = fs::read_to_string(&summary).unwrap();
+    assert!(before.starts_with("before\n```") && before.matches("```text").count() == 2, "{before}");
+    step(&["check", "--output", "md", summary.to_str().unwrap()]).exits(1);
+    assert_eq!(fs::read_to_string(&summary).unwrap().matches("```text").count(), 3);
+    world.record(&panel(Stage::Plan, "{}"));
+    step(&["verdict", "plan", "--require", "agree"])
+        .exits(1)
+        .complains("::error file=specs/003-rate-limiter/spec.md,line=1,title=plan of 003-rate-limiter%3A agreed%2C with dissent::the status is");
+    assert!(fs::read_to_string(&summary).unwrap().contains("**STOP** plan"));
+    // Elsewhere nothing of this happens.
+    assert!(!world.dicast(&["check"]).err.contains("::"));
 }

@@ -356,3 +356,48 @@ fn several_specs_run_one_after_the_other_and_end_as_one() {
     world.dicast(&["auto", "003", "--from", "lunch"]).exits(64).complains("no stage is called");
     world.dicast(&["auto", "003", "--from", "plan", "--stages", "plan"]).exits(64);
 }
+
+#[test]
+fn several_specs_run_side_by_side_and_each_line_says_whose_it_is() {
+    let world =
+        approved(&[("ann", &["--slow", "100"]), ("bob", &[])]).file("specs/004-audit/spec.md", crate::world::SPEC);
+    let words = ["auto", "003", "004", "--stages", "plan", "--jobs", "2"];
+    let lines = world.dicast(&[&words[..], &["--json"]].concat()).exits(0).json();
+    let at = |kind: &str| {
+        let is = |(at, line): (usize, &serde_json::Value)| (line["type"] == kind).then_some(at);
+        lines.iter().enumerate().filter_map(is).collect::<Vec<_>>()
+    };
+    let (started, finished) = (at("run.started"), at("run.finished"));
+    assert!(started.len() == 2 && finished.len() == 2 && started[1] < finished[0], "{lines:?}");
+    assert_eq!(lines.last().unwrap()["exits"], serde_json::json!([0, 0]));
+    assert_eq!(lines.last().unwrap()["specs"], serde_json::json!(["003-rate-limiter", "004-audit"]));
+    world.dicast(&words).exits(0).says("003-rate-limiter  plan: agree").complains("004-audit  ann: answered");
+    world.dicast(&["auto", "003", "--jobs", "0"]).exits(64);
+}
+
+#[test]
+fn a_stage_is_left_out_for_a_reason_that_is_on_record_and_shown() {
+    let world = approved(&[("ann", &[]), ("bob", &[])]);
+    world.dicast(&["auto", "--skip-stage", "implement"]).exits(64).complains("for a reason");
+    world.dicast(&["auto", "--stages", "plan", "--skip-stage", "plan=x"]).exits(64).complains("left out");
+    let said = world.dicast(&["auto", "--json", "--skip-stage", "implement=made by hand"]);
+    let lines = said.json();
+    let of = |kind: &str| lines.iter().filter(|l| l["type"] == kind).map(|l| l["stage"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (of("stage.skipped"), of("stage.verdict")[..3].to_vec()),
+        (vec!["implement".into()], vec!["plan".into(), "tasks".into(), "validate".into()],)
+    );
+    let left_out = "implement: made by hand";
+    world.dicast(&["verdict", "validate"]).exits(5).says("Left out  implement: made by hand");
+    world.dicast(&["status", "003"]).exits(0).says("implement  left out").says("made by hand");
+    world.dicast(&["status"]).exits(0).says("left out");
+    world.dicast(&["report", "--format", "md"]).exits(0).says("**Left out**: implement, before this");
+    let tasks = fs::read_to_string(world.path("specs/003-rate-limiter/verdicts/tasks.json")).unwrap();
+    assert!(!tasks.contains(left_out), "what came before is not bound to it: {tasks}");
+    let run = lines.iter().find_map(|line| line["run"].as_str()).unwrap();
+    world.dicast(&["replay", run, "--speed", "0"]).complains("implement: left out: made by hand");
+    // It stays left out: the next run begins at what has not passed.
+    let again = world.dicast(&["auto", "--json"]).json();
+    let stages = again.iter().find(|line| line["type"] == "run.started").unwrap()["stages"].clone();
+    assert_eq!(stages, serde_json::json!(["validate", "audit", "unlock"]), "{again:?}");
+}

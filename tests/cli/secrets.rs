@@ -47,11 +47,16 @@ fn a_secret_that_everybody_prints_reaches_no_sink() {
         run(&["plan", "--log-level", "trace"]),
         run(&["watch", "003"]),
         run(&["evidence", "list"]),
-        run(&["explain", "plan"]),
+        run(&["verdict", "003", "plan"]),
+        run(&["explain", "003", "plan", "FR-001"]),
+        run(&["explain", "003", "plan", "FR-001", "--json"]),
+        run(&["report", "003"]),
         run(&["servers"]),
+        run(&["doctor"]),
     ];
     assert!(told[0].out.contains("agent.finished"), "{}", told[0].out);
-    for said in &told[..3] {
+    for said in &told {
+        assert_ne!(said.code, 64, "{}", said.err);
         for text in [&said.out, &said.err] {
             assert!(!text.contains(SECRET) && !text.contains(TOKEN), "{text}");
         }

@@ -35,7 +35,7 @@ use dicast::domain::transcript::{Page, Row};
 
 use crate::parts::*;
 
-fn with_run(model: Model, run: Run) -> Model {
+pub(crate) fn with_run(model: Model, run: Run) -> Model {
     let view = View::Dashboard { run: run.id.clone(), cursor: 0, pane: 1, scroll: 0 };
     Model { runs: [(run.id.clone(), run)].into(), views: vec![View::Home { cursor: 0 }, view], ..model }
 }
@@ -517,7 +517,7 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    [repository(), runs(), transcripts(), verdicts(), checkpoints(), crate::ledger::all(), besides()].concat()
+    [repository(), runs(), transcripts(), verdicts(), checkpoints(), crate::ledger::all(), crate::candidates::all(), besides()].concat()
 }
 
 fn repository() -> Vec<Fixture> {
@@ -730,7 +730,7 @@ fn guardrail() -> Model {
         log: Some("commands/003-rate-limiter/validate-before-1.log".into()),
     };
     let report =
-        Report { spec: spec_id(SPEC), stage: Stage::Plan, when: When::Before, dirty: Vec::new(), ran: vec![ran] };
+        Report { spec: spec_id(SPEC), stage: Stage::Plan, when: When::Before, dirty: Vec::new(), ran: vec![ran], survivors: 0 };
     let failure = report.failure().unwrap();
     let mut run = run(Phase::Failed(failure), Vec::new());
     run.guard = Some(Arc::new(report));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dicast::app::line::Line;
-use dicast::app::model::{LedgerPage, Load, MergedTexts, Model, Phase, View};
+use dicast::app::model::{LedgerPage, Load, MergedTexts, Model, Phase, View, Weighed};
 use dicast::app::msg::Choice;
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
 use dicast::domain::consensus::{Answer, Panel, Split};
@@ -20,7 +20,10 @@ use crate::parts::*;
 pub(crate) fn all() -> Vec<Fixture> {
     let ready = |ledger: Ledger| Load::Ready(Arc::new(ledger));
     let whole = || page(ready(ledger()));
-    let asking = |choice, reason: &str| Some((choice, Line::new(reason)));
+    let asking = |choice, reason: &str| {
+        let (stage, claim) = (Stage::Plan, ledger().dissents[0].key.clone());
+        Some(Weighed { choice, stage, claim, reason: Line::new(reason) })
+    };
     vec![
         ("ledger", shown(whole())),
         ("ledger_all", shown(LedgerPage { all: true, cursor: 2, ..whole() })),

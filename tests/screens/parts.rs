@@ -233,6 +233,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
         range: None,
+        skipped: BTreeMap::new(),
         agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),

@@ -20,7 +20,7 @@ use crate::actors::lanes::Lanes;
 use crate::disk::lines::Appender;
 use crate::domain::failure::Failure;
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Progress, SeatKey, TAIL_LINES, Turn, TurnKind};
+use crate::domain::run::{Call, Progress, SeatKey, TAIL_LINES, Turn, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stream::{Account, Event, Usage};
 use crate::domain::transcript::path_of;
@@ -53,6 +53,8 @@ pub(super) struct Live {
     /// Reads the output of a program that writes JSON.
     hearing: Option<Hearing>,
     used_before: Usage,
+    /// What was used, where no hearing counts it.
+    used: Usage,
     is_fenced: bool,
     doing: Safe,
     tail: VecDeque<Safe>,
@@ -66,7 +68,16 @@ pub(super) struct Live {
 impl Live {
     /// Starts to listen; the transcript is appended to the seat's file.
     pub(super) fn new(tools: &Tools, turn: &Turn) -> Self {
-        let seat = turn.seat.clone();
+        Self::listen(tools, &turn.seat, turn.kind, Hearing::of(&turn.launch.transport), turn.used_before)
+    }
+
+    /// Starts to listen to a model over HTTP, whose events come as they are.
+    pub(super) fn of_call(tools: &Tools, call: &Call) -> Self {
+        Self::listen(tools, &call.seat, call.kind, None, Usage::default())
+    }
+
+    fn listen(tools: &Tools, seat: &SeatKey, kind: TurnKind, hearing: Option<Hearing>, used_before: Usage) -> Self {
+        let seat = seat.clone();
         let scribe = Scribe::new(tools.scope.clone(), tools.transcripts.join(path_of(&seat)));
         let now = Instant::now();
         let mut live = Self {
@@ -75,8 +86,9 @@ impl Live {
             seat,
             out: Lines::default(),
             err: Lines::default(),
-            hearing: Hearing::of(&turn.launch.transport),
-            used_before: turn.used_before,
+            hearing,
+            used_before,
+            used: Usage::default(),
             is_fenced: false,
             doing: Safe::default(),
             tail: VecDeque::new(),
@@ -86,7 +98,7 @@ impl Live {
             shown: now,
             due: None,
         };
-        match turn.kind {
+        match kind {
             TurnKind::Draft => {}
             TurnKind::Repair => {
                 live.write("── repair ──");
@@ -120,6 +132,27 @@ impl Live {
             Stream::Out => &mut self.out,
             Stream::Err => &mut self.err,
         }
+    }
+
+    /// Takes what a model over HTTP says, with what came for it in bytes.
+    pub(super) fn tell(&mut self, event: Event, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.event(event);
+        self.is_due();
+    }
+
+    /// Takes how much a model over HTTP has used so far.
+    pub(super) fn count(&mut self, used: Usage) {
+        self.used = used;
+    }
+
+    /// Ends a line that was said without an end.
+    pub(super) fn pause(&mut self) {
+        self.end_of_line();
+    }
+
+    fn is_due(&mut self) {
+        self.due = self.due.or(Some((self.shown + SHOW).max(Instant::now())));
     }
 
     /// Takes what a program's JSON says.
@@ -173,7 +206,7 @@ impl Live {
     }
 
     fn usage(&self) -> Usage {
-        self.hearing.as_ref().map_or_else(Usage::default, |hearing| hearing.account().usage(self.used_before))
+        self.hearing.as_ref().map_or(self.used, |hearing| hearing.account().usage(self.used_before))
     }
 
     fn line(&mut self, stream: Stream, bytes: &[u8]) {
@@ -222,7 +255,7 @@ impl Listener for Live {
                 }
             }
         }
-        self.due = self.due.or(Some((self.shown + SHOW).max(Instant::now())));
+        self.is_due();
     }
 
     fn due(&self) -> Option<Instant> {

@@ -247,8 +247,14 @@ impl Bench {
             return Ok(());
         }
         let range = case.question.preparation.range.clone();
+        let asked = unknown.len();
         let found = self.repo.look_up(self.root.clone(), spec, unknown, range, token.clone());
-        case.lookups.extend(found.within(LOOK_UP, "looking up citations").await?);
+        let found = found.within(LOOK_UP, "looking up citations").await?;
+        if let Some(untold) = asked.checked_sub(found.len()).filter(|untold| *untold > 0) {
+            let text = format!("git could not tell what is not committed: {untold} cited changes count as said only");
+            case.warnings.push(Safe::line(&text));
+        }
+        case.lookups.extend(found);
         Ok(())
     }
 
@@ -411,7 +417,7 @@ fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(Strin
     let mut documents: Vec<(String, Arc<str>)> = rendered.map(|(path, text)| (path, text.into())).collect();
     let text = serde_json::to_string_pretty(verdict)
         .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
-    documents.push((format!("{}/verdicts/{}.json", preparation.spec.dir, preparation.stage), (text + "\n").into()));
+    documents.push((format!("{}/verdicts/{}.json", preparation.spec.own, preparation.stage), (text + "\n").into()));
     Ok(documents)
 }
 

@@ -3,21 +3,22 @@
 //! Only approved config gets here, never words of an agent or a spec. It must not know what a failed one means for a run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Handle, tree};
+use super::tree;
 use crate::actors::Scope;
 use crate::actors::agents::process::{Children, Cut, Program, Spoken, Tag, converse};
-use crate::actors::evidence::{self, NewFile};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Ran, Report, When, telling_lines, uncommitted};
 use crate::domain::hash::Sha;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::{Moment, clock};
+use crate::domain::redact::Redactor;
 use crate::domain::run::Limits;
 use crate::domain::safe::Safe;
 use crate::domain::settings::Guardrails;
@@ -49,7 +50,24 @@ pub struct Watch {
     pub rails: Guardrails,
     /// When.
     pub at: Moment,
+    /// What takes secrets out of whatever they write, before a line of it is chosen.
+    pub redactor: Redactor,
 }
+
+/// What ends guardrails early.
+#[derive(Debug, Clone)]
+pub struct Cuts {
+    /// Asks them to stop, and lets them a short grace.
+    pub stop: CancellationToken,
+    /// Ends them now.
+    pub kill: CancellationToken,
+}
+
+/// Numbers the children: what one leaves is swept by its tag, and must not be another's.
+static SEATS: AtomicU64 = AtomicU64::new(0);
+
+/// Exit code of a guardrail that is not green.
+const RED: u8 = 2;
 
 /// What was run, and what it wrote: for each command the name of a file and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,74 +78,82 @@ pub struct Guarded {
     pub outputs: Vec<(String, String)>,
 }
 
-/// Runs guardrails and keeps their output in the evidence, before anybody is told.
+/// Runs the commands of one side of a stage, in order, up to the first that fails. A report of some that were stopped is
+/// given only if it has to tell of processes that are left.
 ///
 /// # Errors
-/// What keeps them from being run or kept; [`Failure::Cancelled`].
-pub async fn guarded(
-    (repo, evidence): (Handle, evidence::Handle),
-    root: PathBuf,
-    watch: Watch,
-    token: CancellationToken,
-) -> Result<Report, Failure> {
-    let (spec, at) = (watch.spec.clone(), watch.at);
-    let Guarded { mut report, outputs } = repo.guard(root, watch, token.clone()).await?;
-    for (ran, (name, text)) in report.ran.iter_mut().zip(outputs) {
-        let file = NewFile { path: name, bytes: Arc::from(text) };
-        ran.log = Some(evidence.keep_output(spec.clone(), at, file, token.clone()).await?);
-    }
-    Ok(report)
-}
-
-/// Runs the commands of one side of a stage, in order, up to the first that fails.
-///
-/// # Errors
-/// When the working copy cannot be read; [`Failure::Cancelled`].
+/// When the working copy cannot be read; exit 2 if it was to be clean and git cannot tell; [`Failure::Cancelled`].
 pub(super) async fn run(
     (scope, children): (&Scope, &Children),
     root: &Path,
     watch: Watch,
-    token: &CancellationToken,
+    cuts: &Cuts,
 ) -> Result<Guarded, Failure> {
-    let Watch { spec, stage, when, rails, .. } = watch;
+    let Watch { spec, stage, when, rails, redactor, .. } = watch;
     let mut dirty = Vec::new();
     if when == When::Before && rails.clean_tree {
-        let shot = tree::snapshot(scope, children, root, token).await?;
+        let shot = tree::snapshot(scope, children, root, &cuts.stop).await?;
         let folders = spec::find(shot.tree.files.keys().map(String::as_str));
         let dir = folders.into_iter().find(|folder| folder.id == spec).map(|folder| folder.dir);
-        let history = shot.tree.history.as_ref();
-        dirty = history.map(|h| uncommitted(&h.dirty, dir.as_deref().unwrap_or_default())).unwrap_or_default();
+        let history = shot.tree.history.as_ref().ok_or_else(|| untold(stage))?;
+        dirty = uncommitted(&history.dirty, dir.as_deref().unwrap_or_default());
     }
     let argvs = match when {
         When::Before => rails.before,
         When::After => rails.after,
     };
-    let mut guarded = Guarded { report: Report { spec, stage, when, dirty, ran: Vec::new() }, outputs: Vec::new() };
+    let mut guarded =
+        Guarded { report: Report { spec, stage, when, dirty, ran: Vec::new(), survivors: 0 }, outputs: Vec::new() };
     for (n, argv) in (1..).zip(argvs) {
-        if !guarded.report.is_green() {
+        if !guarded.report.is_green() || cuts.stop.is_cancelled() {
             break;
         }
-        let (ran, output) = one((scope, children), root, &argv, rails.timeout_ms, token).await?;
-        guarded.report.ran.push(ran);
-        guarded.outputs.push((format!("{stage}-{}-{n}.log", when.word()), output));
+        let told = one(children, root, &argv, rails.timeout_ms, cuts, &redactor).await;
+        guarded.report.ran.push(told.ran);
+        guarded.report.survivors += told.survivors;
+        guarded.outputs.push((format!("{stage}-{}-{n}.log", when.word()), told.output));
+    }
+    if cuts.stop.is_cancelled() && guarded.report.survivors == 0 {
+        return Err(Failure::Cancelled);
     }
     Ok(guarded)
 }
 
+/// Whoever wants a working copy without changes is not let through where nobody knows them.
+fn untold(stage: Stage) -> Failure {
+    Failure::BadInput {
+        place: format!("guardrail {} {stage}", When::Before.word()),
+        why: "git could not tell whether everything is committed".into(),
+        next: format!(
+            "run it in a git repository (does `git status` work?), or take clean_tree out of [guardrails.{stage}]"
+        ),
+        exit: RED,
+    }
+}
+
+/// What came of one command.
+struct Told {
+    ran: Ran,
+    output: String,
+    survivors: u32,
+}
+
 async fn one(
-    (scope, children): (&Scope, &Children),
+    children: &Children,
     root: &Path,
     argv: &[String],
     timeout_ms: u64,
-    token: &CancellationToken,
-) -> Result<(Ran, String), Failure> {
+    cuts: &Cuts,
+    redactor: &Redactor,
+) -> Told {
     let program = Program {
         command: argv.to_vec(),
         env: BTreeMap::new(),
         env_pass: ENV_PASS.iter().map(|name| (*name).to_owned()).collect(),
         cwd: root.to_owned(),
-        tag: Tag { run: "guardrail".into(), seat: "guardrail".into() },
+        tag: Tag { run: "guardrail".into(), seat: SEATS.fetch_add(1, Ordering::Relaxed).to_string() },
     };
+    let shown: Vec<String> = argv.iter().map(|word| redactor.clean(word).into_owned()).collect();
     let limits = Limits {
         start_ms: timeout_ms,
         first_event_ms: timeout_ms,
@@ -140,31 +166,29 @@ async fn one(
     let child = match children.start(&program) {
         Ok(child) => child,
         Err(error) => {
-            let why = error.to_string();
+            let output = redactor.clean(&error.to_string()).into_owned();
             let ran = Ran {
-                argv: argv.to_vec(),
+                argv: shown,
                 passed: false,
                 exit: None,
-                ended: Some(Safe::line(&why)),
+                ended: Some(Safe::line(&output)),
                 took_ms: 0,
                 lines: Vec::new(),
                 output_sha256: Sha::of(""),
                 log: None,
             };
-            return Ok((ran, why));
+            return Told { ran, output, survivors: 0 };
         }
     };
-    // Its life is ours: leaving the program ends it too.
-    let kill = scope.cancel.child_token();
-    let spoken = converse(child, Arc::from(""), &limits, token, &kill, &mut ()).await;
-    if token.is_cancelled() {
-        return Err(Failure::Cancelled);
-    }
-    Ok(told(argv, &spoken))
+    let spoken = converse(child, Arc::from(""), &limits, &cuts.stop, &cuts.kill, &mut ()).await;
+    told(shown, &spoken, redactor)
 }
 
-fn told(argv: &[String], spoken: &Spoken) -> (Ran, String) {
-    let (out, err) = (spoken.stdout.captured(), spoken.stderr.text());
+fn told(argv: Vec<String>, spoken: &Spoken, redactor: &Redactor) -> Told {
+    let captured = spoken.stdout.captured();
+    // Cleaned whole: a key of several lines is none any more once it was cut into them.
+    let (out, err) = (redactor.clean(&captured.text), spoken.stderr.text());
+    let err = redactor.clean(&err);
     let exit = match spoken.ended.exit {
         Some(Exit::Code(code)) => Some(code),
         Some(Exit::Signal(_) | Exit::Unknown) | None => None,
@@ -175,16 +199,16 @@ fn told(argv: &[String], spoken: &Spoken) -> (Ran, String) {
         None => None,
     };
     let passed = exit == Some(0) && ended.is_none();
-    let whole = format!("{}{}{err}", out.text, if err.is_empty() { "" } else { "\n--- stderr\n" });
+    let output = format!("{out}{}{err}", if err.is_empty() { "" } else { "\n--- stderr\n" });
     let ran = Ran {
-        argv: argv.to_vec(),
+        argv,
         passed,
         exit: exit.filter(|_| ended.is_none()),
         ended,
         took_ms: u64::try_from(spoken.took.as_millis()).unwrap_or(u64::MAX),
-        lines: if passed { Vec::new() } else { telling_lines(&format!("{}\n{err}", out.text)) },
-        output_sha256: out.sha256,
+        lines: if passed { Vec::new() } else { telling_lines(&format!("{out}\n{err}")) },
+        output_sha256: captured.sha256,
         log: None,
     };
-    (ran, whole)
+    Told { ran, output, survivors: spoken.ended.survivors }
 }

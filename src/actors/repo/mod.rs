@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::guardrails::{Guarded, Watch};
+use self::guardrails::{Cuts, Guarded, Watch};
 use self::trial::Trial;
 use self::worktrees::Plot;
 use super::agents::process::Children;
@@ -108,8 +108,8 @@ impl Handle {
 
     /// Runs the guardrails of one side of a stage in the working copy, in order, up to the first that fails. Their output
     /// comes with the report, by the name of a file.
-    pub fn guard(&self, root: PathBuf, watch: Watch, token: CancellationToken) -> Reply<Guarded> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, token, promise })
+    pub fn guard(&self, root: PathBuf, watch: Watch, cuts: Cuts) -> Reply<Guarded> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Guard { root, watch, cuts, promise })
     }
 
     /// Holds gates over a spec; `entries` are its ledger, as far as it is about gates.
@@ -235,7 +235,7 @@ enum Command {
     Guard {
         root: PathBuf,
         watch: Watch,
-        token: CancellationToken,
+        cuts: Cuts,
         promise: Promise<Guarded>,
     },
     Hold {
@@ -356,10 +356,10 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                     promise.keep(reader.land(&root, &landing, back, &token).await);
                 });
             }
-            Command::Guard { root, watch, token, promise } => {
+            Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
                 scope.spawn(async move {
-                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &token).await);
+                    promise.keep(guardrails::run((&reader.scope, &reader.children), &root, watch, &cuts).await);
                 });
             }
             Command::Hold { root, spec, gates, entries, token, promise } => {
@@ -457,15 +457,17 @@ impl Reader {
     }
 
     async fn tree_id(self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Result<String, Failure> {
+        let Some(rev) = at else {
+            let tree = tree::alone(&self.scope, &root, &token).await?;
+            return self.blocking(move || Ok(tree_id(&tree))).await;
+        };
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
+        let Some(git) = shot.git else { return Err(no_repository("--at")) };
         let mut tree = shot.tree;
-        if let Some(rev) = at {
-            let Some(git) = shot.git else { return Err(no_repository("--at")) };
-            for (path, text) in git.otherwise_at(&rev).await? {
-                match text {
-                    Some(text) => drop(tree.files.insert(path, FileText::text(text))),
-                    None => drop(tree.files.remove(&path)),
-                }
+        for (path, text) in git.otherwise_at(&rev).await? {
+            match text {
+                Some(text) => drop(tree.files.insert(path, FileText::text(text))),
+                None => drop(tree.files.remove(&path)),
             }
         }
         self.blocking(move || Ok(tree_id(&tree))).await
@@ -570,16 +572,14 @@ impl Reader {
         token: CancellationToken,
     ) -> Result<Lookups, Failure> {
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
-        let diff = match (&shot.git, &range) {
-            (Some(git), Some(range)) => Some(git.between(&range.ends).await?),
+        let changes = match (&shot.git, &range) {
+            (Some(git), Some(range)) => Some(Changes::of_range(range, &git.between(&range.ends).await?)),
             (Some(git), None) => git.uncommitted().await?,
             (None, _) => None,
         };
         self.blocking(move || {
             let apart: Vec<String> = shot.reading.specs.iter().map(|s| s.dir.clone()).collect();
-            let diff = diff.unwrap_or_default();
-            let changes = range.map_or_else(|| Changes::uncommitted(&diff), |range| Changes::of_range(&range, &diff));
-            Ok(check::look_up(&shot.tree, &spec, &apart, &changes, &citations))
+            Ok(check::look_up(&shot.tree, &spec, &apart, changes.as_ref(), &citations))
         })
         .await
     }

@@ -9,6 +9,7 @@ use crate::domain::check::{self, Finding, Reading, Report, Tree};
 use crate::domain::consensus::Verdict;
 use crate::domain::hash::Sha;
 use crate::domain::overview::{Git, Overview, Recorded, SpecOverview};
+use crate::domain::skip;
 use crate::domain::spec::{self, Spec};
 use crate::domain::stage::Stage;
 
@@ -56,10 +57,11 @@ pub(super) fn overview(
 /// Reads the verdicts in a spec's folder. One that cannot be read is no verdict: `dicast verdict` says what is wrong.
 fn verdicts(tree: &Tree, spec: &Spec) -> BTreeMap<Stage, Recorded> {
     let read = |stage: Stage| {
-        let text = tree.text(&format!("{}/verdicts/{}.json", spec.dir, stage.name()))?;
+        let text = tree.text(&format!("{}/verdicts/{}.json", spec.own, stage.name()))?;
         let verdict: Verdict = serde_json::from_str(text).ok()?;
         let is_current = is_current(tree, spec, &verdict);
-        Some((stage, Recorded { status: verdict.status, exit: verdict.exit, hash: verdict.hash, is_current }))
+        let skipped = skip::of(&verdict.inputs);
+        Some((stage, Recorded { status: verdict.status, exit: verdict.exit, hash: verdict.hash, is_current, skipped }))
     };
     Stage::ALL.into_iter().filter_map(read).collect()
 }

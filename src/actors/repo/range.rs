@@ -2,11 +2,11 @@
 //!
 //! It must not judge what changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::git::{Git, Ran};
 use crate::domain::artifact::body::Change;
-use crate::domain::check::Changed;
+use crate::domain::check::{Changed, Changes, without_headings};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::range::{Ends, Range};
@@ -36,6 +36,18 @@ pub(super) const DIFF: [&str; 15] = [
     "-U0",
 ];
 
+/// How the names of changed files are asked for, each ended by a NUL: no name is quoted.
+const NAMES: [&str; 8] = [
+    "diff",
+    "--name-only",
+    "-z",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--relative",
+    "--ignore-submodules=all",
+];
+
 impl Git {
     /// Returns the changes of a range (`A..B`) as a diff without context.
     ///
@@ -48,17 +60,24 @@ impl Git {
         self.changes(given, given).await
     }
 
-    /// Returns what the working copy has otherwise than the last commit, as a diff without context; `None` where there
-    /// is no commit, or too much of it. Files that git does not know are not in it.
+    /// Returns what the working copy has otherwise than the last commit; `None` where git cannot tell: there is no
+    /// commit, too much of it, or too little time. Files that git does not know are not in it.
     ///
     /// # Errors
     /// [`Failure::Cancelled`].
-    pub(super) async fn uncommitted(&self) -> Result<Option<String>, Failure> {
-        match self.changes("HEAD", "HEAD").await {
-            Ok(diff) => Ok(Some(diff)),
-            Err(Failure::Cancelled) => Err(Failure::Cancelled),
-            Err(_) => Ok(None),
-        }
+    pub(super) async fn uncommitted(&self) -> Result<Option<Changes>, Failure> {
+        let names: Vec<&str> = NAMES.into_iter().chain(["HEAD", "--"]).collect();
+        let (diff, names) = tokio::join!(self.changes("HEAD", "HEAD"), self.run(&names, ""));
+        let diff = match diff {
+            Ok(diff) => diff,
+            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) => {
+                tracing::debug!(%failure, "git cannot tell what is not committed");
+                return Ok(None);
+            }
+        };
+        let files = names?.map(|names| names.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect());
+        Ok(files.map(|files: BTreeSet<String>| Changes::uncommitted(files, &diff)))
     }
 
     /// Returns the diff between the ends of a range.
@@ -88,7 +107,7 @@ impl Git {
             let next = "give one with the change that is to be audited, for example main..HEAD";
             return Err(Failure::needs_input(place(given), "it changes nothing here", next));
         }
-        Ok(Changed { range: Range { diff_sha256: Sha::of(&diff), files, ends }, diff })
+        Ok(Changed { range: Range { diff_sha256: Sha::of(without_headings(&diff)), files, ends }, diff })
     }
 
     /// Refuses a working copy that is not what a range leads to, but for the folders in `apart`: agents read the one,
@@ -97,9 +116,7 @@ impl Git {
     /// # Errors
     /// Exit 10 if it is not; [`Failure::Cancelled`].
     pub(super) async fn stands_at(&self, ends: &Ends, apart: &[String]) -> Result<(), Failure> {
-        let args =
-            ["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames", "--relative"].into_iter();
-        let args: Vec<&str> = args.chain(["--ignore-submodules=all", &ends.to, "--"]).collect();
+        let args: Vec<&str> = NAMES.into_iter().chain([ends.to.as_str(), "--"]).collect();
         let untracked = ["ls-files", "--others", "--exclude-standard", "-z"];
         let (changed, untracked) = tokio::join!(self.run(&args, ""), self.run(&untracked, ""));
         let shown = ends.short();

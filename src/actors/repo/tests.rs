@@ -329,6 +329,110 @@ fn what_is_seen_says_how_it_was_seen() {
     });
 }
 
+impl Bench {
+    /// Looks citations of changes up in what is not committed.
+    async fn changes(&self, cited: &[(&str, Option<u32>)]) -> Vec<Option<Found>> {
+        let spec = Arc::clone(&self.survey().await.specs[2].spec);
+        let of = |(path, line): &(&str, Option<u32>)| Citation::Hunk { path: (*path).into(), line: *line };
+        let citations = cited.iter().map(of).collect();
+        let reply = self.handle.look_up(self.root(), spec, citations, None, CancellationToken::new());
+        let mut found = reply.within(PATIENCE, "the look").await.unwrap();
+        cited.iter().map(|cited| found.remove(&of(cited))).collect()
+    }
+}
+
+fn is_false(found: &Option<Found>) -> bool {
+    matches!(found, Some(Found::False { .. }))
+}
+
+fn is_hunk(found: &Option<Found>) -> bool {
+    matches!(found, Some(Found::Seen { by: Some(Means::Hunk), .. }))
+}
+
+#[test]
+fn a_cited_change_stands_in_a_line_that_is_there_or_was_taken_out() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.write("src/fresh.rs", "pub fn fresh() {}\n");
+        let store = fs::read_to_string(bench.root().join("src/store.rs")).unwrap();
+        let count = store.lines().count();
+        let shorter: String = store.lines().take(count - 2).map(|line| format!("{line}\n")).collect();
+        bench.write("src/store.rs", &shorter);
+        let after = u32::try_from(count - 1).unwrap();
+        let found = bench
+            .changes(&[
+                ("src/fresh.rs", None),
+                ("src/fresh.rs", Some(1)),
+                ("src/fresh.rs", Some(0)),
+                ("src/fresh.rs", Some(2)),
+                ("src/store.rs", Some(after)),
+                ("src/store.rs", Some(after + 1)),
+                ("src/audit.rs", None),
+            ])
+            .await;
+        assert_eq!(found.iter().map(is_hunk).collect::<Vec<_>>(), [true, true, false, false, true, false, false]);
+        assert_eq!(found[3], Some(Found::False { why: "src/fresh.rs has 1 lines, so none is 2".into() }));
+        assert!([2, 3, 5, 6].into_iter().all(|n| is_false(&found[n])), "{found:?}");
+        bench
+    });
+}
+
+#[test]
+fn a_binary_file_and_one_whose_mode_changed_are_changes_without_lines() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bench(|bench| async move {
+        bench.sample();
+        fs::write(bench.root().join("logo.png"), [0_u8, 159, 146, 150]).unwrap();
+        bench.write("tools/run.sh", "true\n");
+        bench.git(2, &["add", "-A"]);
+        bench.git(2, &["commit", "-qm", "more"]);
+        fs::write(bench.root().join("logo.png"), [0_u8, 159, 146, 151]).unwrap();
+        fs::set_permissions(bench.root().join("tools/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        let found = bench.changes(&[("logo.png", None), ("tools/run.sh", None), ("tools/run.sh", Some(1))]).await;
+        assert!(is_hunk(&found[0]) && is_hunk(&found[1]) && is_false(&found[2]), "{found:?}");
+        bench
+    });
+}
+
+#[test]
+fn where_git_cannot_tell_what_is_not_committed_no_cited_change_is_false() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.edit("src/store.rs", "128", "256");
+        bench.write("src/fresh.rs", "pub fn fresh() {}\n");
+        // What it would compare with is gone.
+        let blob = Program::new("git").args(["rev-parse", "HEAD:src/store.rs"]).current_dir(bench.root()).output();
+        let blob = String::from_utf8(blob.unwrap().stdout).unwrap();
+        let (folder, name) = blob.trim().split_at(2);
+        fs::remove_file(bench.root().join(".git/objects").join(folder).join(name)).unwrap();
+        let cited = [("src/store.rs", None), ("src/audit.rs", Some(1)), ("src/fresh.rs", Some(1)), ("../x", None)];
+        let found = bench.changes(&cited).await;
+        assert_eq!((&found[0], &found[1]), (&None, &None));
+        assert!(is_hunk(&found[2]), "git does not know it: {found:?}");
+        assert_eq!(found[3], Some(Found::Outside));
+        fs::remove_dir_all(bench.root().join(".git")).unwrap();
+        assert_eq!(bench.changes(&cited[..2]).await, [None, None]);
+        bench
+    });
+}
+
+#[test]
+fn a_range_has_one_hash_whatever_attributes_and_config_make_of_headings() {
+    bench(|bench| async move {
+        bench.sample();
+        bench.edit("src/store.rs", "128", "256");
+        bench.git(2, &["commit", "-qam", "more"]);
+        let git = |token| git::Git::new(Children::new(&bench.scope), &bench.root(), token);
+        let first = git(CancellationToken::new()).range("HEAD~1..HEAD").await.unwrap();
+        bench.git(2, &["config", "diff.shout.xfuncname", "^.*(u).*$"]);
+        bench.write(".git/info/attributes", "*.rs diff=shout\n");
+        let second = git(CancellationToken::new()).range("HEAD~1..HEAD").await.unwrap();
+        assert_ne!(first.diff, second.diff, "the attributes count for git");
+        assert_eq!(first.range, second.range);
+        bench
+    });
+}
+
 #[test]
 fn a_stop_is_heard_and_a_missing_folder_is_an_error() {
     bench(|bench| async move {

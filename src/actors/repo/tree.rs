@@ -46,6 +46,19 @@ pub(super) async fn snapshot(
     Ok(Snapshot { tree, reading, place, git })
 }
 
+/// Reads files and nothing else: neither what they say nor git.
+///
+/// # Errors
+/// The root cannot be read, or somebody asked to stop.
+pub(super) async fn alone(scope: &Scope, root: &Path, token: &CancellationToken) -> Result<Tree, Failure> {
+    let (root, token) = (PathBuf::from(root), token.clone());
+    let job = scope.spawn_blocking(move || {
+        let walked = read_tree(&root, Caps::default(), &|| token.is_cancelled())?;
+        Ok(Tree { files: walked.files, ..Tree::default() })
+    });
+    job.await.map_err(|_| Failure::ActorGone { actor: super::ACTOR.into() })?
+}
+
 pub(super) async fn files(scope: &Scope, root: &Path, token: &CancellationToken) -> Result<(Tree, Reading), Failure> {
     let (root, token) = (PathBuf::from(root), token.clone());
     let job = scope.spawn_blocking(move || {
@@ -81,7 +94,7 @@ fn planned(tree: &Tree, reading: &Reading, place: &Whereabouts) -> Vec<(SpecId, 
         .specs
         .iter()
         .filter_map(|spec| {
-            let plan = format!("{}/plan.md", spec.dir);
+            let plan = tree.path_of(spec, "plan.md");
             let plan_at = history.last(&plan).filter(|_| tree.files.contains_key(&plan))?;
             let is_newer =
                 history.dirty.contains(&spec.file) || history.last(&spec.file).is_some_and(|at| at < plan_at);

@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scribe;
 use super::pen::{self, Written};
+use crate::disk::store::is_inside;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{self, Answered, Entry, Gate, Held, Issue, Response, Say};
 use crate::domain::hash::Sha;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
+use crate::domain::safe::Safe;
 use crate::domain::spec::DOCUMENT_MAX;
 
 impl Scribe {
@@ -47,7 +49,7 @@ impl Scribe {
             Say::Answer(_) | Say::Accept | Say::Defer(_) => {
                 // All gates: an id that was shown by one must not be unknown to another.
                 let held = self.hold(spec.clone(), Gate::ALL.into(), token.clone()).await?;
-                let issue = held.issue(&response.issue).ok_or_else(|| unknown(&held, &response.issue))?;
+                let issue = held.asked(&response.issue)?;
                 self.said(&spec, issue, &response, at, &token).await?
             }
         };
@@ -88,7 +90,8 @@ impl Scribe {
         Ok(Entry::Answered(Answered { issue: id, gate, ask, answer, by, file, before, after, backup }))
     }
 
-    /// Takes the last word back: a document gets its old text again, unless somebody changed it since.
+    /// Takes the last word back, an answer or a deferral: a document gets its old text again, unless somebody changed it
+    /// since.
     async fn undo(
         &self,
         spec: &SpecId,
@@ -97,25 +100,19 @@ impl Scribe {
         token: &CancellationToken,
     ) -> Result<Entry, Failure> {
         let entries = self.entries(spec, token).await?;
-        let deferred = gate::standing(&entries);
-        let wanted = Some(response.issue.trim().to_ascii_uppercase()).filter(|id| !id.is_empty());
-        let is_wanted = |id: &str| wanted.as_ref().is_none_or(|w| id.to_ascii_uppercase().starts_with(w));
         let by = response.by.clone();
-        if let Some(issue) = deferred.keys().find(|id| wanted.is_some() && is_wanted(id)) {
-            return Ok(Entry::Undone { issue: issue.clone(), by });
-        }
-        let ids: BTreeSet<&str> = entries
-            .iter()
-            .filter_map(|entry| match entry {
-                Entry::Answered(answered) if is_wanted(&answered.issue) => Some(answered.issue.as_str()),
-                Entry::Answered(_) | Entry::Deferred { .. } | Entry::Undone { .. } => None,
-            })
-            .collect();
-        let one = ids.iter().next().filter(|_| wanted.is_some() && ids.len() == 1).copied();
-        let answered = gate::last_edit(&entries, one).filter(|a| is_wanted(&a.issue)).cloned().ok_or_else(|| {
-            let next = format!("run `dicast gate {spec} --list` to see what is open");
-            Failure::usage("--undo", "nothing was answered that could be taken back", next)
-        })?;
+        let answered = match gate::last_word(&entries, &response.issue) {
+            Some(Entry::Answered(answered)) => answered.clone(),
+            Some(Entry::Deferred { issue, .. } | Entry::Undone { issue, .. }) => {
+                return Ok(Entry::Undone { issue: issue.clone(), by });
+            }
+            None => {
+                let next = format!("run `dicast gate {spec} --list` to see what is open");
+                return Err(Failure::usage("--undo", "nothing was answered or put off that could be taken back", next));
+            }
+        };
+        let held = self.hold(spec.clone(), BTreeSet::new(), token.clone()).await?;
+        is_ours(&held, &answered)?;
         let guard = self.lock(at, token).await?;
         let kept = answered.clone();
         let restored = self.off_thread(move |store| restore(store, &kept)).await;
@@ -123,6 +120,21 @@ impl Scribe {
         restored?;
         Ok(Entry::Undone { issue: answered.issue, by })
     }
+}
+
+/// Refuses an entry that no answer of ours has made. A ledger can come with a repository that somebody else wrote: what
+/// it names is neither read nor written unless it is a document of the spec, and the backup the one that we would keep.
+fn is_ours(held: &Held, answered: &Answered) -> Result<(), Failure> {
+    let backup = pen::backup_of(&held.spec, &answered.file, &answered.before);
+    if held.documents.contains(&answered.file) && answered.backup == backup && is_inside(&backup) {
+        return Ok(());
+    }
+    Err(Failure::BadInput {
+        place: format!("the ledger of {}", held.spec),
+        why: format!("the last answer names {}, which no answer changes", Safe::line(&answered.file)),
+        next: format!("run `dicast evidence verify {}`; nothing was read or written", held.spec),
+        exit: 3,
+    })
 }
 
 fn restore(store: &crate::disk::Store, answered: &Answered) -> Result<(), Failure> {
@@ -138,12 +150,6 @@ fn restore(store: &crate::disk::Store, answered: &Answered) -> Result<(), Failur
     }
     let text = String::from_utf8(bytes).map_err(|_| lost())?;
     pen::put(store, &answered.file, &text, &answered.after)
-}
-
-fn unknown(held: &Held, given: &str) -> Failure {
-    let shown: String = given.chars().take(40).collect();
-    let next = format!("run `dicast gate {} --list` to see what is asked", held.spec);
-    Failure::usage("ID", format!("no open question is called {shown:?}"), next)
 }
 
 fn no_edit(spec: &SpecId, issue: &Issue, answer: &str) -> Failure {

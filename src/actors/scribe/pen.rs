@@ -95,15 +95,20 @@ pub(super) fn text(store: &Store, path: &str) -> Result<Option<String>, Failure>
     String::from_utf8(bytes).map(Some).map_err(not_utf8)
 }
 
+/// Returns where the old text of a document is kept.
+pub(super) fn backup_of(spec: &SpecId, file: &str, before: &Sha) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let digits: String = before.as_str().chars().take(DIGITS).collect();
+    format!("{BACKUPS}/{spec}/{digits}-{name}")
+}
+
 /// Changes a document; the old text is durable before the new one is.
 pub(super) fn change(store: &Store, spec: &SpecId, edit: &Edit) -> Result<Written, Failure> {
     let gone = || Failure::usage(edit.file.as_str(), "it is not there any more", "look at the spec again");
     let old = text(store, &edit.file)?.ok_or_else(gone)?;
     let new = edit.apply(&old)?;
     let (before, after) = (Sha::of(&old), Sha::of(&new));
-    let name = edit.file.rsplit('/').next().unwrap_or(&edit.file);
-    let digits: String = before.as_str().chars().take(DIGITS).collect();
-    let backup = format!("{BACKUPS}/{spec}/{digits}-{name}");
+    let backup = backup_of(spec, &edit.file, &before);
     store.make_dirs(parent(Path::new(&backup)))?;
     store.replace(&backup, old.as_bytes())?;
     put(store, &edit.file, &new, &before)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::actors::agents::process::Children;
 use crate::domain::failure::Failure;
-use crate::domain::gate::Say;
+use crate::domain::gate::{Answered, Entry, Say};
+use crate::domain::hash::Sha;
 use crate::domain::redact::Redactor;
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -57,6 +58,17 @@ impl Desk {
         SpecId::new("001-limits").unwrap()
     }
 
+    /// Writes an entry into the ledger as somebody else could.
+    async fn record(&self, answered: Answered) {
+        let entry = serde_json::to_value(Entry::Answered(answered)).unwrap();
+        let token = self.scope.cancel.child_token();
+        self.evidence
+            .append_ledger(Self::id(), Moment(7), vec![entry], token)
+            .within(WAIT, "the ledger")
+            .await
+            .unwrap();
+    }
+
     async fn held(&self) -> Held {
         let reply = self.scribe.hold(Self::id(), Gate::ALL.into(), self.scope.cancel.child_token());
         (*reply.within(WAIT, "the gates").await.unwrap()).clone()
@@ -79,7 +91,7 @@ async fn an_answer_changes_the_spec_keeps_the_old_text_and_is_taken_back() {
     assert_eq!(desk.spec(), SPEC.replace("[NEEDS CLARIFICATION: how long?]", "2 s"), "line ends stay as they were");
     let ledger = desk.evidence.read_ledger(Desk::id(), desk.scope.cancel.child_token()).await.unwrap();
     let entry = crate::domain::gate::entry(&ledger[0].1).unwrap();
-    let crate::domain::gate::Entry::Answered(answered) = entry else { panic!("{entry:?}") };
+    let Entry::Answered(answered) = entry else { panic!("{entry:?}") };
     assert_eq!((answered.by.as_str(), answered.answer.as_str()), ("ada", "2 s"));
     assert_eq!(desk.store().read(&answered.backup, 1 << 20).unwrap().unwrap(), SPEC.as_bytes());
     assert!(desk.store().read(".dicast/.gitignore", 4096).unwrap().is_some());
@@ -97,6 +109,71 @@ async fn what_a_hand_changed_meanwhile_is_never_overwritten() {
     desk.write(&edited);
     assert_eq!(desk.say("", Say::Undo).await.unwrap_err().exit(), 10);
     assert_eq!(desk.spec(), edited);
+}
+
+#[tokio::test]
+async fn what_was_said_last_is_taken_back_first_be_it_an_answer_or_a_deferral() {
+    let desk = Desk::new();
+    let held = desk.held().await;
+    let critical = held.critical().next().unwrap().clone();
+    let choice = held.issues.iter().find(|issue| issue.about == "FR-002").unwrap().clone();
+    desk.say(&critical.id, Say::Answer("2 s".into())).await.unwrap();
+    let answered = desk.spec();
+    desk.say(&choice.id, Say::Defer("next week".into())).await.unwrap();
+    let undone = desk.say("", Say::Undo).await.unwrap();
+    assert_eq!((desk.spec(), undone.standing.len()), (answered, 0), "the deferral goes, the answer stays");
+    desk.say("", Say::Undo).await.unwrap();
+    assert_eq!(desk.spec(), SPEC);
+}
+
+#[tokio::test]
+async fn a_ledger_that_came_with_the_repository_reads_and_writes_nothing_but_the_specs_documents() {
+    let desk = Desk::new();
+    let store = desk.store();
+    let (old, new) = ("theirs", "mine");
+    let digits: String = Sha::of(old).as_str().chars().take(12).collect();
+    let outside = desk.dir.path().parent().unwrap().join(format!("{}-profile", desk.dir.path().display()));
+    for folder in ["src", ".git/hooks", "specs/001-limits/x", "specs/002-other", ".dicast/backups/001-limits"] {
+        store.make_dirs(folder).unwrap();
+    }
+    let backup = |name: &str| format!(".dicast/backups/001-limits/{digits}-{name}");
+    let name = outside.file_name().unwrap().to_str().unwrap();
+    let away = format!("specs/001-limits/../../../{name}");
+    // All of them hold what the entry says that they hold.
+    let rows: Vec<(String, String)> = vec![
+        (away, backup(name)),
+        (outside.to_str().unwrap().to_owned(), backup(name)),
+        (".git/hooks/pre-commit".into(), backup("pre-commit")),
+        ("src/lib.rs".into(), backup("lib.rs")),
+        ("specs/002-other/spec.md".into(), backup("spec.md")),
+        ("specs/001-limits/x/spec.md".into(), backup("spec.md")),
+        ("specs/001-limits/tasks.md".into(), "src/theirs".into()),
+        ("specs/001-limits/tasks.md".into(), ".dicast/backups/001-limits/../../../src/theirs".into()),
+        ("specs/001-limits/tasks.md".into(), ".dicast/backups/002-other/theirs".into()),
+    ];
+    store.make_dirs(".dicast/backups/002-other").unwrap();
+    for (n, (file, backup)) in rows.into_iter().enumerate() {
+        store.replace(&backup, old.as_bytes()).unwrap();
+        store.replace(&file, new.as_bytes()).unwrap();
+        desk.record(Answered {
+            issue: format!("CLR-{n}"),
+            gate: Gate::Clarify,
+            ask: "?".into(),
+            answer: "!".into(),
+            by: "mallory".into(),
+            file: file.clone(),
+            before: Sha::of(old),
+            after: Sha::of(new),
+            backup: backup.clone(),
+        })
+        .await;
+        for issue in [String::new(), format!("CLR-{n}")] {
+            let refused = desk.say(&issue, Say::Undo).await.unwrap_err();
+            assert_eq!(refused.exit(), 3, "{file} {backup}: {refused}");
+        }
+        assert_eq!(store.read(&file, 1 << 20).unwrap().unwrap(), new.as_bytes(), "{file} {backup}");
+    }
+    store.remove(&outside).unwrap();
 }
 
 #[tokio::test]

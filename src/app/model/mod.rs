@@ -27,7 +27,9 @@ mod run;
 mod view;
 
 pub use run::{Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
-pub use view::{Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Wording};
+pub use view::{
+    Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Weighed, Wording,
+};
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
 pub const NOTICE_MS: u64 = 8_000;
@@ -272,7 +274,7 @@ impl Model {
     /// Returns the run that the visible view shows, else the only live one.
     pub fn focused_run(&self) -> Option<&Run> {
         let shown = self.views.iter().rev().find_map(|view| match view {
-            View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
+            View::Dashboard { run, .. } | View::Verdict { run, .. } | View::Candidates { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
             View::Gate(dialog) => dialog.run.as_ref(),
             View::Transcript(transcript) => Some(&transcript.seat.run),

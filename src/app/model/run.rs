@@ -24,6 +24,7 @@ use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Usage};
 
@@ -41,6 +42,9 @@ pub struct Run {
     /// The commits whose change is audited, as they were asked for.
     #[serde(default)]
     pub range: Option<String>,
+    /// Stages that a person left out, and why.
+    #[serde(default)]
+    pub skipped: Skipped,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.

@@ -60,6 +60,15 @@ pub enum View {
         /// Whether agreed claims are all shown.
         all: bool,
     },
+    /// The candidates of implement, and what the selected one changes.
+    Candidates {
+        /// Which run.
+        run: RunId,
+        /// The selected candidate.
+        cursor: usize,
+        /// The hunk of it at the top.
+        hunk: usize,
+    },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
     /// What the gates ask of a spec.
@@ -114,6 +123,7 @@ impl View {
             | View::Dashboard { .. }
             | View::Transcript(_)
             | View::Verdict { .. }
+            | View::Candidates { .. }
             | View::Servers { .. }
             | View::Trust { .. }
             | View::Help { .. } => None,
@@ -221,8 +231,21 @@ pub struct LedgerPage {
     pub all: bool,
     /// The first line shown of the selected row, while it is shown at length on a page of its own.
     pub detail: Option<usize>,
-    /// What is decided once the reason is there, and the reason as typed so far.
-    pub asking: Option<(Choice, Line)>,
+    /// What is decided once the reason is there.
+    pub asking: Option<Weighed>,
+}
+
+/// A decision about a row of the ledger, while its reason is typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// What is decided.
+    pub choice: Choice,
+    /// The stage of the row: the selection may have to move before the reason is there.
+    pub stage: Stage,
+    /// The key of the row.
+    pub claim: Sha,
+    /// The reason as typed so far.
+    pub reason: Line,
 }
 
 /// What lies over a view.

@@ -2,7 +2,8 @@
 
 use super::script::{Kind, Script, names, settings, spec};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::model::Phase;
+use crate::app::key::Key;
+use crate::app::model::{Phase, View};
 use crate::app::msg::{Msg, Request, RunMsg, Start};
 use crate::domain::candidate::{Place, Take, Which};
 use crate::domain::failure::Failure;
@@ -184,4 +185,36 @@ fn a_late_word_about_a_landing_changes_nothing() {
     let (id, before) = (script.id(), script.model.clone());
     assert!(script.send(Msg::Run(id, RunMsg::Landed(Ok(None)))).is_empty());
     assert_eq!(script.model.runs, before.runs);
+}
+
+#[test]
+fn on_screen_the_candidates_open_by_themselves_and_are_taken_and_taken_back_by_key() {
+    let mut script = Script::of(writers(), false);
+    script.start(&[Stage::Implement, Stage::Validate]).settle().expect_phase(Phase::Decided);
+    assert!(matches!(script.model.view(), View::Candidates { cursor: 0, .. }), "{:?}", script.model.view());
+    assert!(!script.run().verdicts.contains_key(&Stage::Validate), "nothing is where it would look");
+    script.key(Key::Char('j')).key(Key::Enter).settle();
+    assert!(script.world.landed[0].starts_with("claude") && script.run().landed, "{:?}", script.world.landed);
+    // What landed is taken back before another one is taken.
+    script.key(Key::Char('k')).key(Key::Char('W')).settle();
+    assert_eq!(script.world.landed.len(), 1);
+}
+
+#[test]
+fn what_landed_comes_back_by_key_and_another_one_can_be_taken() {
+    let mut script = Script::of(writers(), false);
+    script.start(&[Stage::Implement]).settle();
+    script.key(Key::Char('W')).settle().expect_phase(Phase::Decided);
+    let place = |script: &Script| script.run().landing.as_ref().map(|landing| landing.place);
+    assert_eq!((script.world.landed.len(), place(&script)), (1, Some(Place::Tree)));
+    script.key(Key::Char('u')).settle().expect_phase(Phase::Decided);
+    assert!(script.world.landed[1].starts_with("-codex") && !script.run().landed && place(&script).is_none());
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    assert_eq!((script.world.landed.len(), place(&script)), (3, Some(Place::Branch)));
+    assert!(script.journal().contains(&"landing_undone".to_owned()) && script.journal_is_closed());
+    // One that cannot land leaves the stage as it was.
+    script.key(Key::Char('u')).settle();
+    script.world.no_landing = Some(Failure::needs_input("the branch", "it is there", "delete it"));
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    assert!(!script.run().landed && script.model.notice.as_ref().is_some_and(|notice| notice.bad));
 }

@@ -6,7 +6,7 @@ use super::script::{Kind, Script, THREE, names, settings};
 use super::world::says;
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
-use crate::app::model::{Phase, View};
+use crate::app::model::{GateDialog, Phase, View};
 use crate::app::msg::{Choice, Msg, RunMsg, Signal};
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Gate};
@@ -94,6 +94,65 @@ fn esc_leaves_the_dialog_then_stops_the_run_and_c_comes_back_to_it() {
     assert!(!script.journal_is_closed(), "it can go on");
     script.key(Key::Char('r')).settle();
     assert!(is_waiting(&script), "and asks the same again");
+}
+
+const CHOICES: &str = "# X\n\n## Acceptance Criteria\n\n- **FR-001**: It MUST keep counters in memory or Redis\n\
+    - **FR-002**: It MUST keep sessions in files or Postgres\n";
+
+fn choosing() -> Script {
+    let mut script = Script::new();
+    script.world.gate_text = CHOICES.into();
+    script.key(Key::Char(':')).type_text("gate 001").key(Key::Enter).settle();
+    script
+}
+
+fn dialog(script: &Script) -> &GateDialog {
+    let found =
+        script.model.views.iter().find_map(|view| if let View::Gate(dialog) = view { Some(dialog) } else { None });
+    found.unwrap()
+}
+
+#[test]
+fn a_reply_reaches_the_dialog_under_another_page() {
+    let mut script = Script::new();
+    script.hold(Kind::Gate).key(Key::Char(':')).type_text("gate 001").key(Key::Enter).key(Key::Char('?'));
+    assert!(dialog(&script).busy && matches!(script.model.view(), View::Help { .. }));
+    script.unhold().settle();
+    assert!(!dialog(&script).busy);
+}
+
+#[test]
+fn a_key_while_an_answer_is_written_chooses_nothing_for_the_next_question() {
+    let mut script = choosing();
+    script.hold(Kind::Gate).key(Key::Char('1')).key(Key::Enter).key(Key::Char('2'));
+    assert_eq!(dialog(&script).choice, None);
+    script.unhold().settle().key(Key::Enter).settle();
+    assert_eq!(script.world.gate_text, CHOICES.replace("memory or Redis", "memory"));
+}
+
+#[test]
+fn after_an_edit_by_hand_the_gate_is_held_again_and_a_choice_stays_with_its_question() {
+    let edited = || Msg::Edited(Ok("edited".into()));
+    let mut script = choosing();
+    script.key(Key::Down).key(Key::Char('2'));
+    assert_eq!((dialog(&script).cursor, dialog(&script).choice), (1, Some(1)));
+    let by_hand = CHOICES.replace("memory or Redis", "Redis");
+    script.world.gate_text.clone_from(&by_hand);
+    let effects = script.send(edited());
+    assert!(dialog(&script).busy && matches!(effects.last(), Some(Effect::Hold { .. })), "{effects:?}");
+    script.settle();
+    assert_eq!((dialog(&script).cursor, dialog(&script).choice), (0, Some(1)), "it is the first one now");
+    script.key(Key::Enter).settle();
+    assert_eq!(script.world.gate_text, by_hand.replace("files or Postgres", "Postgres"));
+
+    let mut script = choosing();
+    script.key(Key::Char('2'));
+    script.world.gate_text.clone_from(&by_hand);
+    script.send(edited());
+    script.settle().key(Key::Enter).settle();
+    assert_eq!((dialog(&script).choice, &script.world.gate_text), (None, &by_hand), "what it was for is gone");
+    script.key(Key::Esc);
+    assert!(script.send(edited()).is_empty(), "nothing is held where nothing is shown");
 }
 
 #[test]
@@ -192,6 +251,20 @@ fn at_validate_they_run_before_the_verdict_which_counts_them() {
     assert!(script.run().verdicts.contains_key(&Stage::Validate));
     let report = Arc::clone(script.run().guard.as_ref().unwrap());
     assert_eq!(report.red().unwrap().lines[0].as_str(), "test burst ... FAILED");
+}
+
+#[test]
+fn a_run_that_is_stopped_while_guardrails_run_waits_for_them_and_counts_what_is_left() {
+    let mut script = Script::of(with_rails(Stage::Plan), false);
+    script.hold(Kind::Guard).start(&[Stage::Plan]).settle();
+    let mut report = script.world.guard(&script.run().spec.clone(), Stage::Plan, When::Before);
+    script.key(Key::Esc).settle().expect_phase(Phase::Stopping);
+    assert!(script.run().lock.is_held());
+    report.survivors = 1;
+    script.answer_with(Kind::Guard, RunMsg::Guarded(Stage::Plan, When::Before, Ok(Arc::new(report))));
+    script.unhold().settle().expect_phase(Phase::Stopped);
+    assert_eq!(script.run().survivors, 1);
+    assert!(!script.journal().contains(&"guardrails_ran".to_owned()));
 }
 
 #[test]

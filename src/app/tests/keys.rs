@@ -192,7 +192,16 @@ fn a_stage_that_let_the_spec_pass_leaves_nothing_open_before_it() {
         known.specs[0].verdicts = passed
             .iter()
             .map(|&(stage, status)| {
-                (stage, Recorded { status, exit: status.exit(), hash: Sha::of("verdict"), is_current: true })
+                (
+                    stage,
+                    Recorded {
+                        status,
+                        exit: status.exit(),
+                        hash: Sha::of("verdict"),
+                        is_current: true,
+                        skipped: Default::default(),
+                    },
+                )
             })
             .collect();
         script.model.survey = Load::Ready(Arc::new(known));

@@ -1,5 +1,7 @@
 //! The ledger page and splits: read, decided about, taken back.
 
+use std::sync::Arc;
+
 use super::decisions::in_conflict;
 use super::script::{Kind, Script, names, spec};
 use super::world::{Play, covers, decides, open_key};
@@ -9,8 +11,9 @@ use crate::app::model::{LedgerPage, Load, Phase, View};
 use crate::app::msg::{Choice, Msg};
 use crate::domain::claim::{Assertion, Kind as ClaimKind, Severity, Tier};
 use crate::domain::consensus::{Status, Verdict};
-use crate::domain::dissent::ClosedBy;
+use crate::domain::dissent::{ClosedBy, Dissent};
 use crate::domain::failure::Failure;
+use crate::domain::hash::Sha;
 use crate::domain::stage::Stage;
 
 fn page(script: &Script) -> &LedgerPage {
@@ -93,6 +96,31 @@ fn a_dissent_that_is_upheld_rejects_its_stage_and_can_be_taken_back() {
     assert_eq!(offered(&script), ["detail", "open or all", "undo"]);
     script.key(Key::Char('u')).settle();
     assert_eq!(verdict(&script).status, Status::AgreeWithDissent);
+}
+
+#[test]
+fn a_reason_goes_to_the_row_that_it_was_typed_for_or_nowhere() {
+    let mut script = outvoted();
+    let spec = page(&script).spec.clone();
+    let alone = (**page(&script).ledger.ready().unwrap()).clone();
+    let mut more = alone.clone();
+    more.dissents.insert(0, Dissent { key: Sha::of("another"), ..alone.dissents[0].clone() });
+    let mut other = more.clone();
+    other.dissents.truncate(1);
+
+    script.key(Key::Char('w')).type_text("we know");
+    script.send(Msg::LedgerRead(spec.clone(), Ok(Arc::new(other))));
+    script.key(Key::Enter);
+    assert!(script.model.notice.as_ref().unwrap().text.as_str().contains("nothing was recorded"));
+    assert!(page(&script).asking.is_none() && !script.story().contains("human_decided"));
+
+    script.send(Msg::LedgerRead(spec.clone(), Ok(Arc::new(alone))));
+    script.key(Key::Enter).key(Key::Char('w')).type_text("we know");
+    script.send(Msg::LedgerRead(spec, Ok(Arc::new(more))));
+    assert_eq!((page(&script).cursor, page(&script).detail), (1, Some(0)), "the selection goes with its row");
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    let closed = page(&script).ledger.ready().unwrap().dissents[0].closed.clone();
+    assert_eq!(closed.map(|closed| closed.by), Some(ClosedBy::Waiver));
 }
 
 #[test]

@@ -290,7 +290,7 @@ impl World {
         Ok(self.gates(spec, gates))
     }
 
-    fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
+    pub(super) fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
         let passed = !self.red.contains(&(stage, when));
         let ran = Ran {
             argv: vec!["cargo".into(), "test".into()],
@@ -302,7 +302,7 @@ impl World {
             output_sha256: Sha::of("output"),
             log: None,
         };
-        Report { spec: spec.clone(), stage, when, dirty: Vec::new(), ran: vec![ran] }
+        Report { spec: spec.clone(), stage, when, dirty: Vec::new(), ran: vec![ran], survivors: 0 }
     }
 
     fn find(&self, spec: &SpecId, closed: bool, stage: Stage) -> Found {

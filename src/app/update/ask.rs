@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{cancel, complain, foreign, notice, run as runs, selection, typed};
+use super::{cancel, complain, foreign, gate, notice, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, MemoryState, Model, Overlay};
@@ -98,8 +98,10 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
         let here = here.map(|judgement| judgement.verdict.exit == 0);
         here.or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
     };
-    let is_behind =
-        |stage: Stage| recorded(stage).unwrap_or_else(|| elsewhere(found, stage) || led_on(stage, &recorded));
+    let is_behind = |stage: Stage| {
+        recorded(stage)
+            .unwrap_or_else(|| elsewhere(found, stage) || is_left_out(found, stage) || led_on(stage, &recorded))
+    };
     Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
 }
 
@@ -115,6 +117,11 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
         Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
+}
+
+/// Tells whether a person left a stage without a verdict out on the way to a later one.
+fn is_left_out(found: &SpecOverview, stage: Stage) -> bool {
+    found.verdicts.values().any(|later| later.skipped.contains_key(&stage))
 }
 
 /// The evidence tells how long each stage usually takes here, and what other processes run now.
@@ -179,6 +186,13 @@ pub(super) fn noted(model: &mut Model, outcome: Result<String, Failure>) -> Vec<
         Err(failure) => complain(model, &failure),
     }
     Vec::new()
+}
+
+/// The editor gave the terminal back: a gate whose dialog is shown is held again.
+pub(super) fn edited(model: &mut Model, outcome: Result<String, Failure>) -> Vec<Effect> {
+    let mut effects = noted(model, outcome);
+    effects.extend(gate::look_again(model));
+    effects
 }
 
 /// It was approved: start over with it, unless something is live.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{cancel, gate, notice, run as runs, verdict};
+use super::{cancel, gate, notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Gating, Model, Phase, Run, Then};
@@ -67,7 +67,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
             What::GateAsked { checkpoint: at, issue: Box::new(issue.clone()), next: answering(&held.spec, issue) };
         events.push(runs::emit(model, Some(id), what));
     }
-    model.gates.insert(held.spec.clone(), held);
+    gate::know(model, held);
     let record = Record::GateHeld { checkpoint: at, held: reference(&file), critical };
     commit(model, id, Batch { files: vec![file], records: vec![record] }, Then::GateHeld(at), events)
 }
@@ -209,6 +209,7 @@ pub(super) fn guarded(
     (stage, when): (Stage, When),
     outcome: Result<Arc<Report>, Failure>,
 ) -> Vec<Effect> {
+    seats::note_survivors(model, id, outcome.as_ref().map_or(0, |report| report.survivors));
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     if run.stop.is_some() {
         return cancel::try_finish(model, id);

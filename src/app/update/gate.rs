@@ -69,15 +69,21 @@ fn dialog(model: &mut Model) -> Option<&mut GateDialog> {
     }
 }
 
+/// Returns a spec's dialog, whatever lies over it: replies come while another page is read.
+fn dialog_of<'m>(model: &'m mut Model, spec: &SpecId) -> Option<&'m mut GateDialog> {
+    let dialogs =
+        model.views.iter_mut().filter_map(|view| if let View::Gate(dialog) = view { Some(dialog) } else { None });
+    dialogs.into_iter().find(|dialog| dialog.spec == *spec)
+}
+
 /// Gates were held, for the dialog or after an answer.
 pub(super) fn held(model: &mut Model, spec: &SpecId, outcome: Result<Arc<Held>, Failure>) -> Vec<Effect> {
-    if let Some(dialog) = dialog(model).filter(|dialog| dialog.spec == *spec) {
+    if let Some(dialog) = dialog_of(model, spec) {
         dialog.busy = false;
     }
     match outcome {
         Ok(held) => {
-            model.gates.insert(spec.clone(), held);
-            settle_cursor(model);
+            know(model, held);
             checkpoint::answered(model, spec)
         }
         Err(failure) => {
@@ -87,13 +93,43 @@ pub(super) fn held(model: &mut Model, spec: &SpecId, outcome: Result<Arc<Held>, 
     }
 }
 
-/// Keeps the selection on a question that is there.
-fn settle_cursor(model: &mut Model) {
-    let Some(View::Gate(shown)) = model.views.last() else { return };
-    let last = open_issues(model, shown).len().saturating_sub(1);
-    if let Some(dialog) = dialog(model) {
-        dialog.cursor = dialog.cursor.min(last);
+/// Takes what the gates ask now. The selection stays on its question; where that is gone, what was chosen or typed for it
+/// is meant for no other.
+pub(super) fn know(model: &mut Model, held: Arc<Held>) {
+    let spec = held.spec.clone();
+    let ids = |model: &mut Model| -> Vec<String> {
+        let Some(dialog) = dialog_of(model, &spec).cloned() else { return Vec::new() };
+        open_issues(model, &dialog).iter().map(|issue| issue.id.clone()).collect()
+    };
+    let before = ids(model);
+    model.gates.insert(spec.clone(), held);
+    let now = ids(model);
+    let Some(dialog) = dialog_of(model, &spec) else { return };
+    let kept = before.get(dialog.cursor).and_then(|id| now.iter().position(|other| other == id));
+    if let Some(at) = kept {
+        dialog.cursor = at;
+        return;
     }
+    let was_typing = dialog.saying.is_some();
+    dialog.cursor = dialog.cursor.min(now.len().saturating_sub(1));
+    forget(dialog);
+    if was_typing {
+        notice(model, "what you were answering is not asked any more");
+    }
+}
+
+/// Forgets what was chosen and typed.
+fn forget(dialog: &mut GateDialog) {
+    dialog.saying = None;
+    dialog.choice = None;
+    dialog.words = Line::default();
+}
+
+/// The editor gave the terminal back: what it changed may have answered a question.
+pub(super) fn look_again(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = dialog(model).filter(|dialog| !dialog.busy) else { return Vec::new() };
+    dialog.busy = true;
+    vec![Effect::Hold { spec: dialog.spec.clone(), gates: dialog.gates.clone() }]
 }
 
 /// Another question is selected: what was chosen for the last one is not meant for it.
@@ -117,7 +153,7 @@ pub(super) fn can_apply(model: &Model) -> bool {
 
 /// Tells whether a choice of the selected question has this number, from 1.
 pub(super) fn can_choose(model: &Model, n: u8) -> bool {
-    selected(model).is_some_and(|(_, issue)| (1..=issue.choices.len()).contains(&usize::from(n)))
+    selected(model).is_some_and(|(dialog, issue)| !dialog.busy && (1..=issue.choices.len()).contains(&usize::from(n)))
 }
 
 /// Tells whether own words can answer the selected question.
@@ -130,7 +166,7 @@ pub(super) fn can_defer(model: &Model) -> bool {
     selected(model).is_some_and(|(dialog, _)| !dialog.busy)
 }
 
-/// Tells whether the last answer can be taken back.
+/// Tells whether what was said last can be taken back.
 pub(super) fn can_undo(model: &Model) -> bool {
     matches!(model.view(), View::Gate(dialog) if !dialog.busy)
 }
@@ -195,9 +231,7 @@ fn respond(model: &mut Model, issue: String, what: Say) -> Vec<Effect> {
     let by = model.boot.user.clone();
     let Some(dialog) = dialog(model).filter(|dialog| !dialog.busy) else { return Vec::new() };
     dialog.busy = true;
-    dialog.saying = None;
-    dialog.choice = None;
-    dialog.words = Line::default();
+    forget(dialog);
     let (spec, gates) = (dialog.spec.clone(), dialog.gates.clone());
     vec![Effect::Respond { spec, gates, response: Response { issue, what, by } }]
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::durable::{Batch, commit};
 use super::verdict::{json, reference};
-use super::{checkpoint, complain, notice, run as runs, verdict};
+use super::{candidates, checkpoint, complain, notice, run as runs, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
-use crate::app::msg::FoundRun;
+use crate::app::msg::{FoundRun, Reopened};
 use crate::domain::candidate::{Landing, Place, Take, Tried, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
@@ -85,8 +85,7 @@ pub(super) fn offer(model: &mut Model, id: &RunId) -> Vec<Effect> {
             runs::fail(model, id, failure)
         }
         None => {
-            let text = format!("the candidates are kept: `dicast implement {} --apply best` takes one", run.spec);
-            notice(model, text);
+            candidates::open(model, id);
             verdict::go_on(model, id)
         }
     }
@@ -232,4 +231,18 @@ pub(super) fn undo(model: &mut Model, id: &RunId) -> Vec<Effect> {
         }
         None => refuse(model, id, Failure::needs_input("undo", "no candidate is anywhere", "take one first")),
     }
+}
+
+/// Opens a recorded implement stage again, for its candidates.
+pub(super) fn reopen(model: &mut Model, id: &RunId, what: Reopened) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    if !settle::is_decidable(model, run) {
+        notice(model, "something of this spec is under way: try again when it is over");
+        return Vec::new();
+    }
+    let why = if what == Reopened::Undo { "a candidate is taken back" } else { "a candidate is taken" };
+    if let Some(run) = model.runs.get_mut(id) {
+        run.pending = Some(what);
+    }
+    settle::reopen(model, id, Vec::new(), why)
 }

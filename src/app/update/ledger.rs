@@ -10,7 +10,7 @@ use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::Action;
 use crate::app::line::Line;
-use crate::app::model::{LedgerPage, Load, Model, View};
+use crate::app::model::{LedgerPage, Load, Model, View, Weighed};
 use crate::app::msg::{Choice, Decide};
 use crate::domain::dissent::{self, ClosedBy, Condition, Dissent, Ledger, Parted};
 use crate::domain::failure::Failure;
@@ -57,11 +57,11 @@ impl LedgerRow<'_> {
     }
 
     /// The stage and the key that a decision about it names.
-    fn subject(&self) -> (Stage, &Sha) {
+    fn subject(&self) -> (Stage, Sha) {
         match self {
-            LedgerRow::Dissent(dissent) => (dissent.opened, &dissent.key),
-            LedgerRow::Condition(condition) => (condition.stage, &condition.key),
-            LedgerRow::Split(parted) => (parted.stage, &parted.pair.0),
+            LedgerRow::Dissent(dissent) => (dissent.opened, dissent.key.clone()),
+            LedgerRow::Condition(condition) => (condition.stage, condition.key.clone()),
+            LedgerRow::Split(parted) => (parted.stage, parted.pair.0.clone()),
         }
     }
 
@@ -109,12 +109,18 @@ pub(super) fn read(model: &mut Model, spec: &SpecId, ledger: Result<Arc<Ledger>,
         if let View::Ledger(page) = view
             && &page.spec == spec
         {
+            let before = selected(page).map(|row| row.subject());
             page.ledger = match &ledger {
                 Ok(ledger) => Load::Ready(Arc::clone(ledger)),
                 Err(failure) => Load::Failed(failure.clone()),
             };
-            let rows = page.ledger.ready().map_or(0, |ledger| ledger_rows(ledger, page.all).len());
-            page.cursor = page.cursor.min(rows.saturating_sub(1));
+            let rows = page.ledger.ready().map(|ledger| ledger_rows(ledger, page.all)).unwrap_or_default();
+            let is_same = |row: &LedgerRow<'_>| before.as_ref() == Some(&row.subject());
+            let stays = rows.get(page.cursor).is_some_and(is_same);
+            let at = if stays { Some(page.cursor) } else { rows.iter().position(is_same) };
+            page.cursor = at.unwrap_or_else(|| page.cursor.min(rows.len().saturating_sub(1)));
+            // At length stands the row that was opened, no other.
+            page.detail = page.detail.filter(|_| at.is_some());
         }
     }
     Vec::new()
@@ -169,19 +175,20 @@ pub(super) fn toggle_detail(model: &mut Model) -> Vec<Effect> {
 /// Shows what is open, or all; the selection stays on its row where that is shown.
 pub(super) fn toggle_all(model: &mut Model) -> Vec<Effect> {
     if let Some(View::Ledger(page)) = model.views.last_mut() {
-        let before = selected(page).map(|row| (row.subject().0, row.subject().1.clone()));
+        let before = selected(page).map(|row| row.subject());
         page.all = !page.all;
         let rows = page.ledger.ready().map(|ledger| ledger_rows(ledger, page.all)).unwrap_or_default();
-        let at = rows.iter().position(|row| before.as_ref() == Some(&(row.subject().0, row.subject().1.clone())));
+        let at = rows.iter().position(|row| before.as_ref() == Some(&row.subject()));
         page.cursor = at.unwrap_or(0);
     }
     Vec::new()
 }
 
-/// Asks for the reason of a decision: it is what an auditor reads later.
+/// Asks for the reason of a decision about the selected row: it is what an auditor reads later.
 pub(super) fn ask(model: &mut Model, choice: Choice) -> Vec<Effect> {
     if let Some(View::Ledger(page)) = model.views.last_mut() {
-        page.asking = Some((choice, Line::default()));
+        let about = selected(page).map(|row| row.subject());
+        page.asking = about.map(|(stage, claim)| Weighed { choice, stage, claim, reason: Line::default() });
     }
     Vec::new()
 }
@@ -189,33 +196,42 @@ pub(super) fn ask(model: &mut Model, choice: Choice) -> Vec<Effect> {
 /// A key while the reason is typed: Enter records, Esc gives the keys back.
 pub(super) fn type_reason(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(View::Ledger(page)) = model.views.last_mut() else { return Vec::new() };
-    let Some((choice, line)) = &mut page.asking else { return Vec::new() };
+    let Some(weighed) = &mut page.asking else { return Vec::new() };
     if matches!(key, Key::Esc | Key::Ctrl('c')) {
         page.asking = None;
     } else if key != Key::Enter {
-        line.edit(key);
-    } else if line.text().trim().is_empty() {
+        weighed.reason.edit(key);
+    } else if weighed.reason.text().trim().is_empty() {
         notice(model, "a reason goes into the record: type it, then Enter");
-    } else {
-        let (choice, reason) = (choice.clone(), line.text().trim().to_owned());
-        return decide(model, choice, reason);
+    } else if let Some(weighed) = page.asking.take() {
+        return weigh(model, weighed);
     }
     Vec::new()
 }
 
-/// Takes what was decided about the selected row back.
-pub(super) fn undo(model: &mut Model) -> Vec<Effect> {
-    decide(model, Choice::Undo, "taken back".to_owned())
+/// Records what was decided about the row that was selected when the reason was asked for, if it still takes that.
+fn weigh(model: &mut Model, Weighed { choice, stage, claim, reason }: Weighed) -> Vec<Effect> {
+    let Some(View::Ledger(page)) = model.views.last() else { return Vec::new() };
+    let rows = page.ledger.ready().map(|ledger| ledger_rows(ledger, page.all)).unwrap_or_default();
+    let about = (stage, claim);
+    if !rows.iter().any(|row| row.subject() == about && row.takes(&choice)) {
+        notice(model, "nothing was recorded: what you decided about is not open any more");
+        return Vec::new();
+    }
+    decide(model, about, choice, reason.text().trim().to_owned())
 }
 
-/// Records a decision about the selected row. The page stays: it is read again once the stage was decided anew.
-fn decide(model: &mut Model, choice: Choice, reason: String) -> Vec<Effect> {
+/// Takes what was decided about the selected row back.
+pub(super) fn undo(model: &mut Model) -> Vec<Effect> {
+    let View::Ledger(page) = model.view() else { return Vec::new() };
+    let Some(about) = selected(page).map(|row| row.subject()) else { return Vec::new() };
+    decide(model, about, Choice::Undo, "taken back".to_owned())
+}
+
+/// Records a decision about a row. The page stays: it is read again once the stage was decided anew.
+fn decide(model: &mut Model, (stage, key): (Stage, Sha), choice: Choice, reason: String) -> Vec<Effect> {
     let by = model.boot.user.clone();
-    let Some(View::Ledger(page)) = model.views.last_mut() else { return Vec::new() };
-    page.asking = None;
-    let Some((stage, key)) = selected(page).map(|row| (row.subject().0, row.subject().1.clone())) else {
-        return Vec::new();
-    };
+    let View::Ledger(page) = model.view() else { return Vec::new() };
     let (spec, views) = (page.spec.clone(), model.views.clone());
     notice(model, format!("the {stage} of {spec} is decided anew"));
     let effects = settle::decide(model, Decide { spec, stage, claim: key.0.to_string(), choice, by, reason });

@@ -5,6 +5,7 @@
 mod answer;
 mod ask;
 mod cancel;
+mod candidates;
 mod checkpoint;
 mod durable;
 mod foreign;
@@ -31,6 +32,7 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
+pub use candidates::{hunks, patch};
 pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
@@ -39,7 +41,7 @@ pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
 pub use spend::{charge, total, used_so_far};
 pub use split::merged_keys;
-pub use verdict::{carried, counted_as, open_claims, rows, worst};
+pub use verdict::{carried, counted_as, exit_of, open_claims, rows, worst};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -67,6 +69,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::KeyPainted(us) => navigation::key_painted(model, us),
         Msg::Approved(outcome) => ask::approved(model, outcome),
         Msg::Noted(outcome) => ask::noted(model, outcome),
+        Msg::Edited(outcome) => ask::edited(model, outcome),
     }
 }
 

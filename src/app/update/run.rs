@@ -73,6 +73,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         stages: start.stages.clone(),
         stage,
         range: start.range.clone(),
+        skipped: start.skipped.clone(),
         opened: model.now,
         ended: None,
         options,
@@ -213,6 +214,10 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             Record::GuardrailsRan { stage, when, passed, .. } => {
                 run.guarded.entry(*stage).or_default().insert(*when, *passed);
             }
+            // Who asks for just that stage now wants it after all, and a reason given anew replaces the old one.
+            Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
+                run.skipped.entry(*stage).or_insert_with(|| reason.clone());
+            }
             Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
             Record::HumanDecided { stage, .. } if *stage == run.stage => {
                 if let Some(decision) = settle::decision_of(record.clone()) {
@@ -225,6 +230,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
             | Record::RoundOpened { .. }
             | Record::RoundAnswered { .. }
             | Record::RoundClosed { .. }
@@ -239,6 +245,8 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         }
     }
     run.human = settle::human(&run.decisions);
+    run.stages.retain(|stage| !run.skipped.contains_key(stage));
+    run.stage = run.stages.first().copied().unwrap_or(run.stage);
     // Whoever goes on with an audited range, or decides about it, need not name it again.
     let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
     run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
@@ -287,8 +295,14 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
         Record::RunOpened { spec: run.spec.clone(), stages: run.stages.clone(), version, pid }
     };
     let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
-    let event = emit(model, Some(id), what);
-    commit(model, id, Batch::record(record), Then::Opened, vec![event])
+    let skipped = run.skipped.clone();
+    let mut batch = Batch::record(record);
+    let mut events = vec![emit(model, Some(id), what)];
+    for (stage, reason) in skipped {
+        batch.records.push(Record::StageSkipped { stage, reason: reason.clone() });
+        events.push(emit(model, Some(id), What::StageSkipped { stage, reason }));
+    }
+    commit(model, id, batch, Then::Opened, events)
 }
 
 /// The run is journalled: prepare its first stage, or go on with a decision.
@@ -308,7 +322,14 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
     let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
     let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
-    let effect = RunEffect::Prepare { spec: run.spec.clone(), stage: run.stage, roster, range, agenda };
+    let effect = RunEffect::Prepare {
+        spec: run.spec.clone(),
+        stage: run.stage,
+        roster,
+        range,
+        skipped: run.skipped.clone(),
+        agenda,
+    };
     Some(Effect::Run(id.clone(), effect))
 }
 
@@ -466,7 +487,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     Seat {
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        session: kept.and_then(|kept| kept.session.clone()),
+        // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
+        session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
         change: kept.and_then(|kept| kept.change.clone()),
         answer,
         ..Seat::new(who, attempt, state)
@@ -569,7 +591,8 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
         let range = run.range.clone();
-        let start = Start { fresh: true, range, ..Start::of(run.spec.clone(), run.stages.clone()) };
+        let skipped = run.skipped.clone();
+        let start = Start { fresh: true, range, skipped, ..Start::of(run.spec.clone(), run.stages.clone()) };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

@@ -516,6 +516,7 @@ fn allowance(error: &AgentError, retry: Retry) -> Option<(u32, Option<u64>)> {
         | AgentError::Auth { .. }
         | AgentError::ContextOverflow
         | AgentError::Permission { .. }
+        | AgentError::Refused { .. }
         | AgentError::Cancelled
         | AgentError::Budget { .. } => None,
     }

@@ -62,6 +62,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }
+        | View::Candidates { .. }
         | View::Transcript(_)
         | View::Gate(_)
         | View::Merged(_)

@@ -15,8 +15,15 @@ use crate::domain::stream::Usage;
 
 /// Tells how an agent's turns are charged.
 pub fn charge(model: &Model, agent: &Agent) -> Charge {
-    let AgentKind::Command(launch) = &agent.kind else { return Charge::Free };
     let price = agent.model.as_ref().and_then(|name| model.settings.prices.get(name));
+    let launch = match &agent.kind {
+        AgentKind::Command(launch) => launch,
+        AgentKind::Api(service) => {
+            let otherwise = if service.is_here() { Charge::Free } else { Charge::Unpriced };
+            return price.map_or(otherwise, |price| Charge::Priced(*price));
+        }
+        AgentKind::Replay { .. } | AgentKind::Memory => return Charge::Free,
+    };
     match price {
         // Whoever names a price pays it, whatever signs of a plan there are.
         Some(price) => Charge::Priced(*price),

@@ -248,12 +248,13 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         View::Conflict(conflict) => conflict.typing.then_some(&mut conflict.reason),
         View::Gate(dialog) => dialog.saying.is_some().then_some(&mut dialog.words),
         View::Merged(texts) => texts.asking.as_mut(),
-        View::Ledger(page) => page.asking.as_mut().map(|(_, line)| line),
+        View::Ledger(page) => page.asking.as_mut().map(|weighed| &mut weighed.reason),
         View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
+        | View::Candidates { .. }
         | View::Servers { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,

@@ -136,7 +136,9 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
         AgentError::RateLimit { .. } | AgentError::Overloaded => AgentStatus::RateLimited,
         AgentError::Timeout { .. } => AgentStatus::Timeout,
         AgentError::NoArtifact { .. } => AgentStatus::Unparsed,
-        AgentError::Permission { .. } | AgentError::ContextOverflow => AgentStatus::Refused,
+        AgentError::Permission { .. } | AgentError::Refused { .. } | AgentError::ContextOverflow => {
+            AgentStatus::Refused
+        }
         AgentError::Cancelled => AgentStatus::Cancelled,
         AgentError::Budget { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
@@ -325,7 +327,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     super::settle::show_sides(model, id, &judgement);
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     let ours = run.published.clone();
-    let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.dir.clone());
+    let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.own.clone());
     let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
     let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
@@ -554,11 +556,22 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
         (Phase::Stopped, Some(stop)) => return stop.exit,
         _ => {}
     }
-    let worst = worst(run.verdicts.values().map(|judgement| judgement.verdict.exit));
+    let worst = exit_of(run.verdicts.iter().map(|(stage, judgement)| (*stage, judgement.verdict.exit)));
     // The last stage's ledger knows what became of the dissents of those before it.
     let has_dissent =
         || run.verdicts.last_key_value().is_some_and(|(_, judgement)| carried(judgement).next().is_some());
     if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
+}
+
+/// Exit codes that let a stage before the audit go on (product §4.4): hollow and degraded.
+const FLAGGED: [u8; 2] = [5, 6];
+
+/// Returns the exit code of stages that were decided, in their order: that of the stage where it stopped, else the
+/// worst of them.
+pub fn exit_of(stages: impl Iterator<Item = (Stage, u8)> + Clone) -> u8 {
+    let is_stop = |(stage, exit): &(Stage, u8)| *exit != 0 && (*stage > Stage::Validate || !FLAGGED.contains(exit));
+    let stopped = stages.clone().last().filter(is_stop);
+    stopped.map_or_else(|| worst(stages.map(|(_, exit)| exit)), |(_, exit)| exit)
 }
 
 /// Returns the worst of some exit codes. One without a place in the order says why nothing was decided at all: it

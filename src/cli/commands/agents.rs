@@ -14,7 +14,8 @@ use crate::config::{Loaded, Sources};
 use crate::disk::text::is_executable;
 use crate::domain::failure::Failure;
 use crate::domain::preset::{Credential, Preset, preset};
-use crate::domain::settings::{Agent, AgentKind, program};
+use crate::domain::safe::Safe;
+use crate::domain::settings::{Agent, AgentKind, LOCAL, Local, Service, program};
 
 /// Lists the panel and what could be on it.
 ///
@@ -30,7 +31,8 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
                 "stages": agent.stages, "configured": true, "found": there, "preset": preset_of(agent).map(|known| known.name),
-                "credentials": credential_of(agent, &sources.env).map(named),
+                "credentials": credential_of(agent, &sources.env).map(named).or_else(|| key_of(agent, &sources)),
+                "address": service_of(agent).map(|service| &service.base_url), "model": agent.model,
             })
         });
         let found = on_path.iter().map(|(found, version)| {
@@ -56,7 +58,11 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
         let row = |agent: &Agent| {
             let stages: Vec<&str> = agent.stages.iter().map(|stage| stage.name()).collect();
             let stages = if stages.len() == 6 { "all stages".to_owned() } else { stages.join(", ") };
-            let state = if is_there(agent, sources) { "ready" } else { "NOT FOUND" };
+            let state = match (is_there(agent, sources), lacks_key(agent, sources)) {
+                (false, _) => "NOT FOUND",
+                (true, Some(_)) => "NO KEY",
+                (true, None) => "ready",
+            };
             vec![agent.name.to_string(), agent.family.to_string(), kind(agent).to_owned(), state.to_owned(), stages]
         };
         out.push_str(&table(&agents.iter().map(row).collect::<Vec<_>>()));
@@ -75,8 +81,8 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
         let rows: Vec<Vec<String>> = on_path.iter().map(|found| there(found, sources)).collect();
         out.push_str(&format!("on PATH\n{}", table(&rows)));
     }
-    for (name, address) in model_servers(sources) {
-        out.push_str(&format!("{name} is on PATH: agents that take an address can use it ({address})\n"));
+    for Local { name, program, base_url } in model_servers(sources) {
+        out.push_str(&format!("{program} is on PATH: preset = \"{name}\" asks a model that it serves ({base_url})\n"));
     }
     if agents.is_empty() {
         out.push_str("next: `dicast init` writes a config with what was found\n");
@@ -87,7 +93,7 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
 fn preset_of(agent: &Agent) -> Option<&'static Preset> {
     match &agent.kind {
         AgentKind::Command(launch) => launch.preset.as_deref().and_then(preset),
-        AgentKind::Replay { .. } | AgentKind::Memory => None,
+        AgentKind::Api(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
     }
 }
 
@@ -99,8 +105,11 @@ fn named(credential: Credential) -> String {
     }
 }
 
-/// Says of an agent with a preset by what it is signed in, or what to do before it can be asked.
+/// Says of a model over HTTP where it is; of an agent with a preset by what it is signed in, or what to do before it can be asked.
 fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
+    if let Some(service) = service_of(agent) {
+        return Some(reached(agent, service, sources));
+    }
     let known = preset_of(agent)?;
     if !is_there(agent, sources) {
         return Some(format!("not installed; next: {}", known.install));
@@ -150,17 +159,57 @@ pub(super) fn asked(sources: &Sources) -> Result<Vec<(Found, Version)>, Failure>
     Ok(found.into_iter().zip(versions).collect())
 }
 
-/// Returns the programs on PATH that serve models here, with the address that each has if nobody changed it.
-pub(super) fn model_servers(sources: &Sources) -> Vec<(&'static str, &'static str)> {
+/// Returns the programs on PATH that serve models here.
+pub(super) fn model_servers(sources: &Sources) -> Vec<Local> {
     let path = sources.env.get("PATH").map(OsStr::new);
-    let found = found::find_on_path(found::MODEL_SERVERS.iter().map(|(name, _)| *name), path);
-    found::MODEL_SERVERS.into_iter().filter(|(name, _)| found.iter().any(|found| found.name == *name)).collect()
+    let found = found::find_on_path(LOCAL.iter().map(|local| local.program), path);
+    LOCAL.into_iter().filter(|local| found.iter().any(|found| found.name == local.program)).collect()
 }
 
-/// Says of the configured presets by what they are signed in; the second is what to do for the first that shows no sign.
+/// The variable of a key that is there.
+fn key_of(agent: &Agent, sources: &Sources) -> Option<String> {
+    let name = service_of(agent)?.key_env.as_ref().filter(|name| has_key(name, sources))?;
+    Some(format!("${name}"))
+}
+
+fn service_of(agent: &Agent) -> Option<&Service> {
+    match &agent.kind {
+        AgentKind::Api(service) => Some(service),
+        AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
+    }
+}
+
+/// The variable of a model's key that is named and not set.
+fn lacks_key<'a>(agent: &'a Agent, sources: &Sources) -> Option<&'a str> {
+    service_of(agent)?.key_env.as_deref().filter(|name| !has_key(name, sources))
+}
+
+/// Tells whether a variable is set; what it holds is not looked at.
+fn has_key(name: &str, sources: &Sources) -> bool {
+    sources.env.get(name).is_some_and(|value| !value.trim().is_empty())
+}
+
+/// Says where a model over HTTP is and whether its key is there. Nobody is asked.
+fn reached(agent: &Agent, service: &Service, sources: &Sources) -> String {
+    let model = agent.model.as_deref().unwrap_or_default();
+    let place = Safe::line(&format!("{} at {}, model {model}", service.api, service.base_url));
+    match &service.key_env {
+        Some(name) if has_key(name, sources) => format!("{place}, key in ${name}"),
+        Some(name) => format!("{place}; ${name} is not set; next: export {name}=…"),
+        None => format!("{place}, no key"),
+    }
+}
+
+/// Says of the configured presets by what they are signed in, of models over HTTP where they are; the second is what to do for the first that shows no sign.
 pub(super) fn access(loaded: &Loaded, sources: &Sources) -> (Vec<String>, Option<String>) {
     let mut next = None;
     let say = |agent: &Agent| {
+        if let Some(service) = service_of(agent) {
+            if let Some(name) = lacks_key(agent, sources) {
+                next.get_or_insert_with(|| format!("export {name}=…"));
+            }
+            return Some(format!("{} {}", agent.name, reached(agent, service, sources)));
+        }
         let known = preset_of(agent)?;
         let found = credential_of(agent, &sources.env);
         if found.is_none() {
@@ -184,6 +233,7 @@ fn family(found: &Found) -> Option<&'static str> {
 fn kind(agent: &Agent) -> &'static str {
     match agent.kind {
         AgentKind::Command(_) => "command",
+        AgentKind::Api(_) => "api",
         AgentKind::Replay { .. } => "replay",
         AgentKind::Memory => "memory",
     }
@@ -194,8 +244,8 @@ pub(super) fn is_there(agent: &Agent, sources: &Sources) -> bool {
     match &agent.kind {
         AgentKind::Command(launch) => launch.command.first().is_some_and(|word| is_program(word, sources)),
         AgentKind::Replay { script } => crate::disk::text::is_file(&sources.repo.join(script)),
-        // Somebody else's machine answers: nothing here to look for.
-        AgentKind::Memory => true,
+        // Somebody else's machine or server answers: nothing here to look for, and nobody is asked.
+        AgentKind::Api(_) | AgentKind::Memory => true,
     }
 }
 

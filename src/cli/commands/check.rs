@@ -1,6 +1,6 @@
 //! `dicast check`: holds specs against the code by rules. No config is read, nothing is written but what is asked for.
 
-use super::super::check::{jsonl, junit, markdown, sarif, text};
+use super::super::check::{annotations, jsonl, junit, markdown, sarif, text};
 use super::super::out::Done;
 use super::output::{Format, Outputs};
 use super::{Context, survey};
@@ -22,5 +22,6 @@ pub(super) fn check(context: &Context, spec: Option<&str>, range: Option<&str>) 
         Format::Sarif => sarif(&report),
         Format::Md => markdown(&report),
     })?;
+    outputs.annotate(&mut done, &annotations(&report));
     Ok(done.with_exit(report.exit()))
 }

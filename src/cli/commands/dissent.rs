@@ -68,7 +68,7 @@ fn named(folder: &Folder, verdicts: &[Verdict], given: &str, choice: &Choice) ->
     let next = format!("run `dicast dissent {}` to see the keys", folder.id);
     if verdicts.is_empty() {
         return Err(Failure::needs_input(
-            folder.dir.as_str(),
+            folder.own.as_str(),
             "no verdict is recorded",
             format!("run `dicast plan {}`", folder.id),
         ));

@@ -165,7 +165,7 @@ fn access(sources: &Sources, loaded: &Loaded) -> Option<Item> {
 /// What serves models on this machine.
 fn models(sources: &Sources) -> Option<Item> {
     let found = agents::model_servers(sources);
-    let said: Vec<String> = found.iter().map(|(name, address)| format!("{name} ({address})")).collect();
+    let said: Vec<String> = found.iter().map(|local| format!("{} ({})", local.program, local.base_url)).collect();
     (!said.is_empty()).then(|| fine("models", format!("on PATH: {}", said.join(", "))))
 }
 

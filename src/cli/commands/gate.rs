@@ -111,6 +111,11 @@ fn respond(
     let gates: BTreeSet<Gate> = gates.iter().copied().collect();
     let desk = Desk::open()?;
     let scribe = scribe(context, &desk)?;
+    if said.len() > 1 {
+        // All or none: a slip in the last id must not leave the first answers written.
+        let held = desk.ask(HOLDING, "holding the gates", scribe.hold(spec.clone(), Gate::ALL.into(), desk.token()))?;
+        said.iter().try_for_each(|(issue, _)| held.asked(issue).map(drop))?;
+    }
     let mut last: Option<Arc<Held>> = None;
     let mut words = String::new();
     for (issue, what) in said {
@@ -118,7 +123,7 @@ fn respond(
             Say::Answer(text) => format!("{issue} answered: {text}\n"),
             Say::Accept => format!("{issue} accepted\n"),
             Say::Defer(reason) => format!("{issue} put off: {reason}\n"),
-            Say::Undo if issue.is_empty() => "the last answer is taken back\n".to_owned(),
+            Say::Undo if issue.is_empty() => "what was said last is taken back\n".to_owned(),
             Say::Undo => format!("{issue} taken back\n"),
         };
         let response = Response { issue, what, by: by.clone() };

@@ -8,10 +8,12 @@ use super::super::plain::guardrails;
 use super::{Context, place};
 use crate::actors::agents::process::Children;
 use crate::actors::repo;
-use crate::actors::repo::guardrails::{Watch, guarded};
+use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
 use crate::domain::stage::Stage;
+use crate::shell::guard::guarded;
+use crate::shell::hands::redactor;
 
 /// How long all of them may take: each has its own deadline.
 const WATCHING: Duration = Duration::from_secs(24 * 3_600);
@@ -41,10 +43,12 @@ pub(super) fn guardrail(context: &Context, stage: &str, spec: Option<&str>) -> R
         if reports.iter().any(|report| !report.is_green()) {
             break;
         }
-        let watch = Watch { spec: spec.clone(), stage, when, rails: rails.clone(), at: context.now };
-        let (hands, root, token) = ((repo.clone(), evidence.clone()), context.repo.clone(), desk.token());
+        let (rails, redactor) = (rails.clone(), redactor(&settings));
+        let watch = Watch { spec: spec.clone(), stage, when, rails, at: context.now, redactor };
+        let (hands, root) = ((repo.clone(), evidence.clone()), context.repo.clone());
+        let cuts = Cuts { stop: desk.token(), kill: desk.token() };
         let (promise, reply) = crate::actors::promise("guardrail", desk.scope.waker());
-        desk.scope.spawn(async move { promise.keep(guarded(hands, root, watch, token).await) });
+        desk.scope.spawn(async move { promise.keep(guarded(hands, root, watch, cuts).await) });
         reports.push(desk.ask(WATCHING, "the guardrails", reply)?);
     }
     let is_green = reports.iter().all(Report::is_green);

@@ -38,6 +38,8 @@ mod mcp;
 mod memory;
 mod output;
 mod place;
+mod present;
+mod ran;
 mod record;
 mod replay;
 mod report;
@@ -75,8 +77,8 @@ pub fn now() -> Moment {
 /// Whatever stopped it, with a next step.
 pub fn perform(args: Args) -> Result<Done, Failure> {
     let Args { global, command } = args;
-    if !matches!(command, Some(Command::Check { .. } | Command::Verdict { .. })) && !global.output.is_empty() {
-        let why = "only `check` and `verdict` write reports in this version";
+    if !global.output.is_empty() && !command.as_ref().is_some_and(Command::writes_reports) {
+        let why = "only stages, `auto`, `check` and `verdict` write reports";
         return Err(Failure::usage("--output", why, "leave it out, or use --json"));
     }
     if global.fail_on_dissent && !command.as_ref().is_some_and(Command::looks_at_dissent) {

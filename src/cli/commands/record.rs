@@ -5,6 +5,7 @@
 use super::super::ask::Desk;
 use super::super::out::Done;
 use super::{Context, READING, servers};
+use crate::actors::evidence;
 use crate::disk::Store;
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Answer, Panel, Verdict, parse_panel};
@@ -34,7 +35,7 @@ pub(super) struct OfRun {
 
 /// Returns the path of a stage's verdict, relative to the repository.
 pub(super) fn verdict_path(folder: &Folder, stage: Stage) -> String {
-    format!("{}/verdicts/{stage}.json", folder.dir)
+    format!("{}/verdicts/{stage}.json", folder.own)
 }
 
 /// Reads a stage's verdict from the spec's folder.
@@ -100,7 +101,7 @@ pub(super) fn spec(store: &Store, folder: &Folder) -> Result<Spec, Failure> {
             tree.files.insert(path.clone(), FileText::text(text));
         }
     }
-    check::read(&tree).specs.into_iter().find(|spec| spec.id == folder.id).ok_or_else(|| {
+    check::read_one(&tree, folder).map_err(|_| {
         let next = "repair it: what is recorded is about its requirements";
         Failure::needs_input(folder.documents.join(" or "), "it cannot be read", next)
     })
@@ -127,6 +128,19 @@ pub(super) fn ledger_of(
 ) -> Result<Ledger, Failure> {
     let desk = Desk::open()?;
     let evidence = context.evidence(&desk)?;
+    ledger_from((&desk, &evidence), folder, spec, verdicts)
+}
+
+/// Does what [`ledger_of`] does where the evidence is at hand.
+///
+/// # Errors
+/// Exit 3 when the ledger was altered.
+pub(super) fn ledger_from(
+    (desk, evidence): (&Desk, &evidence::Handle),
+    folder: &Folder,
+    spec: &Spec,
+    verdicts: &[Verdict],
+) -> Result<Ledger, Failure> {
     let reply = evidence.read_ledger(folder.id.clone(), desk.token());
     let entries = desk.ask(READING, "reading the ledger", reply)?;
     let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();

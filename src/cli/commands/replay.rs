@@ -36,7 +36,7 @@ pub(super) fn replay(context: &Context, run: &str, speed: u32) -> Result<Done, F
     let records = desk.ask(READING, "reading the journal", reply)?;
     // The spec itself may be gone since.
     let folder =
-        place::spec(context, Some(spec.as_str())).map_or_else(|_| format!("specs/{spec}"), |folder| folder.dir);
+        place::spec(context, Some(spec.as_str())).map_or_else(|_| format!("specs/{spec}"), |folder| folder.own);
     let mut follower = Follower::new(spec.clone(), folder, run.clone());
     let style = if context.global.json { Style::Json } else { Style::Plain };
     let mut lines = Lines::replaying(style);

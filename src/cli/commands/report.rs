@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::super::args::Format;
 use super::super::out::Done;
-use super::{Context, place, record, status};
+use super::present::Present;
+use super::{Context, place, record};
 use crate::disk::text::{needs_folder, write_named_text};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
@@ -38,13 +39,13 @@ pub(super) fn report(
     let (verdicts, unreadable) = record::verdicts(&store, &folder);
     if verdicts.is_empty() && unreadable.is_empty() {
         let next = format!("run `dicast plan {}`", folder.id);
-        return Err(Failure::needs_input(folder.dir.as_str(), "no verdict is recorded", next));
+        return Err(Failure::needs_input(folder.own.as_str(), "no verdict is recorded", next));
     }
     let spec = record::spec(&store, &folder)?;
     let ledger = record::ledger_of(context, &folder, &spec, &verdicts)?;
-    let mut stages = Vec::new();
+    let (mut stages, present) = (Vec::new(), Present::new(context, None));
     for verdict in &verdicts {
-        let changed = status::changed(context, &folder, verdict, None)?;
+        let changed = present.changed(&folder, verdict)?;
         stages.push((verdict.stage, of_stage(context, &folder, verdict, changed)?));
     }
     let exit = if unreadable.is_empty() { 0 } else { NOT_WHOLE };

@@ -1,21 +1,33 @@
 //! The commands that run the whole program: the stages, the screen.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::ready;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
 
 use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
+use super::output::Outputs;
+use super::present::Present;
+use super::ran::{self, Ran};
 use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
+use crate::app::outcome::Outcome;
 use crate::app::update::worst;
 use crate::domain::candidate::{Place, Take, Which};
 use crate::domain::failure::Failure;
-use crate::domain::ids::AgentName;
+use crate::domain::ids::{AgentName, SpecId};
 use crate::domain::range::Ends;
+use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
+use crate::pipeline;
 use crate::shell::engine::Flags;
-use crate::shell::headless::headless;
+use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
 /// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `apply`
@@ -29,19 +41,40 @@ pub(super) fn stage(
     stage: Stage,
     (range, apply): (Option<&str>, Option<&str>),
 ) -> Result<Done, Failure> {
-    let spec = place::spec(context, asked.spec.as_deref())?.id;
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(
-        context,
-        StartRun {
-            fresh,
-            rerun_missing,
-            range: range.map(str::to_owned),
-            take: apply.map(|word| taken(word, Place::Branch)).transpose()?,
-            ..StartRun::of(spec, vec![stage])
-        },
-        asked.no_round,
-    )
+    let folder = place::spec(context, asked.spec.as_deref())?;
+    let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
+    let take = apply.map(|word| taken(word, Place::Branch)).transpose()?;
+    let start = StartRun { fresh, rerun_missing, range, take, ..StartRun::of(folder.id.clone(), vec![stage]) };
+    let outputs = Outputs::of(&context.global.output)?;
+    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+    alone(context, flags, &outputs, folder, Request::Start(start))
+}
+
+/// Runs one spec, and writes what that came to where it was asked for.
+fn alone(
+    context: &Context,
+    flags: Flags,
+    outputs: &Outputs<'_>,
+    folder: Folder,
+    request: Request,
+) -> Result<Done, Failure> {
+    let headless = Headless::open(context.sources()?, flags)?;
+    let ran = pipeline::wait(headless.run(request, None));
+    // Its servers end before anything else is done.
+    drop(headless);
+    match ran {
+        Ok(outcome) => {
+            let mut done = Done::exit(outcome.exit);
+            ran::write(context, outputs, &[Ran { folder, outcome: Some(outcome) }], &mut done)?;
+            Ok(done)
+        }
+        Err(failure) => {
+            let (mut done, outcome) = (Done::default(), Arc::new(Outcome::refused(failure.clone())));
+            ran::write(context, outputs, &[Ran { folder, outcome: Some(outcome) }], &mut done)?;
+            out::finish(&done);
+            Err(failure)
+        }
+    }
 }
 
 /// Returns the candidate that is meant by a word, and where it goes.
@@ -62,12 +95,13 @@ pub(super) fn taken(word: &str, place: Place) -> Result<Take, Failure> {
 /// The exit codes from here on say that a signal ended the process.
 const SIGNALLED: u8 = 128;
 
-/// Runs the stages of specs that they have not passed, or those that were named: one spec after the other, in the
-/// order given. One that cannot be run is told and stops no other; a signal stops all.
+/// Runs the stages of specs that they have not passed, or those that were named: begun in the order given, as many at
+/// the same time as asked for. One that cannot be run is told and stops no other; a signal stops all.
 ///
 /// # Errors
 /// Usage for an unknown spec or stage; for a single spec, what keeps its run from starting.
 pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
+    let work = Work::of(context, asked)?;
     let mut folders = Vec::new();
     for spec in &asked.specs {
         let folder = place::spec(context, Some(spec))?;
@@ -78,34 +112,110 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
     if folders.is_empty() {
         folders.push(place::spec(context, None)?);
     }
-    let named = named_stages(asked)?;
     if let [only] = folders.as_slice() {
-        return one(context, asked, only, named.as_deref());
-    }
-    let (mut exits, mut specs) = (Vec::new(), Vec::new());
-    for folder in &folders {
-        let exit = match one(context, asked, folder, named.as_deref()) {
-            Ok(done) => out::finish(&done),
-            Err(failure) => {
-                out::fail(&failure, &format!("run {}", folder.id), failure.exit(), context.global.json, now());
-                failure.exit()
+        return match work.of_spec(only)? {
+            Ok(request) => alone(context, work.flags.clone(), &work.outputs, only.clone(), request),
+            Err(mut done) => {
+                ran::write(context, &work.outputs, &[Ran { folder: only.clone(), outcome: None }], &mut done)?;
+                Ok(done)
             }
         };
-        exits.push(exit);
-        specs.push(&folder.id);
-        if exit >= SIGNALLED {
-            break;
-        }
     }
+    let headless = Headless::open(context.sources()?, work.flags.clone())?;
+    let is_over = Cell::new(false);
+    let one = async |(at, folder): (usize, &Folder)| {
+        if is_over.get() {
+            return None;
+        }
+        let (exit, ran) = work.run(&headless, folder).await;
+        is_over.set(is_over.get() || exit >= SIGNALLED);
+        Some((at, (exit, ran)))
+    };
+    let runs = stream::iter(folders.iter().enumerate()).map(one);
+    let runs = runs.buffer_unordered(usize::from(asked.jobs)).filter_map(ready).collect();
+    // In the order given, whichever ended first.
+    let ended: BTreeMap<usize, (u8, Ran)> = pipeline::wait(runs);
+    drop(headless);
+    let (exits, ran): (Vec<u8>, Vec<Ran>) = ended.into_values().unzip();
+    let specs: Vec<&SpecId> = ran.iter().map(|ran| &ran.folder.id).collect();
     let exit = worst(exits.iter().copied());
-    Ok(match context.global.json {
+    let mut done = match context.global.json {
         false => Done::exit(exit),
         true => Done::value(&serde_json::json!({
             "schema": EVENT_SCHEMA, "seq": out::next_sequence(), "at": now().rfc3339(), "run": null,
             "type": "batch.finished", "exit": exit, "exits": exits, "specs": specs,
         }))
         .with_exit(exit),
-    })
+    };
+    ran::write(context, &work.outputs, &ran, &mut done)?;
+    Ok(done)
+}
+
+/// What is to be done for each spec.
+struct Work<'w> {
+    context: &'w Context,
+    asked: &'w Auto,
+    /// The stages that were named; none means those that a spec has not passed.
+    named: Option<Vec<Stage>>,
+    skipped: Skipped,
+    flags: Flags,
+    outputs: Outputs<'w>,
+}
+
+impl<'w> Work<'w> {
+    fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
+        let skipped = asked.skip_stage.iter().map(|given| skip::skipped(given)).collect::<Result<Skipped, _>>()?;
+        let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+        let outputs = Outputs::of(&context.global.output)?;
+        Ok(Self { context, asked, named: named_stages(asked)?, skipped, flags, outputs })
+    }
+
+    /// Returns what is asked for a spec, or what is said where nothing is left to do.
+    fn of_spec(&self, folder: &Folder) -> Result<Result<Request, Done>, Failure> {
+        let context = self.context;
+        let mut skipped = self.skipped.clone();
+        let mut stages = match &self.named {
+            Some(named) => named.clone(),
+            None => {
+                let (stages, left_out) = remaining(context, folder)?;
+                // What was left out before stays left out: whoever wants it after all names it.
+                skipped = left_out.into_iter().chain(skipped).collect();
+                stages
+            }
+        };
+        if !stages.is_empty() {
+            stages.retain(|stage| !skipped.contains_key(stage));
+            if stages.is_empty() {
+                let why = "every stage that is left would be left out";
+                return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
+            }
+            let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
+            let start = StartRun { fresh, rerun_missing, skipped, ..StartRun::of(folder.id.clone(), stages) };
+            return Ok(Ok(Request::Start(start)));
+        }
+        let done = format!("{} has passed every stage\n", folder.id);
+        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
+        if context.global.json {
+            done.text = Done::json(out::ended(done.exit, None, now())).text;
+        }
+        Ok(Err(done))
+    }
+
+    /// Runs a spec beside others, and tells what kept it from that. Returns the exit code, and how it ended.
+    async fn run(&self, headless: &Headless, folder: &Folder) -> (u8, Ran) {
+        let of = (self.asked.jobs > 1).then_some(folder.id.as_str());
+        let ran = |outcome| Ran { folder: folder.clone(), outcome };
+        let outcome = match self.of_spec(folder) {
+            Ok(Ok(request)) => headless.run(request, of).await,
+            Ok(Err(done)) => return (out::finish(&done), ran(None)),
+            Err(failure) => Err(failure),
+        };
+        let outcome = outcome.unwrap_or_else(|failure| {
+            out::fail(&failure, &format!("run {}", folder.id), failure.exit(), self.context.global.json, now());
+            Arc::new(Outcome::refused(failure))
+        });
+        (outcome.exit, ran(Some(outcome)))
+    }
 }
 
 /// Returns the stages that were named, in their order.
@@ -126,46 +236,30 @@ fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     Ok((!stages.is_empty()).then_some(stages))
 }
 
-/// Runs one spec of several.
-fn one(context: &Context, asked: &Auto, folder: &Folder, named: Option<&[Stage]>) -> Result<Done, Failure> {
-    let stages = match named {
-        Some(named) => named.to_vec(),
-        None => remaining(context, folder)?,
-    };
-    if stages.is_empty() {
-        let done = format!("{} has passed every stage\n", folder.id);
-        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
-        if context.global.json {
-            done.text = Done::json(out::ended(done.exit, None, now())).text;
-        }
-        return Ok(done);
-    }
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    run(context, StartRun { fresh, rerun_missing, ..StartRun::of(folder.id.clone(), stages) }, asked.no_round)
-}
-
-/// Starts a run without a screen, with or without its round.
-fn run(context: &Context, start: StartRun, no_round: bool) -> Result<Done, Failure> {
-    let flags = Flags { no_round, ..flags(&context.global) };
-    headless(Start { sources: context.sources()?, flags, requests: vec![Request::Start(start)] }).map(Done::exit)
-}
-
-/// Returns the stages from the first one on that has no current verdict that lets the spec pass. What nobody recorded
-/// before an audit of commits was done elsewhere.
-fn remaining(context: &Context, folder: &Folder) -> Result<Vec<Stage>, Failure> {
+/// Returns the stages from the first one on that has no current verdict that lets the spec pass, and what was left out
+/// on the way. What nobody recorded before an audit of commits was done elsewhere.
+fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped), Failure> {
     let store = context.store();
     let audit = record::verdict(&store, folder, Stage::Audit)?.filter(|verdict| verdict.exit == 0);
     let is_audited = audit.is_some_and(|verdict| Ends::of(&verdict.inputs).is_some());
-    for first in Stage::ALL {
-        let has_passed = match record::verdict(&store, folder, first)? {
-            Some(verdict) => verdict.exit == 0 && status::changed(context, folder, &verdict, None)?.is_none(),
-            None => is_audited && first < Stage::Audit,
+    let (verdicts, _) = record::verdicts(&store, folder);
+    let mut left_out = skip::of_verdicts(verdicts.iter());
+    let (mut first, present) = (None, Present::new(context, None));
+    for stage in Stage::ALL {
+        let own = record::verdict(&store, folder, stage)?.filter(|verdict| verdict.exit == 0);
+        let has_passed = match own {
+            Some(verdict) => {
+                left_out.remove(&stage);
+                present.changed(folder, &verdict)?.is_none()
+            }
+            None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
         };
         if !has_passed {
-            return Ok(Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
+            first = first.or(Some(stage));
         }
     }
-    Ok(Vec::new())
+    let stages = first.map(|first| Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
+    Ok((stages.unwrap_or_default(), left_out))
 }
 
 /// Runs without a screen until the requests are done. The shell prints as it goes.

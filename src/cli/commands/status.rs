@@ -1,22 +1,26 @@
 //! `dicast status`: what is recorded for each spec, what still holds, and what the rules find today.
 
+use std::collections::BTreeMap;
+
+use super::super::ask::Desk;
 use super::super::check::summary;
 use super::super::out::{Done, table};
-use super::{Context, place, record, survey};
+use super::present::Present;
+use super::{Context, READING, place, record, survey};
+use crate::actors::evidence;
 use crate::domain::check::Tally;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
+use crate::domain::journal::sizes::{Amount, megabytes};
 use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::range::Ends;
-use crate::domain::spec::{self, Folder};
+use crate::domain::skip::{self, Skipped};
+use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 
 /// Milliseconds of an hour.
 const HOUR: u64 = 3_600_000;
-
-/// Most bytes of a document that is compared with what was judged.
-const DOCUMENT_MAX: u64 = 64 << 20;
 
 /// What is recorded about a stage.
 enum Recorded {
@@ -48,35 +52,67 @@ struct Standing {
     is_old: bool,
 }
 
-/// Shows every spec, or one at length. Stale and old verdicts are marked; the exit code is 0.
+/// What is known of a spec without reading its code.
+struct Line<'f> {
+    folder: &'f Folder,
+    standings: Vec<Recorded>,
+    /// Dissents that stand open; nothing where the ledger cannot be read.
+    dissent: Option<usize>,
+    /// What its evidence takes; nothing where there is none, or it cannot be read.
+    evidence: Option<Amount>,
+}
+
+/// Shows every spec, or one at length. Stale and old verdicts are marked; the exit code is 0. Of many specs only what is
+/// recorded is read: what the rules find today is asked of one, or of `check`.
 ///
 /// # Errors
 /// When the repository cannot be read.
 pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option<u64>) -> Result<Done, Failure> {
-    let overview = survey::overview(context)?;
+    let overview = given.map(|_| survey::overview(context)).transpose()?;
     let folders = match given {
         Some(given) => vec![place::spec(context, Some(given))?],
         None => place::folders(context)?,
     };
+    let (present, desk, mut notes) = (Present::new(context, None), Desk::open()?, Vec::new());
+    let evidence = match context.evidence(&desk) {
+        Ok(evidence) => Some(evidence),
+        Err(failure) => {
+            notes.push(format!("warning: the evidence cannot be read: {failure}"));
+            None
+        }
+    };
+    let sizes = match &evidence {
+        Some(evidence) => {
+            let one = folders.first().filter(|_| given.is_some()).map(|folder| folder.id.clone());
+            desk.ask(READING, "measuring the evidence", evidence.sizes(one, desk.token()))?.specs
+        }
+        None => BTreeMap::new(),
+    };
     let mut lines = Vec::new();
     for folder in &folders {
-        let standings = standings(context, folder, stale_hours)?;
-        lines.push((folder, overview.spec(&folder.id), standings));
+        let standings = standings(context, &present, folder, stale_hours)?;
+        let dissent = evidence.as_ref().and_then(|evidence| dissent(context, (&desk, evidence), folder, &standings));
+        lines.push(Line { folder, standings, dissent, evidence: sizes.get(&folder.id).map(|of| of.all) });
     }
-    if context.global.json {
-        let json = lines.iter().map(|(folder, seen, standings)| format!("{}\n", json(folder, *seen, standings)));
-        return Ok(Done::json(json.collect::<String>()));
-    }
-    Ok(Done::lines(match lines.as_slice() {
-        [] => "no specs here: write one as specs/001-name/spec.md\n".to_owned(),
-        [(folder, seen, standings)] if given.is_some() => at_length(&overview, folder, *seen, standings),
-        lines => in_short(
-            &lines.iter().map(|(folder, seen, standings)| (*folder, *seen, standings.as_slice())).collect::<Vec<_>>(),
-        ),
-    }))
+    let seen = |line: &Line<'_>| overview.as_ref().and_then(|overview| overview.spec(&line.folder.id));
+    let mut done = match lines.as_slice() {
+        lines if context.global.json => {
+            Done::json(lines.iter().map(|line| format!("{}\n", json(context, line, seen(line)))).collect::<String>())
+        }
+        [] => Done::lines("no specs here: write one as specs/001-name/spec.md\n"),
+        [line] if overview.is_some() => Done::lines(at_length(overview.as_deref(), line, seen(line))),
+        lines => Done::lines(in_short(lines)),
+    };
+    done.notes = notes;
+    Ok(done)
 }
 
-fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Result<Vec<Recorded>, Failure> {
+fn standings(
+    context: &Context,
+    present: &Present<'_>,
+    folder: &Folder,
+    stale_hours: Option<u64>,
+) -> Result<Vec<Recorded>, Failure> {
     let store = context.store();
     let mut recorded = Vec::new();
     for stage in Stage::ALL {
@@ -89,7 +125,7 @@ fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Re
                 continue;
             }
         };
-        let changed = changed(context, folder, &verdict, None)?;
+        let changed = present.changed(folder, &verdict)?;
         let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
         // RFC 3339 in UTC with milliseconds sorts as text.
         let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
@@ -98,43 +134,27 @@ fn standings(context: &Context, folder: &Folder, stale_hours: Option<u64>) -> Re
     Ok(recorded)
 }
 
-/// Returns what a verdict was about that is not so any more: the spec, a document, and from implement on the tree, of
-/// the working copy or of the commit `at`.
-///
-/// # Errors
-/// When it cannot be read, or there is no such commit.
-pub(super) fn changed(
+/// Counts the dissents of a spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
+/// `dissent` says why.
+fn dissent(
     context: &Context,
+    evidence: (&Desk, &evidence::Handle),
     folder: &Folder,
-    verdict: &Verdict,
-    at: Option<&str>,
-) -> Result<Option<String>, Failure> {
-    let store = context.store();
-    if let Some(judged) = &verdict.inputs.spec_sha256 {
-        let mut same = false;
-        for document in &folder.documents {
-            let bytes = store.read(document, DOCUMENT_MAX)?.unwrap_or_default();
-            same |= spec::text_of(document, &bytes).is_ok_and(|text| crate::domain::hash::Sha::of(text) == *judged);
-        }
-        if !same {
-            return Ok(Some(format!("{} changed", folder.documents.join(" or "))));
-        }
+    standings: &[Recorded],
+) -> Option<usize> {
+    let verdicts: Vec<Verdict> = standings
+        .iter()
+        .filter_map(|recorded| match recorded {
+            Recorded::Read(standing) => Some(standing.verdict.clone()),
+            Recorded::Unreadable { .. } => None,
+        })
+        .collect();
+    if verdicts.is_empty() {
+        return Some(0);
     }
-    for (path, judged) in &verdict.inputs.documents {
-        if store.digest(path)?.is_none_or(|(sha, _)| sha != *judged) {
-            return Ok(Some(format!("{path} changed")));
-        }
-    }
-    match &verdict.inputs.tree {
-        Some(judged) if verdict.stage >= Stage::Implement => {
-            let now = survey::tree(context, at)?;
-            Ok((now != *judged).then(|| match at {
-                Some(at) => format!("the code at {at} is not what was judged"),
-                None => "the code changed".to_owned(),
-            }))
-        }
-        Some(_) | None => Ok(None),
-    }
+    let spec = record::spec(&context.store(), folder).ok()?;
+    let ledger = record::ledger_from(evidence, folder, &spec, &verdicts).ok()?;
+    Some(ledger.standing().count())
 }
 
 fn mark(recorded: &Recorded) -> String {
@@ -170,11 +190,23 @@ fn has_passed(recorded: &Recorded) -> bool {
 /// done elsewhere.
 fn next(standings: &[Recorded]) -> Option<Stage> {
     let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
+    let left_out = left_out(standings);
     let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
     Stage::ALL.into_iter().find(|stage| match of(*stage) {
         Some(recorded) => !has_passed(recorded),
-        None => !(is_audited && *stage < Stage::Audit),
+        None => !(left_out.contains_key(stage) || (is_audited && *stage < Stage::Audit)),
     })
+}
+
+/// Returns what the verdicts that can be read say was left out, where that has no verdict itself.
+fn left_out(standings: &[Recorded]) -> Skipped {
+    let verdicts = standings.iter().filter_map(|recorded| match recorded {
+        Recorded::Read(standing) => Some(&standing.verdict),
+        Recorded::Unreadable { .. } => None,
+    });
+    let mut left_out = skip::of_verdicts(verdicts);
+    left_out.retain(|stage, _| standings.iter().all(|recorded| recorded.stage() != *stage));
+    left_out
 }
 
 fn found(seen: Option<&SpecOverview>) -> String {
@@ -184,22 +216,31 @@ fn found(seen: Option<&SpecOverview>) -> String {
     }
 }
 
-fn in_short(lines: &[(&Folder, Option<&SpecOverview>, &[Recorded])]) -> String {
-    let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "CHECK"];
+fn in_short(lines: &[Line<'_>]) -> String {
+    let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "DISSENT", "EVIDENCE"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for (folder, seen, standings) in lines {
+    for Line { folder, standings, dissent, evidence } in lines {
+        let left_out = left_out(standings);
         let nothing = |stage| match elsewhere(standings) {
+            _ if left_out.contains_key(&stage) => "left out".to_owned(),
             Some(_) if stage == Stage::Implement => "elsewhere".to_owned(),
             Some(_) | None => "-".to_owned(),
         };
         let of = |stage| standings.iter().find(|s| s.stage() == stage).map_or_else(|| nothing(stage), mark);
         let stages = Stage::ALL.into_iter().map(of);
-        rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([found(*seen)]).collect());
+        let dissent = match dissent {
+            None => "unreadable".to_owned(),
+            Some(0) => "-".to_owned(),
+            Some(open) => format!("{open} open"),
+        };
+        let evidence = evidence.map_or_else(|| "-".to_owned(), |amount| megabytes(amount.bytes));
+        rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([dissent, evidence]).collect());
     }
     table(&rows)
 }
 
-fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) -> String {
+fn at_length(overview: Option<&Overview>, line: &Line<'_>, seen: Option<&SpecOverview>) -> String {
+    let (folder, standings) = (line.folder, line.standings.as_slice());
     let mut rows = Vec::new();
     for recorded in standings {
         let standing = match recorded {
@@ -219,12 +260,17 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
         let at = standings.iter().filter(|recorded| recorded.stage() < Stage::Implement).count();
         rows.insert(at, row.chain([format!("commits {}, audited here", ends.short())]).collect());
     }
+    for (stage, reason) in left_out(standings) {
+        let row = [format!("  {stage}"), "left out".to_owned(), "-".to_owned(), String::new(), reason];
+        let at = standings.iter().filter(|recorded| recorded.stage() < stage).count();
+        rows.insert(at.min(rows.len()), row.to_vec());
+    }
     let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
     let mut out = format!("{}  {title}\n", folder.id);
     match seen {
         Some(seen) => out.push_str(&format!("  {}\n", summary(&seen.survey))),
         None => {
-            for finding in overview.report.of(&folder.id) {
+            for finding in overview.into_iter().flat_map(|overview| overview.report.of(&folder.id)) {
                 out.push_str(&format!("  {}: {}\n", finding.place.file, finding.message));
             }
         }
@@ -234,13 +280,26 @@ fn at_length(overview: &Overview, folder: &Folder, seen: Option<&SpecOverview>, 
         false => out.push_str(&table(&rows)),
     }
     out.push_str(&format!("  {}: see `dicast check {}`\n", found(seen), folder.id));
+    if let Some(open) = line.dissent.filter(|open| *open > 0) {
+        let several = if open == 1 { "dissent stands" } else { "dissents stand" };
+        out.push_str(&format!("  {open} {several} open: see `dicast dissent {}`\n", folder.id));
+    }
+    if let Some(amount) = line.evidence {
+        out.push_str(&format!("  evidence: {} in {} files\n", megabytes(amount.bytes), amount.files));
+    }
     if let Some(next) = next(standings) {
         out.push_str(&format!("  next: dicast {next} {}\n", folder.id));
     }
     out
 }
 
-fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) -> serde_json::Value {
+fn json(context: &Context, line: &Line<'_>, seen: Option<&SpecOverview>) -> serde_json::Value {
+    let Line { folder, standings, dissent, evidence } = line;
+    // One that cannot be read has no title.
+    let title = match seen {
+        Some(seen) => Some(seen.spec.title.clone()),
+        None => record::spec(&context.store(), folder).ok().map(|spec| spec.title),
+    };
     let verdicts: Vec<serde_json::Value> = standings
         .iter()
         .map(|recorded| {
@@ -260,7 +319,8 @@ fn json(folder: &Folder, seen: Option<&SpecOverview>, standings: &[Recorded]) ->
         .collect();
     serde_json::json!({
         "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
-        "title": seen.map(|seen| seen.spec.title.as_str()), "findings": seen.map(|seen| seen.findings.len()),
+        "title": title, "next": next(standings), "dissent": dissent, "evidence": evidence, "findings": seen.map(|seen| seen.findings.len()),
         "verdicts": verdicts, "elsewhere": elsewhere(standings).map(|range| serde_json::json!({"implement": range})),
+        "left_out": left_out(standings),
     })
 }

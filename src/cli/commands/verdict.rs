@@ -2,8 +2,9 @@
 
 use super::super::args::About;
 use super::super::out::Done;
-use super::super::ruled::{Ruled, junit, sarif};
+use super::super::ruled::{OfSpec, Ruled, annotations, junit, sarif};
 use super::output::{Format, Outputs};
+use super::present::Present;
 use super::{Context, place, record, report};
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
@@ -11,6 +12,7 @@ use crate::domain::consensus::{Call, Judged, Label, Reason, ReasonCode, Status, 
 use crate::domain::failure::Failure;
 use crate::domain::range::Ends;
 use crate::domain::report::{Case, Mark, markdown, page};
+use crate::domain::skip;
 use crate::domain::spec::Folder;
 
 /// The exit code of a verdict about something that is not so any more.
@@ -32,7 +34,7 @@ pub(super) fn verdict(context: &Context, about: &About, at: Option<&str>, requir
     let required: Vec<Status> = require.iter().map(|name| status_of(name)).collect::<Result<_, _>>()?;
     let (folder, stage) = place::spec_and_stage(context, &about.spec, about.stage.as_deref())?;
     let verdict = record::recorded(&context.store(), &folder, stage)?;
-    let changed = super::status::changed(context, &folder, &verdict, at)?;
+    let changed = Present::new(context, at).changed(&folder, &verdict)?;
     let is_required = required.is_empty() || required.contains(&verdict.status);
     let exit = match changed {
         Some(_) => STALE,
@@ -89,10 +91,13 @@ fn write(
         page.mark = Mark::Call(Call::Stop);
         page.sentence = format!("{}: {besides}", verdict.stage);
     }
-    let ruled = Ruled { verdict, spec: &spec, exit: done.exit, besides: besides.as_deref(), redactor: &redactor };
+    let stages = vec![Ruled { verdict, exit: done.exit, besides: besides.as_deref() }];
+    let (id, file) = (&folder.id, spec.file.as_str());
+    let of = [OfSpec { id, file, spec: Some(&spec), stages, ended: None, redactor: &redactor }];
+    outputs.annotate(done, &annotations(&of));
     outputs.write(done, |format| match format {
-        Format::Junit => junit(&ruled),
-        Format::Sarif => sarif(&ruled),
+        Format::Junit => junit("dicast verdict", &of),
+        Format::Sarif => sarif(&of),
         Format::Md => markdown(&page, &redactor),
     })
 }
@@ -156,6 +161,9 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     if let Some(ends) = Ends::of(&verdict.inputs) {
         row("Range", ends.revisions());
+    }
+    for (left_out, reason) in skip::of(&verdict.inputs) {
+        row("Left out", format!("{left_out}: {reason}"));
     }
     let coverage = &verdict.coverage;
     row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));

@@ -61,7 +61,7 @@ pub(super) fn watch(context: &Context, spec: Option<&str>) -> Result<Done, Failu
     let style = if context.global.json { Style::Json } else { Style::Plain };
     let root = context.loaded()?.settings.evidence.root;
     let watch = Watch {
-        follower: Follower::new(folder.id.clone(), folder.dir.clone(), run.clone()),
+        follower: Follower::new(folder.id.clone(), folder.own.clone(), run.clone()),
         transcripts: desk.inside(|| transcript::spawn(&desk.scope, context.repo.join(TRANSCRIPTS))),
         place: format!("{root}/consensus/{}/{run}", folder.id),
         lines: Lines::new(style),

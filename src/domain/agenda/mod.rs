@@ -9,7 +9,7 @@ use super::spec::{Level, Requirement, Spec};
 
 mod open;
 
-pub use open::{OpenPoint, PointKind, open_points};
+pub use open::{OpenPoint, PointKind, closing, open_points};
 
 /// One question of the agenda.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -138,6 +138,22 @@ pub fn open_points(text: &str) -> Vec<OpenPoint> {
     points
 }
 
+/// Returns where the bracket is closed that a text begins with: the byte after it.
+pub fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (c == ']').then_some(at + 1);
+        }
+    }
+    None
+}
+
 /// Takes the markers out of a text.
 fn markers(text: &str) -> (String, Vec<OpenPoint>) {
     const OPENS: &str = "[NEEDS CLARIFICATION";
@@ -147,7 +163,11 @@ fn markers(text: &str) -> (String, Vec<OpenPoint>) {
     let mut rest = text;
     while let Some((before, tail)) = rest.split_once(OPENS) {
         left.push_str(before);
-        let (question, after) = tail.split_once(']').unwrap_or((tail, ""));
+        let marked = &rest[before.len()..];
+        let (question, after) = match closing(marked) {
+            Some(end) => (&marked[OPENS.len()..end - 1], &marked[end..]),
+            None => (tail, ""),
+        };
         let question = question.trim_start_matches(':').trim();
         points.push(marker(if question.is_empty() { "what is meant?" } else { question }));
         rest = after;
@@ -198,6 +218,10 @@ fn quantities(text: &str, words: &[Word<'_>]) -> Vec<OpenPoint> {
     let mut at = 0;
     while at < words.len() {
         let hit = VAGUE.iter().find_map(|(phrase, unit)| {
+            // Hardly any word begins one; the rest is looked at only then.
+            if !phrase.starts_with(words[at].folded.as_str()) {
+                return None;
+            }
             let length = phrase.split(' ').count();
             let there = words.get(at..at + length)?;
             phrase.split(' ').zip(there).all(|(want, word)| word.folded == want).then_some((length, *unit))

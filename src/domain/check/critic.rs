@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::numbers::{Bound, Quantity, quantities};
 use super::words::{Clause, alike, clauses, content, sentences};
 use super::{Findings, Rule, Seen, Severity};
-use crate::domain::agenda::{PointKind, open_points};
+use crate::domain::agenda::{PointKind, closing, open_points};
 use crate::domain::spec::{Level, Requirement, Spec};
 
 /// Reads every demand of a spec.
@@ -132,27 +132,51 @@ fn is_measured(text: &str) -> bool {
     !quantities(text).is_empty() || lower.split(|c: char| c.is_whitespace() || c == '/').any(concrete)
 }
 
-/// Returns what in a text says that something is undecided.
-pub fn open_mark(text: &str) -> Option<&'static str> {
-    if let Some(at) = text.find("NEEDS CLARIFICATION") {
+/// Words that say that something is undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenMark<'t> {
+    /// Where they begin, in bytes.
+    pub at: usize,
+    /// As they are written.
+    pub written: &'t str,
+    /// What they are called in a question.
+    pub called: &'static str,
+}
+
+/// Returns the first words of a text that say that something is undecided.
+pub fn open_mark(text: &str) -> Option<OpenMark<'_>> {
+    const CLARIFY: &str = "NEEDS CLARIFICATION";
+    if let Some(at) = text.find(CLARIFY) {
         let negated = text[..at].trim_end_matches(['[', ' ', '`']).to_lowercase();
         if !negated.ends_with("no") && !negated.ends_with("without") {
-            return Some("NEEDS CLARIFICATION");
+            return Some(OpenMark { at, written: CLARIFY, called: CLARIFY });
         }
     }
-    let words: Vec<&str> = text.split_whitespace().collect();
-    for (at, word) in words.iter().enumerate() {
-        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let next = words.get(at + 1).map_or("", |w| w.trim_matches(|c: char| !c.is_alphanumeric()));
-        match bare {
-            "TBD" | "TBC" | "FIXME" => return Some("TBD"),
+    let is_mark = |c: char| !c.is_alphanumeric();
+    let mut end = 0;
+    let mut words = text.split_inclusive(char::is_whitespace).filter_map(|piece| {
+        let at = end;
+        end += piece.len();
+        let word = piece.trim_end();
+        (!word.is_empty()).then_some((at, word))
+    });
+    let mut next = words.next();
+    while let Some((at, word)) = next {
+        next = words.next();
+        let bare = word.trim_matches(is_mark);
+        let follows = next.map_or("", |(_, word)| word.trim_matches(is_mark));
+        let called = match bare {
+            "TBD" | "TBC" | "FIXME" => "TBD",
             // A product about to-do lists writes TODO for its own things.
-            "TODO" if !word.contains("TODO-") && !TODO_THINGS.contains(&next.to_lowercase().trim_end_matches('s')) => {
-                return Some("TODO");
+            "TODO"
+                if !word.contains("TODO-") && !TODO_THINGS.contains(&follows.to_lowercase().trim_end_matches('s')) =>
+            {
+                "TODO"
             }
-            _ if *word == "???" => return Some("???"),
-            _ => {}
-        }
+            _ if word == "???" => return Some(OpenMark { at, written: word, called: "???" }),
+            _ => continue,
+        };
+        return Some(OpenMark { at: at + word.find(bare)?, written: bare, called });
     }
     None
 }
@@ -175,7 +199,7 @@ const TODO_THINGS: [&str; 14] = [
 ];
 
 fn open_marker(requirement: &Requirement, out: &mut Findings<'_>) {
-    let Some(marker) = open_mark(&requirement.text) else { return };
+    let Some(OpenMark { called: marker, .. }) = open_mark(&requirement.text) else { return };
     let severity = if requirement.level == Level::Must { Severity::Error } else { Severity::Warning };
     let message = format!("{} ({}) is undecided: it says {marker}", requirement.id, requirement.level.word());
     let clear = format!("decide it and take {marker} out of the requirement");
@@ -200,8 +224,10 @@ fn markers_elsewhere(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
 }
 
 fn marker_text(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("[NEEDS CLARIFICATION:")?;
-    Some(rest.split(']').next().unwrap_or(rest).trim()).filter(|t| !t.is_empty())
+    const ASKS: &str = "[NEEDS CLARIFICATION:";
+    let marked = &line[line.find(ASKS)?..];
+    let end = closing(marked).map_or(marked.len(), |end| end - 1);
+    Some(marked[ASKS.len()..end].trim()).filter(|t| !t.is_empty())
 }
 
 /// Reports each quantity and choice that a requirement leaves open: the agenda asks every agent about them.

@@ -2,10 +2,10 @@
 //!
 //! It must not run anything, nor believe what an agent says about a place: only what the tree shows counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sight::{Sight, Sighting, Sights};
-use super::{Changes, FileText, Place, Tree};
+use super::{Changes, Place, Tree};
 use crate::domain::claim::lookup::{Citation, Found, Lookups, Means};
 use crate::domain::hash::Sha;
 use crate::domain::spec::Spec;
@@ -14,12 +14,13 @@ use crate::domain::spec::Spec;
 const EXCERPT: usize = 200;
 
 /// Looks every citation up in a tree. `spec` is the one that the assertions are about; `apart` are the folders of all
-/// specs, which show nothing about code; `changes` are those in question.
+/// specs, which show nothing about code; `changes` are those in question. Where they are `None`, nobody can tell what
+/// changed, and a citation of a change is left out unless the tree alone settles it.
 pub fn look_up(
     tree: &Tree,
     spec: &Spec,
     apart: &[String],
-    changes: &Changes,
+    changes: Option<&Changes>,
     citations: &BTreeSet<Citation>,
 ) -> Lookups {
     let wanted: BTreeSet<String> = citations
@@ -31,33 +32,180 @@ pub fn look_up(
         })
         .collect();
     let sights = Sights::of(tree, &wanted, apart);
-    citations.iter().map(|citation| (citation.clone(), look_at((tree, changes), spec, &sights, citation))).collect()
+    let mut look = Look { tree, spec, changes, leaves: BTreeMap::new() };
+    citations.iter().filter_map(|citation| Some((citation.clone(), look.at(&sights, citation)?))).collect()
 }
 
-fn look_at((tree, changes): (&Tree, &Changes), spec: &Spec, sights: &Sights<'_>, citation: &Citation) -> Found {
-    match citation {
-        Citation::File { path, line } => file((tree, changes), spec, path, *line),
-        Citation::Hunk { path, line } => hunk((tree, changes), spec, path, *line),
-        Citation::Symbol { symbol, path } => match path {
-            Some(path) => symbol_in(tree, spec, sights, symbol, path),
-            None => match sights.symbol(symbol, &[]) {
-                Sighting::Seen(sight) => sighted(tree, &sight),
+/// One look at a tree.
+struct Look<'t> {
+    tree: &'t Tree,
+    spec: &'t Spec,
+    changes: Option<&'t Changes>,
+    /// The files that were looked at, by path: each is read once, however many citations lead to it.
+    leaves: BTreeMap<String, Leaf<'t>>,
+}
+
+/// What citations of one file are held against.
+struct Leaf<'t> {
+    /// Hash and lines; `None` for what is no text, or not there.
+    text: Option<(Sha, Vec<&'t str>)>,
+    /// Whether it is there, and git does not know it yet.
+    is_new: bool,
+}
+
+impl Leaf<'_> {
+    fn sha256(&self) -> Option<Sha> {
+        self.text.as_ref().map(|(sha, _)| sha.clone())
+    }
+
+    /// Returns a line (from 1) as it is shown.
+    fn excerpt(&self, line: u32) -> Option<String> {
+        let (_, lines) = self.text.as_ref()?;
+        let index = usize::try_from(line).ok()?.checked_sub(1)?;
+        lines.get(index).map(|line| line.trim().chars().take(EXCERPT).collect())
+    }
+}
+
+impl<'t> Look<'t> {
+    fn at(&mut self, sights: &Sights<'t>, citation: &Citation) -> Option<Found> {
+        Some(match citation {
+            Citation::File { path, line } => self.file(path, *line),
+            Citation::Hunk { path, line } => return self.hunk(path, *line),
+            Citation::Symbol { symbol, path: Some(path) } => self.symbol_in(sights, symbol, path),
+            Citation::Symbol { symbol, path: None } => match sights.symbol(symbol, &[]) {
+                Sighting::Seen(sight) => self.sighted(&sight),
                 Sighting::Absent(used) => Found::False { why: absent(symbol, used, sights) },
             },
-        },
-        Citation::Test { id, .. } => test(tree, spec, sights, id),
-        Citation::Requirement { id } => requirement(tree, spec, id),
+            Citation::Test { id, .. } => self.test(sights, id),
+            Citation::Requirement { id } => self.requirement(id),
+        })
+    }
+
+    fn leaf(&mut self, path: &str) -> &Leaf<'t> {
+        let (tree, changes) = (self.tree, self.changes);
+        self.leaves.entry(path.to_owned()).or_insert_with(|| {
+            let text = tree.text(path).map(|text| (Sha::of(text), text.lines().collect()));
+            Leaf { text, is_new: is_new(tree, changes, path) }
+        })
+    }
+
+    fn file(&mut self, path: &str, line: Option<u32>) -> Found {
+        let path = match cited(self.tree, self.spec, path) {
+            Cited::Outside => return Found::Outside,
+            Cited::Missing => return Found::Absent,
+            Cited::There(path) => path,
+        };
+        let changes = self.changes;
+        let leaf = self.leaf(&path);
+        let Some(line) = line else {
+            return Found::Seen {
+                sha256: leaf.sha256(),
+                excerpt: leaf.excerpt(1).unwrap_or_default(),
+                place: path,
+                by: None,
+            };
+        };
+        let Some((_, lines)) = &leaf.text else {
+            return Found::False { why: format!("{path} is no text, so it has no lines") };
+        };
+        let Some(excerpt) = leaf.excerpt(line) else {
+            return Found::False { why: format!("{path} has {} lines, so none is {line}", lines.len()) };
+        };
+        let hunk = changes.and_then(|changes| changes.hunk(&path, Some(line)));
+        let is_changed = leaf.is_new || hunk.is_some_and(|hunk| hunk.lines > 0);
+        let by = is_changed.then_some(Means::Hunk);
+        Found::Seen { sha256: leaf.sha256(), place: format!("{path}:{line}"), excerpt, by }
+    }
+
+    /// Looks for a change: in a file, or at a line of it.
+    fn hunk(&mut self, path: &str, line: Option<u32>) -> Option<Found> {
+        let path = match cited(self.tree, self.spec, path) {
+            Cited::Outside => return Some(Found::Outside),
+            // One that was deleted is in the diff and nowhere else.
+            Cited::Missing => path.trim_start_matches("./").to_owned(),
+            Cited::There(path) => path,
+        };
+        if self.leaf(&path).is_new {
+            // All of it is new, as far as it goes.
+            return Some(match self.file(&path, line) {
+                Found::Seen { sha256, place, excerpt, .. } => {
+                    Found::Seen { sha256, place, excerpt, by: Some(Means::Hunk) }
+                }
+                other @ (Found::Absent | Found::False { .. } | Found::Outside | Found::Ran { .. }) => other,
+            });
+        }
+        let changes = self.changes?;
+        let hunk = changes.hunk(&path, line);
+        if hunk.is_none() && (line.is_some() || !changes.files.contains(&path)) {
+            let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+            let why = match &changes.range {
+                Some(range) => format!("the range {range} does not change {place}"),
+                None => format!("nothing that is not committed changes {place}"),
+            };
+            return Some(Found::False { why });
+        }
+        let at = line.or(hunk.map(|hunk| hunk.line));
+        let leaf = self.leaf(&path);
+        // What was taken out at the end of a file stood at a line that is no more.
+        let excerpt = leaf.excerpt(at.unwrap_or(1)).unwrap_or_default();
+        let sha256 = leaf.sha256();
+        let place = at.map_or_else(|| path.clone(), |at| format!("{path}:{at}"));
+        Some(Found::Seen { sha256, place, excerpt, by: Some(Means::Hunk) })
+    }
+
+    fn sighted(&mut self, sight: &Sight<'_>) -> Found {
+        self.seen(&sight.place(), Some(sight.by))
+    }
+
+    fn seen(&mut self, place: &Place, by: Option<Means>) -> Found {
+        let leaf = self.leaf(&place.file);
+        Found::Seen {
+            sha256: leaf.sha256(),
+            excerpt: leaf.excerpt(place.line).unwrap_or_default(),
+            place: format!("{}:{}", place.file, place.line),
+            by,
+        }
+    }
+
+    fn symbol_in(&mut self, sights: &Sights<'_>, symbol: &str, path: &str) -> Found {
+        match cited(self.tree, self.spec, path) {
+            Cited::Outside => Found::Outside,
+            Cited::Missing => Found::Absent,
+            Cited::There(path) => match sights.in_file(symbol, &path) {
+                Some(sight) => self.sighted(&sight),
+                None => Found::False { why: format!("{symbol} is not in {path}") },
+            },
+        }
+    }
+
+    fn test(&mut self, sights: &Sights<'_>, id: &str) -> Found {
+        if let Cited::There(file) = cited(self.tree, self.spec, id) {
+            return self.seen(&Place { file, line: 1 }, None);
+        }
+        match sights.test(id).filter(|sight| sight.in_test) {
+            Some(sight) => self.sighted(&sight),
+            None => Found::False { why: format!("no test is called {id}") },
+        }
+    }
+
+    fn requirement(&mut self, id: &str) -> Found {
+        let (spec, id) = (self.spec, id.to_ascii_uppercase());
+        let story = spec.stories.iter().find(|s| s.id == id || s.scenarios.iter().any(|c| c.id == id));
+        match spec.requirement(&id).map(|r| r.line).or(story.map(|s| s.line)) {
+            Some(line) => self.seen(&Place { file: spec.file.clone(), line }, None),
+            None => Found::False { why: format!("the spec has no {id}") },
+        }
     }
 }
 
 /// A path as cited, made relative to the repository.
-enum Cited<'t> {
+enum Cited {
     Outside,
     Missing,
-    There(String, &'t FileText),
+    There(String),
 }
 
-fn cited<'t>(tree: &'t Tree, spec: &Spec, path: &str) -> Cited<'t> {
+fn cited(tree: &Tree, spec: &Spec, path: &str) -> Cited {
     let mut parts: Vec<&str> = Vec::new();
     let is_absolute = path.starts_with(['/', '~', '\\']) || path.get(1..3).is_some_and(|p| p == ":\\" || p == ":/");
     if is_absolute || path.contains('\0') {
@@ -73,74 +221,22 @@ fn cited<'t>(tree: &'t Tree, spec: &Spec, path: &str) -> Cited<'t> {
     }
     let path = parts.join("/");
     for path in [path.clone(), format!("{}/{path}", spec.dir)] {
-        if let Some(file) = tree.files.get(&path) {
-            return Cited::There(path, file);
+        if tree.files.contains_key(&path) {
+            return Cited::There(path);
         }
     }
     Cited::Missing
 }
 
-fn file((tree, changes): (&Tree, &Changes), spec: &Spec, path: &str, line: Option<u32>) -> Found {
-    let (path, file) = match cited(tree, spec, path) {
-        Cited::Outside => return Found::Outside,
-        Cited::Missing => return Found::Absent,
-        Cited::There(path, file) => (path, file),
+/// Tells whether a file is one that git does not know yet. A history that does not reach back to its first commit may
+/// have known any file, unless git was asked how it differs.
+fn is_new(tree: &Tree, changes: Option<&Changes>, path: &str) -> bool {
+    let Some(history) = tree.history.as_ref().filter(|_| tree.files.contains_key(path)) else { return false };
+    let may_be = match changes {
+        Some(changes) => changes.range.is_none() && !changes.files.contains(path),
+        None => history.whole,
     };
-    let Some(text) = file.as_text() else {
-        return match line {
-            Some(_) => Found::False { why: format!("{path} is no text, so it has no lines") },
-            None => Found::Seen { sha256: None, place: path, excerpt: String::new(), by: None },
-        };
-    };
-    let number = line.unwrap_or(1);
-    let index = usize::try_from(number).unwrap_or(usize::MAX).checked_sub(1);
-    let excerpt = index.and_then(|i| text.lines().nth(i));
-    match (line, excerpt) {
-        (None, excerpt) => {
-            Found::Seen { sha256: Some(Sha::of(text)), place: path, excerpt: cut(excerpt.unwrap_or("")), by: None }
-        }
-        (Some(line), Some(excerpt)) => {
-            let by = is_changed(tree, changes, &path, line).then_some(Means::Hunk);
-            Found::Seen { sha256: Some(Sha::of(text)), place: format!("{path}:{line}"), excerpt: cut(excerpt), by }
-        }
-        (Some(line), None) => {
-            Found::False { why: format!("{path} has {} lines, so none is {line}", text.lines().count()) }
-        }
-    }
-}
-
-/// Looks for a change: in a file, or at a line of it.
-fn hunk((tree, changes): (&Tree, &Changes), spec: &Spec, path: &str, line: Option<u32>) -> Found {
-    // One that was deleted is in the diff and nowhere else.
-    let (path, text) = match cited(tree, spec, path) {
-        Cited::Outside => return Found::Outside,
-        Cited::Missing => (path.trim_start_matches("./").to_owned(), None),
-        Cited::There(path, file) => (path, file.as_text()),
-    };
-    let is_new = |line: Option<u32>| is_changed(tree, changes, &path, line.unwrap_or(1));
-    let hunk = changes.hunk(&path, line);
-    if hunk.is_none() && (line.is_some() || !changes.files.contains(&path)) && !is_new(line) {
-        let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
-        return Found::False {
-            why: match &changes.range {
-                Some(range) => format!("the range {range} does not change {place}"),
-                None => format!("nothing that is not committed changes {place}"),
-            },
-        };
-    }
-    let at = line.or(hunk.map(|hunk| hunk.line));
-    let index = at.map_or(0, |at| usize::try_from(at).unwrap_or(usize::MAX).saturating_sub(1));
-    let excerpt = text.and_then(|text| text.lines().nth(index)).unwrap_or_default();
-    let place = at.map_or_else(|| path.clone(), |at| format!("{path}:{at}"));
-    Found::Seen { sha256: text.map(Sha::of), place, excerpt: cut(excerpt), by: Some(Means::Hunk) }
-}
-
-/// Tells whether a line is new: it stands in a hunk, or in a file that git does not know yet.
-fn is_changed(tree: &Tree, changes: &Changes, path: &str, line: u32) -> bool {
-    if changes.range.is_none() && !changes.hunks.iter().any(|hunk| hunk.file == path) {
-        return tree.history.as_ref().is_some_and(|h| h.dirty.contains(path) && h.last(path).is_none());
-    }
-    changes.hunk(path, Some(line)).is_some_and(|hunk| hunk.lines > 0)
+    may_be && history.dirty.contains(path) && history.last(path).is_none()
 }
 
 /// Says how far one must believe that a symbol is not there.
@@ -152,58 +248,5 @@ fn absent(symbol: &str, used: Option<Place>, sights: &Sights<'_>) -> String {
     match used {
         Some(Place { file, line }) => format!("{symbol} is defined nowhere in the code, only used: {file}:{line}{by}"),
         None => format!("{symbol} is nowhere in the code{by}"),
-    }
-}
-
-fn sighted(tree: &Tree, sight: &Sight<'_>) -> Found {
-    seen_as(tree, &sight.place(), Sha::of(tree.text(sight.file).unwrap_or_default()), Some(sight.by))
-}
-
-fn seen(tree: &Tree, place: &Place) -> Found {
-    seen_as(tree, place, Sha::of(tree.text(&place.file).unwrap_or_default()), None)
-}
-
-fn seen_as(tree: &Tree, place: &Place, sha: Sha, by: Option<Means>) -> Found {
-    let text = tree.text(&place.file).unwrap_or_default();
-    let index = usize::try_from(place.line).unwrap_or(1).saturating_sub(1);
-    Found::Seen {
-        sha256: Some(sha),
-        place: format!("{}:{}", place.file, place.line),
-        excerpt: cut(text.lines().nth(index).unwrap_or("")),
-        by,
-    }
-}
-
-fn cut(line: &str) -> String {
-    line.trim().chars().take(EXCERPT).collect()
-}
-
-fn symbol_in(tree: &Tree, spec: &Spec, sights: &Sights<'_>, symbol: &str, path: &str) -> Found {
-    match cited(tree, spec, path) {
-        Cited::Outside => Found::Outside,
-        Cited::Missing => Found::Absent,
-        Cited::There(path, _) => match sights.in_file(symbol, &path) {
-            Some(sight) => sighted(tree, &sight),
-            None => Found::False { why: format!("{symbol} is not in {path}") },
-        },
-    }
-}
-
-fn test(tree: &Tree, spec: &Spec, sights: &Sights<'_>, id: &str) -> Found {
-    if let Cited::There(path, _) = cited(tree, spec, id) {
-        return seen(tree, &Place { file: path, line: 1 });
-    }
-    match sights.test(id).filter(|sight| sight.in_test) {
-        Some(sight) => sighted(tree, &sight),
-        None => Found::False { why: format!("no test is called {id}") },
-    }
-}
-
-fn requirement(tree: &Tree, spec: &Spec, id: &str) -> Found {
-    let id = id.to_ascii_uppercase();
-    let story = spec.stories.iter().find(|s| s.id == id || s.scenarios.iter().any(|c| c.id == id));
-    match spec.requirement(&id).map(|r| r.line).or(story.map(|s| s.line)) {
-        Some(line) => seen_as(tree, &Place { file: spec.file.clone(), line }, spec.sha.clone(), None),
-        None => Found::False { why: format!("the spec has no {id}") },
     }
 }

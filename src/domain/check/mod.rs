@@ -30,10 +30,10 @@ mod tree;
 mod whose;
 mod words;
 
-pub use critic::{Clash, ClashKind, clashes, open_mark, vague_in};
+pub use critic::{Clash, ClashKind, OpenMark, clashes, open_mark, vague_in};
 pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
-pub use range::{Changed, Changes, Hunk, hunks};
+pub use range::{Changed, Changes, Hunk, hunks, without_headings};
 pub use rule::{Analyst, Rule, Severity};
 pub use runner::{Executed, Results, results};
 pub use tree::{CONSTITUTIONS, Commit, Content, FileText, History, Paths, Tree};
@@ -198,15 +198,21 @@ pub fn read(tree: &Tree) -> Reading {
             Ok(spec) => reading.specs.push(spec),
             Err(finding) => reading.unreadable.push(*finding),
         }
-        let tasks = format!("{}/tasks.md", folder.dir);
-        if let Some(Err(finding)) = tree.files.get(&tasks).map(|file| document(&folder.id, &tasks, file)) {
-            reading.unreadable.push(*finding);
+        for home in BTreeSet::from([&folder.own, &folder.dir]) {
+            let tasks = format!("{home}/tasks.md");
+            if let Some(Err(finding)) = tree.files.get(&tasks).map(|file| document(&folder.id, &tasks, file)) {
+                reading.unreadable.push(*finding);
+            }
         }
     }
     reading
 }
 
-fn read_one(tree: &Tree, folder: &spec::Folder) -> Result<Spec, Box<Finding>> {
+/// Reads the spec of a folder; of a tree it looks at nothing else.
+///
+/// # Errors
+/// The finding that says why none of its documents can be read.
+pub fn read_one(tree: &Tree, folder: &spec::Folder) -> Result<Spec, Box<Finding>> {
     let mut best: Option<Spec> = None;
     for path in &folder.documents {
         let Some(file) = tree.files.get(path) else { continue };
@@ -223,7 +229,8 @@ fn read_one(tree: &Tree, folder: &spec::Folder) -> Result<Spec, Box<Finding>> {
         let path = folder.documents.first().cloned().unwrap_or_default();
         return Err(Box::new(unreadable(&folder.id, &path, "none of its documents can be read", "repair one of them")));
     };
-    spec.tasks = tree.text(&format!("{}/tasks.md", spec.dir)).map(spec::parse_tasks);
+    spec.own.clone_from(&folder.own);
+    spec.tasks = tree.text(&tree.path_of(&spec, "tasks.md")).map(spec::parse_tasks);
     Ok(spec)
 }
 
@@ -278,8 +285,9 @@ pub fn check(reading: &Reading, tree: &Tree, only: Option<&SpecId>, range: Optio
     let mut report = Report { files: u32::try_from(tree.files.len()).unwrap_or(u32::MAX), ..Report::default() };
     let is_chosen = |f: &&Finding| only.is_none_or(|id| f.spec.as_ref() == Some(id));
     report.findings.extend(reading.unreadable.iter().filter(is_chosen).cloned());
+    let absent_by = seen.sights.absent_by();
     for spec in &chosen {
-        let mut out = Findings { spec, absent_by: seen.sights.absent_by(), list: &mut report.findings };
+        let mut out = Findings { spec, tasks: tree.path_of(spec, "tasks.md"), absent_by, list: &mut report.findings };
         let tasks = surveyor::survey(&seen, spec, &mut out);
         let traces = tracer::trace(&seen, spec, &mut out);
         critic::criticise(&seen, spec, &mut out);
@@ -314,7 +322,8 @@ pub fn criticised(reading: &Reading, tree: &Tree, spec: &Spec) -> Vec<Finding> {
         constitution: tree.constitution(),
     };
     let mut list = Vec::new();
-    let mut out = Findings { spec, absent_by: seen.sights.absent_by(), list: &mut list };
+    let (tasks, absent_by) = (tree.path_of(spec, "tasks.md"), seen.sights.absent_by());
+    let mut out = Findings { spec, tasks, absent_by, list: &mut list };
     critic::criticise(&seen, spec, &mut out);
     tracer::drifted(&seen, spec, &mut out);
     list
@@ -332,6 +341,8 @@ struct Seen<'t> {
 /// Collects the findings about one spec.
 struct Findings<'f> {
     spec: &'f Spec,
+    /// Where its tasks stand.
+    tasks: String,
     absent_by: Means,
     list: &'f mut Vec<Finding>,
 }
@@ -360,6 +371,6 @@ impl Findings<'_> {
     }
 
     fn in_tasks(&self, line: u32) -> Place {
-        Place { file: format!("{}/tasks.md", self.spec.dir), line }
+        Place { file: self.tasks.clone(), line }
     }
 }

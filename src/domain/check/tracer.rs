@@ -177,7 +177,7 @@ fn task_means(spec: &Spec, other: &Spec, id: &str) -> bool {
 const SAME_TIME_MS: u64 = 60_000;
 
 fn stale_plan(seen: &Seen<'_>, spec: &Spec, out: &mut Findings<'_>) {
-    let plan = format!("{}/plan.md", spec.dir);
+    let plan = seen.tree.path_of(spec, "plan.md");
     let (Some(plan_file), Some(spec_file)) = (seen.tree.files.get(&plan), seen.tree.files.get(&spec.file)) else {
         return;
     };

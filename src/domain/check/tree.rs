@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
+use crate::domain::spec::Spec;
 
 /// Everything that the analysts may look at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,6 +103,11 @@ impl Tree {
     /// Returns a file's text, if it is there and is text.
     pub fn text(&self, path: &str) -> Option<&str> {
         self.files.get(path)?.as_text()
+    }
+
+    /// Returns the path of a document of a spec, which may not be there.
+    pub fn path_of(&self, spec: &Spec, name: &str) -> String {
+        spec.path_of(name, |path| self.files.contains_key(path))
     }
 
     /// Tells whether anything lies under a folder (given with its final `/`).

@@ -4,6 +4,9 @@
 //! It must not look at anything: the findings come in. What only git's history shows is left out, because a clone may
 //! have less of it, and so is whatever a stage writes itself: the same inputs give the same assertions everywhere.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use super::derive::Backed;
 use super::lookup::Citation;
 use super::{Assertion, Kind, Polarity, Severity, Tier};
@@ -16,32 +19,57 @@ use crate::domain::stage::Stage;
 /// The host's name among the agents, and its family.
 pub const HOST: &str = "host";
 
-/// Returns what the host says at a stage.
+/// Most findings of one assertion whose words and places it carries: a range can have a finding for each of its hunks,
+/// and nobody reads more of one kind about one thing.
+const REASONS_MAX: usize = 8;
+
+/// Returns what the host says at a stage. Findings of one kind about one thing are one assertion, with the words and
+/// places of the first few.
 pub fn says<'f>(
     stage: Stage,
     spec: &Spec,
     found: impl IntoIterator<Item = &'f Finding>,
     range: Option<&Range>,
 ) -> Vec<Backed> {
-    let mut said: Vec<Backed> = Vec::new();
+    let mut said: Vec<(Backed, usize)> = Vec::new();
+    let mut known: BTreeMap<(Kind, String, String), usize> = BTreeMap::new();
     for finding in found {
         for backed in of_finding(stage, spec, finding) {
-            let subject = |b: &Backed| {
-                let Assertion { kind, subject, predicate, .. } = &b.assertion;
-                (*kind, subject.clone(), predicate.clone())
-            };
-            match said.iter_mut().find(|known| subject(known) == subject(&backed)) {
-                Some(known) => {
-                    known.assertion.severity = known.assertion.severity.max(backed.assertion.severity);
-                    known.because = Safe::line(&format!("{}; {}", known.because, backed.because));
-                    known.evidence.extend(backed.evidence);
+            let Assertion { kind, subject, predicate, .. } = &backed.assertion;
+            match known.entry((*kind, subject.clone(), predicate.clone())) {
+                Entry::Vacant(free) => {
+                    free.insert(said.len());
+                    said.push((backed, 1));
                 }
-                None => said.push(backed),
+                Entry::Occupied(at) => {
+                    if let Some((known, findings)) = said.get_mut(*at.get()) {
+                        join(known, *findings, backed);
+                        *findings += 1;
+                    }
+                }
             }
         }
     }
+    let mut said: Vec<Backed> = said.into_iter().map(counted).collect();
     said.extend(range.into_iter().flat_map(of_range));
     said
+}
+
+/// Adds one more finding to an assertion that has `findings` of them.
+fn join(known: &mut Backed, findings: usize, another: Backed) {
+    known.assertion.severity = known.assertion.severity.max(another.assertion.severity);
+    if findings < REASONS_MAX {
+        known.because = Safe::line(&format!("{}; {}", known.because, another.because));
+        known.evidence.extend(another.evidence);
+    }
+}
+
+fn counted((mut backed, findings): (Backed, usize)) -> Backed {
+    let more = findings.saturating_sub(REASONS_MAX);
+    if more > 0 {
+        backed.because = Safe::line(&format!("{}; and {more} more", backed.because));
+    }
+    backed
 }
 
 /// What a finding says: a kind, a predicate, and how much it matters.
@@ -202,5 +230,31 @@ mod tests {
     fn while_tasks_are_written_only_the_spec_is_spoken_about() {
         let planned = said(Stage::Tasks, "- [x] T001 Write `src/gone.rs` (FR-001)\n");
         assert_eq!(planned, [("FR-003".to_owned(), "unclear".to_owned(), Severity::Major)]);
+    }
+
+    #[test]
+    fn an_assertion_carries_the_words_and_places_of_the_first_findings_and_counts_the_rest() {
+        const N: u32 = 20_000;
+        let reading =
+            read(&Tree { files: [("specs/001-login/spec.md".into(), FileText::text(SPEC))].into(), ..Tree::default() });
+        let unasked = |line: u32, file: &str| Finding {
+            rule: Rule::UnaskedChange,
+            severity: Rule::UnaskedChange.severity(),
+            spec: None,
+            about: String::new(),
+            place: check::Place { file: file.into(), line },
+            message: Safe::line(&format!("{file}:{line} changed")),
+            clear: Safe::default(),
+            by: None,
+        };
+        let many: Vec<Finding> =
+            (1..=N).map(|line| unasked(line, "src/a.rs")).chain([unasked(7, "src/b.rs")]).collect();
+        let said = says(Stage::Audit, &reading.specs[0], &many, None);
+        let shown: Vec<_> = said.iter().map(|b| (b.assertion.subject.as_str(), b.evidence.len())).collect();
+        assert_eq!(shown, [("src/a.rs", REASONS_MAX), ("src/b.rs", 1)]);
+        let because = said[0].because.as_str();
+        assert!(because.starts_with("src/a.rs:1 changed; src/a.rs:2 changed; "), "{because}");
+        assert!(because.ends_with("src/a.rs:8 changed; and 19992 more"), "{because}");
+        assert_eq!(said[1].because.as_str(), "src/b.rs:7 changed");
     }
 }

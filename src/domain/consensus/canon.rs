@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::domain::claim::{Kind, Value};
@@ -132,13 +133,16 @@ impl Canon {
 
 /// Returns the key of a claim from texts that are canonical already.
 pub(super) fn key(kind: Kind, subject: &str, predicate: &str) -> Sha {
-    let mut bytes = Vec::with_capacity(kind.name().len() + subject.len() + predicate.len() + 2);
-    bytes.extend_from_slice(kind.name().as_bytes());
-    bytes.push(0);
-    bytes.extend_from_slice(subject.as_bytes());
-    bytes.push(0);
-    bytes.extend_from_slice(predicate.as_bytes());
-    Sha::of(bytes)
+    Sha::of_digest(key_digest(kind, subject, predicate))
+}
+
+/// Returns the bytes of a key; they have the order of its text.
+pub(super) fn key_digest(kind: Kind, subject: &str, predicate: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for piece in [kind.name(), "\0", subject, "\0", predicate] {
+        hasher.update(piece);
+    }
+    hasher.finalize().into()
 }
 
 /// Composes, trims and collapses: every run of white space or control characters becomes one space. No 0x00 is left,

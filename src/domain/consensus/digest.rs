@@ -24,7 +24,7 @@ pub(super) fn empty_digest() -> Sha {
 /// Returns the digest of a claim's assertions.
 pub(super) fn digest_of(bench: &Bench<'_>, claim: &Claim) -> Sha {
     let row = |said: &super::tally::Said| {
-        let subject = &claim.members[said.member].subject;
+        let subject = &claim.member(said.member).subject;
         let row = (
             bench.name(said.agent),
             claim.kind,

@@ -206,7 +206,7 @@ fn sides(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Vec<Side> {
 
 /// Returns what people split from a claim, each text once.
 fn parted(panel: &Panel, claim: &Claim) -> Vec<Parted> {
-    let is_own = |key: &Sha| claim.members.iter().any(|member| member.key == *key);
+    let is_own = |key: &Sha| claim.members().any(|member| member.key == *key);
     let mut parted: Vec<Parted> = Vec::new();
     for Split { pair: (a, b), by, reason } in &panel.splits {
         let other = match (is_own(a), is_own(b)) {

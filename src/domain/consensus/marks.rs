@@ -9,7 +9,7 @@ pub(super) fn is_told_apart(a: &str, b: &str) -> bool {
 
 /// What tells two subjects apart however near they are: each a list in the order of the text, numbers in digits before
 /// those in words.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Marks {
     numbers: Vec<String>,
     negations: Vec<&'static str>,

@@ -18,6 +18,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fold::FoldMap;
 use super::marks::Marks;
 use super::near::{common, gram_sets, is_near, prefix};
 use super::policy::Ratio;
@@ -60,12 +61,14 @@ fn merge_within(
     most: u64,
 ) -> (Merging, u64) {
     let mut merging = Merging { leader: (0..keys.len()).collect(), ..Merging::default() };
-    let mut blocks: BTreeMap<(Kind, &str, Marks), Vec<usize>> = BTreeMap::new();
+    let mut met: FoldMap<(Kind, &str, Marks), Vec<usize>> = FoldMap::default();
     for (i, key) in keys.iter().enumerate() {
-        blocks.entry((key.kind, key.predicate, Marks::of(key.subject))).or_default().push(i);
+        met.entry((key.kind, key.predicate, Marks::of(key.subject))).or_default().push(i);
     }
+    // Most texts have numbers of their own: only the others are put in order.
+    let blocks: BTreeMap<_, _> = met.into_iter().filter(|(_, members)| members.len() > 1).collect();
     let mut left = most;
-    for members in blocks.values().filter(|members| members.len() > 1) {
+    for members in blocks.values() {
         let (sets, grams) = gram_sets(members.iter().map(|&i| keys[i].subject));
         let index = vec![Vec::new(); grams];
         let block = Block { keys, members, sets, threshold, apart, index, clusters: Vec::new(), left };

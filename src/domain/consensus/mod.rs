@@ -160,10 +160,7 @@ fn judged(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Judged {
         severity: tally.severity,
         votes: tally.ballots.iter().map(vote).collect(),
         dissent: dissents,
-        merged_from: claim.members[1..]
-            .iter()
-            .map(|m| Merged { key: m.key.clone(), subject: m.subject.clone() })
-            .collect(),
+        merged_from: claim.others.iter().map(|m| Merged { key: m.key.clone(), subject: m.subject.clone() }).collect(),
     }
 }
 

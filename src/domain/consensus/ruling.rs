@@ -244,7 +244,7 @@ impl<'p> Case<'p> {
         let canon = &self.bench.canon;
         let accepted: BTreeSet<String> =
             self.bench.panel.accepted_conditions.iter().map(|text| canon.subject(Kind::Finding, text).0).collect();
-        let mut conditions = self.claims.list.iter().filter(|c| is_condition(c)).flat_map(|c| &c.members).peekable();
+        let mut conditions = self.claims.list.iter().filter(|c| is_condition(c)).flat_map(Claim::members).peekable();
         conditions.peek().is_some() && conditions.all(|member| accepted.contains(&member.subject))
     }
 

@@ -23,7 +23,7 @@ pub fn settled(panel: &Panel, out: &[Family]) -> BTreeSet<Sha> {
     let open: BTreeSet<&str> = out.iter().map(Family::as_str).collect();
     let fixed = claims.list.iter().filter(|claim| {
         // Free text may still be merged with what somebody has yet to say.
-        let is_text = claim.members.iter().any(|member| member.form == Form::FreeText);
+        let is_text = claim.members().any(|member| member.form == Form::FreeText);
         open.is_empty() || (!is_text && is_fixed(panel.policy.agree, &open, claim, &tally::tally(&bench, claim)))
     });
     fixed.map(|claim| claim.key().clone()).collect()

@@ -109,10 +109,10 @@ fn of(bench: &Bench<'_>, claim: &Claim, tally: &Tally<'_>) -> Standing {
     }
     let voters = tally.standing.iter().map(|said| bench.agents[said.agent]).filter(|agent| agent.voter);
     Standing {
-        keys: claim.members.iter().map(|member| member.key.clone()).collect(),
+        keys: claim.members().map(|member| member.key.clone()).collect(),
         kind: claim.kind,
         subject: claim.subject().to_owned(),
-        form: claim.members[0].form,
+        form: claim.first.form,
         predicate: claim.predicate.as_ref().to_owned(),
         label: tally.label(),
         winner: tally.winner.as_deref().cloned(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::canon::{CHECKED_BY, Canon, Form, key};
+use super::canon::{CHECKED_BY, Canon, Form, key_digest};
 use super::fold::FoldMap;
 use super::label::Label;
 use super::merge::{Mergeable, merge};
@@ -84,19 +84,31 @@ pub(super) struct Member {
 pub(super) struct Claim {
     pub(super) kind: Kind,
     pub(super) predicate: Rc<str>,
-    /// By ascending key; the first names the claim.
-    pub(super) members: Vec<Member>,
+    /// The smallest of its keys, which names it.
+    pub(super) first: Member,
+    /// The keys that were merged into it, ascending.
+    pub(super) others: Vec<Member>,
     /// By agent, then as the agent ordered them.
     pub(super) said: Vec<Said>,
 }
 
 impl Claim {
     pub(super) fn key(&self) -> &Sha {
-        &self.members[0].key
+        &self.first.key
     }
 
     pub(super) fn subject(&self) -> &str {
-        &self.members[0].subject
+        &self.first.subject
+    }
+
+    /// Returns all of its keys, by the places that [`Said::member`] names.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Returns the key that an assertion was made of.
+    pub(super) fn member(&self, place: usize) -> &Member {
+        place.checked_sub(1).map_or(&self.first, |place| &self.others[place])
     }
 
     pub(super) fn is_outcome(&self) -> bool {
@@ -127,7 +139,7 @@ pub(super) struct Claims {
 impl Claims {
     /// Returns the claim that a key, merged or not, went to.
     pub(super) fn find(&self, key: &Sha) -> Option<usize> {
-        let of = |&(claim, member): &(usize, usize)| self.list[claim].members[member].key.cmp(key);
+        let of = |&(claim, member): &(usize, usize)| self.list[claim].member(member).key.cmp(key);
         let found = self.places.binary_search_by(of).ok()?;
         Some(self.places[found].0)
     }
@@ -136,7 +148,7 @@ impl Claims {
 /// Gathers the assertions of all agents that answered into claims.
 pub(super) fn gather(bench: &Bench<'_>) -> Claims {
     let singles = on_keys(bench);
-    let free: Vec<usize> = (0..singles.len()).filter(|&i| singles[i].members[0].form == Form::FreeText).collect();
+    let free: Vec<usize> = (0..singles.len()).filter(|&i| singles[i].first.form == Form::FreeText).collect();
     let mergeable: Vec<Mergeable<'_>> = free
         .iter()
         .map(|&i| Mergeable {
@@ -185,34 +197,32 @@ fn on_keys(bench: &Bench<'_>) -> Vec<Claim> {
     claims(gathering.wordings, spoken)
 }
 
-/// Makes the claims of wordings, by ascending key: different words can have one key.
-fn claims(wordings: Vec<Wording<'_>>, spoken: Vec<(usize, Said)>) -> Vec<Claim> {
-    // The head of a key beside its place: that compares much quicker than the texts where they are.
-    let head = |w: &Wording<'_>| w.member.key.as_str().as_bytes().first_chunk().map(|head| u128::from_be_bytes(*head));
-    let mut order: Vec<(Option<u128>, usize)> = wordings.iter().map(head).zip(0..).collect();
-    order.sort_unstable_by(|(a, i), (b, j)| {
-        let keys = || wordings[*i].member.key.cmp(&wordings[*j].member.key);
-        a.cmp(b).then_with(keys).then(i.cmp(j))
-    });
+/// Makes the claims of wordings, by ascending key: different words can have one key. What is asked of all claims one
+/// after the other is laid out in their order here, not in that of the agents' words.
+fn claims(mut wordings: Vec<Wording<'_>>, spoken: Vec<(usize, Said)>) -> Vec<Claim> {
+    let mut order: Vec<([u8; 32], usize)> = wordings.iter().map(|w| w.digest).zip(0..).collect();
+    order.sort_unstable();
     let mut of_wording: Vec<usize> = vec![0; wordings.len()];
     let mut sizes: Vec<usize> = Vec::with_capacity(wordings.len());
     let mut firsts: Vec<usize> = Vec::with_capacity(wordings.len());
-    for (_, i) in order {
-        let is_known = firsts.last().is_some_and(|&last: &usize| wordings[last].member.key == wordings[i].member.key);
-        if !is_known {
-            firsts.push(i);
-            sizes.push(0);
-        }
-        of_wording[i] = firsts.len() - 1;
+    for same in order.chunk_by(|(a, _), (b, _)| a == b) {
+        same.iter().for_each(|(_, wording)| of_wording[*wording] = firsts.len());
+        firsts.push(same[0].1);
+        sizes.push(0);
     }
     spoken.iter().for_each(|(wording, _)| sizes[of_wording[*wording]] += 1);
-    let mut parts: Vec<Option<(Kind, Rc<str>, Member)>> =
-        wordings.into_iter().map(|w| Some((w.first.kind, w.predicate, w.member))).collect();
     let made = |(first, size): (usize, usize)| {
-        let (kind, predicate, member) = parts[first].take()?;
-        Some(Claim { kind, predicate, members: vec![member], said: Vec::with_capacity(size) })
+        let Wording { first, digest, subject, form, predicate, .. } = &mut wordings[first];
+        let member = Member { key: Sha::of_digest(*digest), subject: std::mem::take(subject), form: *form };
+        Claim {
+            kind: first.kind,
+            predicate: Rc::clone(predicate),
+            first: member,
+            others: Vec::new(),
+            said: Vec::with_capacity(size),
+        }
     };
-    let mut claims: Vec<Claim> = firsts.into_iter().zip(sizes).filter_map(made).collect();
+    let mut claims: Vec<Claim> = firsts.into_iter().zip(sizes).map(made).collect();
     spoken.into_iter().for_each(|(wording, said)| claims[of_wording[wording]].said.push(said));
     claims
 }
@@ -230,7 +240,9 @@ struct Gathering<'p> {
 /// A key as somebody wrote it.
 struct Wording<'p> {
     first: &'p Assertion,
-    member: Member,
+    digest: [u8; 32],
+    subject: String,
+    form: Form,
     predicate: Rc<str>,
     is_outcome: bool,
     is_set: bool,
@@ -288,9 +300,9 @@ impl<'p> Gathering<'p> {
 /// Meets a wording for the first time: makes it canonical.
 fn wording<'p>(bench: &Bench<'_>, first: &'p Assertion, predicate: Rc<str>) -> Wording<'p> {
     let (subject, form) = bench.canon.subject(first.kind, &first.subject);
-    let key = key(first.kind, &subject, &predicate);
+    let digest = key_digest(first.kind, &subject, &predicate);
     let (is_outcome, is_set) = (is_outcome(first.kind, &subject, &predicate), &*predicate == CHECKED_BY);
-    Wording { first, member: Member { key, subject, form }, predicate, is_outcome, is_set, last: None, next: 0 }
+    Wording { first, digest, subject, form, predicate, is_outcome, is_set, last: None, next: 0 }
 }
 
 /// Returns the pairs that a person split, by their places, the smaller first. Pairs of which one is not there say
@@ -304,7 +316,7 @@ fn split_pairs(panel: &Panel, place: impl Fn(&Sha) -> Option<usize>) -> BTreeSet
 /// bring together what a person split.
 fn unite_same(bench: &Bench<'_>, singles: &[Claim], leader: &mut [usize], unmergeable: &mut BTreeSet<Sha>) {
     let find = |key: &Sha| singles.binary_search_by(|claim| claim.key().cmp(key)).ok();
-    let is_free = |i: usize| singles[i].members[0].form == Form::FreeText;
+    let is_free = |i: usize| singles[i].first.form == Form::FreeText;
     let apart = split_pairs(bench.panel, find);
     let mut same: Vec<(&Sha, &Sha)> = bench.panel.same_as.iter().map(|(a, b)| (a.min(b), a.max(b))).collect();
     same.sort();
@@ -338,13 +350,13 @@ fn join(singles: Vec<Claim>, leader: &[usize], claims: &mut Claims) -> Vec<usize
             let target = claim_of[leader[i]];
             claim_of.push(target);
             let claim = &mut claims.list[target];
-            let member = claim.members.len();
+            claim.others.push(single.first);
+            let member = claim.others.len();
             claims.places.push((target, member));
-            claim.members.extend(single.members);
             claim.said.extend(single.said.into_iter().map(|said| Said { member, ..said }));
         }
     }
-    for claim in claims.list.iter_mut().filter(|claim| claim.members.len() > 1) {
+    for claim in claims.list.iter_mut().filter(|claim| !claim.others.is_empty()) {
         claim.said.sort_by_key(|said| said.agent);
     }
     claim_of

@@ -77,10 +77,10 @@ impl<'p> Case<'p> {
 
     /// Returns the waiver that holds for a claim.
     pub(super) fn waiver(&self, i: usize) -> Option<&'p Waiver> {
-        let members = &self.claims.list[i].members;
+        let claim = &self.claims.list[i];
         let waivers = self.bench.panel.waivers.iter();
         waivers
-            .filter(|w| self.waived.contains(&i) && members.iter().any(|m| m.key == w.claim))
+            .filter(|w| self.waived.contains(&i) && claim.members().any(|m| m.key == w.claim))
             .min_by_key(|w| (&w.by, &w.reason))
     }
 }

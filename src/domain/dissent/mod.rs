@@ -5,6 +5,7 @@
 //! only a person could say. It must not know files, nor who reads them; the same verdicts and entries give the same
 //! dissents on every machine.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -198,15 +199,26 @@ impl Said {
 impl Ledger {
     /// Folds verdicts, in the order of stages, and the spec's ledger.
     pub fn read<'v>(spec: &Spec, verdicts: impl IntoIterator<Item = &'v Verdict>, entries: &[Entry]) -> Self {
-        let mut ledger = Self::default();
+        let (mut ledger, topics) = (Self::default(), LazyCell::new(|| agenda(spec, &[])));
         for verdict in verdicts {
-            ledger.take_in(spec, verdict, &entry::said(entries, verdict.stage));
+            ledger.take_in_with(spec, &topics, verdict, &entry::said(entries, verdict.stage));
         }
         ledger
     }
 
     /// Takes in the verdict of the stage that follows those taken in before.
     pub fn take_in(&mut self, spec: &Spec, verdict: &Verdict, said: &Said) {
+        self.take_in_with(spec, &LazyCell::new(|| agenda(spec, &[])), verdict, said);
+    }
+
+    /// Takes one in; the topics of the spec's text are found once, and only if somebody asks for them.
+    fn take_in_with<F: FnOnce() -> Vec<Topic>>(
+        &mut self,
+        spec: &Spec,
+        topics: &LazyCell<Vec<Topic>, F>,
+        verdict: &Verdict,
+        said: &Said,
+    ) {
         let without_choice = said.waivers.iter().filter(|w| w.choice.is_none()).map(|w| w.claim.clone()).collect();
         let waived = waived(verdict, &without_choice);
         for dissent in self.dissents.iter_mut().filter(|dissent| dissent.closed.is_none()) {
@@ -217,9 +229,10 @@ impl Ledger {
         self.questions.retain(|question| !verdict.claims.iter().any(|claim| answers(claim, &question.key)));
         // The ids of topics mean the same questions only as long as the spec is the same text.
         let is_same_text = verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha);
-        let topics = if is_same_text { agenda(spec, &[]) } else { Vec::new() };
         for claim in verdict.claims.iter().filter(|claim| opens(claim)) {
-            self.open(spec, &topics, claim, verdict, said);
+            let is_worded = is_same_text && !claim.dissent.is_empty();
+            let topics: &[Topic] = if is_worded { topics } else { &[] };
+            self.open(spec, topics, claim, verdict, said);
             if question::is_question(claim) && !self.questions.iter().any(|known| is_about(claim, &known.key)) {
                 self.questions.push(question::unanswered(spec, claim, verdict.stage));
             }

@@ -49,7 +49,7 @@ pub fn render(stage: Stage, inputs: &DocumentInputs<'_>) -> Vec<(String, String)
         return Vec::new();
     }
     let desk = Desk { inputs: *inputs, voices: Voices::of(inputs.panel, inputs.verdict), drafts };
-    let dir = inputs.spec.dir.trim_end_matches('/');
+    let dir = inputs.spec.own.trim_end_matches('/');
     match stage {
         Stage::Plan => vec![(format!("{dir}/plan.md"), plan::plan(&desk))],
         Stage::Tasks => vec![(format!("{dir}/tasks.md"), plan::tasks(&desk))],

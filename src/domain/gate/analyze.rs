@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::text::Document;
+use super::text::{Document, find};
 use super::{Confidence, Edit, Found, Gate, Magnitude, Matter, Resolvability, weight};
 use crate::domain::check::{Clash, ClashKind, Finding, Place, Rule, Tree, clashes};
 use crate::domain::spec::{Level, Requirement, Spec, requirement_ids};
@@ -131,7 +131,7 @@ fn unknown_id(tree: &Tree, spec: &Spec, finding: &Finding) -> Found {
         alike.next().filter(|_| alike.next().is_none())
     });
     let fix = unknown.zip(meant).and_then(|(id, meant)| {
-        let part = document.find(finding.place.line, id)?;
+        let part = find(&document.task(finding.place.line), id)?;
         Some((format!("write {}", meant.id), document.replaced(part, &meant.id)?))
     });
     let question = format!("{}: which requirement is meant?", finding.message);
@@ -161,30 +161,25 @@ fn uncovered(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
     if open.len() == spec.requirements.len() {
         return;
     }
-    let file = format!("{}/tasks.md", spec.dir);
+    let file = tree.path_of(spec, "tasks.md");
     let document = Document::new(&file, tree.text(&file).unwrap_or_default());
     let numbers = tasks.iter().filter_map(|task| task.id.strip_prefix('T')?.parse::<u32>().ok());
-    let next = numbers.max().unwrap_or(0) + 1;
+    let next = numbers.max().unwrap_or(0).checked_add(1);
     let last = document.last_of(tasks.iter().map(|task| task.line).max().unwrap_or(1));
     for requirement in open {
         let id = &requirement.id;
-        let task = format!("- [ ] T{next:03} {} ({id})", cut(&requirement.text, TASK_MAX));
-        let added = document.line(last).map(|line| Edit {
-            file: file.clone(),
-            line: last,
-            was: line.to_owned(),
-            becomes: vec![line.to_owned(), task.clone()],
+        let task = next.map(|next| format!("T{next:03} {} ({id})", cut(&requirement.text, TASK_MAX)));
+        let added = task.zip(document.line(last)).map(|(task, line)| {
+            let becomes = vec![line.to_owned(), format!("- [ ] {task}")];
+            (format!("add \"{task}\""), Edit { file: file.clone(), line: last, was: line.to_owned(), becomes })
         });
         let place = Place { file: spec.file.clone(), line: requirement.line };
         out.push(Found {
             context: cut(&requirement.text, CONTEXT_MAX),
             magnitude: weight(requirement.level, Magnitude::Important, Magnitude::Minor),
             confidence: Confidence::High,
-            resolvability: Resolvability::SuggestFix,
-            choices: added
-                .map(|edit| (format!("add \"{}\"", task.trim_start_matches("- [ ] ")), edit))
-                .into_iter()
-                .collect(),
+            resolvability: if added.is_some() { Resolvability::SuggestFix } else { Resolvability::NeedHuman },
+            choices: added.into_iter().collect(),
             ..ask(Matter::Uncovered, id, place, format!("no task names {id}: add one?"))
         });
     }
@@ -192,7 +187,7 @@ fn uncovered(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
 
 /// Asks about a plan that names many requirements that the spec does not have.
 fn creep(tree: &Tree, spec: &Spec, out: &mut Vec<Found>) {
-    let file = format!("{}/plan.md", spec.dir);
+    let file = tree.path_of(spec, "plan.md");
     let Some(text) = tree.text(&file) else { return };
     let named: BTreeSet<String> =
         requirement_ids(text).into_iter().filter(|id| id.starts_with("FR-") || id.starts_with("NFR-")).collect();

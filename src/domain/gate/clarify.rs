@@ -3,9 +3,9 @@
 //! The word lists are the critic's and the agenda's; here their hits become questions with a place for the answer. It
 //! must not judge whether documents fit together.
 
-use super::text::Document;
+use super::text::{Document, Part, find};
 use super::{Confidence, Edit, Found, Gate, Magnitude, Matter, Resolvability, Slot, weight};
-use crate::domain::agenda::{OpenPoint, PointKind, open_points};
+use crate::domain::agenda::{OpenPoint, PointKind, closing, open_points};
 use crate::domain::check::{Place, Tree, open_mark, vague_in};
 use crate::domain::spec::{Requirement, Spec};
 
@@ -26,8 +26,9 @@ pub(super) fn clarify(tree: &Tree, spec: &Spec) -> Vec<Found> {
     let document = Document::new(&spec.file, tree.text(&spec.file).unwrap_or_default());
     let mut found = Vec::new();
     let mut marked = Vec::new();
-    for requirement in &spec.requirements {
-        let asker = Asker { document, requirement };
+    let written = document.requirements(spec.requirements.iter().map(|requirement| requirement.line));
+    for (requirement, lines) in spec.requirements.iter().zip(written) {
+        let asker = Asker { document, requirement, lines };
         let markers = asker.markers(&mut found);
         if markers.is_empty() {
             asker.open_word(&mut found);
@@ -38,7 +39,7 @@ pub(super) fn clarify(tree: &Tree, spec: &Spec) -> Vec<Found> {
         asker.weak(&mut found);
         asker.endless(&mut found);
     }
-    elsewhere(document, tree.text(&spec.file).unwrap_or_default(), &marked, &mut found);
+    elsewhere(document, &marked, &mut found);
     found
 }
 
@@ -46,9 +47,9 @@ pub(super) fn clarify(tree: &Tree, spec: &Spec) -> Vec<Found> {
 struct Asker<'t> {
     document: Document<'t>,
     requirement: &'t Requirement,
+    /// The lines in which it is written: no answer goes anywhere else.
+    lines: Vec<(u32, &'t str)>,
 }
-
-type Part<'t> = (u32, &'t str, usize, usize);
 
 impl<'t> Asker<'t> {
     fn ask(&self, matter: Matter, ask: String, line: u32) -> Found {
@@ -71,47 +72,32 @@ impl<'t> Asker<'t> {
         self.document.slot(part)
     }
 
+    /// Finds words of the requirement again in its lines.
+    fn find(&self, words: &str) -> Option<Part<'t>> {
+        find(&self.lines, words)
+    }
+
     /// Asks what stands in `[NEEDS CLARIFICATION: …]`; returns the places, so that nothing is asked twice.
     fn markers(&self, out: &mut Vec<Found>) -> Vec<(u32, usize)> {
         let mut places = Vec::new();
-        for question in questions(&self.requirement.text) {
-            let Some(part) = self.marker(question) else { continue };
-            places.push((part.0, part.2));
-            let ask =
-                if question.is_empty() { format!("{}: what is meant?", self.requirement.id) } else { question.into() };
-            let found = self.ask(Matter::OpenMarker, ask, part.0);
+        for Marker { question, line, at, slot } in markers(self.document, &self.lines, MARKER) {
+            places.push((line, at));
+            let ask = if question.is_empty() { format!("{}: what is meant?", self.requirement.id) } else { question };
+            let found = self.ask(Matter::OpenMarker, ask, line);
             out.push(Found {
                 confidence: Confidence::High,
                 magnitude: weight(self.requirement.level, Magnitude::Critical, Magnitude::Important),
-                slot: self.slot(part),
+                slot,
                 ..found
             });
         }
         places
     }
 
-    /// Finds a marker again in its line, where the words may be spaced otherwise.
-    fn marker(&self, question: &str) -> Option<Part<'t>> {
-        let mut from = self.requirement.line;
-        loop {
-            let (number, line, start, _) = self.document.find(from, MARKER)?;
-            for (at, _) in line.match_indices(MARKER).filter(|(at, _)| *at >= start) {
-                let end = line[at..].find(']').map_or(line.len(), |n| at + n + 1);
-                let inside = line[at..end].trim_end_matches(']');
-                let words = inside.trim_start_matches(MARKER).trim_start_matches([':', ' ']);
-                if question.is_empty() || same_words(words, question) || line[at..end].ends_with(']').eq(&false) {
-                    return Some((number, line, at, end));
-                }
-            }
-            from = number.checked_add(1)?;
-        }
-    }
-
     /// Asks about TBD and its like, where no marker says what is open.
     fn open_word(&self, out: &mut Vec<Found>) {
-        let Some(mark) = open_mark(&self.requirement.text) else { return };
-        let written = ["TBD", "TBC", "FIXME", "TODO", "???", "NEEDS CLARIFICATION"];
-        let part = written.iter().find_map(|word| self.document.find(self.requirement.line, word));
+        let Some(mark) = open_mark(&self.requirement.text).map(|mark| mark.called) else { return };
+        let part = self.open_part();
         let line = part.map_or(self.requirement.line, |part| part.0);
         let ask = format!("{} says {mark}: what is it to be?", self.requirement.id);
         out.push(Found {
@@ -122,10 +108,24 @@ impl<'t> Asker<'t> {
         });
     }
 
+    /// Finds the first of the words that say that something is undecided.
+    fn open_part(&self) -> Option<Part<'t>> {
+        // As one text: whether TODO is open is told by the word after it, which may stand in the next line.
+        let text = self.lines.iter().map(|(_, line)| *line).collect::<Vec<_>>().join("\n");
+        let mark = open_mark(&text)?;
+        let mut begins = 0;
+        self.lines.iter().find_map(|(number, line)| {
+            let start = mark.at.checked_sub(begins)?;
+            begins += line.len() + 1;
+            let end = start + mark.written.len();
+            (end <= line.len()).then_some((*number, *line, start, end))
+        })
+    }
+
     /// Asks about quantities without a value, and choices that nobody made.
     fn points(&self, out: &mut Vec<Found>) {
         for OpenPoint { kind, words, unit } in open_points(&self.requirement.text) {
-            let part = self.document.find(self.requirement.line, &words);
+            let part = self.find(&words);
             let line = part.map_or(self.requirement.line, |part| part.0);
             match kind {
                 PointKind::Marker => {}
@@ -166,7 +166,7 @@ impl<'t> Asker<'t> {
         let asked: Vec<String> =
             open_points(&self.requirement.text).into_iter().map(|point| point.words.to_lowercase()).collect();
         for word in vague_in(&self.requirement.text).into_iter().filter(|word| !asked.contains(word) && word != "etc") {
-            let part = self.document.find(self.requirement.line, &word);
+            let part = self.find(&word);
             let line = part.map_or(self.requirement.line, |part| part.0);
             let ask = format!("{}: \"{word}\" by which measure?", self.requirement.id);
             out.push(Found { slot: part.and_then(|part| self.slot(part)), ..self.ask(Matter::Vague, ask, line) });
@@ -178,7 +178,7 @@ impl<'t> Asker<'t> {
         let text = words(&self.requirement.text);
         let is_there = |word: &&&str| text.split(|c: char| !c.is_alphanumeric()).any(|w| w == **word);
         let Some(word) = WEAK.iter().find(is_there) else { return };
-        let Some(part) = self.document.find(self.requirement.line, word) else { return };
+        let Some(part) = self.find(word) else { return };
         let ask = format!("{} says \"{word}\": is it demanded?", self.requirement.id);
         let level = |level: &&'static str| Some(((*level).to_owned(), self.document.replaced(part, level)?));
         let choices: Vec<(String, Edit)> = LEVELS.iter().filter_map(level).collect();
@@ -192,7 +192,7 @@ impl<'t> Asker<'t> {
 
     fn endless(&self, out: &mut Vec<Found>) {
         let found = ENDLESS.iter().find_map(|words| {
-            let part = self.document.find(self.requirement.line, words)?;
+            let part = self.find(words)?;
             self.requirement.text.to_lowercase().contains(words).then_some((words, part))
         });
         let Some((words, part)) = found else { return };
@@ -212,51 +212,83 @@ fn resolvable(choices: &[(String, Edit)]) -> Resolvability {
     if choices.is_empty() { Resolvability::NeedHuman } else { Resolvability::SuggestFix }
 }
 
-/// Returns what the markers of a text ask.
-fn questions(text: &str) -> Vec<&str> {
-    let ends = |rest: &str| rest.find(']').unwrap_or(rest.len());
-    let inside = text.split(MARKER).skip(1).map(|rest| &rest[..ends(rest)]);
-    inside.map(|words| words.trim_start_matches(':').trim()).collect()
+/// A marker, and what it asks.
+struct Marker {
+    question: String,
+    /// The number of the line that it begins in.
+    line: u32,
+    /// Where in that line.
+    at: usize,
+    /// Where its answer goes; none where it ends in another line.
+    slot: Option<Slot>,
 }
 
-fn same_words(a: &str, b: &str) -> bool {
-    let plain = |text: &str| text.replace("**", "").split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    plain(a) == plain(b)
+/// Finds the markers in lines that begin so.
+fn markers(document: Document<'_>, lines: &[(u32, &str)], begins: &str) -> Vec<Marker> {
+    let mut found = Vec::new();
+    for (n, (number, line)) in lines.iter().enumerate() {
+        let mut end = 0;
+        for (at, _) in line.match_indices(begins) {
+            if at < end {
+                continue;
+            }
+            let closes = closing(&line[at..]).map(|length| at + length);
+            end = closes.unwrap_or(line.len());
+            let inside = match closes {
+                Some(end) => line[at..end - 1].to_owned(),
+                None => wrapped(&line[at..], &lines[n + 1..]),
+            };
+            let words = inside[begins.len()..].trim_start_matches([':', ' ']).replace("**", "");
+            found.push(Marker {
+                question: words.split_whitespace().collect::<Vec<_>>().join(" "),
+                line: *number,
+                at,
+                slot: closes.and_then(|end| document.slot((*number, *line, at, end))),
+            });
+        }
+    }
+    found
+}
+
+/// Returns what stands in the bracket that a text begins with and that the paragraph's next lines close; the text alone
+/// where they do not.
+fn wrapped(first: &str, next: &[(u32, &str)]) -> String {
+    let below = next.iter().map(|(_, line)| line.trim()).take_while(|line| !line.is_empty());
+    let whole = std::iter::once(first).chain(below).collect::<Vec<_>>().join(" ");
+    let closed = closing(&whole).and_then(|end| whole.get(..end - 1));
+    closed.unwrap_or(first).to_owned()
 }
 
 /// Asks about markers outside requirements. The words without a question stand in checklists and templates.
-fn elsewhere(document: Document<'_>, text: &str, marked: &[(u32, usize)], out: &mut Vec<Found>) {
+fn elsewhere(document: Document<'_>, marked: &[(u32, usize)], out: &mut Vec<Found>) {
     let mut fence: Option<&str> = None;
-    for (number, line) in (1u32..).zip(text.lines()) {
+    let mut lines: Vec<(u32, &str)> = Vec::new();
+    for (number, line) in (1u32..).zip(document.lines()) {
         let mark = ["```", "~~~"].into_iter().find(|mark| line.trim_start().starts_with(mark));
         match (fence, mark) {
             (None, Some(mark)) => fence = Some(mark),
             (Some(open), Some(mark)) if open == mark => fence = None,
             (None, None) | (Some(_), _) => {}
         }
-        if fence.is_some() || mark.is_some() {
+        let is_text = fence.is_none() && mark.is_none();
+        lines.push((number, if is_text { line } else { "" }));
+    }
+    for Marker { question, line, at, slot } in markers(document, &lines, "[NEEDS CLARIFICATION:") {
+        if question.is_empty() || marked.contains(&(line, at)) {
             continue;
         }
-        let asks = "[NEEDS CLARIFICATION:";
-        for (at, _) in line.match_indices(asks).filter(|(at, _)| !marked.contains(&(number, *at))) {
-            let end = line[at..].find(']').map_or(line.len(), |n| at + n + 1);
-            let question = line[at + asks.len()..end].trim_end_matches(']').trim();
-            if question.is_empty() {
-                continue;
-            }
-            out.push(Found {
-                gate: Gate::Clarify,
-                matter: Matter::OpenMarker,
-                about: String::new(),
-                place: Place { file: document.file.to_owned(), line: number },
-                ask: question.to_owned(),
-                context: line.trim().chars().take(CONTEXT_MAX).collect(),
-                confidence: Confidence::High,
-                magnitude: Magnitude::Important,
-                resolvability: Resolvability::NeedHuman,
-                choices: Vec::new(),
-                slot: document.slot((number, line, at, end)),
-            });
-        }
+        out.push(Found {
+            gate: Gate::Clarify,
+            matter: Matter::OpenMarker,
+            about: String::new(),
+            place: Place { file: document.file.to_owned(), line },
+            ask: question,
+            context: document.line(line).unwrap_or_default().trim().chars().take(CONTEXT_MAX).collect(),
+            confidence: Confidence::High,
+            magnitude: Magnitude::Important,
+            resolvability: Resolvability::NeedHuman,
+            choices: Vec::new(),
+            slot,
+        });
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It must not know how a chain is written, nor entries of others: what it does not know it leaves alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,19 +93,45 @@ pub fn standing(entries: &[Entry]) -> BTreeMap<String, Standing> {
     held
 }
 
-/// Returns the last answer that was not taken back: of an issue, or of any.
-pub fn last_edit<'e>(entries: &'e [Entry], issue: Option<&str>) -> Option<&'e Answered> {
-    let mut said: Vec<(&str, Option<&Answered>)> = Vec::new();
+impl Entry {
+    /// Returns the id of the issue that it is about.
+    pub fn issue(&self) -> &str {
+        match self {
+            Entry::Answered(Answered { issue, .. }) | Entry::Deferred { issue, .. } | Entry::Undone { issue, .. } => {
+                issue
+            }
+        }
+    }
+}
+
+/// Returns the answers and deferrals that were not taken back, the oldest first. What is said about an issue takes the
+/// place of its deferral.
+pub fn said(entries: &[Entry]) -> Vec<&Entry> {
+    let mut said: Vec<&Entry> = Vec::new();
     for entry in entries {
+        let is_same = |before: &&Entry| before.issue() == entry.issue();
         match entry {
-            Entry::Answered(answered) => said.push((&answered.issue, Some(answered))),
-            Entry::Deferred { issue, .. } => said.push((issue, None)),
-            Entry::Undone { issue, .. } => {
-                if let Some(at) = said.iter().rposition(|(of, _)| of == issue) {
+            Entry::Answered(_) | Entry::Deferred { .. } => {
+                said.retain(|before| !is_same(before) || matches!(before, Entry::Answered(_)));
+                said.push(entry);
+            }
+            Entry::Undone { .. } => {
+                if let Some(at) = said.iter().rposition(is_same) {
                     said.remove(at);
                 }
             }
         }
     }
-    said.into_iter().rev().filter_map(|(_, answered)| answered).find(|one| issue.is_none_or(|id| one.issue == id))
+    said
+}
+
+/// Returns what was said last and not taken back: of the issue that an id or a unique beginning of one means, of any if
+/// it is empty. Letter case does not count.
+pub fn last_word<'e>(entries: &'e [Entry], issue: &str) -> Option<&'e Entry> {
+    let wanted = issue.trim().to_ascii_uppercase();
+    let said = said(entries);
+    let id = |entry: &&Entry| entry.issue().to_ascii_uppercase();
+    let meant: BTreeSet<String> = said.iter().map(id).filter(|id| id.starts_with(&wanted)).collect();
+    let one = if meant.contains(&wanted) { Some(&wanted) } else { meant.first().filter(|_| meant.len() == 1) };
+    said.into_iter().rev().find(|entry| wanted.is_empty() || Some(&id(entry)) == one)
 }

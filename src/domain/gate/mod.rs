@@ -28,7 +28,7 @@ mod text;
 
 pub use checklist::{Scores, grade};
 pub use edit::{Edit, Slot};
-pub use entry::{Answered, Entry, Standing, entry, last_edit, standing};
+pub use entry::{Answered, Entry, Standing, entry, last_word, said, standing};
 
 /// One of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -225,7 +225,7 @@ pub enum Matter {
 /// Something that a gate asks about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
-    /// Its id: the same as long as the words that it is about are the same.
+    /// Its id: the same as long as the same is asked.
     pub id: String,
     /// Which gate asks.
     pub gate: Gate,
@@ -281,12 +281,16 @@ pub struct Held {
     pub spec: SpecId,
     /// Which gates were held.
     pub gates: BTreeSet<Gate>,
-    /// The gravest first, then by place.
+    /// The gravest first, then in the order of the text.
     pub issues: Vec<Issue>,
     /// How complete the spec is, if the checklist was held.
     pub scores: Option<Scores>,
     /// What people said about issues that still stand.
     pub standing: BTreeMap<String, Standing>,
+    /// The documents that an answer can change, as far as they were read: a ledger may come with the repository, and
+    /// what it says was changed is believed of these only. Not recorded: what holds is what is there now.
+    #[serde(skip)]
+    pub documents: BTreeSet<String>,
 }
 
 impl Held {
@@ -305,6 +309,18 @@ impl Held {
         self.open().filter(|issue| issue.magnitude == magnitude).count()
     }
 
+    /// Returns the issue that a person means by an id.
+    ///
+    /// # Errors
+    /// Exit 64 if it means none, or several.
+    pub fn asked(&self, id: &str) -> Result<&Issue, Failure> {
+        self.issue(id).ok_or_else(|| {
+            let shown: String = id.chars().take(40).collect();
+            let next = format!("run `dicast gate {} --list` to see what is asked", self.spec);
+            Failure::usage("ID", format!("no open question is called {shown:?}"), next)
+        })
+    }
+
     /// Returns the issue that an id, or a unique beginning of one, means; letter case does not count.
     pub fn issue(&self, id: &str) -> Option<&Issue> {
         let id = id.trim().to_ascii_uppercase();
@@ -318,7 +334,7 @@ impl Held {
 /// What a person says about an issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
-    /// The issue's id, or a unique beginning of it; empty: whatever was answered last (only to take it back).
+    /// The issue's id, or a unique beginning of it; empty: whatever was said last (only to take it back).
     pub issue: String,
     /// What.
     pub what: Say,
@@ -369,12 +385,13 @@ pub fn hold(tree: &Tree, reading: &Reading, spec: &Spec, gates: &BTreeSet<Gate>,
             Gate::Analyze => found.extend(analyzed.iter().cloned()),
         }
     }
-    let mut issues: Vec<Issue> = found.into_iter().map(Found::named).collect();
-    issues.sort_by(|a, b| (a.magnitude, &a.place, &a.id).cmp(&(b.magnitude, &b.place, &b.id)));
-    issues.dedup_by(|a, b| a.id == b.id);
+    let mut issues = named(found, &answered(entries));
+    issues.sort_by(|a, b| (a.magnitude, &a.place).cmp(&(b.magnitude, &b.place)));
     let all = standing(entries);
     let standing = issues.iter().filter_map(|issue| Some((issue.id.clone(), all.get(&issue.id)?.clone()))).collect();
-    Held { spec: spec.id.clone(), gates: gates.clone(), issues, scores, standing }
+    let documents = [spec.file.clone(), format!("{}/tasks.md", spec.dir)];
+    let documents = documents.into_iter().filter(|path| tree.text(path).is_some()).collect();
+    Held { spec: spec.id.clone(), gates: gates.clone(), issues, scores, standing, documents }
 }
 
 /// An issue as a rule finds it, before it has an id.
@@ -397,14 +414,27 @@ impl Found {
     /// Digits of a hash that tell the issues of one spec apart.
     const DIGITS: usize = 6;
 
-    fn named(self) -> Issue {
-        // Neither line nor edit: moving a paragraph asks nothing anew.
+    /// Returns what its id is made of. Neither line nor edit: moving a paragraph asks nothing anew. Nor the words around:
+    /// an answer to one question of a requirement leaves the others what they were.
+    fn subject(&self) -> String {
         let matter = serde_json::to_string(&self.matter).unwrap_or_default();
-        let words = [self.gate.name(), &matter, &self.about, &self.ask, &self.context].join("\u{0}");
+        [self.gate.name(), &matter, &self.about, &self.ask].join("\u{0}")
+    }
+
+    /// Returns the id of the nth, from 0, that asks the same.
+    fn id(&self, nth: usize) -> String {
+        let mut words = self.subject();
+        if nth > 0 {
+            words.push_str(&format!("\u{0}{nth}"));
+        }
         let digits: String = Sha::of(words).as_str().chars().take(Self::DIGITS).collect();
+        format!("{}-{digits}", self.gate.prefix())
+    }
+
+    fn issue(self, id: String) -> Issue {
         let choice = |(words, edit): (String, Edit)| Choice { words: Safe::line(&words), edit };
         Issue {
-            id: format!("{}-{digits}", self.gate.prefix()),
+            id,
             gate: self.gate,
             matter: self.matter,
             about: self.about,
@@ -418,6 +448,36 @@ impl Found {
             slot: self.slot,
         }
     }
+}
+
+/// Returns the ids of the questions whose answers were not taken back.
+fn answered(entries: &[Entry]) -> BTreeSet<&str> {
+    said(entries).into_iter().filter(|entry| matches!(entry, Entry::Answered(_))).map(Entry::issue).collect()
+}
+
+/// Gives what was found its ids. What asks the same is counted in the order of the text, and the ids of what was answered
+/// are left out: the first one's answer must not give its id, and what was said about it, to the second.
+fn named(mut found: Vec<Found>, answered: &BTreeSet<&str>) -> Vec<Issue> {
+    found.sort_by(|a, b| a.place.cmp(&b.place));
+    let mut places: BTreeMap<String, BTreeSet<(Place, Option<usize>)>> = BTreeMap::new();
+    let mut next: BTreeMap<String, usize> = BTreeMap::new();
+    let mut issues = Vec::new();
+    for one in found {
+        let subject = one.subject();
+        let place = (one.place.clone(), one.slot.as_ref().map(|slot| slot.head.len()));
+        if !places.entry(subject.clone()).or_default().insert(place) {
+            continue;
+        }
+        let nth = next.entry(subject).or_default();
+        let mut id = one.id(*nth);
+        while answered.contains(id.as_str()) {
+            *nth += 1;
+            id = one.id(*nth);
+        }
+        *nth += 1;
+        issues.push(one.issue(id));
+    }
+    issues
 }
 
 /// Returns the level of what a must, and what anything else leaves open.

@@ -92,6 +92,123 @@ fn two_markers_of_one_requirement_are_two_questions_and_each_is_asked_once() {
     assert_eq!(held.issue(&held.issues[1].id.to_lowercase()), Some(&held.issues[1]));
 }
 
+/// What the only choice or the answer `x` changes, by the requirement that it is about.
+fn changes(held: &Held) -> Vec<(&str, Vec<String>)> {
+    let edit = |issue: &Issue| issue.choices.first().map(|c| c.edit.clone()).or_else(|| issue.edit_for("x"));
+    let mut all: Vec<&Issue> = held.issues.iter().collect();
+    all.sort_by(|a, b| a.about.cmp(&b.about));
+    all.iter().map(|issue| (issue.about.as_str(), edit(issue).map(|e| e.diff()).unwrap_or_default())).collect()
+}
+
+#[test]
+fn an_answer_goes_into_the_requirement_that_asks_and_nowhere_else() {
+    let owned = |lines: [&str; 2]| lines.map(str::to_owned).to_vec();
+    let (marks, _) = held(
+        "- **FR-001**: It MUST keep logs TODO days\n- **FR-002**: It MUST allow TBD users\n\
+         - **FR-003**: The todo list MUST hold ??? items\n- **FR-004**: It MUST list TODO\n  items TBC times",
+        &[Gate::Clarify],
+    );
+    assert_eq!(
+        changes(&marks),
+        [
+            (
+                "FR-001",
+                owned(["- - **FR-001**: It MUST keep logs TODO days", "+ - **FR-001**: It MUST keep logs x days"])
+            ),
+            ("FR-002", owned(["- - **FR-002**: It MUST allow TBD users", "+ - **FR-002**: It MUST allow x users"])),
+            (
+                "FR-003",
+                owned([
+                    "- - **FR-003**: The todo list MUST hold ??? items",
+                    "+ - **FR-003**: The todo list MUST hold x items"
+                ])
+            ),
+            ("FR-004", owned(["-   items TBC times", "+   items x times"])),
+        ]
+    );
+    let later = "- **FR-002**: It MUST keep sessions in memory or Redis";
+    let (choice, text) = held(
+        &format!("- **FR-001**: It MUST keep counters in memory\n  or Redis\n{later}\n\nIn memory or Redis."),
+        &[Gate::Clarify],
+    );
+    let kept = owned([&format!("- {later}"), "+ - **FR-002**: It MUST keep sessions in memory"]);
+    assert_eq!(changes(&choice), [("FR-001", vec![]), ("FR-002", kept)], "what wraps is edited by hand");
+    let first = choice.issues.iter().find(|issue| issue.about == "FR-001").unwrap();
+    assert!(text.lines().nth(first.place.line as usize - 1).unwrap().contains("FR-001"));
+}
+
+#[test]
+fn a_marker_ends_where_its_bracket_is_closed_and_one_that_wraps_is_edited_by_hand() {
+    let rows = [
+        ("by [NEEDS CLARIFICATION: a[0] or a[1]?] here", "a[0] or a[1]?", true),
+        ("by [NEEDS CLARIFICATION: which\n  of the [two] ends?] here", "which of the [two] ends?", false),
+        ("by [NEEDS CLARIFICATION: from [0, 9) on?] here", "from [0, 9) on?] here", false),
+    ];
+    for (words, question, has_place) in rows {
+        for (before, about) in [("- **FR-001**: It MUST sort ", "FR-001"), ("It sorts ", "")] {
+            let (held, text) = held(&format!("- **FR-002**: It MUST sort\n\n{before}{words}"), &[Gate::Clarify]);
+            let issue = only(&held);
+            assert_eq!((issue.ask.as_str(), issue.about.as_str()), (question, about), "{text}");
+            let answered = issue.edit_for("time").map(|edit| edit.apply(&text).unwrap());
+            assert_eq!(answered.is_some(), has_place, "{text}");
+            assert!(answered.is_none_or(|text| text.contains(&format!("{before}by time here\n"))));
+        }
+    }
+}
+
+#[test]
+fn an_answer_leaves_the_other_questions_of_its_requirement_their_ids_and_what_was_said_about_them() {
+    let line = "- **FR-001**: [NEEDS CLARIFICATION: who?] MUST wait [NEEDS CLARIFICATION: how long?] and again \
+        [NEEDS CLARIFICATION: how long?]";
+    let (first, text) = held(line, &[Gate::Clarify]);
+    let ids = |held: &Held| held.issues.iter().map(|issue| issue.id.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&first).len(), 3);
+    let by_place = |held: &Held| {
+        let mut all = held.issues.clone();
+        all.sort_by_key(|issue| issue.slot.as_ref().unwrap().head.len());
+        all
+    };
+    let all = by_place(&first);
+    for (n, one) in all.iter().enumerate() {
+        let text = one.edit_for("x").unwrap().apply(&text).unwrap();
+        let answer = Entry::Answered(Answered {
+            issue: one.id.clone(),
+            gate: one.gate,
+            ask: one.ask.to_string(),
+            answer: "x".into(),
+            by: "ada".into(),
+            file: "spec.md".into(),
+            before: Sha::of("a"),
+            after: Sha::of("b"),
+            backup: "b".into(),
+        });
+        let deferred = |issue: &Issue| Entry::Deferred {
+            issue: issue.id.clone(),
+            gate: issue.gate,
+            ask: issue.ask.to_string(),
+            by: "ada".into(),
+            reason: "later".into(),
+        };
+        let others: Vec<&Issue> = all.iter().filter(|issue| issue.id != one.id).collect();
+        let entries = [deferred(others[1]), answer];
+        let after = held_with(&[("specs/001-limits/spec.md", &text)], &[Gate::Clarify], &entries);
+        let left: Vec<String> = by_place(&after).into_iter().map(|issue| issue.id).collect();
+        assert_eq!(left, [others[0].id.clone(), others[1].id.clone()], "after the answer to {n}");
+        assert_eq!(after.standing.keys().collect::<Vec<_>>(), [&others[1].id]);
+    }
+}
+
+#[test]
+fn a_task_list_that_is_numbered_to_the_end_is_added_to_by_hand() {
+    let spec = format!("{BODY}- **FR-001**: It MUST wait\n- **FR-002**: It MUST answer 429\n");
+    let tasks = "- [ ] T4294967295 Wait (FR-001)\n";
+    let files = [("specs/001-limits/spec.md", spec.as_str()), ("specs/001-limits/tasks.md", tasks)];
+    let held = held_with(&files, &[Gate::Analyze], &[]);
+    let issue = only(&held);
+    assert_eq!((issue.matter, issue.resolvability), (Matter::Uncovered, Resolvability::NeedHuman));
+    assert_eq!(issue.choices, []);
+}
+
 #[test]
 fn a_choice_is_picked_by_number_or_words() {
     let (choice, _) = held("- **FR-001**: It MUST keep counters in memory or Redis", &[Gate::Clarify]);
@@ -182,7 +299,7 @@ fn a_question_that_was_put_off_stays_so_until_it_is_taken_back_or_its_words_chan
 }
 
 #[test]
-fn entries_are_read_from_json_and_the_last_answer_is_the_one_to_take_back() {
+fn entries_are_read_from_json_and_the_last_word_is_the_one_to_take_back() {
     let answered = |issue: &str, answer: &str| {
         Entry::Answered(Answered {
             issue: issue.into(),
@@ -199,9 +316,16 @@ fn entries_are_read_from_json_and_the_last_answer_is_the_one_to_take_back() {
     let entries = [answered("A", "1"), answered("B", "2"), Entry::Undone { issue: "B".into(), by: "ada".into() }];
     let read: Vec<Entry> = entries.iter().filter_map(|e| entry(&serde_json::to_value(e).unwrap())).collect();
     assert_eq!(read, entries);
-    assert_eq!(last_edit(&read, None).unwrap().answer, "1");
-    assert_eq!(last_edit(&read, Some("B")), None);
+    assert_eq!(last_word(&read, ""), Some(&entries[0]));
+    assert_eq!(last_word(&read, "B"), None);
     assert_eq!(entry(&serde_json::json!({"type": "dissent.opened"})), None);
+    let (gate, ask, by) = (Gate::Clarify, "?".to_owned(), "ada".to_owned());
+    let deferred = Entry::Deferred { issue: "AB".into(), gate, ask, by, reason: "later".into() };
+    let more = [answered("A", "1"), deferred.clone(), answered("AC", "3"), answered("AB", "2")];
+    assert_eq!(last_word(&more[..2], ""), Some(&deferred), "of either kind");
+    assert_eq!(last_word(&more[..2], "a"), Some(&more[0]), "exactly that one");
+    assert_eq!(last_word(&more[1..3], "a"), None, "two begin so");
+    assert_eq!(said(&more).len(), 3, "an answer takes the place of the deferral");
 }
 
 #[test]

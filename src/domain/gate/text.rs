@@ -3,6 +3,7 @@
 //! It must not know what the words mean.
 
 use super::{Edit, Slot};
+use crate::domain::spec::{requirement_lines, task_lines};
 
 /// The lines of one document.
 #[derive(Debug, Clone, Copy)]
@@ -11,12 +12,25 @@ pub(super) struct Document<'t> {
     text: &'t str,
 }
 
-/// How many lines below its first a requirement may still stand.
-const REACH: usize = 40;
+/// A part of a line: the line's number, the line, where the part begins and ends in it.
+pub(super) type Part<'t> = (u32, &'t str, usize, usize);
+
+/// Finds words in lines, whatever their letter case.
+pub(super) fn find<'t>(lines: &[(u32, &'t str)], words: &str) -> Option<Part<'t>> {
+    lines.iter().find_map(|(number, line)| {
+        let at = find_word(line, words)?;
+        Some((*number, *line, at, at + words.len()))
+    })
+}
 
 impl<'t> Document<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
         Self { file, text: text.strip_prefix('\u{feff}').unwrap_or(text) }
+    }
+
+    /// Returns the lines.
+    pub(super) fn lines(&self) -> std::str::Lines<'t> {
+        self.text.lines()
     }
 
     /// Returns a line, from 1.
@@ -24,18 +38,21 @@ impl<'t> Document<'t> {
         self.text.lines().nth(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
-    /// Finds words at or shortly below a line, whatever their letter case: the line's number, the line, where they
-    /// begin and end in it.
-    pub(super) fn find(&self, from: u32, words: &str) -> Option<(u32, &'t str, usize, usize)> {
-        let skipped = usize::try_from(from).ok()?.checked_sub(1)?;
-        (from..).zip(self.text.lines().skip(skipped).take(REACH)).find_map(|(number, line)| {
-            let at = find_word(line, words)?;
-            Some((number, line, at, at + words.len()))
-        })
+    /// Returns the lines in which each requirement that begins at one of `starts` is written.
+    pub(super) fn requirements(&self, starts: impl IntoIterator<Item = u32>) -> Vec<Vec<(u32, &'t str)>> {
+        let all: Vec<&str> = self.lines().collect();
+        let line = |number: u32| Some((number, *all.get(usize::try_from(number).ok()?.checked_sub(1)?)?));
+        let written = requirement_lines(self.text, starts).into_iter();
+        written.map(|numbers| numbers.into_iter().filter_map(line).collect()).collect()
+    }
+
+    /// Returns the lines in which the task that begins at one is written.
+    pub(super) fn task(&self, start: u32) -> Vec<(u32, &'t str)> {
+        task_lines(self.text, start).into_iter().filter_map(|number| Some((number, self.line(number)?))).collect()
     }
 
     /// Makes the slot that puts an answer in place of a part of a line.
-    pub(super) fn slot(&self, (number, line, start, end): (u32, &str, usize, usize)) -> Option<Slot> {
+    pub(super) fn slot(&self, (number, line, start, end): Part<'_>) -> Option<Slot> {
         Some(Slot {
             file: self.file.to_owned(),
             line: number,
@@ -47,7 +64,7 @@ impl<'t> Document<'t> {
     }
 
     /// Makes the edit that puts words in place of a part of a line.
-    pub(super) fn replaced(&self, place: (u32, &str, usize, usize), words: &str) -> Option<Edit> {
+    pub(super) fn replaced(&self, place: Part<'_>, words: &str) -> Option<Edit> {
         self.slot(place).map(|slot| slot.edit(words))
     }
 

@@ -44,6 +44,13 @@ pub struct Report {
     pub dirty: Vec<Safe>,
     /// The commands that were run, in order; the first that failed is the last.
     pub ran: Vec<Ran>,
+    /// How many processes of theirs could not be ended; 0 unless something is very wrong.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub survivors: u32,
+}
+
+fn is_none(survivors: &u32) -> bool {
+    *survivors == 0
 }
 
 /// One command that was run.
@@ -163,7 +170,14 @@ mod tests {
 
     fn report(dirty: &[&str], ran: Vec<Ran>) -> Report {
         let dirty = dirty.iter().map(|path| Safe::line(path)).collect();
-        Report { spec: SpecId::new("001-x").unwrap(), stage: Stage::Validate, when: When::After, dirty, ran }
+        Report {
+            spec: SpecId::new("001-x").unwrap(),
+            stage: Stage::Validate,
+            when: When::After,
+            dirty,
+            ran,
+            survivors: 0,
+        }
     }
 
     #[test]

@@ -154,6 +154,13 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person left a stage out.
+    StageSkipped {
+        /// Which stage.
+        stage: Stage,
+        /// Why.
+        reason: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -404,6 +411,7 @@ impl Record {
             | Record::LandingIntended { .. }
             | Record::Landed { .. }
             | Record::LandingUndone { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
@@ -434,6 +442,7 @@ impl Record {
             | Record::LandingIntended { .. }
             | Record::Landed { .. }
             | Record::LandingUndone { .. }
+            | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }

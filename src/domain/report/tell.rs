@@ -8,6 +8,7 @@ use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Call, Choice, Decision, Judged, Panel, Reason, ReasonCode, Verdict};
 use crate::domain::dissent::{asked, short, side};
+use crate::domain::skip;
 use crate::domain::spec::Spec;
 use crate::domain::stage::Stage;
 
@@ -111,6 +112,8 @@ fn facts(
         Decision::Fail => facts.push(("Outcome", "fail".to_owned())),
         Decision::None => {}
     }
+    let left_out = skip::of(&verdict.inputs).into_iter();
+    facts.extend(left_out.map(|(stage, reason)| ("Left out", format!("{stage}, before this: {reason}"))));
     let coverage = &verdict.coverage;
     facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
     if !coverage.uncovered.is_empty() {

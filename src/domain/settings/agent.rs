@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::service::Service;
 use crate::domain::budget::OUTPUT_TOKENS;
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::stage::Stage;
@@ -77,6 +78,8 @@ impl Agent {
 pub enum AgentKind {
     /// A program: the prompt on stdin, the artifact's JSON on stdout.
     Command(Launch),
+    /// A model over HTTP, asked by us.
+    Api(Service),
     /// A written session, played at its pace through a real child process; always labelled SCRIPTED.
     Replay {
         /// The script's file, relative to the repository or absolute.

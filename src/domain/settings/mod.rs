@@ -7,6 +7,7 @@
 mod agent;
 mod offer;
 mod policy;
+mod service;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use super::stage::Stage;
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
 pub use offer::Offer;
 pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
+pub use service::{Api, JsonMode, LOCAL, Local, Service, local, unusable};
 pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
 /// Everything that can be configured in this version.
@@ -279,6 +281,15 @@ impl CheckTemplate {
 }
 
 impl Settings {
+    /// Returns which of our variables hold secrets: those that the config names so, and every model's key.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let keys = self.agents.iter().filter_map(|agent| match &agent.kind {
+            AgentKind::Api(service) => service.key_env.clone(),
+            AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
+        });
+        self.evidence.redact_env.iter().cloned().chain(keys).collect()
+    }
+
     /// Returns the agents that are asked at `stage`, in the order of the config. At implement those are the ones that may
     /// write.
     pub fn roster(&self, stage: Stage) -> impl Iterator<Item = &Agent> {

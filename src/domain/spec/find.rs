@@ -15,6 +15,9 @@ pub struct Folder {
     pub id: SpecId,
     /// The folder, relative to the repository.
     pub dir: String,
+    /// Where its plan, tasks, verdicts and reviews are written: the folder, but for one of several capabilities of an
+    /// OpenSpec change, which has a folder of its own in it.
+    pub own: String,
     /// Which layout.
     pub layout: Layout,
     /// `spec.md` and `PRD.md`, as far as they are there; never empty.
@@ -29,8 +32,13 @@ pub fn find<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<Folder> {
     for path in paths {
         let Some((dir, folder, layout)) = home_of(path) else { continue };
         let Ok(id) = SpecId::new(folder) else { continue };
-        let place =
-            found.entry(id.clone()).or_insert(Folder { id, dir: dir.to_owned(), layout, documents: Vec::new() });
+        let place = found.entry(id.clone()).or_insert(Folder {
+            id,
+            dir: dir.to_owned(),
+            own: dir.to_owned(),
+            layout,
+            documents: Vec::new(),
+        });
         if place.dir == dir {
             place.documents.push(path.to_owned());
         }
@@ -69,15 +77,17 @@ fn home_of(path: &str) -> Option<(&str, &str, Layout)> {
     Some((dir, folder, layout))
 }
 
-/// Takes a change of several capabilities apart.
+/// Takes a change of several capabilities apart. What they share (proposal, design, a task list) is read from the
+/// change's folder; what is written for one lies beside its own delta, where OpenSpec looks for `spec.md` only.
 fn capabilities(place: Folder) -> Vec<Folder> {
     if place.layout != Layout::OpenSpec || place.documents.len() < 2 {
         return vec![place];
     }
     let of = |path: &String| {
-        let capability = path.rsplit('/').nth(1)?;
+        let (own, _) = path.rsplit_once('/')?;
+        let (_, capability) = own.rsplit_once('/')?;
         let id = SpecId::new(&format!("{}.{capability}", place.id)).ok()?;
-        Some(Folder { id, documents: vec![path.clone()], ..place.clone() })
+        Some(Folder { id, own: own.to_owned(), documents: vec![path.clone()], ..place.clone() })
     };
     place.documents.iter().filter_map(of).collect()
 }

@@ -38,6 +38,8 @@ pub struct Spec {
     pub id: SpecId,
     /// The folder, relative to the repository (`specs/003-rate-limiter`).
     pub dir: String,
+    /// Where its plan, tasks, verdicts and reviews are written (see [`Folder::own`]).
+    pub own: String,
     /// Which of the layouts it follows.
     pub layout: Layout,
     /// The document that holds the requirements, relative to the repository.
@@ -171,6 +173,7 @@ pub fn parse(id: SpecId, dir: &str, file: &str, text: &str) -> Spec {
     Spec {
         id,
         dir: dir.to_owned(),
+        own: dir.to_owned(),
         layout,
         file: file.to_owned(),
         sha: Sha::of(text),
@@ -182,7 +185,31 @@ pub fn parse(id: SpecId, dir: &str, file: &str, text: &str) -> Spec {
     }
 }
 
+/// Returns the numbers of the lines on which each requirement of a document is written, its first one first: of those
+/// that begin at `starts` ([`Requirement::line`]). Code and comments in between are left out.
+pub fn requirement_lines(text: &str, starts: impl IntoIterator<Item = u32>) -> Vec<Vec<u32>> {
+    let lines = markdown::lines(text);
+    let of = |start| match lines.iter().position(|line| line.number == start) {
+        Some(at) => std::iter::once(start).chain(requirements::below(&lines, at).map(|line| line.number)).collect(),
+        None => Vec::new(),
+    };
+    starts.into_iter().map(of).collect()
+}
+
+/// Returns the numbers of the lines on which the task that begins at one ([`Task::line`]) is written.
+pub fn task_lines(text: &str, start: u32) -> Vec<u32> {
+    let lines = markdown::lines(text);
+    let Some(at) = lines.iter().position(|line| line.number == start) else { return Vec::new() };
+    std::iter::once(start).chain(markdown::body_of(&lines, at).iter().map(|line| line.number)).collect()
+}
+
 impl Spec {
+    /// Returns the path of one of its documents (`plan.md`): in its own folder, else in the one that it shares.
+    pub fn path_of(&self, name: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let own = format!("{}/{name}", self.own);
+        if self.own == self.dir || is_there(&own) { own } else { format!("{}/{name}", self.dir) }
+    }
+
     /// Returns what is asked, which is at least one thing.
     ///
     /// # Errors

@@ -74,15 +74,10 @@ fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool)
         }
         Kind::Text(_) | Kind::Blank => return None,
     };
-    let body = if matches!(line.kind, Kind::Row(_)) { &[] } else { body_of(lines, at) };
     let mut criteria = Vec::new();
-    for below in body {
+    for below in below(lines, at) {
         let words = below.words();
-        if let Some(criterion) = leading_criterion(&words) {
-            criteria.push(criterion);
-        } else if requirement_at(words.trim_start_matches(MARKS)).is_some() {
-            break;
-        }
+        criteria.extend(leading_criterion(&words));
         if !words.is_empty() && text.len() < TEXT_MAX {
             text.push(' ');
             text.push_str(&words);
@@ -96,6 +91,16 @@ fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool)
     }
     let text = plain(&text);
     Some(Requirement { id, level: level_of(&text), text, line: line.number, criteria })
+}
+
+/// Returns the lines that go on with the requirement at one, up to where another begins. A table's row goes on nowhere.
+pub(super) fn below<'l, 'a>(lines: &'l [Line<'a>], at: usize) -> impl Iterator<Item = &'l Line<'a>> {
+    let is_row = lines.get(at).is_some_and(|line| matches!(line.kind, Kind::Row(_)));
+    let body = if is_row { &[] } else { body_of(lines, at) };
+    body.iter().take_while(|line| {
+        let words = line.words();
+        leading_criterion(&words).is_some() || requirement_at(words.trim_start_matches(MARKS)).is_none()
+    })
 }
 
 /// Returns the requirements of OpenSpec's layout: a heading `Requirement: name` each, numbered in their order, with the
