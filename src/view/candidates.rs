@@ -19,11 +19,15 @@ use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
 use super::header;
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
+use crate::app::keymap::Action;
 use crate::app::model::{Model, Run};
-use crate::app::update::{hunks, patch};
+use crate::app::update::{can, hunks, patch};
 use crate::domain::candidate::{Candidate, Patch, Place, Share, branch};
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
+
+/// From so many rows on, all that can be done is told.
+const ROOMY: u16 = 16;
 
 /// How much of a commit's hash is shown.
 const SHORT: usize = 7;
@@ -42,7 +46,7 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
     header::line(nth(area, 0), &left, &right, canvas);
     let body = below(area, 1);
     let chosen = tried.candidates.get(cursor);
-    let then = then(run);
+    let then = then(model, run);
     let shown = chosen.and_then(|candidate| patch(run, candidate));
     let starts = shown.map(|patch| hunks(patch)).unwrap_or_default();
     let title = chosen.map(|candidate| candidate.agent.to_string()).unwrap_or_default();
@@ -51,7 +55,7 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
         &[
             Want { least: 2, best: tried.candidates.len() },
             Want { least: 3, best: usize::from(body.height) },
-            Want { least: 1, best: then.len() },
+            Want { least: if body.height < ROOMY { 1 } else { then.len() }, best: then.len() },
         ],
         1,
     );
@@ -154,7 +158,7 @@ fn file_of(line: &str) -> String {
     line.rsplit_once(" b/").map_or_else(|| line.to_owned(), |(_, path)| path.to_owned())
 }
 
-fn then(run: &Run) -> Vec<Vec<Piece<'static>>> {
+fn then(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
     let landed = run.landing.as_ref().filter(|_| run.landed);
     match landed {
         Some(landing) if landing.place == Place::Branch => vec![
@@ -165,6 +169,9 @@ fn then(run: &Run) -> Vec<Vec<Piece<'static>>> {
             vec![plain("it is in your working copy, not committed"), dim("  then validate it: p")],
             vec![piece("u", Ink::Accent), plain("  takes it out again, unless you changed it since")],
         ],
+        None if !can(model, Action::IntoTree) => {
+            vec![vec![dim("it cannot be taken: it is out, or the verdict lets none pass")]]
+        }
         None => vec![
             vec![
                 piece("Enter", Ink::Accent),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dicast::app::model::{Model, Phase, SeatState, View};
 use dicast::domain::artifact::body::Change;
 use dicast::domain::candidate::{Candidate, Landing, Patch, Place, Share, Tried};
+use dicast::domain::consensus::Status;
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::Family;
 use dicast::domain::moment::Moment;
@@ -42,21 +43,22 @@ pub(crate) fn all() -> Vec<Fixture> {
 }
 
 fn tried() -> Tried {
-    let one = |agent: &str, lines: (u64, u64), yours: u64, theirs: Share, alike: &[&str], out: Option<&str>| Candidate {
-        agent: name(agent),
-        family: Family::new(agent).unwrap(),
-        tree: format!("tree of {agent}"),
-        state: String::new(),
-        files: 3,
-        added: lines.0,
-        removed: lines.1,
-        yours: Share { passed: yours, of: 18 },
-        theirs,
-        passed: BTreeSet::new(),
-        failed: BTreeSet::new(),
-        out: out.map(Safe::line),
-        alike: alike.iter().map(|agent| name(agent)).collect(),
-    };
+    let one =
+        |agent: &str, lines: (u64, u64), yours: u64, theirs: Share, alike: &[&str], out: Option<&str>| Candidate {
+            agent: name(agent),
+            family: Family::new(agent).unwrap(),
+            tree: format!("tree of {agent}"),
+            state: String::new(),
+            files: 3,
+            added: lines.0,
+            removed: lines.1,
+            yours: Share { passed: yours, of: 18 },
+            theirs,
+            passed: BTreeSet::new(),
+            failed: BTreeSet::new(),
+            out: out.map(Safe::line),
+            alike: alike.iter().map(|agent| name(agent)).collect(),
+        };
     let all = Share { passed: 7, of: 7 };
     Tried {
         base: "4f2c1d9aa0".into(),
@@ -83,8 +85,11 @@ fn shown((cursor, hunk): (usize, usize), landing: Option<Landing>, has_diff: boo
     seats[0].change = has_diff.then(|| Arc::new(patch));
     let mut run = run(Phase::Decided, seats);
     run.stage = Stage::Implement;
-    run.judgement = Some(Arc::new(judged(panel())));
-    run.verdicts.insert(Stage::Implement, Arc::new(judged(panel())));
+    let mut judgement = judged(panel());
+    let verdict = Arc::make_mut(&mut judgement.verdict);
+    (verdict.status, verdict.exit) = (Status::Agree, 0);
+    run.judgement = Some(Arc::new(judgement.clone()));
+    run.verdicts.insert(Stage::Implement, Arc::new(judgement));
     run.tried = Some(Arc::new(tried()));
     (run.landed, run.landing) = (landing.is_some(), landing);
     let model = with_run(started(), run);
