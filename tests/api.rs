@@ -21,11 +21,12 @@ use dicast::actors::agents::{self, Handle};
 use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::{Scope, Waker};
 use dicast::domain::artifact::{Expect, sent_objects};
+use dicast::domain::budget::Price;
 use dicast::domain::failure::{AgentError, Deadline, Failure};
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
-use dicast::domain::run::{Call, Limits, SeatKey, TurnEnded, TurnKind, Wanted};
+use dicast::domain::run::{Call, Limits, Purse, SeatKey, TurnEnded, TurnKind, Wanted};
 use dicast::domain::settings::{Api, JsonMode, Service};
 use dicast::domain::stage::Stage;
 use dicast::domain::stream::Usage;
@@ -126,6 +127,7 @@ impl World {
             wanted: Wanted::Artifact(Expect { stage: Stage::Plan, topics, sent: sent_objects(&prompt) }),
             prompt: prompt.into(),
             session: None,
+            purse: None,
             limits: Limits::default(),
         }
     }
@@ -407,6 +409,66 @@ fn a_model_that_only_calls_tools_is_told_when_it_is_over() {
         let requests = world.requests();
         assert_eq!((requests.len(), &requests[40]["body"]["tool_choice"]), (41, &json!("none")));
         assert!(requests[39]["body"]["tool_choice"].is_null());
+        // Each look sends everything again: it is over as well when only the answer can still be paid.
+        let world = World::new(&json!({"text": SAYS, "tools": endless}));
+        let mut call = world.call(Api::OpenaiChat);
+        let price = Price { input_micro_usd: 1_000_000, output_micro_usd: 1_000_000 };
+        call.purse = Some(Purse { price, left_micro_usd: 5_000 });
+        world.take(call).await;
+        let forbidden: Vec<bool> = world.requests().iter().map(|one| one["body"]["tool_choice"] == "none").collect();
+        assert_eq!(forbidden, [false, false, false, false, false, true]);
+    });
+}
+
+#[test]
+#[ignore = "a real model: .ci/real-model"]
+fn a_real_model_streams_ends_and_is_counted_in_each_api() {
+    let Ok(url) = std::env::var("DICAST_REAL_MODEL") else {
+        eprintln!("skipped: DICAST_REAL_MODEL is not set; run .ci/real-model");
+        return;
+    };
+    // It is small and slow: what it says is not looked at, only that every part of the way holds.
+    let patience = Duration::from_secs(240);
+    live(|| async {
+        for (api, mode, tools) in [
+            (Api::OpenaiChat, JsonMode::JsonSchema, false),
+            (Api::OpenaiChat, JsonMode::None, true),
+            (Api::OpenaiResponses, JsonMode::None, false),
+            (Api::Anthropic, JsonMode::None, false),
+        ] {
+            let mut world = World::new(&json!({}));
+            let mut call = world.call(api);
+            call.service.base_url.clone_from(&url);
+            (call.service.json_mode, call.service.tools, call.max_output_tokens) = (mode, tools, 40);
+            (call.limits.first_event_ms, call.limits.total_ms) = (200_000, 230_000);
+            let seat = call.seat.clone();
+            let stop = CancellationToken::new();
+            let ended = world.handle.call(call.clone(), stop.clone(), stop).within(patience, "the turn").await.unwrap();
+            let outcome = ended.outcome.as_ref().map_err(|failed| &failed.error);
+            assert!(matches!(outcome, Ok(_) | Err(AgentError::NoArtifact { .. })), "{api}: {outcome:?}");
+            assert!(
+                ended.usage.input_tokens > 20 && (1..=41).contains(&ended.usage.output_tokens),
+                "{:?}",
+                ended.usage
+            );
+            assert!(ended.raw.text.contains("\"stop\":\"over\"") || ended.raw.text.contains("\"stop\":\"length\""));
+            assert!(!world.transcript(&seat).is_empty() && ended.session.is_some());
+            eprintln!("{api} {mode:?} tools {tools}: {:?} in {} ms, {outcome:?}", ended.usage, ended.took_ms);
+            // And once more, stopped as soon as it speaks.
+            world.ends.progress();
+            let stop = CancellationToken::new();
+            call.seat.attempt = 2;
+            let turn = world.handle.call(call, stop.clone(), stop.clone());
+            let end = Instant::now() + patience;
+            while world.ends.progress().is_empty() {
+                assert!(Instant::now() < end);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let asked = Instant::now();
+            stop.cancel();
+            assert_eq!(error(&turn.within(patience, "the end").await.unwrap()), &AgentError::Cancelled);
+            assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        }
     });
 }
 

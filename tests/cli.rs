@@ -60,3 +60,6 @@ mod reports;
 
 #[path = "cli/memory.rs"]
 mod memory;
+
+#[path = "cli/guardrails.rs"]
+mod guardrails;

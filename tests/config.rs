@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use dicast::config::trust::Store;
 use dicast::config::{self, Layer, Loaded, Override, PROJECT_CONFIG, Sources, found, init, keys, load, manual};
 use dicast::disk::text::{read_text_capped, write_atomic_text};
+use dicast::domain::acp::OnPermission;
 use dicast::domain::failure::Failure;
 use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
@@ -468,7 +469,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nfamily = \"f\"\n",
             "1: agents has no kind",
-            "add kind = …, one of \"command\", \"api\", \"replay\", \"memory\"",
+            "add kind = …, one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "kind = \"memory\"\nfamily = \"f\"\n",
@@ -483,7 +484,7 @@ fn an_agent_that_cannot_work_is_refused() {
         (
             "name = \"a\"\nkind = \"comand\"\n",
             "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
-            "use one of \"command\", \"api\", \"replay\", \"memory\"",
+            "use one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
         ),
         (
             "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
@@ -552,7 +553,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let agent = |line: &str| format!("[[agents]]\nname = \"a\"\n{line}\n");
     let table = [
         (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
-        (agent("kind = \"acp\""), "agents.kind: \"acp\" is not yet available in this version", "\"command\""),
     ];
     for (text, why, now) in table {
         let (message, hint) = World::new().project(&text).refused();
@@ -1051,6 +1051,50 @@ fn a_preset_says_everything_that_its_user_did_not() {
     let AgentKind::Command(launch) = &settings.agents[0].kind else { panic!("a preset is a command") };
     assert_eq!(launch.command[..3], ["npx", "codex", "exec"]);
     assert_eq!((settings.agents[0].family.as_str(), settings.agents[0].timeouts.idle_ms), ("mine", 9_000));
+}
+
+#[test]
+fn an_agent_that_is_spoken_to_is_described_or_taken_from_a_preset() {
+    let text = "[[agents]]\nname = \"mine\"\nkind = \"acp\"\nfamily = \"m\"\ncommand = [\"./mine\", \"--acp\"]\nargs = [\"-v\"]\n\
+        mode = \"look\"\non_permission = \"reject\"\n\
+        [[agents]]\nname = \"o\"\nkind = \"acp\"\npreset = \"opencode\"\nmodel = \"p/m\"\n\
+        [[agents]]\nname = \"c\"\nkind = \"acp\"\npreset = \"claude\"\ncommand = [\"npx\", \"claude-agent-acp\"]\n";
+    let settings = World::new().given(text).load().settings;
+    let launch = |at: usize| {
+        let AgentKind::Command(launch) = &settings.agents[at].kind else { panic!("a program") };
+        (launch.command.clone(), launch.env.clone(), launch.transport.manner().unwrap().clone())
+    };
+    let (command, _, manner) = launch(0);
+    assert_eq!(command, ["./mine", "--acp", "-v"]);
+    assert_eq!((manner.mode.as_deref(), manner.on_permission), (Some("look"), OnPermission::Reject));
+    let (command, env, manner) = launch(1);
+    assert_eq!(
+        (command[0].as_str(), manner.mode.as_deref(), manner.on_permission),
+        ("opencode", Some("plan"), OnPermission::Ask)
+    );
+    let config = String::from(env["OPENCODE_CONFIG_CONTENT"].clone());
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!((&config["model"], &config["permission"]["*"]), (&"p/m".into(), &"deny".into()));
+    assert_eq!(manner.model.as_deref(), Some("p/m"), "it would choose another one in silence");
+    assert_eq!((settings.agents[1].timeouts.start_ms, settings.agents[0].timeouts.start_ms), (60_000, 20_000));
+    let (command, _, manner) = launch(2);
+    assert_eq!(command, ["npx", "claude-agent-acp"]);
+    assert!(manner.extra.is_some_and(|extra| serde_json::from_str::<serde_json::Value>(&extra).is_ok()));
+    let refused = [
+        ("kind = \"acp\"\nfamily = \"f\"", "an agent of kind \"acp\" has no command"),
+        (
+            "kind = \"acp\"\nfamily = \"f\"\ncommand = [\"x\"]\ntransport = \"jsonl\"",
+            "transport does nothing for an agent",
+        ),
+        ("kind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nmode = \"plan\"", "mode does nothing for an agent"),
+        ("kind = \"acp\"\npreset = \"opencode\"", "needs a model"),
+        ("kind = \"acp\"\npreset = \"opencode\"\nmodel = \"a\\\"b\"", "is no name of a model"),
+        ("kind = \"acp\"\nfamily = \"f\"\ncommand = [\"x\"]\non_permission = \"allow\"", "on_permission"),
+    ];
+    for (text, why) in refused {
+        let (message, _) = World::new().given(&format!("[[agents]]\nname = \"a\"\n{text}\n")).refused();
+        assert!(message.contains(why), "{text}: {message}");
+    }
 }
 
 #[test]

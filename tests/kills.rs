@@ -16,10 +16,16 @@ mod world;
 #[path = "support/crash.rs"]
 mod crash;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use world::World;
 
 /// How often the program is killed.
 const KILLS: u64 = 100;
@@ -37,6 +43,99 @@ fn nth(seed: u64, n: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// The stages of a spec that agents who write no code can go through; it ends where they have no outcome.
+const AUTO: [&str; 5] = ["auto", "003", "--json", "--skip-stage", "implement=made by hand"];
+
+fn panel_of_auto() -> World {
+    crash::repo_with(&[("ann", ""), ("bob", ""), ("cyd", "")])
+}
+
+/// The recorded verdicts, by stage.
+fn hashes(world: &World) -> BTreeMap<String, String> {
+    let folder = world.path("specs/003-rate-limiter/verdicts");
+    let read = |path: &PathBuf| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).unwrap();
+    let files = fs::read_dir(folder).unwrap().map(|entry| read(&entry.unwrap().path()));
+    files.map(|verdict| (verdict["stage"].to_string(), verdict["hash"].to_string())).collect()
+}
+
+/// Who was asked again at a stage although the answer was on record, in any run.
+fn asked_again(world: &World) -> Vec<String> {
+    let runs = fs::read_dir(world.path(".dicast/evidence/consensus/003-rate-limiter")).unwrap();
+    let mut runs: Vec<_> = runs.map(|entry| entry.unwrap().path().join("journal.jsonl")).collect();
+    runs.sort();
+    let (mut kept, mut again) = (BTreeSet::new(), Vec::new());
+    for journal in runs.iter().filter(|path| path.is_file()) {
+        for record in crash::events(&fs::read_to_string(journal).unwrap()) {
+            let who = format!("{} {}", record["stage"], record["agent"]);
+            match record["type"].as_str() {
+                Some("agent_answered") => drop(kept.insert(who)),
+                Some("agent_launched") if record["kind"] == "draft" && kept.contains(&who) => again.push(who),
+                _ => {}
+            }
+        }
+    }
+    again
+}
+
+/// Processes that work in a repository.
+fn working_in(world: &World) -> Vec<String> {
+    let repo = fs::canonicalize(world.repo()).unwrap();
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let here = all.filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&repo)));
+    here.map(|process| fs::read_to_string(process.join("cmdline")).unwrap_or_default().replace('\0', " ")).collect()
+}
+
+#[test]
+#[ignore = "slow: a hundred runs of several stages, each killed and gone on with"]
+fn auto_that_is_killed_at_random_moments_goes_on_to_the_same_verdicts_and_asks_nobody_twice() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()));
+    let (seed, kills) = (given("DICAST_TEST_SEED").unwrap_or(since), given("DICAST_TEST_KILLS").unwrap_or(KILLS));
+    eprintln!("DICAST_TEST_SEED={seed} DICAST_TEST_KILLS={kills}");
+    let whole = panel_of_auto();
+    let began = Instant::now();
+    let code = crash::said(whole.program().args(AUTO)).code;
+    let within = u64::try_from(began.elapsed().as_millis() * 2).unwrap_or(u64::MAX).max(1);
+    let expected = hashes(&whole);
+    assert_eq!(expected.len(), 4, "plan, tasks, validate, audit: {expected:?}");
+    let (next, through) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let turn = next.fetch_add(1, Ordering::SeqCst);
+                    if turn >= kills {
+                        return;
+                    }
+                    let after = nth(seed, turn) % within;
+                    let context = format!("seed {seed}, turn {turn}, {after} ms");
+                    let world = panel_of_auto();
+                    let mut child =
+                        world.program().args(AUTO).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                    // The moment is what is tested, not a wait for something.
+                    thread::sleep(Duration::from_millis(after));
+                    child.kill().unwrap();
+                    let output = child.wait_with_output().unwrap();
+                    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+                    through.fetch_add(u64::from(output.status.code().is_some()), Ordering::SeqCst);
+                    // What was told to the end is published: another start then rightly judges the last stage anew.
+                    let is_told = |event: Value| event["type"] == "stage.verdict" && event["stage"] == "audit";
+                    let is_whole = crash::events(&told).any(is_told);
+                    let again = crash::said(world.program().args(AUTO));
+                    assert_eq!(again.code, code, "{context}: {}", again.out);
+                    assert_eq!(hashes(&world), expected, "{context}: {told}\n{}", again.out);
+                    assert!(is_whole || asked_again(&world).is_empty(), "{context}: {:?}", asked_again(&world));
+                    assert_eq!(working_in(&world), Vec::<String>::new(), "{context}");
+                    let verified = world.dicast(&["evidence", "verify"]);
+                    assert_eq!(verified.code, 0, "{context}: {}", verified.out);
+                }
+            });
+        }
+    });
+    let through = through.into_inner();
+    eprintln!("{} of {kills} runs were killed before they were through", kills - through);
+    assert!(through < kills * 3 / 4, "most runs were through before they were killed: {through} of {kills}");
 }
 
 #[test]

@@ -12,6 +12,8 @@
     reason = "a test stands outside: it drives a runtime, starts programs and looks at files and processes itself"
 )]
 
+#[path = "real_clis/spoken.rs"]
+mod spoken;
 #[path = "real_clis/world.rs"]
 mod world;
 

@@ -39,6 +39,8 @@ pub enum Command {
     Detach,
     /// Show the MCP servers.
     Servers,
+    /// Show what agents ask permission for.
+    Permissions,
     /// Show what would be approved.
     Trust,
     /// Show all keys.
@@ -91,6 +93,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("cancel", Takes::Nothing, "stop the run"),
     ("detach", Takes::Nothing, "give the terminal back; the run goes on without a screen"),
     ("servers", Takes::Nothing, "the MCP servers"),
+    ("queue", Takes::Nothing, "what agents ask permission for"),
     ("trust", Takes::Nothing, "what the project's config wants to run"),
     ("help", Takes::Nothing, "all keys"),
     ("quit", Takes::Nothing, "leave"),
@@ -179,6 +182,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
         "cancel" => Command::Cancel,
         "detach" => Command::Detach,
         "servers" => Command::Servers,
+        "queue" => Command::Permissions,
         "trust" => Command::Trust,
         "quit" => Command::Quit,
         _ => Command::Help,

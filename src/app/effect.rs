@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::outcome::{AskId, Outcome};
+use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
 use crate::domain::candidate::Landing;
 use crate::domain::claim::lookup::Citation;
@@ -188,6 +189,19 @@ pub enum RunEffect {
         /// The session that it goes on with.
         session: Option<Session>,
     },
+    /// Start the processes of agents that are kept warm, before they are asked.
+    Warm(Vec<AgentName>),
+    /// Answer an agent's request for permission.
+    Permit {
+        /// Who asked.
+        seat: SeatKey,
+        /// Which of its requests.
+        number: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// End the processes that are kept warm.
+    Dismiss,
     /// Ask one agent to stop, then kill it after the grace.
     StopSeat(SeatKey),
     /// Kill one agent now.

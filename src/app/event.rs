@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
+use crate::domain::acp::{Answer, Weight};
 use crate::domain::budget::{dollars, tokens};
 use crate::domain::candidate::{Landing, Place, Tried};
 use crate::domain::claim::Severity;
@@ -360,6 +361,12 @@ impl What {
             commit,
             undone,
         }
+    }
+
+    /// Returns the event of a request for permission that was answered.
+    pub(super) fn permission(agent: &AgentName, weight: Weight, title: &Safe, answer: Answer, by: &str) -> Self {
+        let text = format!("{agent} asked to {}: {title} · {} by {by}", weight.words(), answer.words());
+        What::Warning { text: Safe::line(&text) }
     }
 
     /// Returns the event of held gates, with how many questions are open.

@@ -172,6 +172,9 @@ impl Follower {
                 self.end = End::Closed(*why);
                 return None;
             }
+            Record::PermissionAnswered { agent, title, weight, answer, by, .. } => {
+                What::permission(agent, *weight, title, *answer, by)
+            }
             Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }

@@ -35,6 +35,8 @@ pub enum Place {
     Ledger,
     /// The MCP servers.
     Servers,
+    /// What agents ask permission for.
+    Permissions,
     /// What would be approved.
     Trust,
     /// All keys.
@@ -56,6 +58,7 @@ impl Place {
             View::Merged(_) => Place::Merged,
             View::Ledger(_) => Place::Ledger,
             View::Servers { .. } => Place::Servers,
+            View::Permissions { .. } => Place::Permissions,
             View::Trust { .. } => Place::Trust,
             View::Help { .. } => Place::Help,
         }
@@ -76,6 +79,7 @@ impl Place {
             Place::Merged => "merged texts",
             Place::Ledger => "dissent ledger",
             Place::Servers => "MCP servers",
+            Place::Permissions => "permission queue",
             Place::Trust => "what would be approved",
             Place::Help => "this page",
         }
@@ -193,6 +197,12 @@ pub enum Action {
     NextMatch,
     /// Show the MCP servers.
     Servers,
+    /// Show what agents ask permission for.
+    Permissions,
+    /// Give the permission that is asked for, once.
+    AllowOnce,
+    /// Give it, also for others like it, as long as the agent's session lasts.
+    AllowAlways,
     /// Start the selected server again.
     Restart,
     /// Look at what would be approved.
@@ -243,6 +253,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Spec, &[Key::Char('c')], A::Gate, "clarify", 5),
     bind(P::Spec, &[Key::Char('d')], A::Ledger, "dissent", 6),
     bind(P::Spec, &[Key::Char('o')], A::Editor, "editor", 7),
+    bind(P::Dashboard, &[Key::Char('P')], A::Permissions, "permission", 1),
     bind(P::Dashboard, &[Key::Enter], A::Open, "open", 1),
     bind(P::Dashboard, &[Key::Char('v')], A::Verdict, "verdict", 2),
     bind(P::Dashboard, &[Key::Char('x')], A::StopAgent, "stop agent", 3),
@@ -297,6 +308,9 @@ pub const TABLE: &[Binding] = &[
     bind(P::Ledger, &[Key::Char('c')], A::Accept, "accept", 4),
     bind(P::Ledger, &[Key::Char('a')], A::ShowAll, "open or all", 5),
     bind(P::Ledger, &[Key::Char('u')], A::Undo, "undo", 6),
+    bind(P::Permissions, &[Key::Char('a')], A::AllowOnce, "allow once", 1),
+    bind(P::Permissions, &[Key::Char('b')], A::Reject, "reject", 2),
+    bind(P::Permissions, &[Key::Char('A')], A::AllowAlways, "allow for its session", 3),
     bind(P::Servers, &[Key::Char('r')], A::Restart, "restart", 1),
     bind(P::Trust, &[Key::Char('a')], A::Approve, "approve", 1),
     bind(P::Trust, &[Key::Char('1')], A::Offer(1), "first server", 2),
@@ -322,6 +336,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Everywhere, &[Key::Char('3')], A::Pane(3), "pane 3", 0),
     bind(P::Everywhere, &[Key::Char('y')], A::Copy, "copy", 0),
     bind(P::Everywhere, &[Key::Char('s')], A::Servers, "servers", 0),
+    bind(P::Everywhere, &[Key::Char('P')], A::Permissions, "permission queue", 0),
     bind(P::Everywhere, &[Key::Char('?')], A::Help, "keys", 22),
     bind(P::Everywhere, &[Key::Char('q'), Key::Ctrl('c')], A::Quit, "quit", 23),
     bind(P::Everywhere, &[Key::Ctrl('z')], A::Suspend, "to the shell, fg comes back", 0),

@@ -235,6 +235,8 @@ pub enum RunMsg {
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
+    /// The processes that were kept warm have ended; how many are left of them.
+    Dismissed(Result<u32, Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }

@@ -315,6 +315,9 @@ pub struct Auto {
     /// Leaves a stage out; the reason is recorded, and every later verdict is bound to it. Can be repeated.
     #[arg(long, value_name = "STAGE=REASON")]
     pub skip_stage: Vec<String>,
+    /// Puts the best candidate of implement, or that of an agent, into the working copy, where the stages behind it look.
+    #[arg(long, value_name = "best|CANDIDATE")]
+    pub apply: Option<String>,
     /// How many specs are run at the same time, within the limits of the agents' families.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub jobs: u8,
@@ -459,6 +462,9 @@ pub enum Memory {
         /// The SQLite file [default: .dicast/memory.db].
         #[arg(long, value_name = "FILE")]
         db: Option<PathBuf>,
+        /// Lets whoever is served look things up, and change nothing.
+        #[arg(long)]
+        read_only: bool,
         /// Waits before it starts (the demonstration shows a slow one).
         #[arg(long, hide = true, default_value_t = 0)]
         start_delay_ms: u64,

@@ -91,7 +91,7 @@ pub fn defused(text: &str) -> Cow<'_, str> {
         let line = line.replace("##[", old_sign);
         let indent = line.len() - line.trim_start().len();
         let is_command = line.trim_start().starts_with("::");
-        if is_command { format!("{}: {}", &line[..=indent], &line[indent + 1..]) } else { line }
+        if is_command { format!("{} {}", &line[..=indent], &line[indent + 1..]) } else { line }
     };
     Cow::Owned(text.split_inclusive('\n').map(line).collect())
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::acp::{Manner, OnPermission};
 use crate::domain::budget::{Budget, Price, micro_usd};
 use crate::domain::claim::host::HOST;
 use crate::domain::failure::Failure;
@@ -27,9 +28,9 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 22] = [
+const KINDS_OF: [(&str, &[&str]); 24] = [
     ("writes", &["command"]),
-    ("preset", &["command", "api"]),
+    ("preset", &["command", "acp", "api"]),
     ("api", &["api"]),
     ("base_url", &["api"]),
     ("api_key_env", &["api"]),
@@ -38,18 +39,20 @@ const KINDS_OF: [(&str, &[&str]); 22] = [
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
     ("extract", &["command"]),
-    ("command", &["command"]),
-    ("args", &["command"]),
+    ("command", &["command", "acp"]),
+    ("args", &["command", "acp"]),
     ("transport", &["command"]),
-    ("env", &["command"]),
-    ("env_pass", &["command"]),
-    ("role", &["command", "api"]),
+    ("env", &["command", "acp"]),
+    ("env_pass", &["command", "acp"]),
+    ("role", &["command", "acp", "api"]),
     ("script", &["replay"]),
-    ("model", &["command", "api", "replay"]),
-    ("timeouts", &["command", "api", "replay", "memory"]),
-    ("retry", &["command", "api", "replay"]),
-    ("max_parallel", &["command", "api", "replay"]),
-    ("max_output_tokens", &["command", "api"]),
+    ("mode", &["acp"]),
+    ("on_permission", &["acp"]),
+    ("model", &["command", "acp", "api", "replay"]),
+    ("timeouts", &["command", "acp", "api", "replay", "memory"]),
+    ("retry", &["command", "acp", "api", "replay"]),
+    ("max_parallel", &["command", "acp", "api", "replay"]),
+    ("max_output_tokens", &["command", "acp", "api"]),
 ];
 
 /// Makes settings of a tree whose layers were checked, without the detected checks.
@@ -129,6 +132,7 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
         "memory" => AgentKind::Memory,
         "api" => AgentKind::Api(service(entry, full)?),
         "replay" => AgentKind::Replay { script: for_kind(full, "script", "replay", |node| string(node, "script"))? },
+        "acp" => AgentKind::Command(spoken(entry, full)?),
         _ => AgentKind::Command(match entry.get("preset") {
             Some(named) => presets::launch(entry, full, placed(named, text)?)?,
             None => for_kind(full, "command", "command", launch)?,
@@ -232,6 +236,29 @@ fn launch(entry: &Node) -> Result<Launch, Failure> {
         schema_args: placed(required(entry, "schema_args")?, texts)?,
         resume_args,
         preset: None,
+    })
+}
+
+/// Reads how an agent is started that is spoken to over the Agent Client Protocol.
+fn spoken(entry: &Node, full: &Node) -> Result<Launch, Failure> {
+    let on_permission = match string(full, "on_permission")?.as_str() {
+        "reject" => OnPermission::Reject,
+        _ => OnPermission::Ask,
+    };
+    let manner = Manner { mode: optional(full, "mode")?, on_permission, ..Manner::default() };
+    if let Some(named) = entry.get("preset") {
+        return presets::spoken(entry, full, placed(named, text)?, manner);
+    }
+    for_kind(full, "command", "acp", |node| {
+        let mut command = placed(required(node, "command")?, texts)?;
+        command.extend(placed(required(node, "args")?, texts)?);
+        Ok(Launch {
+            command,
+            env: placed(required(node, "env")?, env)?,
+            env_pass: placed(required(node, "env_pass")?, texts)?,
+            transport: stream::Transport::Acp(Box::new(manner)),
+            ..Launch::default()
+        })
     })
 }
 

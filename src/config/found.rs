@@ -32,6 +32,10 @@ pub const KNOWN: [Known; 7] = [
     Known { name: "goose", family: "goose" },
 ];
 
+/// Adapters that speak the Agent Client Protocol for an agent CLI that does not speak it itself: the adapter's program, and
+/// the preset that it is for.
+pub const ADAPTERS: [(&str, &str); 2] = [("claude-agent-acp", "claude"), ("codex-acp", "codex")];
+
 /// Finds by what a preset's program is signed in: a variable that is set, or a file that is there. Neither is read.
 pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
     let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);

@@ -68,10 +68,12 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "agents[].kind",
-        Shape::Choice { now: &["command", "api", "replay", "memory"], later: &["acp"] },
+        Shape::Choice { now: &["command", "acp", "api", "replay", "memory"], later: &[] },
         Required,
-        "How it is reached: a program (`command`), a model over HTTP (`api`), a written session played at its pace (`replay`), or somebody \
-         else's machine that answers through the memory server (`memory`). A preset sets it.",
+        "How it is reached: a program that is started for each turn (`command`), one that speaks the Agent Client Protocol \
+         and is kept warm for a run (`acp`), a model over HTTP (`api`), a written session played at its pace (`replay`), or \
+         somebody else's machine that answers through the memory server (`memory`). A preset sets it; `acp` beside the \
+         preset of a CLI speaks to that.",
     ),
     key(
         "agents[].family",
@@ -82,7 +84,7 @@ pub const KEYS: &[Key] = &[
     key(
         "agents[].command",
         Shape::Argv,
-        Unset("required for kind `command`; with a preset, its own program"),
+        Unset("required for kinds `command` and `acp`; with a preset, its own program"),
         "The program and its arguments: the prompt comes on stdin, the answer is read from stdout. A program with a `/` \
          is taken from the repository. With a preset it is what its program is started by, and the preset's arguments \
          follow.",
@@ -149,6 +151,20 @@ pub const KEYS: &[Key] = &[
         "The model: with a preset the one that it is started with, with kind `api` the one that is asked (required), else a \
          label on screen.",
     ),
+    key(
+        "agents[].mode",
+        Shape::Text,
+        Unset("with a preset, the one in which it only reads; else the agent's own"),
+        "The session mode that an agent of kind `acp` is put in before it is asked; one that it does not offer ends its \
+         turn.",
+    ),
+    key(
+        "agents[].on_permission",
+        Shape::Choice { now: &["ask", "reject"], later: &[] },
+        Value("\"ask\""),
+        "What happens when an agent of kind `acp` asks for permission: a person is asked on screen (`ask`), or it is \
+         refused. What would change files is refused always, and so is everything where nobody can be asked.",
+    ),
     key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
     key(
         "agents[].stages",
@@ -168,7 +184,7 @@ pub const KEYS: &[Key] = &[
         Shape::Rules,
         Unset("not read"),
         "Where the output of transport `json` or `jsonl` holds something, as `PATH if CONDITIONS`. Values: `delta`, \
-         `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `tool`, \
+         `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `doing`, `tool`, \
          `tool_input`, `tool_output`, `input_tokens`, `cached_tokens`, `output_tokens`, `cost_usd`. Conditions alone: \
          `ok` (required), `failed`, `counts_session`.",
     ),

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::acp;
 use super::memory;
 use super::run::{SeatKey, TurnKind};
 use super::server;
@@ -24,4 +25,6 @@ pub enum Fact {
         /// Its process id, which is also its group's; 0 for a model over HTTP.
         pid: u32,
     },
+    /// An agent asks for permission, and waits for the answer.
+    PermissionAsked(Box<acp::Request>),
 }

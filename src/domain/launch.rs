@@ -39,6 +39,22 @@ pub fn launch(
     wanted: &Wanted,
     session: Option<&Session>,
 ) -> Launch {
+    made(of, places, limits, &Schema::of(&of.schema_args, wanted), session)
+}
+
+/// Returns what to start for all turns of an agent that is spoken to over the Agent Client Protocol: no schema and no
+/// session stands in its command.
+pub fn spoken(of: &settings::Launch, places: Places<'_>, limits: Limits) -> Launch {
+    made(of, places, limits, &Schema::none(), None)
+}
+
+fn made(
+    of: &settings::Launch,
+    places: Places<'_>,
+    limits: Limits,
+    schema: &Schema,
+    session: Option<&Session>,
+) -> Launch {
     let known = of.preset.as_deref().and_then(preset);
     let mut words = of.command.clone();
     if let (Some(known), Some(_)) = (known, places.worktree) {
@@ -52,7 +68,6 @@ pub fn launch(
     if let Some(first) = words.first_mut() {
         *first = program(first, places.repo).to_string_lossy().into_owned();
     }
-    let schema = Schema::of(&of.schema_args, wanted);
     if schema.fits() {
         words.extend(of.schema_args.iter().cloned());
     }
@@ -117,6 +132,10 @@ struct Schema {
 }
 
 impl Schema {
+    fn none() -> Self {
+        Self { text: String::new(), is_file: false, is_asked: false }
+    }
+
     fn of(args: &[String], wanted: &Wanted) -> Self {
         let asks = |place: &str| args.iter().any(|word| word.contains(place));
         let text = if asks("{strict_schema_file}") {

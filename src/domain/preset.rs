@@ -45,7 +45,30 @@ pub struct Preset {
     pub install: &'static str,
     /// How to sign in.
     pub sign_in: &'static str,
+    /// How it is spoken to over the Agent Client Protocol, by itself or by an adapter.
+    pub acp: Spoken,
 }
+
+/// How an agent CLI is spoken to over the Agent Client Protocol; its families, variables, files and folder are those of
+/// its preset.
+#[derive(Debug, Clone, Copy)]
+pub struct Spoken {
+    /// How it, or its adapter, is started.
+    pub command: &'static [&'static str],
+    /// What chooses a model: arguments.
+    pub model: &'static [&'static str],
+    /// What chooses a model: a variable, with `{model}` in its value.
+    pub model_env: Option<(&'static str, &'static str)>,
+    /// The session mode in which it only reads.
+    pub mode: &'static str,
+    /// What a session is opened with besides; JSON.
+    pub extra: Option<&'static str>,
+    /// How to install it.
+    pub install: &'static str,
+}
+
+/// Seconds that an agent of kind `acp` may take to start: several load a runtime and ask for a session first.
+pub const SPOKEN_START_S: i64 = 60;
 
 /// Something by which a CLI is signed in. Only whether it is there is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +185,18 @@ const CLAUDE: Preset = Preset {
     ],
     install: "npm install -g @anthropic-ai/claude-code",
     sign_in: "run `claude` and sign in, or set ANTHROPIC_API_KEY",
+    acp: Spoken {
+        command: &["claude-agent-acp"],
+        model: &[],
+        model_env: Some(("ANTHROPIC_MODEL", "{model}")),
+        // Its own mode "plan" wants to leave it before it answers; it is not offered what changes anything.
+        mode: "default",
+        extra: Some(
+            "{\"claudeCode\":{\"options\":{\"settingSources\":[\"user\"],\"strictMcpConfig\":true,\
+             \"tools\":[\"Read\",\"Grep\",\"Glob\"]}}}",
+        ),
+        install: "npm install -g @agentclientprotocol/claude-agent-acp",
+    },
 };
 
 /// Codex: its sandbox is the kernel's; it says nothing while it thinks, so its silences may be long.
@@ -200,6 +235,14 @@ const CODEX: Preset = Preset {
     credentials: &[Credential::Key("CODEX_API_KEY"), Credential::File(".codex/auth.json")],
     install: "npm install -g @openai/codex",
     sign_in: "run `codex login`, or set CODEX_API_KEY",
+    acp: Spoken {
+        command: &["codex-acp"],
+        model: &[],
+        model_env: Some(("CODEX_CONFIG", "{\"model\":\"{model}\"}")),
+        mode: "read-only",
+        extra: None,
+        install: "npm install -g @agentclientprotocol/codex-acp",
+    },
 };
 
 /// Gemini CLI: it works in an empty folder of its own that it may trust, and only reads the repository; so nothing that
@@ -260,6 +303,14 @@ const GEMINI: Preset = Preset {
     ],
     install: "npm install -g @google/gemini-cli",
     sign_in: "run `gemini` and sign in, or set GEMINI_API_KEY",
+    acp: Spoken {
+        command: &["gemini", "--acp", "--extensions", "none", "--include-directories", "{repo}"],
+        model: &["-m", "{model}"],
+        model_env: None,
+        mode: "plan",
+        extra: None,
+        install: "npm install -g @google/gemini-cli",
+    },
 };
 
 /// opencode: whatever its own config allows, only reading and searching is left to it here, and it works in an empty folder
@@ -316,6 +367,19 @@ const OPENCODE: Preset = Preset {
     ],
     install: "npm install -g opencode-ai",
     sign_in: "run `opencode auth login`",
+    acp: Spoken {
+        command: &["opencode", "acp", "--pure"],
+        model: &[],
+        model_env: Some((
+            "OPENCODE_CONFIG_CONTENT",
+            "{\"autoupdate\":false,\"share\":\"disabled\",\"model\":\"{model}\",\"permission\":{\"*\":\"deny\",\
+             \"read\":\"allow\",\"glob\":\"allow\",\"grep\":\"allow\",\"list\":\"allow\",\"external_directory\":\"allow\"}}",
+        )),
+        // It is no protection by itself: what it may use stands in the variable above.
+        mode: "plan",
+        extra: None,
+        install: "npm install -g opencode-ai",
+    },
 };
 
 /// Qwen Code: without anything that a repository or a home adds to it, in an empty folder of its own. No schema is asked
@@ -373,6 +437,26 @@ const QWEN: Preset = Preset {
     ],
     install: "npm install -g @qwen-code/qwen-code",
     sign_in: "run `qwen` and sign in, or set OPENAI_API_KEY (and OPENAI_BASE_URL)",
+    acp: Spoken {
+        command: &[
+            "qwen",
+            "--acp",
+            "--safe-mode",
+            "--exclude-tools",
+            "web_fetch",
+            "--exclude-tools",
+            "agent",
+            "--append-system-prompt",
+            ELSEWHERE,
+            "--include-directories",
+            "{repo}",
+        ],
+        model: &["-m", "{model}"],
+        model_env: None,
+        mode: "plan",
+        extra: None,
+        install: "npm install -g @qwen-code/qwen-code",
+    },
 };
 
 /// Returns the preset of a name.

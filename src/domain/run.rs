@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::artifact::{self, Expect, Unusable};
+use super::budget::Price;
 use super::candidate::Patch;
 use super::failure::AgentError;
 use super::hash::Sha;
@@ -173,8 +174,28 @@ pub struct Call {
     pub wanted: Wanted,
     /// The conversation that it goes on with.
     pub session: Option<Session>,
+    /// What it is paid from, where it has a price.
+    pub purse: Option<Purse>,
     /// Deadlines and caps.
     pub limits: Limits,
+}
+
+/// What is left for a turn that sends its conversation again with each look into the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purse {
+    /// What a token costs.
+    pub price: Price,
+    /// What is left of the run's budget, in millionths of a USD.
+    pub left_micro_usd: u64,
+}
+
+impl Purse {
+    /// Tells whether one more look and then an answer can be paid, after a turn has used so much. `again` is what the
+    /// next request sends, in tokens; `answer` the most that the answer may write.
+    pub fn can_pay(self, used: Usage, again: u64, answer: u64) -> bool {
+        let input = used.input_tokens.saturating_add(again.saturating_mul(2));
+        self.price.of(input, used.output_tokens.saturating_add(answer)) <= self.left_micro_usd
+    }
 }
 
 /// How one turn ended.

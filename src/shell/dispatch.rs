@@ -13,6 +13,7 @@ use super::foreign::Foreign;
 use super::guard::guarded;
 use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
+use super::spoken;
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
@@ -21,7 +22,10 @@ use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{Found, FoundRun, MirrorReport, PublishReport};
+use crate::app::update::charge;
+use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::budget::Charge;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::{AgentError, DiskError, Failure};
@@ -38,7 +42,7 @@ use crate::domain::prompt;
 use crate::domain::round;
 use crate::domain::run::{self, Launch, SeatKey, Turn, TurnKind, Wanted};
 use crate::domain::server;
-use crate::domain::settings::{self, Agent, AgentKind};
+use crate::domain::settings::{self, Agent, AgentKind, Settings};
 use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 use crate::domain::stream::{Session, Transport};
@@ -185,6 +189,9 @@ impl Dispatch {
                 let reply = self.take_turn(model, &seat, asked);
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
+            RunEffect::Warm(agents) => self.warm(model, &id, &agents),
+            RunEffect::Permit { seat, number, answer } => inbox.expect(self.permit(seat, number, answer)),
+            RunEffect::Dismiss => inbox.expect(self.dismiss(id)),
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
@@ -221,11 +228,10 @@ impl Dispatch {
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
             RunEffect::Release { spec, uproot } => {
-                let reply = if uproot {
-                    self.uproot_and_release(model, spec, id.clone(), root)
-                } else {
-                    self.hands.evidence.close_run(spec, id.clone())
-                };
+                let repo = &self.hands.repo;
+                let uprooting =
+                    uproot.then(|| repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), root));
+                let reply = self.release(spec, &id, uprooting);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -394,6 +400,7 @@ impl Dispatch {
                 prompt,
                 wanted,
                 session,
+                purse: purse(model, seat, agent),
                 limits,
             };
             let (stop, kill) = self.seat_tokens(seat);
@@ -401,7 +408,7 @@ impl Dispatch {
         }
         let plot = self.plot(model, seat);
         let worktree = plot.as_ref().map(Plot::path);
-        let launch = agent.and_then(|agent| self.launch(agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
+        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {
@@ -457,18 +464,6 @@ impl Dispatch {
         })
     }
 
-    /// Removes the worktrees of a run, then gives its lock back. What cannot be removed is told in the log.
-    fn uproot_and_release(&self, model: &Model, spec: SpecId, run: RunId, token: CancellationToken) -> Reply<()> {
-        let (repo, evidence) = (self.hands.repo.clone(), self.hands.evidence.clone());
-        let uprooted = repo.uproot(self.places.repo.clone(), self.worktrees(model), run.clone(), token);
-        self.job(async move {
-            if let Err(failure) = uprooted.await {
-                tracing::warn!(%failure, "worktrees of a run stay");
-            }
-            evidence.close_run(spec, run).await
-        })
-    }
-
     /// Returns the folder of all worktrees.
     fn worktrees(&self, model: &Model) -> PathBuf {
         self.places.repo.join(&model.settings.worktrees.root)
@@ -498,9 +493,52 @@ impl Dispatch {
         self.hands.memory.take_turn(turn, stop)
     }
 
+    /// Starts those who are kept warm; what goes wrong is told by their turns.
+    fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
+        for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
+            if let AgentKind::Command(of) = &agent.kind {
+                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), of);
+                // The answer only tells that it was tried.
+                drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
+            }
+        }
+    }
+
+    fn permit(&self, seat: SeatKey, number: u64, answer: Answer) -> Pending {
+        Pending::Quiet("answer a request for permission", self.hands.agents.permit(seat, number, answer))
+    }
+
+    /// Ends those who are kept warm for a run.
+    fn dismiss(&mut self, run: RunId) -> Pending {
+        let kill = self.tokens(&run).kill.clone();
+        Pending::Dismissed(run.clone(), self.hands.agents.dismiss(run, kill))
+    }
+
+    /// Gives a run's lock back, once nothing that was kept warm for it is there any more, nor its worktrees where they
+    /// are removed. What cannot be removed is told in the log.
+    fn release(&mut self, spec: SpecId, id: &RunId, uprooting: Option<Reply<()>>) -> Reply<()> {
+        let kill = self.tokens(id).kill.clone();
+        let (dismissing, evidence, id) =
+            (self.hands.agents.dismiss(id.clone(), kill), self.hands.evidence.clone(), id.clone());
+        self.job(async move {
+            match dismissing.await {
+                Ok(0) => {}
+                Ok(left) => tracing::error!(%left, "processes of agents are still there"),
+                Err(failure) => tracing::warn!(%failure, "agents were not ended"),
+            }
+            if let Some(uprooting) = uprooting
+                && let Err(failure) = uprooting.await
+            {
+                tracing::warn!(%failure, "worktrees of a run stay");
+            }
+            evidence.close_run(spec, id).await
+        })
+    }
+
     /// What to start for an agent; `None` for one that is not started here.
     fn launch(
         &self,
+        settings: &Settings,
         agent: &Agent,
         seat: &SeatKey,
         wanted: &Wanted,
@@ -509,6 +547,9 @@ impl Dispatch {
         let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
+            AgentKind::Command(of) if agent.manner().is_some() => {
+                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), of))
+            }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
@@ -642,7 +683,13 @@ const RECALL_MS: u64 = 500;
 /// How long copying what an earlier run left may take, in milliseconds. Nothing waits for it.
 const DRAIN_MS: u64 = 60_000;
 
-/// Reads what the spec's ledger says of dissent.
+/// What a turn of an agent with a price may still cost its run.
+fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
+    let Charge::Priced(price) = charge(model, agent) else { return None };
+    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
+    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+}
+
 /// Our deadlines for a turn of an agent.
 fn limits(agent: &Agent) -> run::Limits {
     let timeouts = agent.timeouts;
@@ -656,6 +703,7 @@ fn limits(agent: &Agent) -> run::Limits {
     }
 }
 
+/// Reads what the spec's ledger says of dissent.
 async fn ledger(evidence: &evidence::Handle, spec: &SpecId, token: &CancellationToken) -> Result<Vec<Entry>, Failure> {
     let entries = evidence.read_ledger(spec.clone(), token.clone()).await?;
     Ok(entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect())

@@ -68,6 +68,8 @@ pub enum Pending {
     Published(RunId, Stage, Reply<PublishReport>),
     /// Copies in memory.
     Mirrored(RunId, Stage, Reply<MirrorReport>),
+    /// The end of the processes that were kept warm for a run.
+    Dismissed(RunId, Reply<u32>),
     /// The end of a run.
     Released(RunId, Reply<()>),
     /// A page.
@@ -120,6 +122,7 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Landed(id, reply) => run(id, RunMsg::Landed(reply.poll_now()?)),
         Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
+        Pending::Dismissed(id, reply) => run(id, RunMsg::Dismissed(reply.poll_now()?)),
         Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
         Pending::Ledger(spec, reply) => Some(Msg::LedgerRead(spec.clone(), reply.poll_now()?)),

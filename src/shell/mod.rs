@@ -17,6 +17,7 @@ pub mod input;
 pub mod look;
 pub mod recorder;
 pub mod shutdown;
+mod spoken;
 pub mod start;
 pub mod terminal;
 

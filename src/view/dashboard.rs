@@ -17,7 +17,7 @@ use super::canvas::{Canvas, Pane, Want, below, nth, padded, share};
 use super::claims::{self, Matrix, Standing};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::{header, live, seats};
+use super::{header, live, permissions, seats};
 use crate::app::model::{Model, Phase, Run, SeatState};
 use crate::app::update::{Ballot, ballot, rows, total};
 use crate::domain::claim::{Severity, Tier};
@@ -31,6 +31,9 @@ use crate::domain::safe::Safe;
 
 /// Rows of a page from which the header gets its second line.
 const TALL: u16 = 28;
+
+/// Columns below which the header has room for one thing: how the run stands, or what waits for somebody.
+const NARROW: u16 = 60;
 
 /// Where the user is on the dashboard.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +61,20 @@ pub(super) fn draw(model: &Model, id: &RunId, at: At, area: Rect, canvas: &mut C
 
 fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let mut right = header::phase(model, run, area.width);
+    let asked = permission(model, run, area.width);
+    let is_asked = !asked.is_empty();
+    if is_asked && area.width < NARROW {
+        right = asked;
+    } else {
+        right.splice(0..0, asked);
+    }
     if area.width >= 100 {
         right.insert(0, dim(format!("run {} · ", run.id.short())));
     }
     // The time in which a person thinks is no deadline's.
     let is_counted = run.phase.is_live() && run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. });
-    if is_counted && area.width >= 60 {
+    // Beside what waits for somebody there is room for it on a wide screen only.
+    if is_counted && area.width >= if is_asked { 100 } else { NARROW } {
         right.push(dim(format!(" of at most {}", clock(model.settings.run.deadline_ms))));
     }
     let left = if area.width >= 100 {
@@ -90,6 +101,18 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)
+}
+
+/// Says that agents of the run ask for permission: they wait for the answer.
+fn permission(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
+    let count = model.permissions.iter().filter(|one| one.request.seat.run == run.id).count();
+    if count == 0 {
+        return Vec::new();
+    }
+    if width < NARROW {
+        return vec![piece(format!(" {count} asks "), Ink::BadgeWarn)];
+    }
+    vec![piece(format!(" {} ", permissions::waiting(count)), Ink::BadgeWarn), plain(" ")]
 }
 
 fn answered(run: &Run) -> String {

@@ -6,7 +6,8 @@
 //! │ where we are                      what it costs, how long    │ 1 row, more where a view says so
 //! │┌ the view ──────────────────────────────────────────────────┐│
 //! ││ home · spec · dashboard · transcript · verdict · conflict  ││
-//! ││ · gate · merged texts · ledger · servers · trust · help    ││ the rest
+//! ││ · gate · merged texts · ledger · servers · permissions ·   ││ the rest
+//! ││ trust · help                                               ││
 //! │└────────────────────────────────────────────────────────────┘│
 //! │ what just happened, else servers and key latency             │ 1 row, or the line being typed; 2 for a long notice
 //! │ keys that work here, and nothing else               ? keys   │ 1 row
@@ -37,6 +38,7 @@ mod ledger;
 mod live;
 mod merged;
 mod overlay;
+mod permissions;
 mod seats;
 mod servers;
 mod small;
@@ -93,6 +95,7 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
         View::Merged(texts) => merged::draw(model, texts, page, canvas),
         View::Ledger(ledger) => ledger::draw(model, ledger, page, canvas),
         View::Servers { cursor } => servers::draw(model, *cursor, page, canvas),
+        View::Permissions { cursor, scroll } => permissions::draw(model, (*cursor, *scroll), page, canvas),
         View::Trust { scroll } => trust::draw(model, *scroll, page, canvas),
         View::Help { scroll } => help::draw(model, *scroll, page, canvas),
     }

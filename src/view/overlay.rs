@@ -210,6 +210,10 @@ fn asked<'a>(model: &Model, agent: &'a Agent) -> Vec<Piece<'a>> {
     };
     let access = match &agent.kind {
         AgentKind::Command(launch) if launch.preset.is_some() => " · only reads".to_owned(),
+        AgentKind::Command(launch) if launch.transport.manner().is_some() => {
+            let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
+            format!(" · runs {program}, which asks before it changes anything if it keeps to the protocol")
+        }
         AgentKind::Command(launch) => {
             let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
             format!(" · runs {program}, which has the access it gives itself")

@@ -172,6 +172,9 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         SeatState::Launching(turn) => {
             (spinner::frame(model), Ink::Accent, format!("starting{}", repair(*turn)), elapsed)
         }
+        SeatState::Asking(_) if asks(model, run, seat) => {
+            ("?", Ink::Warn, "asks permission · P answers".to_owned(), of_limit)
+        }
         SeatState::Asking(turn) => {
             let words = seat.progress.as_ref().map(|p| p.doing.to_string()).filter(|words| !words.trim().is_empty());
             let doing = words.unwrap_or_else(|| match (turn, ballot(run)) {
@@ -196,6 +199,12 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         }
     };
     Said { symbol, ink, doing, time }
+}
+
+/// Tells whether an agent waits for an answer of a person.
+fn asks(model: &Model, run: &Run, seat: &Seat) -> bool {
+    let key = run.key(seat);
+    model.permissions.iter().any(|one| one.request.seat == key)
 }
 
 fn repair(turn: TurnKind) -> &'static str {

@@ -87,3 +87,18 @@ fn what_is_not_committed_keeps_candidates_from_starting() {
     world.dicast(&["implement"]).exits(10).complains("src/limit.sh").complains("git stash");
     assert!(!world.path(".dicast/worktrees").exists());
 }
+
+#[test]
+#[ignore = "slow tier: two stages with everything around them"]
+fn auto_lands_the_best_in_the_working_copy_and_goes_on_behind_it() {
+    let world = shop(&[("ann", &[limit(10)]), ("bob", &[limit(10)])]);
+    let said = world.dicast(&["auto", "--stages", "implement,validate", "--apply", "best", "--json"]);
+    let lines = said.json();
+    let decided: Vec<&str> = lines.iter().filter(|l| l["type"] == "stage.verdict").filter_map(|l| l["stage"].as_str()).collect();
+    assert_eq!(decided, ["implement", "validate"], "{}", said.err);
+    assert!(lines.iter().any(|line| line["type"] == "candidate.landed" && line["place"] == "tree"));
+    assert_eq!(fs::read_to_string(world.path("src/limit.sh")).unwrap(), "limit() { echo 10; }\n");
+    // What was judged is what is there.
+    world.dicast(&["verdict", "implement"]).exits(0);
+    world.dicast(&["evidence", "verify"]).exits(0);
+}

@@ -88,6 +88,8 @@ fn a_change_that_was_made_elsewhere_is_audited_by_its_commits() {
     world.dicast(&["status", "003"]).exits(0).says("audited here").says("next: dicast unlock");
     let status: Vec<Value> = world.dicast(&["status", "--json"]).exits(0).json();
     assert_eq!(status[0]["elsewhere"]["implement"]["to"], to);
+    let report = world.dicast(&["report", "--format", "md"]).exits(0);
+    report.says(&format!("**Range**: {from}..{to}")).says("seen\\: change of src/limiter.rs\\:2 (annika, boris)");
     let other = changed("agents = {}\n");
     other.dicast(&["audit"]).exits(10).complains("--range A..B");
 }

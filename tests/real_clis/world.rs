@@ -14,7 +14,9 @@ use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::{Scope, Waker};
 use dicast::config::{Sources, load};
 use dicast::disk::proc;
+use dicast::domain::acp;
 use dicast::domain::artifact::{Expect, sent_objects};
+use dicast::domain::fact::Fact;
 use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::launch::{Places, launch};
 use dicast::domain::moment::Moment;
@@ -40,6 +42,15 @@ pub(crate) enum Cli {
 }
 
 impl Cli {
+    /// The program that speaks the Agent Client Protocol for it.
+    fn speaker(self) -> &'static str {
+        match self {
+            Cli::Claude => "claude-agent-acp",
+            Cli::Codex => "codex-acp",
+            Cli::Gemini | Cli::Opencode | Cli::Qwen => self.name(),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Cli::Claude => "claude",
@@ -58,6 +69,21 @@ fn installed() -> Option<PathBuf> {
 
 /// Runs a test for each program, one after the other: each takes a few hundred megabytes.
 pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, test: impl Fn(Cli) -> F) {
+    // `.ci/real-parts` installs these only where it is told to, and says so.
+    run(clis, |cli| matches!(cli, Cli::Opencode | Cli::Qwen).then(|| cli.name()), test);
+}
+
+/// The same for those that speak the Agent Client Protocol: gemini, and what is installed where somebody asks for more.
+pub(crate) fn live_spoken<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, test: impl Fn(Cli) -> F) {
+    run(clis, |cli| (cli != Cli::Gemini).then(|| cli.speaker()), test);
+}
+
+/// Runs a test for each program that is there; `extra` names the program of one that need not be.
+fn run<F: Future<Output = ()>>(
+    clis: impl IntoIterator<Item = Cli>,
+    extra: impl Fn(Cli) -> Option<&'static str>,
+    test: impl Fn(Cli) -> F,
+) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if installed().is_none() {
         eprintln!("skipped: DICAST_REAL_PARTS is not set; run .ci/real-parts");
@@ -69,9 +95,9 @@ pub(crate) fn live<F: Future<Output = ()>>(clis: impl IntoIterator<Item = Cli>, 
         if only.as_deref().is_some_and(|only| only != cli.name()) {
             continue;
         }
-        // `.ci/real-parts` installs these only where it is told to, and says so.
-        let is_extra = matches!(cli, Cli::Opencode | Cli::Qwen);
-        if is_extra && !installed().is_some_and(|folder| folder.join("node_modules/.bin").join(cli.name()).exists()) {
+        let is_there =
+            |name: &str| installed().is_some_and(|folder| folder.join("node_modules/.bin").join(name).exists());
+        if extra(cli).is_some_and(|name| !is_there(name)) {
             continue;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -152,6 +178,10 @@ pub(crate) struct World {
     server: Option<Server>,
     url: String,
     args: Vec<String>,
+    /// Whether it is spoken to over the Agent Client Protocol.
+    is_spoken: bool,
+    /// How often it asked for permission.
+    pub(crate) refused: usize,
     scope: Scope,
     children: Children,
     handle: Handle,
@@ -162,6 +192,13 @@ impl World {
     /// Makes a world whose model says one thing.
     pub(crate) fn new(cli: Cli, reply: &Value) -> Self {
         Self::unscripted(cli).scripted(reply)
+    }
+
+    /// Makes a world whose model says one thing to a program that is spoken to.
+    pub(crate) fn spoken(cli: Cli, reply: &Value) -> Self {
+        let mut world = Self::unscripted(cli);
+        world.is_spoken = true;
+        world.scripted(reply)
     }
 
     /// Makes a world without a model.
@@ -181,7 +218,8 @@ impl World {
         let transcripts = folder.path().join("transcripts");
         let handle = agents::spawn(&scope, lanes, children.clone(), transcripts, Redactor::default());
         let (server, url, args) = (None, String::new(), Vec::new());
-        Self { cli, folder, server, url, args, scope, children, handle, ends }
+        let (is_spoken, refused) = (false, 0);
+        Self { cli, folder, server, url, args, is_spoken, refused, scope, children, handle, ends }
     }
 
     /// Gives it a model that says one thing.
@@ -195,6 +233,17 @@ impl World {
         let config = self.folder.path().join("home/.config/opencode/opencode.json");
         fs::create_dir_all(config.parent().unwrap()).unwrap();
         fs::write(config, json!({"provider": {"fake": provider}}).to_string()).unwrap();
+        if self.is_spoken {
+            // Its adapter takes no arguments for this.
+            let provider = format!(
+                "model_provider = \"fake\"\n[model_providers.fake]\nname = \"fake\"\nbase_url = \"{}/v1\"\n\
+                 env_key = \"FAKE_KEY\"\nwire_api = \"responses\"\nrequest_max_retries = 1\nstream_max_retries = 1\n",
+                server.url
+            );
+            let codex = self.folder.path().join("home/.codex");
+            fs::create_dir_all(&codex).unwrap();
+            fs::write(codex.join("config.toml"), provider).unwrap();
+        }
         self.server = Some(server);
         self
     }
@@ -274,7 +323,7 @@ impl World {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         let url = &self.url;
         let mut args = self.args.clone();
-        if self.cli == Cli::Codex {
+        if self.cli == Cli::Codex && !self.is_spoken {
             let provider = format!(
                 "model_providers.fake={{name=\"fake\",base_url=\"{url}/v1\",env_key=\"FAKE_KEY\",wire_api=\"responses\",\
                  request_max_retries=1,stream_max_retries=1,stream_idle_timeout_ms=60000}}"
@@ -295,6 +344,7 @@ impl World {
             env.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}")).collect();
         [
             format!("[[agents]]\nname = \"real\"\nmodel = \"{model}\"\n"),
+            if self.is_spoken { list("kind", "\"acp\"") } else { String::new() },
             list("preset", &json!(self.cli.name()).to_string()),
             list("args", &json!(args).to_string()),
             list("env", &format!("{{ {} }}", pairs.join(", "))),
@@ -303,7 +353,7 @@ impl World {
     }
 
     /// Makes the turn as the program would: config, preset, launch.
-    fn turn(&self, asking: Asking) -> Turn {
+    pub(crate) fn turn(&self, asking: Asking) -> Turn {
         let given = self.folder.path().join("config.toml");
         fs::write(&given, self.config()).unwrap();
         let sources = Sources { repo: self.repo(), given_config: Some(given), ..Sources::default() };
@@ -331,6 +381,34 @@ impl World {
         let ended = self.take_beside(asking).await;
         assert_eq!(self.children.living(), Vec::<u32>::new());
         ended
+    }
+
+    /// Takes a turn of a program that is kept warm, and answers what it asks permission for as a person who refuses.
+    pub(crate) async fn take_spoken(&mut self, turn: Turn) -> TurnEnded {
+        let mut reply = self.handle.take_turn(turn, CancellationToken::new(), CancellationToken::new());
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(ended) = reply.poll_now() {
+                return ended.unwrap();
+            }
+            while let Some(fact) = self.ends.fact() {
+                if let Fact::PermissionAsked(request) = fact {
+                    self.refused += 1;
+                    let refused = self.handle.permit(request.seat, request.number, acp::Answer::Reject);
+                    refused.within(PATIENCE, "the refusal").await.unwrap();
+                }
+            }
+            assert!(tokio::time::Instant::now() < until, "{:?} never ended its turn", self.cli);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends what was kept warm for a run, and sees that nothing of it is left.
+    pub(crate) async fn dismiss(&self, run: RunId) {
+        let left = self.handle.dismiss(run.clone(), CancellationToken::new());
+        assert_eq!(left.within(PATIENCE, "its end").await.unwrap(), 0);
+        assert_eq!(tagged(&run), Vec::<u32>::new());
+        assert_eq!(self.children.living(), Vec::<u32>::new());
     }
 
     /// Takes a turn while others may be going on.
@@ -384,12 +462,15 @@ impl Drop for World {
 
 fn assert_nothing_left(ended: &TurnEnded, run: &RunId) {
     assert_eq!(ended.survivors, 0);
-    let left: Vec<u32> = proc::living()
+    assert_eq!(tagged(run), Vec::<u32>::new());
+}
+
+fn tagged(run: &RunId) -> Vec<u32> {
+    proc::living()
         .into_iter()
         .filter(|process| proc::variable(&proc::environment(process.pid), RUN_VAR) == Some(run.as_str()))
         .map(|process| process.pid)
-        .collect();
-    assert_eq!(left, Vec::<u32>::new());
+        .collect()
 }
 
 fn rand() -> u64 {

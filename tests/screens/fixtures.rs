@@ -7,11 +7,12 @@ use std::sync::Arc;
 use dicast::app::command;
 use dicast::app::line::Line;
 use dicast::app::model::{
-    Conflict, GateDialog, Gating, Load, Model, Notice, Overlay, Phase, Run, Saying, Seat, SeatState, Stop, Transcript,
-    View,
+    Conflict, GateDialog, Gating, Load, Model, Notice, Overlay, Permission, Phase, Run, Saying, Seat, SeatState, Stop,
+    Transcript, View,
 };
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
+use dicast::domain::acp::Request;
 use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
@@ -32,6 +33,7 @@ use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource}
 use dicast::domain::stage::Stage;
 use dicast::domain::stream::Usage;
 use dicast::domain::transcript::{Page, Row};
+use serde_json::json;
 
 use crate::parts::*;
 
@@ -517,7 +519,50 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    [repository(), runs(), transcripts(), verdicts(), checkpoints(), crate::ledger::all(), crate::candidates::all(), besides()].concat()
+    let pages = [crate::ledger::all(), crate::candidates::all()].concat();
+    [repository(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()].concat()
+}
+
+/// An agent that asks for something, with what it offers.
+fn permission(number: u64, agent: &str, call: serde_json::Value, waited: u64) -> Permission {
+    let seat = SeatKey { run: run_id(), stage: Stage::Plan, attempt: 1, agent: name(agent) };
+    let params = json!({"toolCall": call, "options": [
+        {"optionId": "once", "kind": "allow_once", "name": "Allow once"},
+        {"optionId": "always", "kind": "allow_always", "name": "Always allow `cargo`"},
+        {"optionId": "no", "kind": "reject_once", "name": "Reject"}]});
+    let since = Moment(NOW.0 - waited);
+    Permission { request: Request::of(seat, number, &params, None), since, until: Moment(since.0 + 120_000) }
+}
+
+/// The permission queue: empty, one, many, one that is too long to be shown whole; and a run whose agents ask.
+fn permissions() -> Vec<Fixture> {
+    let command = json!({"title": "cargo tree -i serde", "kind": "execute",
+        "rawInput": {"command": "cargo tree -i serde \u{1b}[2J\u{202e}| tee out.txt", "cwd": "/repo/payments-api"}});
+    let change = json!({"title": "src/limiter.rs", "kind": "edit", "content": [
+        {"type": "diff", "path": "src/limiter.rs", "oldText": "one\ntwo\nthree\n", "newText": "one\n2\nthree\n"}]});
+    let fetch =
+        json!({"title": "https://docs.rs/governor", "kind": "fetch", "rawInput": {"url": "https://docs.rs/governor"}});
+    let long: String = (0..900).map(|n| format!("echo {n}\n")).collect();
+    let long = json!({"title": "a long script", "kind": "execute", "rawInput": {"command": long}});
+    let queue = |permissions: Vec<Permission>, cursor: usize| {
+        let model = asking();
+        let views = [model.views.clone(), vec![View::Permissions { cursor, scroll: 0 }]].concat();
+        Model { permissions, views, ..model }
+    };
+    let one = || permission(1, "gemini", command.clone(), 18_000);
+    let many = || {
+        let more = (4..12).map(|n| permission(n, "codex", command.clone(), 1_000));
+        let first =
+            [one(), permission(2, "claude", change.clone(), 9_000), permission(3, "qwen", fetch.clone(), 4_000)];
+        first.into_iter().chain(more).collect()
+    };
+    vec![
+        ("permissions_empty", queue(Vec::new(), 0)),
+        ("permissions_one", queue(vec![one()], 0)),
+        ("permissions_many", queue(many(), 1)),
+        ("permissions_long", queue(vec![permission(1, "gemini", long, 18_000)], 0)),
+        ("run_permission", Model { permissions: vec![permission(1, "claude", command.clone(), 18_000)], ..asking() }),
+    ]
 }
 
 fn repository() -> Vec<Fixture> {

@@ -271,6 +271,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         landing: None,
         landed: false,
         stop: None,
+        warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,
         memory: dicast::app::model::MemoryState::None,
         warnings: Vec::new(),

@@ -32,9 +32,14 @@ fn fake_agent() -> PathBuf {
 
 /// A repository with an approved panel of three, of which two differ: so there is a round as well.
 pub(crate) fn repo() -> World {
+    repo_with(&[("ann", ""), ("bob", ", \"--quantity\", \"20\""), ("cyd", "")])
+}
+
+/// A repository with an approved panel; beside each name what follows the program in its command.
+pub(crate) fn repo_with(panel: &[(&str, &str)]) -> World {
     let world = World::with_spec();
     let mut text = String::new();
-    for (name, flags) in [("ann", ""), ("bob", ", \"--quantity\", \"20\""), ("cyd", "")] {
+    for (name, flags) in panel {
         let agent = fake_agent();
         text.push_str(&format!(
             "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\ncommand = [{agent:?}{flags}]\nretry = {{ max = 0 }}\n\n",
@@ -59,7 +64,7 @@ pub(crate) fn whole_run() -> Expected {
     Expected { code: whole.code.unwrap(), hash }
 }
 
-fn events(out: &str) -> impl Iterator<Item = serde_json::Value> {
+pub(crate) fn events(out: &str) -> impl Iterator<Item = serde_json::Value> {
     out.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 

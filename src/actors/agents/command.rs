@@ -17,7 +17,7 @@ use crate::domain::classify::{Exit, classify, named, repair_text, told};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Private, Turn, TurnEnded, TurnFailed, TurnKind, Wanted};
+use crate::domain::run::{Launch, Private, Turn, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
 use crate::domain::stream::{Account, End, Session, Usage};
 
@@ -53,14 +53,14 @@ impl Tools {
     }
 
     /// Makes the turn's own folder.
-    async fn furnish(&self, private: Option<&Private>) -> Option<Result<(), Failure>> {
+    pub(super) async fn furnish(&self, private: Option<&Private>) -> Option<Result<(), Failure>> {
         let Private { folder, files } = private?.clone();
         let made = self.scope.spawn_blocking(move || scratch::furnish(folder.as_ref(), &files)).await;
         Some(made.unwrap_or(Err(Failure::ActorGone { actor: "agents".into() })))
     }
 
     /// Removes the turn's own folder. What cannot be removed is told in the log and costs nobody an answer.
-    async fn clear(&self, private: Option<Private>) {
+    pub(super) async fn clear(&self, private: Option<Private>) {
         let Some(Private { folder, .. }) = private else { return };
         let cleared = self.scope.spawn_blocking(move || scratch::clear(folder.as_ref())).await;
         if let Ok(Err(failure)) = cleared {
@@ -90,11 +90,17 @@ impl Tools {
             never = forward(&stop, &any_stop) => never,
         };
         let account = live.close().await;
-        self.judge(turn, spoken, account).await
+        self.judge(turn, spoken, account, None).await
     }
 
-    /// Finds out what the words were worth.
-    async fn judge(&self, turn: Turn, spoken: Spoken, account: Option<Account>) -> Result<TurnEnded, Failure> {
+    /// Finds out what the words were worth; nothing where it is known already why there is no answer.
+    pub(super) async fn judge(
+        &self,
+        turn: Turn,
+        spoken: Spoken,
+        account: Option<Account>,
+        failed: Option<AgentError>,
+    ) -> Result<TurnEnded, Failure> {
         let Spoken { stdout, stderr, cut, ended, took } = spoken;
         let redactor = Arc::clone(&self.redactor);
         let stderr = redactor.clean(&stderr.text()).into_owned();
@@ -107,10 +113,11 @@ impl Tools {
             .scope
             .spawn_blocking(move || {
                 // What is judged is what is kept: a secret in it would make the two differ.
-                let outcome = match (cut, &account) {
-                    (Some(cut), _) => Err(TurnFailed { error: cut_short(cut), repair: None }),
-                    (None, Some(account)) => judge_account(&wanted, account, ended.exit, &stderr, &redactor),
-                    (None, None) => judge_answer(&wanted, &redactor.clean(&stdout.text()), ended.exit, &stderr),
+                let outcome = match (cut, failed, &account) {
+                    (Some(cut), ..) => Err(TurnFailed { error: cut_short(cut), repair: None }),
+                    (None, Some(error), _) => Err(TurnFailed { error, repair: None }),
+                    (None, None, Some(account)) => judge_account(&wanted, account, ended.exit, &stderr, &redactor),
+                    (None, None, None) => judge_answer(&wanted, &redactor.clean(&stdout.text()), ended.exit, &stderr),
                 };
                 let mut raw = stdout.captured();
                 raw.text = redactor.clean(&raw.text).into();
@@ -150,12 +157,17 @@ fn program(turn: &Turn) -> Program {
         TurnKind::Round => "round",
     };
     let seat = format!("{}/{}/{}/{kind}", turn.seat.stage, turn.seat.agent, turn.seat.attempt);
+    started_by(&turn.launch, Tag { run: turn.seat.run.to_string(), seat })
+}
+
+/// Returns what is started of a launch, under a tag.
+pub(super) fn started_by(launch: &Launch, tag: Tag) -> Program {
     Program {
-        command: turn.launch.command.clone(),
-        env: turn.launch.env.clone(),
-        env_pass: turn.launch.env_pass.clone(),
-        cwd: PathBuf::from(&turn.launch.cwd),
-        tag: Tag { run: turn.seat.run.to_string(), seat },
+        command: launch.command.clone(),
+        env: launch.env.clone(),
+        env_pass: launch.env_pass.clone(),
+        cwd: PathBuf::from(&launch.cwd),
+        tag,
     }
 }
 
@@ -225,7 +237,7 @@ fn unusable_answer(unusable: &Unusable, stderr: &str) -> Result<Arc<str>, TurnFa
     Err(TurnFailed { error: AgentError::NoArtifact { why }, repair: Some(repair_text(unusable)) })
 }
 
-fn not_started(refusal: NotStarted) -> AgentError {
+pub(super) fn not_started(refusal: NotStarted) -> AgentError {
     match refusal {
         NotStarted::NotFound { command } => AgentError::CommandNotFound { command },
         NotStarted::Denied { .. } => AgentError::Permission { why: refusal.to_string() },
@@ -233,7 +245,7 @@ fn not_started(refusal: NotStarted) -> AgentError {
     }
 }
 
-fn not_taken(turn: Turn, error: AgentError) -> TurnEnded {
+pub(super) fn not_taken(turn: Turn, error: AgentError) -> TurnEnded {
     TurnEnded {
         seat: turn.seat,
         kind: turn.kind,

@@ -2,6 +2,7 @@
 //!
 //! It must not know what is shown of it, nor what the answer is worth.
 
+use crate::domain::acp;
 use crate::domain::redact::Redactor;
 use crate::domain::stream::{Account, Event, Transport};
 
@@ -20,13 +21,13 @@ pub(super) struct Hearing {
 impl Hearing {
     /// Makes the hearing of a transport; none for plain text.
     pub(super) fn of(transport: &Transport) -> Option<Self> {
-        let is_whole = match transport {
+        let (dialect, is_whole) = match transport {
             Transport::Text => return None,
-            Transport::Json(_) => true,
-            Transport::Jsonl(_) => false,
+            Transport::Json(dialect) => (dialect.clone(), true),
+            Transport::Jsonl(dialect) => (dialect.clone(), false),
+            Transport::Acp(_) => (acp::dialect(), false),
         };
-        let account = Account::new(transport.dialect().cloned().unwrap_or_default());
-        Some(Self { account, partial: Vec::new(), left_out: 0, is_whole })
+        Some(Self { account: Account::new(dialect), partial: Vec::new(), left_out: 0, is_whole })
     }
 
     /// Takes the next bytes.

@@ -170,6 +170,11 @@ impl Live {
                 self.end_of_line();
                 text.lines().for_each(|line| self.line(Stream::Out, line.as_bytes()));
             }
+            Event::Doing(words) => {
+                self.end_of_line();
+                self.is_doing(&one_line(&words));
+                self.note(&format!("· {}", one_line(&words)));
+            }
             Event::Called(tool, input) => {
                 self.end_of_line();
                 let called = format!("{tool} {}", one_line(&input));
@@ -199,7 +204,7 @@ impl Live {
         self.doing = Safe::line(&self.redactor.clean(text));
     }
 
-    fn note(&mut self, text: &str) {
+    pub(super) fn note(&mut self, text: &str) {
         self.lines += 1;
         let text = self.redactor.clean(text).into_owned();
         self.write(&text);

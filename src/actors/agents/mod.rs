@@ -7,6 +7,7 @@
 //!
 //! [`Launch`]: crate::domain::run::Launch
 
+mod acp;
 mod api;
 mod command;
 mod hearing;
@@ -20,14 +21,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::acp::Warm;
 use self::api::Conversations;
 use self::command::Tools;
 use self::process::Children;
 use super::lanes::Lanes;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::domain::acp::Answer;
 use crate::domain::failure::Failure;
+use crate::domain::ids::{AgentName, RunId};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Call, Turn, TurnEnded};
+use crate::domain::run::{Call, Launch, SeatKey, Turn, TurnEnded};
 
 /// Asks for turns; cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +50,24 @@ impl Handle {
         post("agents", &self.mailbox, &self.waker, |promise| Command::TakeTurn { turn, stop, kill, promise })
     }
 
+    /// Starts the process of an agent that is spoken to over the Agent Client Protocol before its first turn; any other
+    /// launch is left alone. What goes wrong is told by the turn.
+    pub fn warm(&self, run: RunId, agent: AgentName, launch: Launch) -> Reply<()> {
+        let launch = Box::new(launch);
+        post("agents", &self.mailbox, &self.waker, |promise| Command::Warm { run, agent, launch, promise })
+    }
+
+    /// Answers an agent's request for permission; one that is not open any more is answered already.
+    pub fn permit(&self, seat: SeatKey, number: u64, answer: Answer) -> Reply<()> {
+        post("agents", &self.mailbox, &self.waker, |promise| Command::Permit { seat, number, answer, promise })
+    }
+
+    /// Ends the processes that are kept warm for a run: end of input, TERM, KILL, sweep; `kill` cuts it short. Answers how
+    /// many are left when nothing more can be done about them; 0 unless something is very wrong.
+    pub fn dismiss(&self, run: RunId, kill: CancellationToken) -> Reply<u32> {
+        post("agents", &self.mailbox, &self.waker, |promise| Command::Dismiss { run, kill, promise })
+    }
+
     /// Takes one turn of a model over HTTP. Either token ends its request at once.
     pub fn call(&self, call: Call, stop: CancellationToken, kill: CancellationToken) -> Reply<TurnEnded> {
         let call = Box::new(call);
@@ -56,6 +78,20 @@ impl Handle {
 enum Command {
     Call { call: Box<Call>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
     TakeTurn { turn: Box<Turn>, stop: CancellationToken, kill: CancellationToken, promise: Promise<TurnEnded> },
+    Warm { run: RunId, agent: AgentName, launch: Box<Launch>, promise: Promise<()> },
+    Permit { seat: SeatKey, number: u64, answer: Answer, promise: Promise<()> },
+    Dismiss { run: RunId, kill: CancellationToken, promise: Promise<u32> },
+}
+
+impl Command {
+    /// Nothing is begun any more.
+    fn refuse(self) {
+        match self {
+            Command::Call { promise, .. } | Command::TakeTurn { promise, .. } => promise.keep(Err(Failure::Cancelled)),
+            Command::Warm { promise, .. } | Command::Permit { promise, .. } => promise.keep(Err(Failure::Cancelled)),
+            Command::Dismiss { promise, .. } => promise.keep(Err(Failure::Cancelled)),
+        }
+    }
 }
 
 /// Starts the actor. Children are started through `children`; transcripts go below the folder `transcripts`, without
@@ -68,8 +104,7 @@ pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathB
 }
 
 async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
-    let cancel = tools.scope.cancel.clone();
-    let scope = tools.scope.clone();
+    let (cancel, scope, warm) = (tools.scope.cancel.clone(), tools.scope.clone(), Warm::default());
     let conversations = Arc::new(Conversations::default());
     while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
         match command {
@@ -77,6 +112,29 @@ async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
                 let (tools, conversations) = (tools.clone(), Arc::clone(&conversations));
                 let taken = async move { promise.keep(Ok(api::take(&tools, &conversations, *call, stop, kill).await)) };
                 scope.spawn(taken);
+            }
+            Command::TakeTurn { turn, stop, kill, promise } if turn.launch.transport.manner().is_some() => {
+                let (tools, warm) = (tools.clone(), warm.clone());
+                tools.scope.clone().spawn(async move { warm.take_turn(&tools, *turn, (stop, kill), promise).await });
+            }
+            Command::Warm { run, agent, launch, promise } => {
+                let (tools, warm) = (tools.clone(), warm.clone());
+                tools.scope.clone().spawn(async move {
+                    if launch.transport.manner().is_some()
+                        && let Err(error) = warm.start(&tools, &run, &agent, &launch).await
+                    {
+                        tracing::info!(%agent, %error, "not started before its turn");
+                    }
+                    promise.keep(Ok(()));
+                });
+            }
+            Command::Permit { seat, number, answer, promise } => {
+                let warm = warm.clone();
+                tools.scope.spawn(async move { promise.keep(warm.permit(seat, number, answer).await) });
+            }
+            Command::Dismiss { run, kill, promise } => {
+                let warm = warm.clone();
+                tools.scope.spawn(async move { promise.keep(warm.dismiss(&run, &kill).await) });
             }
             Command::TakeTurn { turn, stop, kill, promise } => {
                 let tools = tools.clone();
@@ -86,7 +144,7 @@ async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
         }
     }
     mailbox.close();
-    while let Ok(Command::Call { promise, .. } | Command::TakeTurn { promise, .. }) = mailbox.try_recv() {
-        promise.keep(Err(Failure::Cancelled));
+    while let Ok(command) = mailbox.try_recv() {
+        command.refuse();
     }
 }

@@ -132,7 +132,7 @@ fn is_ours(held: &Held, answered: &Answered) -> Result<(), Failure> {
     Err(Failure::BadInput {
         place: format!("the ledger of {}", held.spec),
         why: format!("the last answer names {}, which no answer changes", Safe::line(&answered.file)),
-        next: format!("run `dicast evidence verify {}`; nothing was read or written", held.spec),
+        next: "nothing was read or written: find out who wrote that ledger, and edit the spec by hand".into(),
         exit: 3,
     })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
+use crate::domain::acp;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
@@ -26,7 +27,9 @@ use crate::domain::stage::Stage;
 mod run;
 mod view;
 
-pub use run::{Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop};
+pub use run::{
+    Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop, Warmth,
+};
 pub use view::{
     Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Weighed, Wording,
 };
@@ -63,6 +66,9 @@ pub struct Model {
     pub next_commit: CommitId,
     /// The MCP servers.
     pub servers: BTreeMap<String, server::Status>,
+    /// What agents ask permission for, the one that has waited longest first.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
     /// What waits for memory, and what is wrong with it besides its server's state.
     pub memory: memory::Status,
     /// Columns and rows of the terminal.
@@ -222,6 +228,17 @@ pub enum Then {
     Nothing,
 }
 
+/// A request for permission that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permission {
+    /// What is asked, and by whom.
+    pub request: acp::Request,
+    /// Since when.
+    pub since: Moment,
+    /// When it is refused, because nobody answered.
+    pub until: Moment,
+}
+
 /// One line that tells what just happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
@@ -250,6 +267,7 @@ impl Model {
             after: BTreeMap::new(),
             next_commit: CommitId(1),
             servers: BTreeMap::new(),
+            permissions: Vec::new(),
             memory: memory::Status::default(),
             size: (80, 24),
             views: vec![View::Home { cursor: 0 }],
@@ -283,6 +301,7 @@ impl Model {
             | View::Spec { .. }
             | View::Ledger(_)
             | View::Servers { .. }
+            | View::Permissions { .. }
             | View::Trust { .. }
             | View::Help { .. } => None,
         });
@@ -334,6 +353,7 @@ impl Model {
             .live_runs()
             .filter(|run| run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. }))
             .map(|run| run.opened.plus_ms(self.settings.run.deadline_ms));
-        waits.chain(deadlines).chain(self.notice.as_ref().map(|notice| notice.until)).min()
+        let permissions = self.permissions.iter().map(|permission| permission.until);
+        waits.chain(deadlines).chain(permissions).chain(self.notice.as_ref().map(|notice| notice.until)).min()
     }
 }

@@ -118,6 +118,9 @@ pub struct Run {
     pub landed: bool,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
+    /// Whether agents are kept warm for it.
+    #[serde(default)]
+    pub warmth: Warmth,
     /// Processes that were left after a sweep; anything but 0 is shown in red.
     pub survivors: u32,
     /// What became of the copies in memory.
@@ -126,6 +129,18 @@ pub struct Run {
     pub warnings: Vec<Safe>,
     /// Whose its journal and lock are.
     pub lock: Lock,
+}
+
+/// Whether processes are kept for a run between the turns of its agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Warmth {
+    /// None.
+    #[default]
+    Cold,
+    /// Some may be.
+    Warm,
+    /// They are being ended.
+    Cooling,
 }
 
 /// Whose the journal and the lock of a run are. Copies to memory go on beside everything else: only the end waits

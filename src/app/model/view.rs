@@ -82,6 +82,13 @@ pub enum View {
         /// The selected one.
         cursor: usize,
     },
+    /// What agents ask permission for.
+    Permissions {
+        /// The selected request.
+        cursor: usize,
+        /// The first line shown of it.
+        scroll: usize,
+    },
     /// What would be approved.
     Trust {
         /// First line shown.
@@ -125,6 +132,7 @@ impl View {
             | View::Verdict { .. }
             | View::Candidates { .. }
             | View::Servers { .. }
+            | View::Permissions { .. }
             | View::Trust { .. }
             | View::Help { .. } => None,
         }

@@ -4,11 +4,12 @@ use super::script::{Kind, Script, agent, settings};
 use super::world::{Play, says};
 use crate::app::event::{Spent, Tokens, What};
 use crate::app::model::{Phase, SeatState};
-use crate::domain::budget::{Budget, Price, Refusal};
+use crate::app::update::charge;
+use crate::domain::budget::{Budget, Charge, Price, Refusal};
 use crate::domain::consensus::Status;
 use crate::domain::failure::AgentError;
 use crate::domain::run::TurnKind;
-use crate::domain::settings::{AgentKind, Launch, Settings};
+use crate::domain::settings::{AgentKind, Api, JsonMode, Launch, Service, Settings};
 use crate::domain::stage::Stage;
 use crate::domain::stream::Usage;
 
@@ -152,4 +153,22 @@ fn who_has_no_price_is_not_asked_where_the_config_says_so() {
     script.plays("claude", [says("10")]).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
     assert_eq!(script.asked(), ["claude 1", "codex 1"]);
     assert_eq!(script.seat("gemini"), &SeatState::Failed(AgentError::Budget { why: Refusal::Unpriced }));
+}
+
+#[test]
+fn a_model_over_http_costs_its_price_and_nothing_on_this_machine_without_one() {
+    let mut settings = priced(1, 2_000_000);
+    for (at, agent) in settings.agents.iter_mut().enumerate() {
+        let base_url = if at == 2 { "https://models.example/v1" } else { "http://127.0.0.1:8080/v1" };
+        agent.kind = AgentKind::Api(Service {
+            api: Api::OpenaiChat,
+            base_url: base_url.into(),
+            key_env: None,
+            json_mode: JsonMode::JsonSchema,
+            tools: true,
+        });
+    }
+    let script = Script::of(settings, true);
+    let charges: Vec<Charge> = script.model.settings.agents.iter().map(|agent| charge(&script.model, agent)).collect();
+    assert_eq!(charges, [Charge::Priced(OPUS), Charge::Free, Charge::Unpriced]);
 }

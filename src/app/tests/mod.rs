@@ -23,6 +23,7 @@ mod leaving;
 mod ledger;
 mod offered;
 mod pages;
+mod permissions;
 mod random;
 mod resume;
 mod retries;

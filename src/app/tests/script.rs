@@ -33,6 +33,7 @@ pub(super) enum Kind {
     Publish,
     Mirror,
     Release,
+    Dismiss,
     Page,
     Ledger,
     Survey,
@@ -61,7 +62,10 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::Publish { .. } => Some(Kind::Publish),
             RunEffect::Mirror { .. } => Some(Kind::Mirror),
             RunEffect::Release { .. } => Some(Kind::Release),
-            RunEffect::StopSeat(_)
+            RunEffect::Dismiss => Some(Kind::Dismiss),
+            RunEffect::Warm(_)
+            | RunEffect::Permit { .. }
+            | RunEffect::StopSeat(_)
             | RunEffect::KillSeat(_)
             | RunEffect::Stop
             | RunEffect::Kill
@@ -374,6 +378,9 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
                 )
             }
             RunEffect::AskElsewhere { seat, .. } => format!("ask {} elsewhere", seat.agent),
+            RunEffect::Warm(agents) => format!("warm {}", agents.len()),
+            RunEffect::Permit { seat, number, answer } => format!("permit {} {number} {answer:?}", seat.agent),
+            RunEffect::Dismiss => "dismiss".to_owned(),
             RunEffect::StopSeat(seat) => format!("stop {}", seat.agent),
             RunEffect::KillSeat(seat) => format!("kill {}", seat.agent),
             RunEffect::Stop => "stop".to_owned(),

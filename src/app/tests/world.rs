@@ -256,11 +256,8 @@ impl World {
                 }
                 RunMsg::Released(Ok(()))
             }
-            RunEffect::Stop
-            | RunEffect::Kill
-            | RunEffect::StopSeat(_)
-            | RunEffect::KillSeat(_)
-            | RunEffect::KeepLate { .. } => return None,
+            RunEffect::Dismiss => RunMsg::Dismissed(Ok(0)),
+            _ => return None,
         };
         Some(Msg::Run(id.clone(), msg))
     }

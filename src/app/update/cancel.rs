@@ -3,11 +3,11 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{checkpoint, notice, round, run as runs, seats, verdict};
+use super::{checkpoint, complain, notice, permission, round, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
-use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then};
+use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then, Warmth};
 use crate::app::msg::Signal;
-use crate::domain::failure::AgentError;
+use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::Record;
 use crate::domain::moment::clock;
@@ -52,6 +52,7 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
         }
     }
     let was = std::mem::replace(&mut run.phase, Phase::Stopping);
+    permission::withdraw(model, |seat| &seat.run == id);
     let mut effects = vec![Effect::Run(id.clone(), RunEffect::Stop)];
     match was {
         // The verdict is on its way to disk: it beat the stop and is kept; `recorded` ends the run.
@@ -86,6 +87,12 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
         return Vec::new();
     }
     run.phase = Phase::Stopping;
+    // That nothing is left is recorded with the stop: whoever is kept warm goes before.
+    match std::mem::replace(&mut run.warmth, Warmth::Cooling) {
+        Warmth::Cold => run.warmth = Warmth::Cold,
+        Warmth::Warm => return vec![Effect::Run(id.clone(), RunEffect::Dismiss)],
+        Warmth::Cooling => return Vec::new(),
+    }
     match run.lock {
         Lock::Free => recorded(model, id),
         Lock::Ours { .. } => {
@@ -95,6 +102,17 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
         // It is given back already: `runs::released` ends it.
         Lock::Closing { .. } => Vec::new(),
     }
+}
+
+/// Whoever was kept warm has ended.
+pub(super) fn dismissed(model: &mut Model, id: &RunId, outcome: Result<u32, Failure>) -> Vec<Effect> {
+    if let Err(failure) = &outcome {
+        complain(model, failure);
+    }
+    seats::note_survivors(model, id, outcome.unwrap_or(0));
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.warmth = Warmth::Cold;
+    try_finish(model, id)
 }
 
 /// The stop is recorded: say what was kept.
@@ -125,6 +143,7 @@ pub(super) fn stop_agent(model: &mut Model, id: &RunId, agent: &AgentName) -> Ve
         // Its launch, or its failure, is on its way to disk, and is not followed by a start any more.
         SeatState::Launching(_) | SeatState::Keeping => Vec::new(),
         SeatState::Asking(_) => {
+            permission::withdraw(model, |seat| *seat == key);
             let effect = if again { RunEffect::KillSeat(key) } else { RunEffect::StopSeat(key) };
             vec![Effect::Run(id.clone(), effect)]
         }

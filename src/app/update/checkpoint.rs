@@ -22,7 +22,7 @@ use crate::domain::stage::Stage;
 pub(super) fn enter(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.reopened {
-        return runs::prepare(model, id).into_iter().collect();
+        return runs::prepare(model, id);
     }
     let at = Checkpoint::entering(run.stage, run.stages.first() == Some(&run.stage));
     let held = at.and_then(|at| hold(model, id, Gating { at, side: When::Before }));
@@ -262,7 +262,7 @@ fn guard_passed(model: &mut Model, id: &RunId, when: When) -> Vec<Effect> {
         return runs::fail(model, id, failure);
     }
     match when {
-        When::Before => runs::prepare(model, id).into_iter().collect(),
+        When::Before => runs::prepare(model, id),
         When::After => {
             let at = Checkpoint::leaving(run.stage);
             let held = at.and_then(|at| hold(model, id, Gating { at, side: When::After }));

@@ -194,6 +194,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         | Record::LandingIntended { .. }
         | Record::Landed { .. }
         | Record::LandingUndone { .. }
+        | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }

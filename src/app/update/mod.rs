@@ -14,6 +14,7 @@ mod land;
 mod ledger;
 mod navigation;
 mod offers;
+mod permission;
 mod reading;
 mod round;
 mod run;
@@ -77,6 +78,7 @@ fn told(model: &mut Model, fact: Fact) -> Vec<Effect> {
     match fact {
         Fact::ServerChanged(status) => ask::server_changed(model, *status),
         Fact::MemoryChanged(status) => ask::memory_changed(model, status),
+        Fact::PermissionAsked(request) => permission::asked(model, *request),
         Fact::AgentStarted { seat, kind, .. } => seats::started(model, &seat, kind),
     }
 }
@@ -95,6 +97,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
+        RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }
 }

@@ -5,13 +5,14 @@
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
 use super::{
-    ask, cancel, candidates, gate, ledger, notice, offers, round, run as runs, seats, settle, split, typed, verdict,
+    ask, cancel, candidates, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed, verdict,
 };
 use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::keymap::{self, Action};
 use crate::app::model::{Model, Overlay, Phase, Saying, View, Wording};
 use crate::app::msg::{Choice, Start};
+use crate::domain::acp::Answer;
 use crate::domain::candidate::Place;
 use crate::domain::consensus::find;
 use crate::domain::ids::{RunId, SpecId};
@@ -72,6 +73,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Up => step(model, |at, _| at.saturating_sub(1)),
         Action::Down => step(model, |at, last| (at + 1).min(last)),
+        Action::PageUp if permission::scroll(model, false) => Vec::new(),
+        Action::PageDown if permission::scroll(model, true) => Vec::new(),
         Action::PageUp => step(model, |at, _| at.saturating_sub(PAGE)),
         Action::PageDown => step(model, |at, last| (at + PAGE).min(last)),
         Action::Top => step(model, |_, _| 0),
@@ -104,6 +107,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Defer => gate::write(model, Saying::Reason),
         Action::Gate => gate::open_selected(model),
         Action::New => typed::open_with(model, "new "),
+        Action::Reject if matches!(model.view(), View::Permissions { .. }) => permission::decide(model, Answer::Reject),
         Action::Reject => decide(model, Choice::Reject),
         Action::Waive => decide(model, Choice::Waive),
         Action::Accept => decide(model, Choice::Accept),
@@ -129,6 +133,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::NextMatch => next_match(model),
         Action::Servers => push(model, View::Servers { cursor: 0 }),
+        Action::Permissions => push(model, View::Permissions { cursor: 0, scroll: 0 }),
+        Action::AllowOnce => permission::decide(model, Answer::Once),
+        Action::AllowAlways => permission::decide(model, Answer::Always),
         Action::Restart => restart(model),
         Action::Trust => push(model, View::Trust { scroll: 0 }),
         Action::Approve => ask::approve(model),
@@ -170,6 +177,10 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
             View::Home { cursor } | View::Spec { cursor, .. } | View::Servers { cursor } | View::Verdict { cursor, .. },
         ) => {
             *cursor = go(*cursor, last);
+        }
+        Some(View::Permissions { cursor, scroll }) => {
+            *cursor = go(*cursor, last);
+            *scroll = 0;
         }
         Some(View::Trust { scroll } | View::Help { scroll }) => *scroll = go(*scroll, last),
         Some(View::Dashboard { cursor, pane, scroll, .. }) => {
@@ -227,7 +238,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
         View::Merged(_) => split::ask(model),
         View::Ledger(_) => ledger::toggle_detail(model),
         View::Spec { .. } => start_selected(model, None),
-        View::Transcript(_) | View::Servers { .. } | View::Trust { .. } | View::Help { .. } => Vec::new(),
+        View::Transcript(_)
+        | View::Servers { .. }
+        | View::Permissions { .. }
+        | View::Trust { .. }
+        | View::Help { .. } => Vec::new(),
     }
 }
 
@@ -254,6 +269,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => false,
     };
@@ -412,6 +428,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         | View::Candidates { .. }
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => selected_spec(model).map(|spec| spec.to_string()),
     };

@@ -3,9 +3,10 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{cancel, candidates, gate, ledger, round, seats, settle, split, verdict};
+use super::{cancel, candidates, gate, ledger, permission, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
+use crate::domain::acp::Answer;
 use crate::domain::failure::LockOwner;
 use crate::domain::stage::Stage;
 
@@ -54,6 +55,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Accept => false,
         Action::Ledger => matches!(view, View::Spec { .. } | View::Verdict { .. }),
         Action::Split => split::splittable(model).is_some(),
+        Action::Reject if matches!(view, View::Permissions { .. }) => permission::takes(model, Answer::Reject),
         Action::Choose(_) | Action::Reject | Action::Waive | Action::Reason => {
             matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
@@ -74,6 +76,9 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::NextMatch => matches!(view, View::Transcript(t) if t.search.is_some()),
         Action::Restart => !model.servers.is_empty(),
         Action::Servers => !matches!(view, View::Servers { .. }),
+        Action::Permissions => !model.permissions.is_empty() && !matches!(view, View::Permissions { .. }),
+        Action::AllowOnce => permission::takes(model, Answer::Once),
+        Action::AllowAlways => permission::takes(model, Answer::Always),
         Action::Help => !matches!(view, View::Help { .. }),
         Action::Editor => target(model).is_some(),
         Action::Up
@@ -115,6 +120,7 @@ fn opens(model: &Model, view: &View) -> bool {
         | View::Transcript(_)
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => true,
     }

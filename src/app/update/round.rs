@@ -310,6 +310,7 @@ pub(super) fn adopt(
         | Record::LandingIntended { .. }
         | Record::Landed { .. }
         | Record::LandingUndone { .. }
+        | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }

@@ -8,19 +8,19 @@ use super::durable::{Batch, commit};
 use super::{ask, checkpoint, complain, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
-use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View};
+use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
 use crate::app::outcome::Outcome;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
-use crate::domain::ids::RunId;
+use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Human};
 use crate::domain::preparation::Preparation;
 use crate::domain::range::{Ends, Range};
 use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
-use crate::domain::settings::AgentKind;
+use crate::domain::settings::{Agent, AgentKind};
 use crate::domain::stage::Stage;
 
 /// Exit code for a verdict that is not about the present text any more.
@@ -107,6 +107,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         landing: None,
         landed: false,
         stop: None,
+        warmth: Warmth::Cold,
         survivors: 0,
         memory: MemoryState::None,
         warnings: Vec::new(),
@@ -230,6 +231,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::PermissionAnswered { .. }
             | Record::StageSkipped { .. }
             | Record::RoundOpened { .. }
             | Record::RoundAnswered { .. }
@@ -316,10 +318,11 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
 }
 
 /// Reads the inputs of the stage at hand.
-pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
-    let run = model.runs.get_mut(id)?;
+pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.phase = Phase::Preparing;
     let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
+    let mut effects = warm(run, model.settings.roster(run.stage));
     let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
     let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
     let effect = RunEffect::Prepare {
@@ -330,7 +333,24 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Option<Effect> {
         skipped: run.skipped.clone(),
         agenda,
     };
-    Some(Effect::Run(id.clone(), effect))
+    effects.push(Effect::Run(id.clone(), effect));
+    effects
+}
+
+/// Has agents that take long to start, and are kept warm, started while inputs are read.
+fn warm<'s>(run: &mut Run, roster: impl Iterator<Item = &'s Agent>) -> Vec<Effect> {
+    let spoken: Vec<&AgentName> = roster.filter(|agent| agent.manner().is_some()).map(|agent| &agent.name).collect();
+    if spoken.is_empty() {
+        return Vec::new();
+    }
+    run.warmth = Warmth::Warm;
+    let kept = run.kept.get(&run.stage);
+    let is_asked = |agent: &AgentName| kept.is_none_or(|kept| !kept.contains_key(agent));
+    let asked: Vec<AgentName> = spoken.into_iter().filter(|agent| is_asked(agent)).cloned().collect();
+    // Who only decides anew asks nobody.
+    let asks = !run.options.reopened || run.options.rerun_missing;
+    let effect = Effect::Run(run.id.clone(), RunEffect::Warm(asked.clone()));
+    if asks && !asked.is_empty() { vec![effect] } else { Vec::new() }
 }
 
 /// Inputs were read: seat the panel and make its prompts durable.
@@ -580,6 +600,7 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.lock = Lock::Free;
+    run.warmth = Warmth::Cold;
     // Somebody decided something while the run was put away: it is opened again at once.
     if run.phase.is_live() {
         if run.stop.is_some() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::durable::{Batch, commit};
 use super::spend::Leave;
-use super::{cancel, notice, round, run as runs, spend, verdict};
+use super::{cancel, notice, permission, round, run as runs, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
@@ -46,6 +46,7 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
         }
         effects.extend(schedule(model, &id));
     }
+    effects.extend(permission::tick(model));
     effects
 }
 
@@ -326,6 +327,7 @@ pub(super) fn turn_ended(
     if !is_asked {
         return keep_late(model, key, kind, outcome);
     }
+    permission::withdraw(model, |seat| seat == key);
     let outcome = outcome.map(|ended| spend::counted(model, key, ended));
     if let (Some(seat), Ok(ended)) = (current(model, key), &outcome) {
         seat.session = ended.session.clone().or(seat.session.take());

@@ -51,6 +51,7 @@ pub(super) fn selected_spec(model: &Model) -> Option<SpecId> {
         | View::Conflict(_)
         | View::Merged(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => model.focused_run().map(|run| run.spec.clone()),
         View::Gate(dialog) => Some(dialog.spec.clone()),
@@ -80,6 +81,7 @@ pub(super) fn last_row(model: &Model) -> usize {
         }
         View::Ledger(page) => ledger::count(page),
         View::Servers { .. } => model.servers.len(),
+        View::Permissions { .. } => model.permissions.len(),
         View::Transcript(t) => t.page.ready().map_or(0, |page| {
             usize::try_from(page.total.saturating_sub(page.rows.len() as u64)).unwrap_or(usize::MAX).saturating_add(1)
         }),
@@ -125,6 +127,7 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
     }
@@ -147,6 +150,7 @@ pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
     }

@@ -68,6 +68,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         | View::Merged(_)
         | View::Ledger(_)
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
     }

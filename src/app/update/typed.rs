@@ -158,6 +158,10 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
             model.views.push(View::Servers { cursor: 0 });
             Vec::new()
         }
+        Command::Permissions => {
+            model.views.push(View::Permissions { cursor: 0, scroll: 0 });
+            Vec::new()
+        }
         Command::Trust => {
             model.views.push(View::Trust { scroll: 0 });
             Vec::new()
@@ -256,6 +260,7 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         | View::Verdict { .. }
         | View::Candidates { .. }
         | View::Servers { .. }
+        | View::Permissions { .. }
         | View::Trust { .. }
         | View::Help { .. } => None,
     }

@@ -44,7 +44,15 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
                 "credentials": known.and_then(|known| credential(known, &sources.env)).map(named),
             })
         });
-        return Ok(Done::json(configured.chain(found).map(|line| format!("{line}\n")).collect::<String>()));
+        let adapters = adapters(&sources).into_iter().map(|(name, preset)| {
+            serde_json::json!({
+                "schema": "dicast.agent/1", "name": name, "family": null, "kind": "acp", "stages": [], "configured": false,
+                "found": true, "preset": preset, "credentials": null,
+            })
+        });
+        return Ok(Done::json(
+            configured.chain(found).chain(adapters).map(|line| format!("{line}\n")).collect::<String>(),
+        ));
     }
     Ok(Done::lines(text(&loaded, &sources, &on_path)))
 }
@@ -81,6 +89,11 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
         let rows: Vec<Vec<String>> = on_path.iter().map(|found| there(found, sources)).collect();
         out.push_str(&format!("on PATH\n{}", table(&rows)));
     }
+    for (name, preset) in adapters(sources) {
+        out.push_str(&format!(
+            "{name} is on PATH: kind = \"acp\" beside preset = \"{preset}\" speaks to it and keeps it warm\n"
+        ));
+    }
     for Local { name, program, base_url } in model_servers(sources) {
         out.push_str(&format!("{program} is on PATH: preset = \"{name}\" asks a model that it serves ({base_url})\n"));
     }
@@ -112,7 +125,8 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
     }
     let known = preset_of(agent)?;
     if !is_there(agent, sources) {
-        return Some(format!("not installed; next: {}", known.install));
+        let install = if agent.manner().is_some() { known.acp.install } else { known.install };
+        return Some(format!("not installed; next: {install}"));
     }
     Some(match credential_of(agent, &sources.env) {
         Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
@@ -164,6 +178,13 @@ pub(super) fn model_servers(sources: &Sources) -> Vec<Local> {
     let path = sources.env.get("PATH").map(OsStr::new);
     let found = found::find_on_path(LOCAL.iter().map(|local| local.program), path);
     LOCAL.into_iter().filter(|local| found.iter().any(|found| found.name == local.program)).collect()
+}
+
+/// Returns the adapters on PATH that speak the Agent Client Protocol, with the preset that each is for.
+pub(super) fn adapters(sources: &Sources) -> Vec<(&'static str, &'static str)> {
+    let path = sources.env.get("PATH").map(OsStr::new);
+    let found = found::find_on_path(found::ADAPTERS.iter().map(|(name, _)| *name), path);
+    found::ADAPTERS.into_iter().filter(|(name, _)| found.iter().any(|found| found.name == *name)).collect()
 }
 
 /// The variable of a key that is there.
@@ -232,6 +253,7 @@ fn family(found: &Found) -> Option<&'static str> {
 
 fn kind(agent: &Agent) -> &'static str {
     match agent.kind {
+        AgentKind::Command(_) if agent.manner().is_some() => "acp",
         AgentKind::Command(_) => "command",
         AgentKind::Api(_) => "api",
         AgentKind::Replay { .. } => "replay",

@@ -125,6 +125,7 @@ fn configured(context: &Context, sources: &Sources, loaded: &Loaded, versions: &
         memory(&context.store(), sources, loaded),
     ];
     items.extend(access(sources, loaded));
+    items.extend(adapters(sources));
     items.extend(models(sources));
     items.extend(offered(loaded));
     items
@@ -160,6 +161,13 @@ fn access(sources: &Sources, loaded: &Loaded) -> Option<Item> {
         Some(next) => Some(missing("credentials", text, format!("if it fails: {next}"))),
         None => Some(fine("credentials", text)),
     }
+}
+
+/// What speaks the Agent Client Protocol for an agent CLI on this machine.
+fn adapters(sources: &Sources) -> Option<Item> {
+    let found = agents::adapters(sources);
+    let said: Vec<String> = found.iter().map(|(name, preset)| format!("{name} (for preset {preset})")).collect();
+    (!said.is_empty()).then(|| fine("adapters", format!("on PATH: {}; kind = \"acp\" uses them", said.join(", "))))
 }
 
 /// What serves models on this machine.

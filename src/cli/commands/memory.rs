@@ -9,7 +9,7 @@ use super::super::play::{Ending, play as perform};
 use super::{Context, given_text};
 use crate::disk::text::needs_folder;
 use crate::domain::failure::Failure;
-use crate::server::memory::serve_memory;
+use crate::server::memory::{serve_memory, serve_memory_to_read};
 
 /// Largest script read, in bytes.
 const SCRIPT_MAX: u64 = 16 << 20;
@@ -18,7 +18,12 @@ const SCRIPT_MAX: u64 = 16 << 20;
 ///
 /// # Errors
 /// When the file cannot be opened, or is no memory.
-pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64) -> Result<Done, Failure> {
+pub(super) fn serve(
+    context: &Context,
+    db: Option<PathBuf>,
+    read_only: bool,
+    start_delay_ms: u64,
+) -> Result<Done, Failure> {
     let own = context.repo.join(".dicast/memory.db");
     let db = db.map_or_else(|| own.clone(), |db| std::path::absolute(&db).unwrap_or(db));
     // Ours is made with its folder.
@@ -29,7 +34,7 @@ pub(super) fn serve(context: &Context, db: Option<PathBuf>, start_delay_ms: u64)
     let delay = Duration::from_millis(start_delay_ms);
     desk.serve(async move {
         tokio::time::sleep(delay).await;
-        serve_memory(db).await
+        if read_only { serve_memory_to_read(db).await } else { serve_memory(db).await }
     })?;
     Ok(Done::exit(0))
 }

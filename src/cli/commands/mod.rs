@@ -124,7 +124,9 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
         Command::Memory(Memory::Status) => servers::waiting(&here()?),
         Command::Memory(Memory::Drain) => servers::drain(&here()?),
-        Command::Memory(Memory::Serve { db, start_delay_ms }) => memory::serve(&here()?, db, start_delay_ms),
+        Command::Memory(Memory::Serve { db, read_only, start_delay_ms }) => {
+            memory::serve(&here()?, db, read_only, start_delay_ms)
+        }
         Command::Mcp(Mcp::Serve(serving)) => mcp::serve(&here()?, &serving),
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), &global),

@@ -70,7 +70,7 @@ fn tell<'r>(context: &Context, ran: &'r Ran) -> Result<Told<'r>, Failure> {
     let at = context.now;
     let mut page = match &spec {
         Some(spec) => {
-            let stages = verdicts.iter().map(|verdict| report::of_stage(context, folder, verdict, None));
+            let stages = verdicts.iter().map(|verdict| report::of_stage(context, folder, Some(spec), verdict, None));
             let stages = stages.collect::<Result<_, _>>()?;
             let recorded: Vec<Verdict> = verdicts.iter().map(|verdict| (*verdict).clone()).collect();
             let ledger = record::ledger_of(context, folder, spec, &recorded)?;

@@ -7,6 +7,7 @@ use super::super::out::Done;
 use super::{Context, READING, servers};
 use crate::actors::evidence;
 use crate::disk::Store;
+use crate::domain::artifact::{self, Artifact};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Answer, Panel, Verdict, parse_panel};
 use crate::domain::dissent::{self, Ledger};
@@ -200,6 +201,35 @@ pub(super) fn panel(context: &Context, folder: &Folder, stage: Stage) -> Result<
         None => format!("no run has decided {stage} of {}", folder.id),
     };
     Err(Failure::needs_input("evidence", why, format!("run `dicast {stage} {}`", folder.id)))
+}
+
+/// Reads the answers that a panel was made of, as far as the evidence has them: `consensus` tells which are gone.
+///
+/// # Errors
+/// When the reading was stopped, or the evidence is not ours to read.
+pub(super) fn answers(
+    context: &Context,
+    folder: &Folder,
+    of_run: &OfRun,
+) -> Result<Vec<(AgentName, Artifact)>, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let mut answers = Vec::new();
+    for agent in of_run.panel.agents.iter().filter(|agent| agent.is_ok()) {
+        let kept = agent.artifact.as_ref();
+        let file = kept.and_then(|kept| of_run.files.iter().find(|file| file.path == kept.path));
+        let Some(file) = file else { continue };
+        let reply = evidence.read(folder.id.clone(), of_run.run.clone(), file.clone(), desk.token());
+        match desk.ask(READING, "reading an artifact", reply) {
+            Ok(text) => {
+                let read = artifact::parse(of_run.panel.stage, &text);
+                answers.extend(read.ok().map(|answer| (agent.name.clone(), answer)));
+            }
+            Err(Failure::Cancelled) => return Err(Failure::Cancelled),
+            Err(failure) => tracing::info!(%failure, agent = %agent.name, "an answer is not quoted"),
+        }
+    }
+    Ok(answers)
 }
 
 /// An answer that a panel was made of and that the evidence does not have any more.

@@ -12,8 +12,8 @@ use crate::disk::text::{needs_folder, write_named_text};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
-use crate::domain::report::{Case, Kept, Recorded, html, markdown, page};
-use crate::domain::spec::Folder;
+use crate::domain::report::{Case, Cited, Kept, Recorded, html, markdown, page};
+use crate::domain::spec::{Folder, Spec};
 use crate::shell::hands::redactor;
 
 /// The exit code when a verdict cannot be read: the report is not whole.
@@ -46,7 +46,7 @@ pub(super) fn report(
     let (mut stages, present) = (Vec::new(), Present::new(context, None));
     for verdict in &verdicts {
         let changed = present.changed(&folder, verdict)?;
-        stages.push((verdict.stage, of_stage(context, &folder, verdict, changed)?));
+        stages.push((verdict.stage, of_stage(context, &folder, Some(&spec), verdict, changed)?));
     }
     let exit = if unreadable.is_empty() { 0 } else { NOT_WHOLE };
     stages.extend(
@@ -89,13 +89,22 @@ fn chosen(format: Option<Format>, out: Option<&Path>) -> Format {
 pub(super) fn of_stage<'v>(
     context: &Context,
     folder: &Folder,
+    spec: Option<&Spec>,
     verdict: &'v Verdict,
     changed: Option<String>,
 ) -> Result<Recorded<'v>, Failure> {
     let kept = match record::panel(context, folder, verdict.stage) {
         // Another run decided the stage since, elsewhere: this panel is not what was judged.
         Ok(of_run) if of_run.hash != verdict.hash => Kept::Elsewhere,
-        Ok(of_run) => Kept::Here { run: of_run.run, panel: Box::new(of_run.panel) },
+        Ok(of_run) => {
+            // Topics of another text have other numbers: what was cited for them cannot be told any more.
+            let is_same = |spec: &&Spec| verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha);
+            let cited = match spec.filter(is_same) {
+                Some(spec) => Cited::of(spec, &of_run.panel, &record::answers(context, folder, &of_run)?),
+                None => Cited::default(),
+            };
+            Kept::Here { run: of_run.run, panel: Box::new(of_run.panel), cited }
+        }
         Err(failure) if failure.exit() == NONE => Kept::Elsewhere,
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),
         Err(failure) => Kept::Broken(failure.to_string()),

@@ -17,8 +17,9 @@ use super::ran::{self, Ran};
 use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
-use crate::app::update::worst;
+use crate::app::update::{exit_of, worst};
 use crate::domain::candidate::{Place, Take, Which};
+use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, SpecId};
 use crate::domain::range::Ends;
@@ -190,11 +191,15 @@ impl<'w> Work<'w> {
                 return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
             }
             let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
-            let start = StartRun { fresh, rerun_missing, skipped, ..StartRun::of(folder.id.clone(), stages) };
+            let take = self.asked.apply.as_deref().map(|word| taken(word, Place::Tree)).transpose()?;
+            let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
             return Ok(Ok(Request::Start(start)));
         }
         let done = format!("{} has passed every stage\n", folder.id);
-        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done))?;
+        // What was flagged on the way still is.
+        let (verdicts, _) = record::verdicts(&context.store(), folder);
+        let exit = exit_of(verdicts.iter().map(|verdict| (verdict.stage, verdict.exit)));
+        let mut done = record::heed_dissent(context, folder, Stage::Unlock, Done::lines(done).with_exit(exit))?;
         if context.global.json {
             done.text = Done::json(out::ended(done.exit, None, now())).text;
         }
@@ -236,7 +241,7 @@ fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     Ok((!stages.is_empty()).then_some(stages))
 }
 
-/// Returns the stages from the first one on that has no current verdict that lets the spec pass, and what was left out
+/// Returns the stages from the first one on that has no current verdict that lets the next follow, and what was left out
 /// on the way. What nobody recorded before an audit of commits was done elsewhere.
 fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped), Failure> {
     let store = context.store();
@@ -246,7 +251,7 @@ fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped)
     let mut left_out = skip::of_verdicts(verdicts.iter());
     let (mut first, present) = (None, Present::new(context, None));
     for stage in Stage::ALL {
-        let own = record::verdict(&store, folder, stage)?.filter(|verdict| verdict.exit == 0);
+        let own = record::verdict(&store, folder, stage)?.filter(Verdict::is_advancing);
         let has_passed = match own {
             Some(verdict) => {
                 left_out.remove(&stage);

@@ -85,7 +85,7 @@ fn write(
     let redactor = crate::shell::hands::redactor(&context.loaded()?.settings);
     let ledger = record::ledger_of(context, folder, &spec, std::slice::from_ref(verdict))?;
     let is_stale = changed.is_some();
-    let stages = vec![report::of_stage(context, folder, verdict, changed)?];
+    let stages = vec![report::of_stage(context, folder, Some(&spec), verdict, changed)?];
     let mut page = page(&Case { spec: &spec, stages, ledger: &ledger, at: context.now });
     if let Some(besides) = besides.as_ref().filter(|_| !is_stale) {
         page.mark = Mark::Call(Call::Stop);

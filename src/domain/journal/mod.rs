@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::acp::{self, Weight};
 use super::candidate::Landing;
 use super::failure::AgentError;
 use super::gate::Checkpoint;
@@ -17,6 +18,7 @@ use super::memory::Note;
 use super::moment::Moment;
 use super::range::Ends;
 use super::run::TurnKind;
+use super::safe::Safe;
 use super::stage::Stage;
 use super::stream::{Session, Usage};
 
@@ -251,6 +253,23 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Usage::is_none")]
         usage: Usage,
     },
+    /// An agent asked for permission, and was answered.
+    PermissionAnswered {
+        /// Which stage.
+        stage: Stage,
+        /// Who.
+        agent: AgentName,
+        /// Which try.
+        attempt: u32,
+        /// What it wanted, in its words.
+        title: Safe,
+        /// What kind of thing that is.
+        weight: Weight,
+        /// What it was answered.
+        answer: acp::Answer,
+        /// By whom, or by which rule.
+        by: String,
+    },
     /// The panel is about to be asked what stands open.
     RoundOpened {
         /// Which stage.
@@ -413,6 +432,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
+            | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }
@@ -444,6 +464,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
+            | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
             | Record::PublishIntended { .. }

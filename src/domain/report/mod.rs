@@ -12,12 +12,14 @@ use super::safe::Safe;
 use super::spec::Spec;
 use super::stage::Stage;
 
+mod cite;
 mod html;
 mod markdown;
 mod tell;
 #[cfg(test)]
 mod tests;
 
+pub use cite::Cited;
 pub use html::html;
 pub use markdown::markdown;
 pub use tell::page;
@@ -67,6 +69,8 @@ pub enum Kept {
         run: RunId,
         /// What was decided on.
         panel: Box<Panel>,
+        /// What agents gave for what they said; nothing where the spec is another text by now.
+        cited: Cited,
     },
     /// Nothing: it is on another machine, or was removed.
     Elsewhere,

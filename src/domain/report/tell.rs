@@ -8,6 +8,7 @@ use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Call, Choice, Decision, Judged, Panel, Reason, ReasonCode, Verdict};
 use crate::domain::dissent::{asked, short, side};
+use crate::domain::range::Ends;
 use crate::domain::skip;
 use crate::domain::spec::Spec;
 use crate::domain::stage::Stage;
@@ -83,7 +84,7 @@ fn of_stage(spec: &Spec, topics: &[Topic], recorded: &Recorded<'_>) -> Section {
         ),
         Recorded::Read { verdict, path, changed, kept } => {
             let mut parts = vec![Part::Facts(facts(spec, verdict, path, changed.as_deref(), kept))];
-            parts.extend(claims(spec, topics, verdict));
+            parts.extend(claims((spec, topics), verdict, kept));
             parts.extend(answers(verdict));
             (format!("{stage}: {} (exit {})", verdict.status.words(), verdict.exit), parts)
         }
@@ -132,6 +133,9 @@ fn facts(
         inputs.commit.as_ref().map(|commit| format!("commit {commit}")),
         inputs.tree.as_ref().map(|tree| format!("tree {tree}")),
     ];
+    if let Some(ends) = Ends::of(inputs) {
+        facts.push(("Range", ends.revisions()));
+    }
     facts.push(("Judged", judged.into_iter().flatten().collect::<Vec<_>>().join(", ")));
     let recorded = verdict.recorded_at.as_deref().unwrap_or("at an unknown time");
     facts.push(("Recorded", format!("{recorded} in {path}, hash {}", verdict.hash)));
@@ -183,11 +187,11 @@ fn names(agents: &[impl ToString]) -> String {
 }
 
 /// Tells every claim that can move a status, what stands open first.
-fn claims(spec: &Spec, topics: &[Topic], verdict: &Verdict) -> Vec<Part> {
+fn claims((spec, topics): (&Spec, &[Topic]), verdict: &Verdict, kept: &Kept) -> Vec<Part> {
     let mut told: Vec<&Judged> = verdict.claims.iter().filter(|claim| claim.severity > Severity::Info).collect();
     let remarks = verdict.claims.len() - told.len();
     told.sort_by_key(|claim| (claim.label.attention(), claim.title()));
-    let rows: Vec<Vec<String>> = told.iter().map(|claim| row(spec, topics, claim)).collect();
+    let rows: Vec<Vec<String>> = told.iter().map(|claim| row(spec, topics, claim, kept)).collect();
     let mut parts = Vec::new();
     if !rows.is_empty() {
         parts.push(Part::Heading("What was decided".to_owned()));
@@ -200,7 +204,13 @@ fn claims(spec: &Spec, topics: &[Topic], verdict: &Verdict) -> Vec<Part> {
     parts
 }
 
-fn row(spec: &Spec, topics: &[Topic], claim: &Judged) -> Vec<String> {
+fn row(spec: &Spec, topics: &[Topic], claim: &Judged, kept: &Kept) -> Vec<String> {
+    let quote = match kept {
+        Kept::Here { cited, .. } => cited.quote(claim),
+        Kept::Elsewhere | Kept::Broken(_) => String::new(),
+    };
+    let evidence =
+        if quote.is_empty() { claim.tier.word().to_owned() } else { format!("{}: {quote}", claim.tier.word()) };
     let winner =
         claim.value.as_ref().zip(claim.polarity).map(|(value, polarity)| Choice { value: value.clone(), polarity });
     let votes = claim.votes.iter().map(|vote| {
@@ -217,7 +227,7 @@ fn row(spec: &Spec, topics: &[Topic], claim: &Judged) -> Vec<String> {
         asked(spec, topics, claim),
         claim.label.words().to_owned(),
         winner.as_ref().map_or_else(|| "nothing".to_owned(), side),
-        claim.tier.word().to_owned(),
+        evidence,
         votes.flatten().collect::<Vec<_>>().join(", "),
         dissent.collect::<Vec<_>>().join("; "),
     ]

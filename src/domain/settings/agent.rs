@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::service::Service;
+use crate::domain::acp::Manner;
 use crate::domain::budget::OUTPUT_TOKENS;
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::stage::Stage;
@@ -68,6 +69,16 @@ impl Agent {
             retry: Retry::default(),
             max_parallel: 2,
             max_output_tokens: OUTPUT_TOKENS,
+        }
+    }
+}
+
+impl Agent {
+    /// Returns how it is spoken to, if that is over the Agent Client Protocol.
+    pub fn manner(&self) -> Option<&Manner> {
+        match &self.kind {
+            AgentKind::Command(launch) => launch.transport.manner(),
+            AgentKind::Api(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::acp::Manner;
 use rule::{BadRule, Rule, When};
 
 /// Longest text that is collected as an answer, in bytes: no real one is as long.
@@ -33,6 +34,8 @@ pub enum Transport {
     Json(Dialect),
     /// Each line of its output is a JSON object, read by these rules.
     Jsonl(Dialect),
+    /// It is spoken to over the Agent Client Protocol on its standard streams.
+    Acp(Box<Manner>),
 }
 
 impl Transport {
@@ -41,10 +44,18 @@ impl Transport {
         *self == Transport::Text
     }
 
-    /// Returns by which rules the output is read, if it is JSON.
+    /// Returns how it is spoken to, if that is over the Agent Client Protocol.
+    pub fn manner(&self) -> Option<&Manner> {
+        match self {
+            Transport::Acp(manner) => Some(manner),
+            Transport::Text | Transport::Json(_) | Transport::Jsonl(_) => None,
+        }
+    }
+
+    /// Returns by which rules the output is read, if that is configured.
     pub fn dialect(&self) -> Option<&Dialect> {
         match self {
-            Transport::Text => None,
+            Transport::Text | Transport::Acp(_) => None,
             Transport::Json(dialect) | Transport::Jsonl(dialect) => Some(dialect),
         }
     }
@@ -81,6 +92,8 @@ pub enum Field {
     Retry,
     /// The session, to go on with it.
     Session,
+    /// What it is doing now, in its own words.
+    Doing,
     /// A tool that it uses.
     Tool,
     /// What the tool is given.
@@ -110,7 +123,7 @@ pub enum Sign {
 }
 
 /// The words for both in a config: value fields first.
-const FIELDS: [(&str, Field); 16] = [
+const FIELDS: [(&str, Field); 17] = [
     ("delta", Field::Delta),
     ("text", Field::Text),
     ("answer", Field::Answer),
@@ -120,6 +133,7 @@ const FIELDS: [(&str, Field); 16] = [
     ("retry_after_ms", Field::RetryAfterMs),
     ("retry", Field::Retry),
     ("session", Field::Session),
+    ("doing", Field::Doing),
     ("tool", Field::Tool),
     ("tool_input", Field::ToolInput),
     ("tool_output", Field::ToolOutput),
@@ -191,6 +205,8 @@ pub enum Event {
     Delta(String),
     /// A whole text that it said.
     Text(String),
+    /// It says what it is doing now.
+    Doing(String),
     /// It uses a tool: its name, and what it is given in a few words.
     Called(String, String),
     /// The tool gave this back.
@@ -362,6 +378,7 @@ impl Account {
         if let Some(value) = self.dialect.find(Field::Structured, line).into_iter().find(|value| !value.is_null()) {
             self.structured = Some(value.clone());
         }
+        events.extend(texts(self.dialect.find(Field::Doing, line)).into_iter().map(Event::Doing));
         events.extend(texts(self.dialect.find(Field::Retry, line)).into_iter().map(Event::Retrying));
         events
     }
@@ -434,6 +451,7 @@ fn as_text(value: &Value) -> String {
 fn in_short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Object(members) if members.is_empty() => String::new(),
         Value::Object(members) => {
             members.values().find_map(Value::as_str).map_or_else(|| value.to_string(), str::to_owned)
         }

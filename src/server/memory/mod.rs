@@ -33,12 +33,24 @@ const LIMIT_MAX: u32 = 1_000;
 /// [`Failure::Disk`] when the file cannot be opened or is no memory of ours, [`Failure::Server`] when the handshake
 /// fails.
 pub async fn serve_memory(db: PathBuf) -> Result<(), Failure> {
+    serve_until_signal(db, Access::Full).await
+}
+
+/// As [`serve_memory`], for somebody who may look things up and change nothing.
+///
+/// # Errors
+/// As [`serve_memory`].
+pub async fn serve_memory_to_read(db: PathBuf) -> Result<(), Failure> {
+    serve_until_signal(db, Access::Reading).await
+}
+
+async fn serve_until_signal(db: PathBuf, access: Access) -> Result<(), Failure> {
     let mut term = signal(SignalKind::terminate()).map_err(|error| broken(error.to_string()))?;
     let mut int = signal(SignalKind::interrupt()).map_err(|error| broken(error.to_string()))?;
     // Non-blocking pipes: a pending read of tokio's own stdin would keep the runtime alive after a signal.
     let (reading, writing) = rmcp::transport::stdio_pipes();
     tokio::select! {
-        served = serve_memory_on(db, reading, writing) => served,
+        served = serve_on(db, access, reading, writing) => served,
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
     }
@@ -53,6 +65,15 @@ pub async fn serve_memory_on(
     reading: impl AsyncRead + Send + Unpin + 'static,
     writing: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), Failure> {
+    serve_on(db, Access::Full, reading, writing).await
+}
+
+async fn serve_on(
+    db: PathBuf,
+    access: Access,
+    reading: impl AsyncRead + Send + Unpin + 'static,
+    writing: impl AsyncWrite + Send + Unpin + 'static,
+) -> Result<(), Failure> {
     // A file that is there is opened, and refused, at once. A new one is made with the first thing that is kept: a
     // repository that was only looked at stays as it was.
     let opened = tokio::task::spawn_blocking(move || {
@@ -61,7 +82,7 @@ pub async fn serve_memory_on(
         Ok::<_, Failure>((db, shelf))
     });
     let (db, shelf) = opened.await.map_err(|error| broken(error.to_string()))??;
-    let service = Memory { db: Arc::new(db), shelf: Arc::new(Mutex::new(shelf)) };
+    let service = Memory { access, db: Arc::new(db), shelf: Arc::new(Mutex::new(shelf)) };
     match Box::pin(service.serve((reading, writing))).await {
         Ok(running) => running.waiting().await.map(|_| ()).map_err(|error| broken(error.to_string())),
         Err(error) if is_hangup(&error) => Ok(()),
@@ -88,9 +109,19 @@ fn unreadable(error: &rusqlite::Error) -> Failure {
     Failure::Disk { what: "opening the memory database".into(), kind, why: error.to_string() }
 }
 
+/// What whoever is served may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Everything.
+    Full,
+    /// Look things up: agents that answer on a panel must not speak for others through memory.
+    Reading,
+}
+
 /// The service: its methods are the tools.
 #[derive(Debug, Clone)]
 struct Memory {
+    access: Access,
     db: Arc<PathBuf>,
     shelf: Arc<Mutex<Option<Shelf>>>,
 }
@@ -149,6 +180,7 @@ impl PlaceArgs {
 impl Memory {
     #[tool(description = "Keep a text with tags; with a key, storing it again changes it instead of adding another")]
     async fn store_memory(&self, Parameters(args): Parameters<StoreArgs>) -> Result<String, String> {
+        self.may_write()?;
         self.ask(move |shelf| {
             let id =
                 shelf.store(&args.content, &args.tags, args.domain.as_deref(), args.importance, args.key.as_deref())?;
@@ -171,6 +203,7 @@ impl Memory {
 
     #[tool(description = "Delete one memory by id or key")]
     async fn delete(&self, Parameters(args): Parameters<PlaceArgs>) -> Result<String, String> {
+        self.may_write()?;
         let place = args.place()?;
         self.ask(move |shelf| Ok(serde_json::json!({ "deleted": shelf.delete(&place)? }))).await
     }
@@ -178,6 +211,13 @@ impl Memory {
     #[tool(description = "Count memories and tags")]
     async fn stats(&self) -> Result<String, String> {
         self.ask(|shelf| shelf.stats()).await
+    }
+
+    fn may_write(&self) -> Result<(), String> {
+        match self.access {
+            Access::Full => Ok(()),
+            Access::Reading => Err("this memory is only read here".into()),
+        }
     }
 
     /// Does one thing with the shelf off the async threads, and writes the answer as JSON.

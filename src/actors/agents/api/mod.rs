@@ -187,8 +187,9 @@ impl<'t> Talk<'t> {
         let schema = call.wanted.schema();
         let mut sent = talk.messages.len() - 1;
         let (mut rounds, mut looked) = (0, 0);
+        let mut can_pay = true;
         loop {
-            let is_open = rounds < ROUNDS_MAX && looked < LOOKED_MAX;
+            let is_open = rounds < ROUNDS_MAX && looked < LOOKED_MAX && can_pay;
             let offer = match (call.service.tools, is_open) {
                 (false, _) => Offer::Nothing,
                 (true, true) => Offer::Tools,
@@ -215,7 +216,10 @@ impl<'t> Talk<'t> {
             match &reply.stop {
                 Stop::Calls if reply.answer.is_none() && offer == Offer::Tools => {
                     let results = self.look(&reply.calls, live).await;
-                    looked += results.iter().map(|one| one.text.len()).sum::<usize>();
+                    let told = results.iter().map(|one| one.text.len()).sum::<usize>();
+                    looked += told;
+                    let again = reply.usage.input_tokens + reply.usage.output_tokens + tokens(told);
+                    can_pay = call.purse.is_none_or(|purse| purse.can_pay(self.used, again, call.max_output_tokens));
                     talk.messages.extend(dialect::returned(api, &results));
                     rounds += 1;
                 }
@@ -316,6 +320,11 @@ fn extracted(wanted: &Wanted, texts: &[String], redactor: &Redactor) -> Result<A
         }
     }
     Err(closest)
+}
+
+/// Reckons bytes as tokens: code has about three for each.
+fn tokens(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX).div_ceil(3)
 }
 
 /// Looks one thing up; either way what comes back is told to the model.

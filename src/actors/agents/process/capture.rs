@@ -8,7 +8,7 @@ use crate::domain::hash::{Sha, hex};
 use crate::domain::run::Captured;
 
 /// Bytes kept at each end for the evidence.
-pub(super) const EVIDENCE_END: usize = 256 << 10;
+pub(in crate::actors::agents) const EVIDENCE_END: usize = 256 << 10;
 
 /// A stream as far as it was kept.
 #[derive(Debug, Clone)]

@@ -9,12 +9,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::{Capture, EVIDENCE_END};
+use super::clock::Clock;
+use super::ear::Ear;
 use super::{Child, Ended};
 use crate::domain::failure::Deadline;
 use crate::domain::run::Limits;
@@ -25,19 +27,6 @@ const DRAIN: Duration = Duration::from_millis(100);
 
 /// Most that is read of an output after the child has ended: as much as a pipe holds. More is somebody else's.
 const DRAIN_MAX: usize = super::PIPE_ROOM;
-
-/// Room for one read: what a pipe holds on Linux.
-const CHUNK: usize = 64 << 10;
-
-/// Least time between two reads of a stream. Bounds the wake-ups that a child can cause (200 a second) however small
-/// its writes are.
-const PACE: Duration = Duration::from_millis(5);
-
-/// A stream that has written this much is a flood, and is read at the slower pace: no real answer is as long.
-const FLOOD: u64 = 8 << 20;
-
-/// Least time between two reads of a flood: 3 MiB a second at most, the rest waits in the child.
-const FLOOD_PACE: Duration = Duration::from_millis(20);
 
 /// Which of a child's outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,124 +199,12 @@ where
     }
 }
 
-/// One output of a child, read at a bounded pace.
-struct Ear<R> {
-    stream: Option<R>,
-    room: Vec<u8>,
-    ready: Instant,
-    capture: Capture,
-}
-
-impl<R: AsyncRead + Unpin> Ear<R> {
-    fn new(stream: Option<R>, capture: Capture) -> Self {
-        Self { stream, room: vec![0; CHUNK], ready: Instant::now(), capture }
-    }
-
-    fn is_open(&self) -> bool {
-        self.stream.is_some()
-    }
-
-    /// Waits until the pace allows it, then as [`Ear::hear_now`].
-    async fn hear(&mut self) -> usize {
-        sleep_until(self.ready).await;
-        self.hear_now().await
-    }
-
-    /// Waits for the next piece and returns its length, 0 at the end. Nothing is lost when it is dropped half-way.
-    async fn hear_now(&mut self) -> usize {
-        let Some(stream) = &mut self.stream else { return 0 };
-        let length = stream.read(&mut self.room).await.unwrap_or(0);
-        if length == 0 {
-            self.stream = None;
-        }
-        self.ready = Instant::now() + if self.capture.bytes() < FLOOD { PACE } else { FLOOD_PACE };
-        length
-    }
-
-    fn take(&mut self, length: usize) -> &[u8] {
-        let piece = &self.room[..length];
-        self.capture.take(piece);
-        piece
-    }
-}
-
-/// Which deadline runs.
-struct Clock<'a> {
-    limits: &'a Limits,
-    total: Instant,
-    phase: Phase,
-    has_spoken: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Phase {
-    /// It takes its input.
-    Feeding { until: Instant },
-    /// It has its input and has not said anything.
-    Waiting { until: Instant },
-    /// It has spoken.
-    Speaking { until: Instant },
-    /// It was told to stop.
-    Stopping { until: Instant },
-}
-
-impl<'a> Clock<'a> {
-    fn new(limits: &'a Limits) -> Self {
-        let phase = Phase::Feeding { until: from_now(limits.start_ms) };
-        Self { limits, total: from_now(limits.total_ms), phase, has_spoken: false }
-    }
-
-    fn fed(&mut self) {
-        if let Phase::Feeding { .. } = self.phase {
-            self.phase = if self.has_spoken {
-                Phase::Speaking { until: from_now(self.limits.idle_ms) }
-            } else {
-                Phase::Waiting { until: from_now(self.limits.first_event_ms) }
-            };
-        }
-    }
-
-    fn heard(&mut self) {
-        self.has_spoken = true;
-        match self.phase {
-            Phase::Waiting { .. } | Phase::Speaking { .. } => {
-                self.phase = Phase::Speaking { until: from_now(self.limits.idle_ms) };
-            }
-            Phase::Feeding { .. } | Phase::Stopping { .. } => {}
-        }
-    }
-
-    fn stopping(&mut self) {
-        self.phase = Phase::Stopping { until: from_now(self.limits.kill_grace_ms) };
-    }
-
-    /// Returns when the next deadline is and which it is; `None` for the end of the grace.
-    fn next(&self) -> (Instant, Option<(Deadline, u64)>) {
-        let (until, which) = match self.phase {
-            Phase::Stopping { until } => return (until, None),
-            Phase::Feeding { until } => (until, (Deadline::Start, self.limits.start_ms)),
-            Phase::Waiting { until } => (until, (Deadline::FirstEvent, self.limits.first_event_ms)),
-            Phase::Speaking { until } => (until, (Deadline::Idle, self.limits.idle_ms)),
-        };
-        if self.total <= until {
-            (self.total, Some((Deadline::Total, self.limits.total_ms)))
-        } else {
-            (until, Some(which))
-        }
-    }
-}
-
-fn from_now(ms: u64) -> Instant {
-    // A limit so long that it cannot be added is no limit; tokio's timers end after two years anyway.
-    const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
-    Instant::now() + Duration::from_millis(ms).min(NEVER)
-}
-
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test stands outside and drives a runtime of its own")]
 mod tests {
     use tokio::io::AsyncWriteExt as _;
 
+    use super::super::ear::{CHUNK, FLOOD, FLOOD_PACE};
     use super::*;
 
     /// What comes out of a pipe that holds so many bytes and stays open, after so many were heard before.

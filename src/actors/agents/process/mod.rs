@@ -8,7 +8,9 @@
 //! hit (`tests/agents.rs`).
 
 mod capture;
+pub(super) mod clock;
 mod converse;
+pub(super) mod ear;
 mod strays;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::capture::Capture;
+pub(super) use self::capture::EVIDENCE_END;
 pub use self::converse::{Cut, Listener, Spoken, Stream, converse};
 pub use self::strays::Stray;
 use crate::actors::Scope;
