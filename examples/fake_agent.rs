@@ -4,10 +4,11 @@
 //! ```text
 //! fake_agent [--slow MS] [--hang] [--no-read] [--crash CODE] [--grandchild] [--setsid-grandchild] [--ignore-term]
 //!            [--flood-stdout MB|forever] [--flood-stderr MB|forever] [--garbage] [--malformed] [--huge-reply]
-//!            [--lines N] [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
+//!            [--write PATH=TEXT]... [--delete PATH]... [--lines N] [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
 //! ```
 //!
-//! In the round (`dicast.round/1`) it keeps its own sides and agrees where it held none (`sensible`, the default), takes
+//! `--write` and `--delete` change files where it is asked to implement, in the folder that it was started in. In the round
+//! (`dicast.round/1`) it keeps its own sides and agrees where it held none (`sensible`, the default), takes
 //! its own sides back (`withdraw`), says nothing (`silent`), hangs (`hang`) or writes no JSON (`garbage`).
 
 #![expect(clippy::disallowed_methods, reason = "a program of its own may sleep, read files and start a child")]
@@ -41,6 +42,9 @@ struct Orders {
     malformed: bool,
     huge_reply: bool,
     echo_prompt: bool,
+    /// Files that it writes or deletes where it is asked to implement, with `\\n` for line breaks.
+    write: Vec<String>,
+    delete: Vec<String>,
     answer: Option<String>,
     stderr: Option<String>,
     family_style: Option<String>,
@@ -69,6 +73,8 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
             "--malformed" => orders.malformed = true,
             "--huge-reply" => orders.huge_reply = true,
             "--echo-prompt" => orders.echo_prompt = true,
+            "--write" => orders.write.push(value()?),
+            "--delete" => orders.delete.push(value()?),
             "--answer" => orders.answer = Some(value()?),
             "--stderr" => orders.stderr = Some(value()?),
             "--family-style" => orders.family_style = Some(value()?),
@@ -172,12 +178,26 @@ fn answer(orders: &Orders, prompt: &str) -> io::Result<()> {
     let Some(ask) = sensible::block_of(prompt, "dicast.ask/1") else {
         return writeln!(out, "There is no dicast.ask/1 block in this prompt.");
     };
+    if ask["stage"] == "implement" {
+        change(orders)?;
+    }
     let style = orders.family_style.as_deref().unwrap_or("plain");
     let mut artifact = sensible::artifact(&ask, style, orders.quantity.as_deref());
     if orders.huge_reply {
         artifact["padding"] = json!("x".repeat(2 << 20));
     }
     writeln!(out, "{style} thought about it.\n\n```json\n{artifact}\n```")
+}
+
+/// Changes files below the folder that it was started in.
+fn change(orders: &Orders) -> io::Result<()> {
+    for (path, text) in orders.write.iter().filter_map(|order| order.split_once('=')) {
+        if let Some(folder) = std::path::Path::new(path).parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, text.replace("\\n", "\n"))?;
+    }
+    orders.delete.iter().try_for_each(std::fs::remove_file)
 }
 
 fn say(line: &str) -> io::Result<()> {

@@ -31,6 +31,9 @@ mod secrets;
 #[path = "cli/watching.rs"]
 mod watching;
 
+#[path = "cli/candidates.rs"]
+mod candidates;
+
 #[path = "cli/round.rs"]
 mod round;
 

@@ -527,6 +527,16 @@ fn an_agent_that_cannot_work_is_refused() {
             "give each agent a name of its own",
         ),
         (
+            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nwrites = [\"plan\"]\n",
+            "6: files are changed at implement only",
+            "write writes = [\"implement\"]",
+        ),
+        (
+            "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
+            "4: preset \"qwen\" is not known to keep its changes inside a worktree",
+            "let claude, codex, gemini or a program of your own write",
+        ),
+        (
             "name = \"host\"\nkind = \"memory\"\nfamily = \"f\"\n",
             "2: host is what the program itself is called on a panel",
             "use another name",
@@ -543,8 +553,6 @@ fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let agent = |line: &str| format!("[[agents]]\nname = \"a\"\n{line}\n");
     let table = [
         (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
-        (agent("writes = [\"implement\"]"), "agents.writes is not yet", "remove it"),
-        ("[worktrees]\nquota_mb = 1\n".into(), "worktrees.quota_mb is not yet", "checks"),
     ];
     for (text, why, now) in table {
         let (message, hint) = World::new().project(&text).refused();

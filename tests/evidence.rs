@@ -58,6 +58,7 @@ fn answer(attempt: u32) -> Commit {
         usage: Usage::default(),
         session: None,
         source: None,
+        change: None,
     };
     commit(u64::from(attempt), vec![artifact, raw], vec![record])
 }

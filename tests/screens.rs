@@ -9,6 +9,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
+#[path = "screens/candidates.rs"]
+mod candidates;
 #[path = "screens/fixtures.rs"]
 mod fixtures;
 #[path = "screens/ledger.rs"]

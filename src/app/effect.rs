@@ -11,6 +11,7 @@ use super::event::Event;
 use super::outcome::{AskId, Outcome};
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::candidate::Landing;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
@@ -224,6 +225,13 @@ pub enum RunEffect {
         /// Hashes of what we published before, by path: only these may be overwritten.
         ours: BTreeMap<String, Vec<crate::domain::hash::Sha>>,
     },
+    /// Put a candidate where it goes, or take it back from there.
+    Land {
+        /// Which one, and where.
+        landing: Box<Landing>,
+        /// Whether it is taken back.
+        back: bool,
+    },
     /// Copy to memory.
     Mirror {
         /// The stage.
@@ -244,5 +252,7 @@ pub enum RunEffect {
     Release {
         /// The spec.
         spec: SpecId,
+        /// Whether its worktrees are removed before: what came of them is kept.
+        uproot: bool,
     },
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::AskId;
 use crate::domain::acp::{Answer, Weight};
 use crate::domain::budget::{dollars, tokens};
+use crate::domain::candidate::{Landing, Place, Tried};
 use crate::domain::claim::Severity;
 use crate::domain::gate::{Checkpoint, Held, Issue, Magnitude};
 use crate::domain::guardrail::Report;
@@ -118,6 +119,32 @@ pub enum What {
         report: Arc<Report>,
         /// Whether nothing failed.
         passed: bool,
+    },
+    /// Candidates were tried: what the tests said of each, best first.
+    #[serde(rename = "candidates.tried")]
+    CandidatesTried {
+        /// Stage.
+        stage: Stage,
+        /// What became of them.
+        #[serde(flatten)]
+        tried: Arc<Tried>,
+    },
+    /// A candidate is where it was to go, or was taken back from there.
+    #[serde(rename = "candidate.landed")]
+    CandidateLanded {
+        /// Whose it is.
+        agent: AgentName,
+        /// Where it goes.
+        place: Place,
+        /// Its branch, if it went to one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// Its commit, if it got one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+        /// Whether it was taken back.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        undone: bool,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -325,6 +352,17 @@ impl fmt::Display for Spent {
 }
 
 impl What {
+    /// Returns the event of a candidate that landed, or was taken back.
+    pub(super) fn landed(landing: &Landing, commit: Option<String>, undone: bool) -> Self {
+        What::CandidateLanded {
+            agent: landing.agent.clone(),
+            place: landing.place,
+            branch: (landing.place == Place::Branch).then(|| landing.branch.clone()),
+            commit,
+            undone,
+        }
+    }
+
     /// Returns the event of a request for permission that was answered.
     pub(super) fn permission(agent: &AgentName, weight: Weight, title: &Safe, answer: Answer, by: &str) -> Self {
         let text = format!("{agent} asked to {}: {title} · {} by {by}", weight.words(), answer.words());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::event::{Event, Spent, Tokens, What};
 use super::update::{counted_as, exit_of};
+use crate::domain::candidate::Tried;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::AgentError;
 use crate::domain::gate::Held;
@@ -156,6 +157,12 @@ impl Follower {
                 let report: Report = text(report).and_then(|text| serde_json::from_str(&text).ok())?;
                 What::GuardrailFinished { report: Arc::new(report), passed: *passed }
             }
+            Record::CandidatesTried { stage, report, .. } => {
+                let tried: Tried = text(report).and_then(|text| serde_json::from_str(&text).ok())?;
+                What::CandidatesTried { stage: *stage, tried: Arc::new(tried) }
+            }
+            Record::Landed { landing, commit, .. } => What::landed(landing, commit.clone(), false),
+            Record::LandingUndone { landing, .. } => What::landed(landing, None, true),
             Record::RunStopped { by, survivors } => {
                 self.asked.clear();
                 self.end = End::Stopped { by: by.clone() };
@@ -173,6 +180,7 @@ impl Follower {
             | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }
+            | Record::LandingIntended { .. }
             | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })

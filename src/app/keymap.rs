@@ -23,6 +23,8 @@ pub enum Place {
     Transcript,
     /// A verdict.
     Verdict,
+    /// The candidates of implement.
+    Candidates,
     /// A conflict.
     Conflict,
     /// What the gates ask.
@@ -50,6 +52,7 @@ impl Place {
             View::Dashboard { .. } => Place::Dashboard,
             View::Transcript(_) => Place::Transcript,
             View::Verdict { .. } => Place::Verdict,
+            View::Candidates { .. } => Place::Candidates,
             View::Conflict(_) => Place::Conflict,
             View::Gate(_) => Place::Gate,
             View::Merged(_) => Place::Merged,
@@ -70,6 +73,7 @@ impl Place {
             Place::Dashboard => "a run",
             Place::Transcript => "transcript",
             Place::Verdict => "verdict",
+            Place::Candidates => "candidates",
             Place::Conflict => "conflict",
             Place::Gate => "what the gates ask",
             Place::Merged => "merged texts",
@@ -169,6 +173,14 @@ pub enum Action {
     NextConflict,
     /// The previous conflict.
     PreviousConflict,
+    /// Show the candidates of implement.
+    Candidates,
+    /// Put the selected candidate into the working copy.
+    IntoTree,
+    /// The next hunk of the selected candidate.
+    NextHunk,
+    /// The hunk before.
+    PreviousHunk,
     /// Give the terminal back to the shell for a while.
     Suspend,
     /// Give the terminal back for good: the run goes on without a screen.
@@ -262,7 +274,14 @@ pub const TABLE: &[Binding] = &[
     bind(P::Verdict, &[Key::Char('u')], A::Undo, "undo", 6),
     bind(P::Verdict, &[Key::Char('S')], A::Split, "split", 7),
     bind(P::Verdict, &[Key::Char('d')], A::Ledger, "dissent", 8),
+    bind(P::Verdict, &[Key::Char('c')], A::Candidates, "candidates", 2),
     bind(P::Verdict, &[Key::Char('o')], A::Editor, "editor", 9),
+    bind(P::Candidates, &[Key::Enter], A::Open, "make branch", 1),
+    bind(P::Candidates, &[Key::Char('W')], A::IntoTree, "into my tree", 2),
+    bind(P::Candidates, &[Key::Char('u')], A::Undo, "undo", 3),
+    bind(P::Candidates, &[Key::Char(']')], A::NextHunk, "hunk", 4),
+    bind(P::Candidates, &[Key::Char('[')], A::PreviousHunk, "hunk before", 0),
+    bind(P::Candidates, &[Key::Char('v')], A::Verdict, "verdict", 5),
     bind(P::Conflict, &[Key::Enter], A::Open, "keep", 1),
     bind(P::Conflict, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
     bind(P::Conflict, &[Key::Char('2')], A::Choose(2), "choose 2", 2),

@@ -11,6 +11,7 @@ use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
 use crate::domain::agenda::Topic;
+use crate::domain::candidate::Take;
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
@@ -132,6 +133,10 @@ pub enum Reopened {
     Decide(Decide),
     /// To run the test that would settle an open claim.
     Check,
+    /// To take a candidate.
+    Take(Take),
+    /// To take the candidate back that landed last.
+    Undo,
 }
 
 /// What to run.
@@ -148,6 +153,9 @@ pub struct Start {
     /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
     #[serde(default)]
     pub range: Option<String>,
+    /// The candidate of implement that is taken, and where it goes.
+    #[serde(default)]
+    pub take: Option<Take>,
     /// Stages that are left out, and why: what comes after them does not wait for them.
     #[serde(default)]
     pub skipped: Skipped,
@@ -156,7 +164,7 @@ pub struct Start {
 impl Start {
     /// Asks for stages of a spec, or goes on with its run that was stopped.
     pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
-        Self { spec, stages, fresh: false, rerun_missing: false, range: None, skipped: Skipped::new() }
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None, skipped: Skipped::new() }
     }
 }
 
@@ -221,6 +229,8 @@ pub enum RunMsg {
     Judged(Stage, bool, Result<Arc<Judgement>, Failure>),
     /// A check that a human asked for ended.
     CheckRan(lookup::Citation, Result<lookup::Found, Failure>),
+    /// A candidate is where it goes, with its commit if it got one; or was taken back.
+    Landed(Result<Option<String>, Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
@@ -283,6 +293,9 @@ pub struct FoundRun {
     pub rounds: BTreeMap<String, Arc<str>>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
+    /// The texts of the files that its changes and candidates are in, by path.
+    #[serde(default)]
+    pub changes: BTreeMap<String, Arc<str>>,
     /// What each stage was opened with, the last time.
     pub inputs: BTreeMap<Stage, Inputs>,
     /// What each stage asked, the last time.

@@ -115,7 +115,14 @@ pub enum Command {
     /// Asks the panel for the plan as a list of tasks.
     Tasks(Stage),
     /// Asks the panel for the change itself.
-    Implement(Stage),
+    Implement {
+        /// Which spec, and how.
+        #[command(flatten)]
+        stage: Stage,
+        /// Puts the best candidate, or that of an agent, on the branch dicast/SPEC.
+        #[arg(long, value_name = "best|CANDIDATE")]
+        apply: Option<String>,
+    },
     /// Asks the panel whether the tests show what the spec asks.
     Validate(Stage),
     /// Asks the panel whether the change is fit to be let through.
@@ -308,6 +315,9 @@ pub struct Auto {
     /// Leaves a stage out; the reason is recorded, and every later verdict is bound to it. Can be repeated.
     #[arg(long, value_name = "STAGE=REASON")]
     pub skip_stage: Vec<String>,
+    /// Puts the best candidate of implement, or that of an agent, into the working copy, where the stages behind it look.
+    #[arg(long, value_name = "best|CANDIDATE")]
+    pub apply: Option<String>,
     /// How many specs are run at the same time, within the limits of the agents' families.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub jobs: u8,
@@ -492,7 +502,7 @@ impl Command {
         match self {
             Command::Plan(_)
             | Command::Tasks(_)
-            | Command::Implement(_)
+            | Command::Implement { .. }
             | Command::Validate(_)
             | Command::Audit { .. }
             | Command::Unlock(_)
@@ -548,7 +558,7 @@ impl Command {
             Command::Guardrail { .. } => "run the guardrails",
             Command::Plan(_) => "plan",
             Command::Tasks(_) => "write tasks",
-            Command::Implement(_) => "implement",
+            Command::Implement { .. } => "implement",
             Command::Validate(_) => "validate",
             Command::Audit { .. } => "audit",
             Command::Unlock(_) => "unlock",

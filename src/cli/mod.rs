@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod candidates;
 pub mod check;
 pub mod commands;
 pub mod decide;

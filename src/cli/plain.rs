@@ -55,6 +55,8 @@ pub fn lines(event: &Event) -> (String, String) {
             issue.ask, issue.id, issue.place.file, issue.place.line
         )),
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
+        What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
+        What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {

@@ -11,10 +11,11 @@ use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
+use crate::domain::preset::preset;
 use crate::domain::settings::{
     Agent, AgentKind, Api, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, JsonMode,
     Launch, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts, Transport,
-    local, unusable,
+    Worktrees, local, unusable,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -27,7 +28,8 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 23] = [
+const KINDS_OF: [(&str, &[&str]); 24] = [
+    ("writes", &["command"]),
     ("preset", &["command", "acp", "api"]),
     ("api", &["api"]),
     ("base_url", &["api"]),
@@ -94,6 +96,7 @@ pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
             lock_timeout_ms: whole(tree, "evidence.lock_timeout_ms")?,
             redact_env: placed(required(tree, "evidence.redact_env")?, texts)?,
         },
+        worktrees: Worktrees { root: string(tree, "worktrees.root")?, quota_mb: whole(tree, "worktrees.quota_mb")? },
     })
 }
 
@@ -146,12 +149,30 @@ fn agent(entry: &Node) -> Result<Agent, Failure> {
         role: optional(full, "role")?,
         model: optional(full, "model")?,
         stages: placed(required(full, "stages")?, stages)?,
+        writes: writes(full)?,
         timeouts,
         retry: retry(full)?,
         max_parallel: small(full, "max_parallel")?,
         max_output_tokens: whole(full, "max_output_tokens")?,
         ..Agent::new(name, family, kind)
     })
+}
+
+/// Reads where an agent may change files. A preset whose program is not known to keep to its folder may not.
+fn writes(entry: &Node) -> Result<BTreeSet<Stage>, Failure> {
+    let node = required(entry, "writes")?;
+    let writes = placed(node, stages)?;
+    if writes.iter().any(|stage| *stage != Stage::Implement) {
+        return Err(node.refuse("files are changed at implement only", "write writes = [\"implement\"]"));
+    }
+    let known = entry.get("preset").map(|named| placed(named, text)).transpose()?.and_then(preset);
+    match known.filter(|known| known.writes.is_empty() && !writes.is_empty()) {
+        Some(known) => Err(node.refuse(
+            format!("preset {:?} is not known to keep its changes inside a worktree", known.name),
+            "let claude, codex, gemini or a program of your own write",
+        )),
+        None => Ok(writes),
+    }
 }
 
 /// Reads what a kind cannot do without.

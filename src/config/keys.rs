@@ -44,10 +44,6 @@ const fn key(path: &'static str, shape: Shape, default: Otherwise, means: &'stat
     Key { path, shape, default, means, state: State::Works }
 }
 
-const fn not_yet(path: &'static str, means: &'static str, now: &'static str) -> Key {
-    Key { path, shape: Shape::Anything, default: Otherwise::Unset("-"), means, state: State::NotYet(now) }
-}
-
 use Otherwise::{Required, Unset, Value};
 
 /// One second to one day: longer than any turn, short enough that milliseconds never overflow.
@@ -235,7 +231,13 @@ pub const KEYS: &[Key] = &[
         Value("2"),
         "How many agents of its family run at once; the smallest one set in a family holds.",
     ),
-    not_yet("agents[].writes", "Where it may change files.", "agents answer; the implement stage comes later"),
+    key(
+        "agents[].writes",
+        Shape::Stages,
+        Value("[]"),
+        "Where it may change files: `[\"implement\"]`, in a git worktree of its own, or nowhere. Of the presets, `claude`, \
+         `codex` and `gemini` can.",
+    ),
     key(
         "agents[].max_output_tokens",
         Shape::Whole { min: 1, max: 10_000_000 },
@@ -437,8 +439,18 @@ pub const KEYS: &[Key] = &[
         Value(r#"["*_KEY", "*_TOKEN"]"#),
         "Variables whose values are blanked wherever text is kept; `*` stands for any letters.",
     ),
-    not_yet("worktrees.root", "The folder of the worktrees.", "checks use a scratch folder of their own"),
-    not_yet("worktrees.quota_mb", "The most that the worktrees may take.", "checks clean up after themselves"),
+    key(
+        "worktrees.root",
+        Shape::Path,
+        Value("\".dicast/worktrees\""),
+        "The folder of the worktrees in which agents change files, relative to the repository or absolute.",
+    ),
+    key(
+        "worktrees.quota_mb",
+        Shape::Whole { min: 1, max: 1_000_000 },
+        Value("4096"),
+        "MiB that the worktrees may take together: looked at before each is made.",
+    ),
 ];
 
 /// What stands at a place of the tree.

@@ -79,6 +79,51 @@ pub fn clear(folder: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Returns how many bytes the files below a folder take, without following links; one that is not there takes none.
+/// Stops counting once it is over `enough`.
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn size(folder: &Path, enough: u64) -> u64 {
+    let mut total = 0u64;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(about) = entry.metadata() else { continue };
+            if about.is_dir() {
+                folders.push(entry.path());
+            } else {
+                total = total.saturating_add(about.len());
+            }
+            if total > enough {
+                return total;
+            }
+        }
+    }
+    total
+}
+
+/// Makes a folder and those around it.
+///
+/// # Errors
+/// [`Failure::Disk`].
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn make(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| failed("making a folder", &error))
+}
+
+/// Removes a file of our own; one that is not there is fine.
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn remove_file(file: &Path) {
+    // It is made anew where it is needed.
+    let _ = fs::remove_file(file);
+}
+
+/// Removes a folder if nothing is in it.
+#[expect(clippy::disallowed_methods, reason = "src/disk is the one door to files")]
+pub fn remove_empty(folder: &Path) {
+    // One that is not empty, or not there, stays as it is.
+    let _ = fs::remove_dir(folder);
+}
+
 fn failed(what: &str, error: &io::Error) -> Failure {
     Failure::Disk { what: what.to_owned(), kind: class(error), why: error.to_string() }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::candidate::{Log, Patch, Tried};
 use super::claim::lookup::{Citation, Found, Lookups, found_word};
 use super::consensus::{self, Help, Panel, Policy, Reckoning, Split, Verdict, Waiver};
 use super::dissent::{Said, Signed, Standing};
@@ -71,6 +72,12 @@ pub struct Question {
     pub seats: Vec<Seat>,
     /// What is in the evidence.
     pub answers: BTreeMap<AgentName, Answer>,
+    /// What agents changed, where they may.
+    #[serde(default)]
+    pub changes: BTreeMap<AgentName, Arc<Patch>>,
+    /// What became of the candidates when they were tried before.
+    #[serde(default)]
+    pub tried: Option<Arc<Tried>>,
     /// Which of them the evidence lacked.
     pub gathered: Gathered,
     /// Who will not answer, and why.
@@ -155,6 +162,12 @@ pub struct Judgement {
     pub grounds: Vec<Ground>,
     /// What each agent said that is not so.
     pub phantoms: Vec<Phantom>,
+    /// What became of the candidates, where there are any.
+    #[serde(default)]
+    pub tried: Option<Arc<Tried>>,
+    /// What the test runs wrote, if they were run for this judgement.
+    #[serde(default)]
+    pub logs: Vec<Log>,
     /// Where the verdict leaves the ledger; none while provisional.
     pub standing: Option<Arc<Standing>>,
     /// While provisional: claims whose label no answer that is still out can change.
@@ -186,6 +199,8 @@ impl Judgement {
             from_memory: BTreeMap::new(),
             grounds: Vec::new(),
             phantoms: Vec::new(),
+            tried: None,
+            logs: Vec::new(),
             standing: None,
             settled: BTreeSet::new(),
             helped: None,

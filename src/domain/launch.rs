@@ -25,6 +25,8 @@ const SCHEMA_FILE: &str = "schema.json";
 pub struct Places<'a> {
     /// The repository, absolute.
     pub repo: &'a Path,
+    /// The worktree that it may change, absolute; without one it changes nothing.
+    pub worktree: Option<&'a Path>,
     /// The turn's own folder, absolute; it is made only if it is needed.
     pub private: &'a Path,
 }
@@ -55,6 +57,14 @@ fn made(
 ) -> Launch {
     let known = of.preset.as_deref().and_then(preset);
     let mut words = of.command.clone();
+    if let (Some(known), Some(_)) = (known, places.worktree) {
+        // Only the preset's own words: what the user added stays.
+        for word in words.iter_mut().take(known.command.len()) {
+            if let Some((_, instead)) = known.writes.iter().find(|(read, _)| read == word) {
+                (*instead).clone_into(word);
+            }
+        }
+    }
     if let Some(first) = words.first_mut() {
         *first = program(first, places.repo).to_string_lossy().into_owned();
     }
@@ -65,7 +75,7 @@ fn made(
         words.extend(of.resume_args.iter().cloned());
     }
     let private = places.private.to_string_lossy();
-    let repo = places.repo.to_string_lossy();
+    let repo = places.worktree.unwrap_or(places.repo).to_string_lossy();
     let mut fills: BTreeMap<&str, &str> = BTreeMap::new();
     fills.insert("{repo}", &repo);
     fills.insert("{private}", &private);
@@ -207,7 +217,7 @@ mod tests {
     }
 
     fn places() -> Places<'static> {
-        Places { repo: Path::new("/repo"), private: Path::new("/cache/t") }
+        Places { repo: Path::new("/repo"), worktree: None, private: Path::new("/cache/t") }
     }
 
     fn of_preset(name: &str) -> settings::Launch {
@@ -277,6 +287,26 @@ mod tests {
         let made = spoken(&of, places(), Limits::default());
         assert_eq!((made.cwd.as_str(), made.command.len()), ("/cache/t", 1));
         assert!(made.private.unwrap().files["AGENTS.md"].contains("the folder /repo."));
+    }
+
+    #[test]
+    fn who_may_write_is_told_so_in_its_own_words_and_works_in_its_worktree() {
+        let places = Places { worktree: Some(Path::new("/wt/ann")), ..places() };
+        let made = |name| launch(&of_preset(name), places, Limits::default(), &wanted(1), None);
+        let claude = made("claude");
+        assert_eq!(claude.cwd, "/wt/ann");
+        assert!(claude.command.contains(&"acceptEdits".into()) && !claude.command.contains(&"dontAsk".into()));
+        assert!(claude.command.contains(&"Read,Grep,Glob,Edit,Write".into()));
+        let codex = made("codex");
+        assert!(codex.command.contains(&"workspace-write".into()) && !codex.command.contains(&"read-only".into()));
+        let gemini = made("gemini");
+        assert!(gemini.command.contains(&"auto_edit".into()) && !gemini.command.contains(&"plan".into()));
+        assert!(gemini.command.ends_with(&["--include-directories".into(), "/wt/ann".into()]));
+        // A model of that name is no mode.
+        let mut named = of_preset("gemini");
+        named.command.extend(["-m".to_owned(), "plan".to_owned()]);
+        let made = launch(&named, places, Limits::default(), &wanted(1), None);
+        assert!(made.command.contains(&"plan".into()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod agenda;
 pub mod artifact;
 pub mod bench;
 pub mod budget;
+pub mod candidate;
 pub mod check;
 pub mod claim;
 pub mod classify;

@@ -31,6 +31,8 @@ pub struct Preset {
     pub env_pass: &'static [&'static str],
     /// Files in its private folder.
     pub files: &'static [(&'static str, &'static str)],
+    /// What its command says instead where it may write, word for word; empty where it is not known to keep to a folder.
+    pub writes: &'static [(&'static str, &'static str)],
     /// Whether it works in its private folder instead of the repository.
     pub is_outside: bool,
     /// Seconds of silence that are usual for it, if more than the default.
@@ -151,6 +153,7 @@ const CLAUDE: Preset = Preset {
         "CLAUDE_CONFIG_DIR",
     ],
     files: &[],
+    writes: &[("dontAsk", "acceptEdits"), ("Read,Grep,Glob", "Read,Grep,Glob,Edit,Write")],
     is_outside: false,
     idle_s: None,
     reads: &[
@@ -214,6 +217,7 @@ const CODEX: Preset = Preset {
     env: &[("TMPDIR", "{private}")],
     env_pass: &["CODEX_*", "OPENAI_*"],
     files: &[],
+    writes: &[("read-only", "workspace-write")],
     is_outside: false,
     idle_s: Some(600),
     reads: &[
@@ -286,6 +290,7 @@ const GEMINI: Preset = Preset {
     ],
     env_pass: &["GEMINI_API_KEY", "GOOGLE_*"],
     files: GEMINI_FILES,
+    writes: &[("plan", "auto_edit")],
     is_outside: true,
     idle_s: None,
     reads: &[
@@ -346,6 +351,7 @@ const OPENCODE: Preset = Preset {
     ],
     env_pass: &["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_*", "OPENROUTER_API_KEY"],
     files: &[("AGENTS.md", ELSEWHERE)],
+    writes: &[],
     is_outside: true,
     idle_s: Some(600),
     reads: &[
@@ -421,6 +427,7 @@ const QWEN: Preset = Preset {
     env: &[("NO_COLOR", "1"), ("TERM", "xterm-256color"), ("TMPDIR", "{private}")],
     env_pass: &["DASHSCOPE_API_KEY", "OPENAI_*", "QWEN_*"],
     files: &[],
+    writes: &[],
     is_outside: true,
     idle_s: None,
     reads: &[

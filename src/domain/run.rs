@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::{self, Expect, Unusable};
 use super::budget::Price;
+use super::candidate::Patch;
 use super::failure::AgentError;
 use super::hash::Sha;
 use super::ids::{AgentName, RunId};
@@ -212,6 +213,9 @@ pub struct TurnEnded {
     pub said: Option<Arc<str>>,
     /// The tail of what it wrote to stderr.
     pub stderr: Safe,
+    /// What it changed, where it may.
+    #[serde(default)]
+    pub patch: Option<Arc<Patch>>,
     /// What it used, as far as it said.
     pub usage: Usage,
     /// How to go on with its session, if it can be gone on with.

@@ -4,6 +4,7 @@
 //! queue behind work. It must not decide anything.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use super::{own, spoken};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
+use crate::actors::repo::worktrees::Plot;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
@@ -214,6 +216,11 @@ impl Dispatch {
                 let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), stop);
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
+            RunEffect::Land { landing, back } => {
+                // What was begun is done to its end, also while the run is being stopped.
+                let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
+                inbox.expect(Pending::Landed(id, landed));
+            }
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -226,8 +233,11 @@ impl Dispatch {
                 let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
-            RunEffect::Release { spec } => {
-                let reply = self.release(spec, &id);
+            RunEffect::Release { spec, uproot } => {
+                let repo = &self.hands.repo;
+                let uprooting =
+                    uproot.then(|| repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), root));
+                let reply = self.release(spec, &id, uprooting);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
@@ -269,10 +279,11 @@ impl Dispatch {
                     let gathering = consensus.gather(spec.clone(), summary.run.clone(), records.clone(), token.clone());
                     let (answers, gathered) = gathering.await?;
                     let rounds = rounds(&evidence, &spec, &summary.run, &records, &token).await?;
+                    let changes = changes(&evidence, &spec, &summary.run, &records, &token).await?;
                     let inputs = inputs(&evidence, &spec, &summary.run, &records, &token).await?;
                     let agendas = agendas(&evidence, &spec, &summary.run, &records, &token).await?;
-                    found.run =
-                        Some(FoundRun { run: summary.run, records, rounds, answers, inputs, agendas, gathered });
+                    let run = summary.run;
+                    found.run = Some(FoundRun { run, records, rounds, answers, changes, inputs, agendas, gathered });
                 }
             }
             Ok(found)
@@ -401,7 +412,9 @@ impl Dispatch {
             let (stop, kill) = self.seat_tokens(seat);
             return self.hands.agents.call(call, stop, kill);
         }
-        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, session.as_ref()));
+        let plot = self.plot(model, seat);
+        let worktree = plot.as_ref().map(Plot::path);
+        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {
@@ -410,7 +423,10 @@ impl Dispatch {
                     launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
                 }
                 let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, used_before };
-                self.hands.agents.take_turn(turn, stop, kill)
+                match plot {
+                    Some(plot) => self.take_turn_in(plot, turn, stop, kill),
+                    None => self.hands.agents.take_turn(turn, stop, kill),
+                }
             }
             None => {
                 let error = AgentError::Protocol { why: "it is not started by us".into() };
@@ -418,6 +434,45 @@ impl Dispatch {
                 self.job(async move { Err(failure) })
             }
         }
+    }
+
+    /// Takes a turn in a worktree of its own: it is made before, and read after.
+    fn take_turn_in(
+        &self,
+        plot: Plot,
+        turn: Turn,
+        stop: CancellationToken,
+        kill: CancellationToken,
+    ) -> Reply<run::TurnEnded> {
+        let (repo, agents, root) = (self.hands.repo.clone(), self.hands.agents.clone(), self.places.repo.clone());
+        let token = self.hands.scope.cancel.clone();
+        self.job(async move {
+            repo.plant(root.clone(), plot.clone(), stop.clone()).await?;
+            let mut ended = agents.take_turn(turn, stop, kill).await?;
+            if ended.outcome.is_ok() {
+                ended.patch = Some(Arc::new(repo.reap(root, plot, token).await?));
+            }
+            Ok(ended)
+        })
+    }
+
+    /// Returns where an agent that may write works; nothing where it may not.
+    fn plot(&self, model: &Model, seat: &SeatKey) -> Option<Plot> {
+        let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent)?;
+        let preparation = model.runs.get(&seat.run)?.preparation.as_ref()?;
+        agent.writes.contains(&seat.stage).then(|| Plot {
+            run: seat.run.clone(),
+            agent: seat.agent.clone(),
+            base: preparation.inputs.commit.clone().unwrap_or_default(),
+            folder: self.worktrees(model),
+            quota: model.settings.worktrees.quota_mb << 20,
+            apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
+        })
+    }
+
+    /// Returns the folder of all worktrees.
+    fn worktrees(&self, model: &Model) -> PathBuf {
+        self.places.repo.join(&model.settings.worktrees.root)
     }
 
     /// Makes the tokens that stop and kill one agent's turn.
@@ -465,8 +520,9 @@ impl Dispatch {
         Pending::Dismissed(run.clone(), self.hands.agents.dismiss(run, kill))
     }
 
-    /// Gives a run's lock back, once nothing that was kept warm for it is there any more.
-    fn release(&mut self, spec: SpecId, id: &RunId) -> Reply<()> {
+    /// Gives a run's lock back, once nothing that was kept warm for it is there any more, nor its worktrees where they
+    /// are removed. What cannot be removed is told in the log.
+    fn release(&mut self, spec: SpecId, id: &RunId, uprooting: Option<Reply<()>>) -> Reply<()> {
         let kill = self.tokens(id).kill.clone();
         let (dismissing, evidence, id) =
             (self.hands.agents.dismiss(id.clone(), kill), self.hands.evidence.clone(), id.clone());
@@ -475,6 +531,11 @@ impl Dispatch {
                 Ok(0) => {}
                 Ok(left) => tracing::error!(%left, "processes of agents are still there"),
                 Err(failure) => tracing::warn!(%failure, "agents were not ended"),
+            }
+            if let Some(uprooting) = uprooting
+                && let Err(failure) = uprooting.await
+            {
+                tracing::warn!(%failure, "worktrees of a run stay");
             }
             evidence.close_run(spec, id).await
         })
@@ -487,7 +548,7 @@ impl Dispatch {
         agent: &Agent,
         seat: &SeatKey,
         wanted: &Wanted,
-        session: Option<&Session>,
+        (session, worktree): (Option<&Session>, Option<&Path>),
     ) -> Option<Launch> {
         let limits = limits(agent);
         let cwd = self.places.repo.to_string_lossy().into_owned();
@@ -498,7 +559,7 @@ impl Dispatch {
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
                 let private = self.places.private.join(format!("{}-{}-{}", seat.run, seat.stage, seat.agent));
-                let places = launch::Places { repo: &self.places.repo, private: &private };
+                let places = launch::Places { repo: &self.places.repo, worktree, private: &private };
                 Some(launch::launch(of, places, limits, wanted, session))
             }
             AgentKind::Replay { script } => {
@@ -664,6 +725,22 @@ async fn rounds(
 ) -> Result<BTreeMap<String, Arc<str>>, Failure> {
     let mut texts = BTreeMap::new();
     for file in records.iter().filter_map(|(_, record)| record.of_round()) {
+        let text = evidence.read(spec.clone(), run.clone(), file.clone(), token.clone()).await?;
+        texts.insert(file.path.clone(), text);
+    }
+    Ok(texts)
+}
+
+/// Reads what agents changed and what became of it, by path. What is not there any more cannot be gone on with.
+async fn changes(
+    evidence: &evidence::Handle,
+    spec: &SpecId,
+    run: &RunId,
+    records: &[(Moment, Record)],
+    token: &CancellationToken,
+) -> Result<BTreeMap<String, Arc<str>>, Failure> {
+    let mut texts = BTreeMap::new();
+    for file in records.iter().filter_map(|(_, record)| record.of_change()) {
         let text = evidence.read(spec.clone(), run.clone(), file.clone(), token.clone()).await?;
         texts.insert(file.path.clone(), text);
     }

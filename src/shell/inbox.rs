@@ -62,6 +62,8 @@ pub enum Pending {
     Judged(RunId, Stage, bool, Reply<Judgement>),
     /// A check.
     Checked(RunId, Citation, Reply<Found>),
+    /// A candidate on its way.
+    Landed(RunId, Reply<Option<String>>),
     /// Documents.
     Published(RunId, Stage, Reply<PublishReport>),
     /// Copies in memory.
@@ -117,6 +119,7 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
             run(id, RunMsg::Judged(*stage, *provisional, judgement))
         }
         Pending::Checked(id, citation, reply) => run(id, RunMsg::CheckRan(citation.clone(), reply.poll_now()?)),
+        Pending::Landed(id, reply) => run(id, RunMsg::Landed(reply.poll_now()?)),
         Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
         Pending::Dismissed(id, reply) => run(id, RunMsg::Dismissed(reply.poll_now()?)),

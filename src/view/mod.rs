@@ -24,6 +24,7 @@ use crate::app::model::{Model, View};
 use canvas::Canvas;
 use theme::Theme;
 
+mod candidates;
 mod canvas;
 mod claims;
 mod conflict;
@@ -89,6 +90,7 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
             verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
         }
         View::Gate(dialog) => gate::draw(model, dialog, page, canvas),
+        View::Candidates { run, cursor, hunk } => candidates::draw(model, run, (*cursor, *hunk), page, canvas),
         View::Conflict(conflict) => conflict::draw(model, conflict, page, canvas),
         View::Merged(texts) => merged::draw(model, texts, page, canvas),
         View::Ledger(ledger) => ledger::draw(model, ledger, page, canvas),

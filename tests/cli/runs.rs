@@ -127,7 +127,7 @@ fn what_is_missing_exits_10_and_says_what_to_do() {
     // What never began has no id, and no evidence.
     let refused = world.dicast(&["implement", "--json"]).exits(10).json().pop().unwrap();
     assert_eq!((&refused["run"], &refused["evidence"]), (&().into(), &().into()));
-    world.dicast(&["implement"]).exits(10).complains("writes code");
+    world.dicast(&["implement"]).exits(10).complains("no agent may write code");
     world.write("specs/003-rate-limiter/spec.md", "# Nothing is asked here\n");
     world.dicast(&["plan"]).exits(10).complains("spec.md");
 }

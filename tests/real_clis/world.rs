@@ -364,7 +364,7 @@ impl World {
         let repo = self.repo();
         let limits =
             Limits { idle_ms: asking.idle_ms, total_ms: asking.total_ms, kill_grace_ms: 2_000, ..Limits::default() };
-        let places = Places { repo: &repo, private: &private };
+        let places = Places { repo: &repo, worktree: None, private: &private };
         let launch = launch(of, places, limits, &asking.wanted, asking.session.as_ref());
         Turn {
             seat: SeatKey { run, stage: Stage::Plan, attempt: 1, agent: AgentName::new("real").unwrap() },

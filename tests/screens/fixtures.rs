@@ -37,7 +37,7 @@ use serde_json::json;
 
 use crate::parts::*;
 
-fn with_run(model: Model, run: Run) -> Model {
+pub(crate) fn with_run(model: Model, run: Run) -> Model {
     let view = View::Dashboard { run: run.id.clone(), cursor: 0, pane: 1, scroll: 0 };
     Model { runs: [(run.id.clone(), run)].into(), views: vec![View::Home { cursor: 0 }, view], ..model }
 }
@@ -519,8 +519,8 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    [repository(), runs(), transcripts(), verdicts(), checkpoints(), crate::ledger::all(), permissions(), besides()]
-        .concat()
+    let pages = [crate::ledger::all(), crate::candidates::all()].concat();
+    [repository(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()].concat()
 }
 
 /// An agent that asks for something, with what it offers.

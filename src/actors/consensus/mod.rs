@@ -13,8 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::mcp::memory;
+use super::repo::trial::Trial;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, evidence, post, repo};
 use crate::domain::artifact::{self, Artifact};
+use crate::domain::candidate::{Log, Patch, Tried};
 use crate::domain::claim::Severity;
 use crate::domain::claim::derive::{self, Backed, Charge, DeriveInputs, Derived};
 use crate::domain::claim::host::HOST;
@@ -41,6 +43,9 @@ use gather::Sources;
 
 /// How long looking up what a panel cites may take: it reads files only.
 const LOOK_UP: Duration = Duration::from_secs(30);
+
+/// How long all candidates may take to build and test: more than a run may take by default.
+const TRIAL: Duration = Duration::from_secs(7_200);
 
 /// How long one check may take to build and run.
 const CHECK: Duration = Duration::from_secs(300);
@@ -148,6 +153,8 @@ struct Case {
     from_memory: BTreeMap<AgentName, Arc<str>>,
     lookups: Lookups,
     warnings: Vec<Safe>,
+    tried: Option<Arc<Tried>>,
+    logs: Vec<Log>,
 }
 
 impl Bench {
@@ -163,6 +170,9 @@ impl Bench {
         self.look_up(&mut case, token).await?;
         if stage.has_outcome() && !provisional {
             self.run_checks(&mut case, settings, token).await?;
+        }
+        if stage == Stage::Implement && !provisional {
+            self.try_candidates(&mut case, settings, token).await?;
         }
         let judged = self.scope.spawn_blocking(move || decide(case)).await;
         let mut judgement = judged.map_err(|_| Failure::ActorGone { actor: "consensus".into() })??;
@@ -183,6 +193,8 @@ impl Bench {
             from_memory: BTreeMap::new(),
             lookups: (*question.known).clone(),
             warnings: Vec::new(),
+            tried: None,
+            logs: Vec::new(),
             question,
         };
         let stage = case.question.preparation.expect.stage;
@@ -246,6 +258,42 @@ impl Bench {
         Ok(())
     }
 
+    /// Has every candidate tried, unless these very ones were. Whose answer counts has a candidate.
+    async fn try_candidates(
+        &self,
+        case: &mut Case,
+        settings: &Settings,
+        token: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let base = case.question.preparation.inputs.commit.clone().unwrap_or_default();
+        let heard = &case.heard;
+        let changes = case.question.changes.iter().filter(|(agent, _)| heard.contains_key(*agent));
+        let changes: BTreeMap<AgentName, Arc<Patch>> =
+            changes.map(|(a, patch)| (a.clone(), Arc::clone(patch))).collect();
+        for (agent, patch) in &changes {
+            for path in &patch.left_out {
+                case.warnings.push(Safe::line(&format!("{agent} changed {path}, a link or a repository: left out")));
+            }
+        }
+        if let Some(tried) = case.question.tried.clone().filter(|tried| tried.is_of(&base, &changes)) {
+            case.tried = Some(tried);
+            return Ok(());
+        }
+        let of = |agent: &AgentName| case.question.seats.iter().find(|seat| &seat.agent == agent);
+        let patches = changes.into_iter().filter_map(|(agent, patch)| Some((of(&agent)?.family.clone(), agent, patch)));
+        let trial = Trial {
+            base,
+            patches: patches.map(|(family, agent, patch)| (agent, (family, patch))).collect(),
+            checks: settings.checks.clone(),
+            rails: settings.guardrails.get(&Stage::Implement).cloned().unwrap_or_default(),
+        };
+        let outcome = self.repo.try_out(self.root.clone(), trial, token.clone());
+        let outcome = outcome.within(TRIAL, "trying the candidates").await?;
+        case.tried = Some(Arc::new(outcome.tried));
+        case.logs = outcome.logs;
+        Ok(())
+    }
+
     /// Runs the approved checks that settle cited tests which exist. A check that cannot be run is a warning: the
     /// citation then counts as seen.
     async fn run_checks(&self, case: &mut Case, settings: &Settings, token: &CancellationToken) -> Result<(), Failure> {
@@ -270,7 +318,7 @@ impl Bench {
 /// The pure part: derive, apply the round, decide, write the documents.
 fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let preparation = Arc::clone(&case.question.preparation);
-    let inputs = DeriveInputs {
+    let known = DeriveInputs {
         spec: &preparation.spec,
         agenda: &preparation.agenda,
         lookups: &case.lookups,
@@ -279,8 +327,12 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         prior: &preparation.prior,
         diff: preparation.range.as_ref().map(|range| &range.files),
     };
-    let derived: BTreeMap<&AgentName, Derived> =
-        case.heard.iter().map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs))).collect();
+    let derived: BTreeMap<&AgentName, Derived> = case
+        .heard
+        .iter()
+        .map(|(agent, heard)| (agent, derive::derive(&heard.artifact, &inputs_of(&case, &known, agent))))
+        .collect();
+    let inputs = known;
     let mut panel = panel(&case, &derived);
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
     let canon = panel.canon();
@@ -305,7 +357,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
             let after = consensus::decide(&panel);
             changed = Some(round::changes(&held.ballot, &before, &after, (voted.heard.len(), held.asked.len())));
         }
-        None if !case.question.provisional => {
+        None if !case.question.provisional && preparation.stage != Stage::Implement => {
             let asking = round::Asking {
                 seed: case.question.run.as_str(),
                 voices: &derived,
@@ -335,6 +387,8 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         from_memory: case.from_memory,
         grounds,
         phantoms,
+        tried: case.tried,
+        logs: case.logs,
         settled,
         standing,
         helped,
@@ -344,6 +398,12 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         warnings: case.warnings,
         took_ms: 0,
     })
+}
+
+/// What an agent's words are held against: its own diff, where it wrote.
+fn inputs_of<'a>(case: &'a Case, known: &DeriveInputs<'a>, agent: &AgentName) -> DeriveInputs<'a> {
+    let own = case.question.changes.get(agent).map(|patch| &patch.files);
+    DeriveInputs { diff: own.or(known.diff), ..*known }
 }
 
 /// Writes the stage's documents, and its verdict as it stands in the spec's folder.
@@ -385,6 +445,11 @@ fn panel(case: &Case, derived: &BTreeMap<&AgentName, Derived>) -> Panel {
     let mut panel = Panel::new(preparation.spec.id.clone(), preparation.stage);
     panel.prompt_version = Some(crate::domain::prompt::version(preparation.stage));
     panel.inputs = preparation.inputs.clone();
+    if let Some(tried) = &case.tried {
+        panel.candidates = tried.panel();
+        // It is about the code that it leads to.
+        panel.inputs.tree = tried.best().map(|best| best.state.clone()).or(panel.inputs.tree.take());
+    }
     panel.policy = question.policy;
     panel.requirements = preparation
         .spec

@@ -55,6 +55,7 @@ fn answered(attempt: u32, artifact: &NewFile, raw: &NewFile) -> Record {
         usage: Usage::default(),
         session: None,
         source: None,
+        change: None,
     }
 }
 

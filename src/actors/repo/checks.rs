@@ -26,10 +26,10 @@ use crate::domain::settings::CheckTemplate;
 const ID: &str = "{id}";
 
 /// What a check may see of our environment: what toolchains need to find themselves, and nothing else.
-const ENV_PASS: &[&str] = &["PATH", "HOME", "LANG", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
+pub(super) const ENV_PASS: &[&str] = &["PATH", "HOME", "LANG", "CARGO_HOME", "RUSTUP_HOME", "TMPDIR"];
 
 /// Deadlines and caps of a check: building may be silent for long.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     start_ms: 20_000,
     first_event_ms: 240_000,
     idle_ms: 240_000,

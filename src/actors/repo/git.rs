@@ -1,7 +1,7 @@
 //! What git knows of a repository, by running `git` with everything switched off that a foreign repository's own
 //! config could make it run: hooks, filters, external diffs, monitors, signature checks, transports.
 //!
-//! It must not write (`notes.rs` beside it does): no index refresh, no lock, no fetch. Outside a repository, and without a `git` program, there are
+//! It must not write (`notes.rs`, `worktrees.rs` and `landing.rs` beside it do): no index refresh, no lock, no fetch. Outside a repository, and without a `git` program, there are
 //! simply no facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +19,13 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
 use crate::domain::run::Limits;
+use crate::domain::safe::Safe;
 
 /// How long one `git` may take: a repository on a slow network disk is not worth waiting longer for.
 const GIT_MS: u64 = 10_000;
+
+/// How long one `git` may take that writes files: a whole checkout of a large repository.
+const WRITE_MS: u64 = 120_000;
 
 /// Most output of one `git` that is read, in bytes.
 const OUTPUT_MAX: u64 = 32 << 20;
@@ -54,6 +58,10 @@ pub(super) struct Git {
     token: CancellationToken,
     /// Settings: those that switch off the filters that the repository's own config names, and our own.
     filters: Vec<String>,
+    /// Variables set besides.
+    env: Vec<(String, String)>,
+    /// How long one command may take, in milliseconds.
+    limit_ms: u64,
 }
 
 /// What git says about where we are.
@@ -110,12 +118,47 @@ static SEATS: AtomicU64 = AtomicU64::new(0);
 impl Git {
     /// Makes the runner for a folder.
     pub(super) fn new(children: Children, root: &Path, token: CancellationToken) -> Self {
-        Self { children, root: root.to_owned(), token, filters: Vec::new() }
+        Self { children, root: root.to_owned(), token, filters: Vec::new(), env: Vec::new(), limit_ms: GIT_MS }
+    }
+
+    /// Returns the folder that it runs in.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.root.clone()
     }
 
     /// Sets settings (`name=value`) for the commands that follow.
     pub(super) fn set(&mut self, settings: &[&str]) {
         self.filters.extend(settings.iter().map(|setting| (*setting).to_owned()));
+    }
+
+    /// Returns the same for another folder of the repository, with time to write files, and with `index` (absolute) as
+    /// its index: the one of the working copy is not looked at.
+    pub(super) fn at(&self, root: &Path, index: Option<&Path>) -> Self {
+        let index = index.map(|path| ("GIT_INDEX_FILE".to_owned(), path.to_string_lossy().into_owned()));
+        Self { root: root.to_owned(), env: index.into_iter().collect(), limit_ms: WRITE_MS, ..self.clone() }
+    }
+
+    /// Sets a variable for the commands that follow.
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Runs one command that must succeed; returns what it said.
+    ///
+    /// # Errors
+    /// [`Failure::BadReply`] naming `what` could not be done; [`Failure::Cancelled`].
+    pub(super) async fn must(&self, what: &str, args: &[&str], input: &str) -> Result<String, Failure> {
+        let (ran, stderr) = self.spoken(args, input, OUTPUT_MAX).await?;
+        let why = match ran {
+            Ran::Said(text) => return Ok(text),
+            Ran::TooMuch => "it had too much to say".to_owned(),
+            Ran::TooLong => "it took too long".to_owned(),
+            Ran::Failed => {
+                stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it refused").to_owned()
+            }
+        };
+        Err(Failure::BadReply { from: format!("git ({what})"), why: Safe::line(&why).to_string() })
     }
 
     /// Runs one command to its end; `None` if git is not there, failed, said too much or took too long.
@@ -134,13 +177,23 @@ impl Git {
     /// # Errors
     /// [`Failure::Cancelled`].
     pub(super) async fn attempt(&self, args: &[&str], input: &str, max: u64) -> Result<Ran, Failure> {
+        Ok(self.spoken(args, input, max).await?.0)
+    }
+
+    /// Runs one command; returns how it ended and what it complained of.
+    async fn spoken(&self, args: &[&str], input: &str, max: u64) -> Result<(Ran, String), Failure> {
         let command = ["git"].iter().chain(&SAFE).map(|a| (*a).to_owned());
         let filters = self.filters.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]);
         let set = [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_NO_LAZY_FETCH", "1"), ("GIT_ALLOW_PROTOCOL", "none")];
         let quiet = [("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")];
         let program = Program {
             command: command.chain(filters).chain(args.iter().map(|a| (*a).to_owned())).collect(),
-            env: set.iter().chain(&quiet).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            env: set
+                .iter()
+                .chain(&quiet)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .chain(self.env.iter().cloned())
+                .collect(),
             env_pass: ["PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"].map(str::to_owned).to_vec(),
             cwd: self.root.clone(),
             tag: Tag { run: "git".into(), seat: SEATS.fetch_add(1, Ordering::Relaxed).to_string() },
@@ -149,14 +202,14 @@ impl Git {
             Ok(child) => child,
             Err(error) => {
                 tracing::debug!(%error, "git was not started");
-                return Ok(Ran::Failed);
+                return Ok((Ran::Failed, error.to_string()));
             }
         };
         let limits = Limits {
-            start_ms: GIT_MS,
-            first_event_ms: GIT_MS,
-            idle_ms: GIT_MS,
-            total_ms: GIT_MS,
+            start_ms: self.limit_ms,
+            first_event_ms: self.limit_ms,
+            idle_ms: self.limit_ms,
+            total_ms: self.limit_ms,
             kill_grace_ms: 200,
             stdout_max: max,
             stderr_max: 4 << 10,
@@ -168,12 +221,13 @@ impl Git {
             _ if full.is_cancelled() => Ran::TooMuch,
             (Some(Cut::Stopped), _) => return Err(Failure::Cancelled),
             (Some(Cut::Late { .. }), _) => Ran::TooLong,
-            (None, Some(Exit::Code(0))) => return Ok(Ran::Said(spoken.stdout.text())),
+            (None, Some(Exit::Code(0))) => return Ok((Ran::Said(spoken.stdout.text()), String::new())),
             (None, _) => Ran::Failed,
         };
         let exit = spoken.ended.exit;
-        tracing::debug!(?ran, ?exit, stderr = %spoken.stderr.text(), command = ?args.first(), "git failed");
-        Ok(ran)
+        let stderr = spoken.stderr.text();
+        tracing::debug!(?ran, ?exit, %stderr, command = ?args.first(), "git failed");
+        Ok((ran, stderr))
     }
 
     /// Reads everything about a folder; `None` outside a repository.

@@ -1,6 +1,7 @@
 //! Reads the repository: an overview for the first screen, `check`, and the host's own look at what is cited.
 //!
-//! It must not know runs, agents or the screen, and writes nothing but a git note that it is asked to write.
+//! It writes nothing but what it is asked to: a git note, the worktrees of agents, a branch, a patch into the working copy.
+//! It must not know what a run makes of it, nor the screen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,14 +13,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::guardrails::{Cuts, Guarded, Watch};
+use self::trial::Trial;
+use self::worktrees::Plot;
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use crate::domain::candidate::{Landing, Patch};
 use crate::domain::check::{self, Changes, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::dissent::{Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::gate::{self, Gate, Held};
-use crate::domain::ids::SpecId;
+use crate::domain::ids::{RunId, SpecId};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
 use crate::domain::range::Range;
@@ -29,6 +33,7 @@ use crate::domain::spec::{self, Spec};
 pub mod checks;
 mod git;
 pub mod guardrails;
+mod landing;
 mod notes;
 mod overview;
 mod prepare;
@@ -36,6 +41,8 @@ mod range;
 #[cfg(test)]
 mod tests;
 mod tree;
+pub mod trial;
+pub mod worktrees;
 
 /// The name of this actor in failures.
 const ACTOR: &str = "repo";
@@ -150,6 +157,33 @@ impl Handle {
         scratch(root, &self.own)
     }
 
+    /// Makes the worktree of an agent that writes, or takes it again; returns its folder.
+    pub fn plant(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<PathBuf> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Plant { root, plot, token, promise })
+    }
+
+    /// Reads what an agent changed in its worktree.
+    pub fn reap(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<Patch> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Reap { root, plot, token, promise })
+    }
+
+    /// Removes the worktrees of a run below `folder`.
+    pub fn uproot(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, token, promise })
+    }
+
+    /// Runs the project's tests and guardrails on every candidate. One trial or check at a time: they share a folder.
+    pub fn try_out(&self, root: PathBuf, trial: Trial, token: CancellationToken) -> Reply<trial::Outcome> {
+        let trial = Box::new(trial);
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TryOut { root, trial, token, promise })
+    }
+
+    /// Puts a candidate where it goes, or takes it back from there; returns its commit, where it has one.
+    pub fn land(&self, root: PathBuf, landing: Landing, back: bool, token: CancellationToken) -> Reply<Option<String>> {
+        let landing = Box::new(landing);
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Land { root, landing, back, token, promise })
+    }
+
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
     /// share the copy.
     pub fn run_check(
@@ -166,6 +200,38 @@ impl Handle {
 /// What the actor is asked.
 #[derive(Debug)]
 enum Command {
+    Plant {
+        root: PathBuf,
+        plot: Plot,
+        token: CancellationToken,
+        promise: Promise<PathBuf>,
+    },
+    Reap {
+        root: PathBuf,
+        plot: Plot,
+        token: CancellationToken,
+        promise: Promise<Patch>,
+    },
+    Uproot {
+        root: PathBuf,
+        folder: PathBuf,
+        run: RunId,
+        token: CancellationToken,
+        promise: Promise<()>,
+    },
+    TryOut {
+        root: PathBuf,
+        trial: Box<Trial>,
+        token: CancellationToken,
+        promise: Promise<trial::Outcome>,
+    },
+    Land {
+        root: PathBuf,
+        landing: Box<Landing>,
+        back: bool,
+        token: CancellationToken,
+        promise: Promise<Option<String>>,
+    },
     Guard {
         root: PathBuf,
         watch: Watch,
@@ -254,10 +320,42 @@ fn scratch(root: &Path, own: &str) -> PathBuf {
 
 async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children, own: Arc<str>) {
     let turn = Arc::new(Mutex::new(()));
+    let gardening = Arc::new(Mutex::new(()));
     let cancel = scope.cancel.clone();
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
+            // None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
+            Command::Plant { root, plot, token, promise } => {
+                let turn = Arc::clone(&gardening);
+                scope.spawn(async move {
+                    let _turn = turn.lock().await;
+                    let planted = async { reader.git(&root, &token).await?.plant(&reader.scope, &plot).await };
+                    promise.keep(planted.await);
+                });
+            }
+            Command::Reap { root, plot, token, promise } => {
+                scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
+            }
+            Command::Uproot { root, folder, run, token, promise } => {
+                let turn = Arc::clone(&gardening);
+                scope.spawn(async move {
+                    let _turn = turn.lock().await;
+                    let gone = async { reader.git(&root, &token).await?.uproot(&reader.scope, &folder, &run).await };
+                    promise.keep(gone.await);
+                });
+            }
+            Command::TryOut { root, trial, token, promise } => {
+                let turn = Arc::clone(&turn);
+                scope.spawn(async move { promise.keep(reader.try_out(&root, &trial, &token, &turn).await) });
+            }
+            Command::Land { root, landing, back, token, promise } => {
+                let turn = Arc::clone(&gardening);
+                scope.spawn(async move {
+                    let _turn = turn.lock().await;
+                    promise.keep(reader.land(&root, &landing, back, &token).await);
+                });
+            }
             Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.
                 scope.spawn(async move {
@@ -384,6 +482,68 @@ impl Reader {
     ) -> Result<Arc<Ledger>, Failure> {
         let (tree, _) = tree::files(&self.scope, &root, &token).await?;
         self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
+    }
+
+    /// Runs git in the repository, with what its config would run switched off.
+    async fn git(&self, root: &Path, token: &CancellationToken) -> Result<git::Git, Failure> {
+        let looked = git::Git::new(self.children.clone(), root, token.clone()).look().await?;
+        let none =
+            || Failure::needs_input("stage implement", "there is no git repository here", "run `git init` and commit");
+        looked.map(|(git, _)| git).ok_or_else(none)
+    }
+
+    async fn reap(&self, root: &Path, plot: &Plot, token: &CancellationToken) -> Result<Patch, Failure> {
+        let index = self.own_file(root, &format!("index-{}-{}", plot.run, plot.agent)).await?;
+        let patch = self.git(root, token).await?.reap(&self.scope, plot, &index).await;
+        self.remove(index).await;
+        patch
+    }
+
+    async fn land(
+        &self,
+        root: &Path,
+        landing: &Landing,
+        back: bool,
+        token: &CancellationToken,
+    ) -> Result<Option<String>, Failure> {
+        let file = self.own_file(root, "landing.patch").await?;
+        let git = self.git(root, token).await?;
+        let landed =
+            if back { git.take_back(landing, &file).await.map(|()| None) } else { git.land(landing, &file).await };
+        self.remove(file).await;
+        landed
+    }
+
+    /// Names a file in a scratch folder of our own that is there.
+    async fn own_file(&self, root: &Path, name: &str) -> Result<PathBuf, Failure> {
+        let folder = scratch(root, &self.own);
+        let file = folder.join(name);
+        let made = self.scope.spawn_blocking(move || crate::disk::scratch::make(&folder)).await;
+        made.map_err(|_| Failure::ActorGone { actor: ACTOR.into() })??;
+        Ok(file)
+    }
+
+    async fn remove(&self, file: PathBuf) {
+        let removed = self.scope.spawn_blocking(move || crate::disk::scratch::remove_file(&file)).await;
+        if removed.is_err() {
+            tracing::warn!("a file for git's own use stays");
+        }
+    }
+
+    async fn try_out(
+        &self,
+        root: &Path,
+        trial: &Trial,
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<trial::Outcome, Failure> {
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            () = token.cancelled() => return Err(Failure::Cancelled),
+        };
+        let git = self.git(root, token).await?;
+        let folder = scratch(root, &self.own);
+        trial::run((&self.scope, &self.children), git, (root, folder), trial, token).await
     }
 
     async fn run_check(

@@ -12,6 +12,7 @@ use crate::actors::Scope;
 use crate::actors::agents::process::Children;
 use crate::domain::failure::Failure;
 use crate::domain::preparation::{Ask, Preparation, prepare};
+use crate::domain::stage::Stage;
 
 /// Reads the working copy and prepares a stage from it.
 ///
@@ -32,7 +33,17 @@ pub(super) async fn prepared(
         git.stands_at(&change.range.ends, &ours.collect::<Vec<_>>()).await?;
         ask.change = Some(change);
     }
+    if ask.stage == Stage::Implement && ask.agenda.is_none() {
+        let (Some(git), Some(history)) = (&shot.git, &shot.tree.history) else { return Err(no_git()) };
+        let dir = shot.reading.specs.iter().find(|spec| spec.id == ask.spec).map(|spec| spec.dir.as_str());
+        git.can_branch(&history.dirty, dir.unwrap_or_default()).await?;
+    }
     ask.commit = shot.place.as_ref().and_then(|place| place.head.clone());
     let job = scope.spawn_blocking(move || prepare(&shot.tree, &ask).map(Arc::new));
     job.await.map_err(|_| Failure::ActorGone { actor: super::ACTOR.into() })?
+}
+
+fn no_git() -> Failure {
+    let next = "run `git init` and commit what is there";
+    Failure::needs_input("stage implement", "agents write in git worktrees, and there is no git repository here", next)
 }

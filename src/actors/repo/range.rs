@@ -18,7 +18,7 @@ const DIFF_MAX: u64 = 8 << 20;
 const NAMED_MAX: usize = 3;
 
 /// How a diff is asked for, so that it is the same text on every machine whatever its git is set to.
-const DIFF: [&str; 15] = [
+pub(super) const DIFF: [&str; 15] = [
     "diff",
     "--no-ext-diff",
     "--no-textconv",

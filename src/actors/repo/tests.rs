@@ -16,6 +16,8 @@ use super::*;
 use crate::domain::check::{Rule, Severity};
 use crate::domain::claim::lookup::{Found, Means};
 
+mod worktrees;
+
 /// No test waits longer than this for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 

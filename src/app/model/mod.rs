@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
 use crate::domain::acp;
+use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::When;
@@ -181,6 +182,8 @@ pub enum Then {
         agent: AgentName,
         /// Its JSON; its file is the first of the commit.
         text: Arc<str>,
+        /// What it changed, where it may.
+        change: Option<Arc<Patch>>,
         /// How long the turn took, in milliseconds.
         took_ms: u64,
     },
@@ -208,6 +211,13 @@ pub enum Then {
     Decided(Arc<Judgement>),
     /// The documents' record is kept.
     Published,
+    /// That a candidate is where it goes, or was taken back, is kept; the flag tells which.
+    Landed {
+        /// Its commit, if it got one.
+        commit: Option<String>,
+        /// Whether it was taken back.
+        undone: bool,
+    },
     /// The stop is recorded.
     Stopped,
     /// The run is closed.
@@ -282,7 +292,7 @@ impl Model {
     /// Returns the run that the visible view shows, else the only live one.
     pub fn focused_run(&self) -> Option<&Run> {
         let shown = self.views.iter().rev().find_map(|view| match view {
-            View::Dashboard { run, .. } | View::Verdict { run, .. } => Some(run),
+            View::Dashboard { run, .. } | View::Verdict { run, .. } | View::Candidates { run, .. } => Some(run),
             View::Conflict(conflict) => Some(&conflict.run),
             View::Gate(dialog) => dialog.run.as_ref(),
             View::Transcript(transcript) => Some(&transcript.seat.run),

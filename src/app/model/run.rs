@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
 use crate::domain::agenda::Topic;
+use crate::domain::candidate::{Landing, Patch, Take, Tried};
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure, LockOwner};
@@ -103,6 +104,18 @@ pub struct Run {
     pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
+    /// The candidate that is to be taken, and where it goes.
+    #[serde(default)]
+    pub take: Option<Take>,
+    /// What became of the candidates, as it is on record.
+    #[serde(default)]
+    pub tried: Option<Arc<Tried>>,
+    /// The landing that was begun last.
+    #[serde(default)]
+    pub landing: Option<Landing>,
+    /// Whether that landing is done: the candidate is where it goes.
+    #[serde(default)]
+    pub landed: bool,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.
@@ -363,6 +376,9 @@ pub struct Seat {
     pub progress: Option<Progress>,
     /// Its answer.
     pub answer: Option<Answer>,
+    /// What it changed, where it may.
+    #[serde(default)]
+    pub change: Option<Arc<Patch>>,
     /// Failures so far, the latest last.
     pub errors: Vec<AgentError>,
     /// What a repair turn has to be told.
@@ -376,6 +392,9 @@ pub struct Seat {
 pub struct Kept {
     /// The answer.
     pub answer: Answer,
+    /// What was changed.
+    #[serde(default)]
+    pub change: Option<Arc<Patch>>,
     /// How long the turn took, in milliseconds.
     pub took_ms: u64,
     /// How much the agent wrote, in bytes.
@@ -433,6 +452,7 @@ impl Seat {
             session: None,
             progress: None,
             answer: None,
+            change: None,
             errors: Vec::new(),
             repair: None,
             stopped: false,

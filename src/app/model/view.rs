@@ -60,6 +60,15 @@ pub enum View {
         /// Whether agreed claims are all shown.
         all: bool,
     },
+    /// The candidates of implement, and what the selected one changes.
+    Candidates {
+        /// Which run.
+        run: RunId,
+        /// The selected candidate.
+        cursor: usize,
+        /// The hunk of it at the top.
+        hunk: usize,
+    },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
     /// What the gates ask of a spec.
@@ -121,6 +130,7 @@ impl View {
             | View::Dashboard { .. }
             | View::Transcript(_)
             | View::Verdict { .. }
+            | View::Candidates { .. }
             | View::Servers { .. }
             | View::Permissions { .. }
             | View::Trust { .. }

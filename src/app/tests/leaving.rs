@@ -214,7 +214,7 @@ fn the_end_of_a_run_says_that_copies_are_missing_and_not_that_they_are_being_mad
 fn a_run_that_is_refused_before_it_began_has_no_id_to_tell() {
     let of = |script: &Script| script.events().into_iter().map(|event| event.run.clone()).collect::<Vec<_>>();
     let mut script = Script::headless();
-    // Nobody writes code in this version.
+    // Nobody may write code.
     script.start(&[Stage::Implement]).settle();
     assert_eq!((of(&script), script.quits()), (vec![None], vec![10]));
     let mut script = Script::headless();

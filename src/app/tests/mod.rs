@@ -10,6 +10,7 @@ mod alarms;
 mod answers;
 mod budget;
 mod cancel;
+mod candidates;
 mod checkpoints;
 mod checks;
 mod decisions;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
 use crate::domain::artifact::Expect;
+use crate::domain::artifact::body::Change;
+use crate::domain::candidate::{Landing, Patch, Place, Runs, Tried, rank};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
@@ -95,6 +97,12 @@ pub(super) struct World {
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
     /// What each turn of an agent says that it used.
     pub(super) uses: BTreeMap<String, Usage>,
+    /// Whose change breaks a test that was there.
+    pub(super) breaks: BTreeSet<String>,
+    /// Candidates that were put somewhere (or taken back, with a `-` before).
+    pub(super) landed: Vec<String>,
+    /// Why no candidate can be put anywhere.
+    pub(super) no_landing: Option<Failure>,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -231,6 +239,7 @@ impl World {
                 };
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
+            RunEffect::Land { landing, back } => RunMsg::Landed(self.land(landing, *back)),
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
                 self.ledgers.insert(judgement.panel.spec_id.clone(), standing.ledger.clone());
@@ -241,7 +250,7 @@ impl World {
                 let stored = if waiting.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
                 RunMsg::Mirrored(*stage, Ok(MirrorReport { stored, waiting }))
             }
-            RunEffect::Release { spec } => {
+            RunEffect::Release { spec, .. } => {
                 if self.locks.remove(spec).as_ref() != Some(id) {
                     self.refused.push(format!("release of {spec}, which {id} does not hold"));
                 }
@@ -314,6 +323,9 @@ impl World {
                 let file = |record: &Record| Some(record.of_round()?.path.clone());
                 let rounds = records().filter_map(file).map(|path| (path.clone(), Arc::clone(&journal.files[&path])));
                 let rounds = rounds.collect();
+                let file = |record: &Record| Some(record.of_change()?.path.clone());
+                let changes = records().filter_map(file).map(|path| (path.clone(), Arc::clone(&journal.files[&path])));
+                let changes = changes.collect();
                 let opened = |record: &Record| match record {
                     Record::StageOpened { stage, inputs, .. } => {
                         Some((*stage, serde_json::from_str(&journal.files[&inputs.path]).unwrap()))
@@ -324,6 +336,7 @@ impl World {
                 let records = journal.records.clone();
                 let gathered = BTreeMap::new();
                 found.run = Some(FoundRun {
+                    changes,
                     run: id.clone(),
                     records,
                     rounds,
@@ -485,6 +498,10 @@ impl World {
                 }
             }
         }
+        let tried = self.tried(question);
+        if let Some(tried) = &tried {
+            panel.candidates = tried.panel();
+        }
         let (ballot, changed) = self.hold(question, &mut panel);
         let verdict = consensus::decide(&panel);
         let is_final = !question.provisional;
@@ -511,6 +528,8 @@ impl World {
             from_memory: BTreeMap::new(),
             grounds,
             phantoms: Vec::new(),
+            tried,
+            logs: Vec::new(),
             settled: BTreeSet::new(),
             standing,
             helped,
@@ -522,6 +541,26 @@ impl World {
         }
     }
 
+    /// What became of the candidates: everything passes, but for those that break what was there.
+    fn tried(&self, question: &Question) -> Option<Arc<Tried>> {
+        if question.preparation.stage != Stage::Implement || question.provisional {
+            return None;
+        }
+        if let Some(tried) = &question.tried {
+            return Some(Arc::clone(tried));
+        }
+        let mut runs = Runs { base: [("old".to_owned(), true)].into(), ..Runs::default() };
+        let family =
+            |agent: &AgentName| question.seats.iter().find(|seat| &seat.agent == agent).unwrap().family.clone();
+        let families: Vec<_> = question.changes.keys().map(family).collect();
+        for agent in question.changes.keys() {
+            runs.yours.insert(agent.clone(), [("old".to_owned(), !self.breaks.contains(agent.as_str()))].into());
+        }
+        let entered = question.changes.iter().zip(&families);
+        let entered: Vec<_> = entered.map(|((agent, patch), family)| (agent, family, &**patch, "state")).collect();
+        Some(Arc::new(Tried { base: "b".repeat(40), candidates: rank(&entered, &runs) }))
+    }
+
     /// Adds what the turn used.
     fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
         let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
@@ -531,6 +570,14 @@ impl World {
     /// What was published last of a spec leaves open.
     fn ledger(&self, spec: &SpecId) -> Ledger {
         self.ledgers.get(spec).cloned().unwrap_or_default()
+    }
+
+    fn land(&mut self, landing: &Landing, back: bool) -> Result<Option<String>, Failure> {
+        if let Some(failure) = &self.no_landing {
+            return Err(failure.clone());
+        }
+        self.landed.push(format!("{}{} at {}", if back { "-" } else { "" }, landing.agent, landing.at.0));
+        Ok((!back && landing.place == Place::Branch).then(|| "c".repeat(40)))
     }
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
@@ -547,6 +594,20 @@ fn file(path: &str, text: &str) -> FileRef {
     FileRef { path: path.to_owned(), sha256: Sha::of(text), bytes: text.len() as u64 }
 }
 
+/// What an agent changes: longer names change more.
+fn patch(agent: &AgentName) -> Patch {
+    Patch {
+        base: "b".repeat(40),
+        tree: format!("tree of {agent}"),
+        files: [("src/a.rs".to_owned(), Change::Modify)].into(),
+        added: agent.as_str().len() as u64,
+        removed: 0,
+        left_out: Vec::new(),
+        unfit: None,
+        diff: "+a\n".into(),
+    }
+}
+
 /// Ends a turn.
 pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
     let outcome = match play {
@@ -559,6 +620,7 @@ pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
     };
     let text: Arc<str> = "raw words".into();
     let raw = Captured { bytes: text.len() as u64, sha256: Sha::of(&*text), text };
+    let patch = (seat.stage == Stage::Implement && outcome.is_ok()).then(|| Arc::new(patch(&seat.agent)));
     let (seat, stderr) = (seat.clone(), Safe::line(""));
     TurnEnded {
         seat,
@@ -566,6 +628,7 @@ pub(super) fn ended(seat: &SeatKey, kind: TurnKind, play: Play) -> TurnEnded {
         outcome,
         raw,
         said: None,
+        patch,
         stderr,
         usage: Usage::default(),
         session: None,

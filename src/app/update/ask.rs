@@ -27,6 +27,15 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
     if let Some(failure) = model.trust.refusal() {
         return Err(failure);
     }
+    let sits = model.settings.agents.iter().any(|agent| agent.stages.contains(&stage));
+    if sits && model.settings.roster(stage).next().is_none() {
+        return Err(Failure::needs_input(
+            "stage implement",
+            "no agent may write code",
+            "add writes = [\"implement\"] to one under [[agents]] (it works in a git worktree of its own), or make the \
+             change yourself, then `dicast validate` and `dicast audit` it",
+        ));
+    }
     if model.settings.roster(stage).next().is_none() {
         let found = &model.boot.found_agents;
         let next = if found.is_empty() {
@@ -40,11 +49,14 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
         };
         return Err(Failure::needs_input(format!("stage {stage}"), "no agent is configured for it", next));
     }
-    if stage == Stage::Implement {
+    let rails = model.settings.guardrails.get(&Stage::Implement);
+    if stage == Stage::Implement && model.settings.checks.is_empty() && rails.is_none_or(|rails| rails.after.is_empty())
+    {
         return Err(Failure::needs_input(
             "stage implement",
-            "this version has no agent that writes code",
-            "make the change yourself or with an agent of your own, then `dicast validate` and `dicast audit` it",
+            "nothing could tell one change from another: no approved check runs the tests",
+            "name the command under [checks.NAME] argv, or under [guardrails.implement] after, and approve it with \
+             `dicast trust approve`",
         ));
     }
     Ok(())

@@ -31,7 +31,8 @@ pub(super) fn enter(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Ends a stage whose documents are there: what lies behind it is passed before the next one.
 pub(super) fn leave(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return Vec::new() };
-    if run.stage == Stage::Validate {
+    // Those of validate are behind us, and those of implement were run on every candidate.
+    if matches!(run.stage, Stage::Validate | Stage::Implement) {
         return guard_passed(model, id, When::After);
     }
     guard(model, id, When::After).unwrap_or_else(|| guard_passed(model, id, When::After))

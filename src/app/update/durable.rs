@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, checkpoint, complain, round, run, seats, settle, verdict};
+use super::{cancel, checkpoint, complain, land, round, run, seats, settle, verdict};
 use crate::app::effect::{CommitId, Effect, RunEffect};
 use crate::app::model::{After, Model, Phase, Then};
 use crate::domain::failure::Failure;
@@ -70,7 +70,9 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Guarded(when) => checkpoint::guard_kept(model, run, when),
         Then::StageOpened => run::stage_opened(model, run),
         Then::Launched(agent) => seats::launched(model, run, &agent),
-        Then::Answered { agent, text, took_ms } => seats::kept(model, run, &agent, files, text, took_ms),
+        Then::Answered { agent, text, change, took_ms } => {
+            seats::kept(model, run, &agent, files, (text, change), took_ms)
+        }
         Then::Failed { agent, next } => seats::failure_kept(model, run, &agent, next),
         Then::RoundOpened => round::go_on(model, run),
         Then::Voted { agent, text } => round::voted(model, run, &agent, files, text),
@@ -78,6 +80,7 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::RoundClosed => round::closed(model, run),
         Then::Decided(judgement) => verdict::decided(model, run, judgement),
         Then::Published => verdict::recorded(model, run),
+        Then::Landed { commit, undone } => land::kept(model, run, commit, undone),
         Then::Stopped => cancel::recorded(model, run),
         Then::Closed => run::closed(model, run),
         Then::Reopened => settle::resumed(model, run),

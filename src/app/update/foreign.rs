@@ -190,6 +190,10 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         }
         Record::RunResumed { .. }
         | Record::StageElsewhere { .. }
+        | Record::CandidatesTried { .. }
+        | Record::LandingIntended { .. }
+        | Record::Landed { .. }
+        | Record::LandingUndone { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::GateHeld { .. }

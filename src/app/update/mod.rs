@@ -5,10 +5,12 @@
 mod answer;
 mod ask;
 mod cancel;
+mod candidates;
 mod checkpoint;
 mod durable;
 mod foreign;
 mod gate;
+mod land;
 mod ledger;
 mod navigation;
 mod offers;
@@ -31,6 +33,7 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
+pub use candidates::{hunks, patch};
 pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
@@ -91,6 +94,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
+        RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),

@@ -5,7 +5,7 @@
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
 use super::{
-    ask, cancel, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed, verdict,
+    ask, cancel, candidates, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed, verdict,
 };
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -13,6 +13,7 @@ use crate::app::keymap::{self, Action};
 use crate::app::model::{Model, Overlay, Phase, Saying, View, Wording};
 use crate::app::msg::{Choice, Start};
 use crate::domain::acp::Answer;
+use crate::domain::candidate::Place;
 use crate::domain::consensus::find;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
@@ -113,7 +114,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reason => settle::reason(model),
         Action::Undo if matches!(model.view(), View::Gate(_)) => gate::undo(model),
         Action::Undo if matches!(model.view(), View::Ledger(_)) => ledger::undo(model),
+        Action::Undo if matches!(model.view(), View::Candidates { .. }) => candidates::undo(model),
         Action::Undo => settle::undo(model),
+        Action::Candidates => candidates::show(model),
+        Action::IntoTree => candidates::take(model, Place::Tree),
+        Action::NextHunk => candidates::turn(model, true),
+        Action::PreviousHunk => candidates::turn(model, false),
         Action::Split => split::open(model),
         Action::Ledger => selected_spec(model).map_or_else(Vec::new, |spec| ledger::open(model, spec)),
         Action::NextConflict => settle::turn(model, true),
@@ -184,6 +190,7 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
                 *cursor = go(*cursor, last);
             }
         }
+        Some(View::Candidates { cursor, hunk, .. }) => (*cursor, *hunk) = (go(*cursor, last), 0),
         Some(View::Gate(dialog)) => gate::moved(dialog, go(dialog.cursor, last)),
         Some(View::Conflict(conflict)) => conflict.citation = go(conflict.citation, last),
         Some(View::Merged(texts)) => texts.cursor = go(texts.cursor, last),
@@ -225,6 +232,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
             }
         }
         View::Verdict { .. } => settle::open_selected(model),
+        View::Candidates { .. } => candidates::take(model, Place::Branch),
         View::Conflict(_) => settle::keep(model),
         View::Gate(_) => gate::apply(model),
         View::Merged(_) => split::ask(model),
@@ -255,6 +263,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         | View::Spec { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
+        | View::Candidates { .. }
         | View::Conflict(_)
         | View::Gate(_)
         | View::Merged(_)
@@ -416,6 +425,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         View::Transcript(transcript) => Some(transcript.seat.run.to_string()),
         View::Home { .. }
         | View::Spec { .. }
+        | View::Candidates { .. }
         | View::Ledger(_)
         | View::Servers { .. }
         | View::Permissions { .. }

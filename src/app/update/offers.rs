@@ -3,11 +3,12 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{cancel, gate, ledger, permission, round, seats, settle, split, verdict};
+use super::{cancel, candidates, gate, ledger, permission, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 use crate::domain::acp::Answer;
 use crate::domain::failure::LockOwner;
+use crate::domain::stage::Stage;
 
 /// Tells whether an action works here and now: only such keys are shown.
 pub fn can(model: &Model, action: Action) -> bool {
@@ -59,6 +60,14 @@ pub fn can(model: &Model, action: Action) -> bool {
             matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
         Action::Undo if matches!(view, View::Gate(_)) => gate::can_undo(model),
+        Action::Undo if matches!(view, View::Candidates { .. }) => {
+            run.is_some_and(|run| candidates::can_undo(model, run))
+        }
+        Action::Candidates => {
+            matches!(view, View::Verdict { stage: Stage::Implement, .. }) && run.is_some_and(|run| run.tried.is_some())
+        }
+        Action::IntoTree => candidates::can_take(model),
+        Action::NextHunk | Action::PreviousHunk => matches!(view, View::Candidates { .. }),
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => opens(model, view),
@@ -101,6 +110,7 @@ fn opens(model: &Model, view: &View) -> bool {
         View::Verdict { stage, .. } => run.is_some_and(|run| {
             run.stage == *stage && settle::is_decidable(model, run) && !verdict::open_claims(run).is_empty()
         }),
+        View::Candidates { .. } => candidates::can_take(model),
         View::Conflict(conflict) => conflict.side.is_some() && run.is_some_and(|run| settle::is_decidable(model, run)),
         View::Gate(_) => gate::can_apply(model),
         View::Merged(texts) => {
@@ -157,6 +167,7 @@ pub(super) fn owner(model: &Model, action: Action) -> Option<&LockOwner> {
             | Action::Waive
             | Action::Accept
             | Action::Split
+            | Action::IntoTree
             | Action::Undo
     );
     model.focused_run().filter(|_| changes)?.phase.owner()

@@ -19,6 +19,7 @@ use crate::domain::prompt::{self, Rendered};
 use crate::domain::round;
 use crate::domain::run::{SeatKey, TurnEnded, TurnFailed, TurnKind};
 use crate::domain::settings;
+use crate::domain::stage::Stage;
 
 /// Families that must be there to be asked: one voice has nobody to exchange anything with.
 const FAMILIES_MIN: usize = 2;
@@ -29,6 +30,10 @@ pub(super) fn is_due(model: &Model, id: &RunId) -> bool {
     let is_on = model.settings.consensus.round == settings::Round::Auto && !model.boot.no_round;
     // A human's decision about a recorded stage asks nobody.
     let asks = !run.options.reopened || run.options.rerun_missing;
+    // Candidates are told apart by what is run, not by votes.
+    if run.stage == Stage::Implement {
+        return false;
+    }
     let is_wanted = run.options.round || (is_on && asks);
     is_wanted && !run.rounds.contains_key(&run.stage)
 }
@@ -300,6 +305,10 @@ pub(super) fn adopt(
         | Record::RunResumed { .. }
         | Record::StageOpened { .. }
         | Record::StageElsewhere { .. }
+        | Record::CandidatesTried { .. }
+        | Record::LandingIntended { .. }
+        | Record::Landed { .. }
+        | Record::LandingUndone { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }

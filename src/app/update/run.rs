@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, foreign, notice, round, seats, settle, spend, verdict};
+use super::{ask, checkpoint, complain, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
@@ -61,7 +61,9 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     if let Err(failure) = ask::may_run(model, stage) {
         return fail(model, &id, failure);
     }
-    vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed: start.rerun_missing, stage })]
+    // A candidate that is taken is one of the last run's, closed or not.
+    let closed = start.rerun_missing || (start.take.is_some() && stage == Stage::Implement && !fresh);
+    vec![Effect::Run(id, RunEffect::Find { spec: start.spec, closed, stage })]
 }
 
 pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions, model: &Model) -> Run {
@@ -100,6 +102,10 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         guard: None,
         agendas: BTreeMap::new(),
         published: BTreeMap::new(),
+        take: start.take.clone(),
+        tried: None,
+        landing: None,
+        landed: false,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -129,6 +135,18 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
             fail(model, id, failure)
         }
         Ok(None) => vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: None })],
+        Ok(Some(found)) if land::is_to_take(run) && !run.options.fresh => {
+            let old = match land::standing(&found) {
+                land::Standing::Decided => {
+                    run.options.reopened = true;
+                    run.pending = run.take.take().map(Reopened::Take);
+                    adopt(model, id, found)
+                }
+                land::Standing::Open => adopt(model, id, found),
+                land::Standing::Over => id.clone(),
+            };
+            vec![Effect::Run(old, RunEffect::Open { spec, abandon: None })]
+        }
         Ok(Some(found)) if run.options.fresh || !covers(&found, run) => {
             vec![Effect::Run(id.clone(), RunEffect::Open { spec, abandon: Some(found.run) })]
         }
@@ -176,15 +194,24 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
                 *highest = (*highest).max(*attempt);
             }
             Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, .. } => {
+            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, change, .. } => {
                 let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
                 if let Some(text) = text {
                     let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
                     let session = session.clone();
-                    let kept = Kept { answer, took_ms: *took_ms, wrote: raw.bytes, session };
+                    let change = change.as_ref().and_then(|file| found.changes.get(&file.path));
+                    let change = change.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
+                    let kept = Kept { answer, change, took_ms: *took_ms, wrote: raw.bytes, session };
                     run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
                 }
             }
+            Record::CandidatesTried { report, .. } => {
+                let text = found.changes.get(&report.path);
+                run.tried = text.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
+            }
+            Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
+            Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
+            Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
             Record::GuardrailsRan { stage, when, passed, .. } => {
                 run.guarded.entry(*stage).or_default().insert(*when, *passed);
             }
@@ -458,6 +485,8 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     };
     let tried = run.attempts.get(&run.stage).and_then(|tried| tried.get(&agent.name)).copied().unwrap_or(0);
     let kept = run.kept.get(&run.stage).and_then(|kept| kept.get(&agent.name));
+    // Of an answer at implement whose change is not there any more nothing is left.
+    let kept = kept.filter(|kept| run.stage != Stage::Implement || kept.change.is_some());
     let answer = kept.map(|kept| kept.answer.clone());
     // A reopened stage is decided again from what is kept; only `rerun_missing` asks anybody. Whose answer was kept and is
     // gone is missing: it may have been a dissent, and another answer would not bring that back.
@@ -475,6 +504,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
         wrote: kept.map(|kept| kept.wrote),
         // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
         session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
+        change: kept.and_then(|kept| kept.change.clone()),
         answer,
         ..Seat::new(who, attempt, state)
     }
@@ -550,7 +580,10 @@ pub(super) fn finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
     run.lock = if is_held { Lock::Closing { copies: 0 } } else { Lock::Free };
     model.after.retain(|_, after| &after.run != id);
     if is_held {
-        return vec![Effect::Run(id.clone(), RunEffect::Release { spec: run.spec.clone() })];
+        return vec![Effect::Run(
+            id.clone(),
+            RunEffect::Release { spec: run.spec.clone(), uproot: run.tried.is_some() },
+        )];
     }
     released(model, id, Ok(()))
 }

@@ -10,6 +10,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
 use crate::domain::budget::Refusal;
+use crate::domain::candidate::Patch;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record, Source};
@@ -373,7 +374,14 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
     }
     note_survivors(model, &key.run, ended.survivors);
     let stem = format!("{}-{}-{}", key.stage, key.agent, key.attempt);
-    let files = vec![
+    let change = match ended.patch.as_deref().map(serde_json::to_string_pretty).transpose() {
+        Ok(change) => change.map(|text| (format!("changes/{stem}.json"), Arc::from(text + "\n"))),
+        Err(error) => {
+            let failure = Failure::BadReply { from: "a change".into(), why: error.to_string() };
+            return runs::fail(model, &key.run, failure);
+        }
+    };
+    let mut files = vec![
         (format!("artifacts/{stem}.json"), Arc::clone(&text)),
         (format!("raw/{stem}.txt"), Arc::clone(&ended.raw.text)),
     ];
@@ -387,9 +395,12 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         usage: ended.usage,
         session: ended.session.clone(),
         source: current(model, key).filter(|seat| seat.who.external).map(|_| Source::Memory),
+        change: change.as_ref().map(FileRef::of),
     };
+    files.extend(change);
     let effects = vec![finished(model, key, TurnKind::Draft, (ended.took_ms, ended.usage), None)];
-    let then = Then::Answered { agent: key.agent.clone(), text, took_ms: ended.took_ms };
+    let (change, took_ms) = (ended.patch.clone(), ended.took_ms);
+    let then = Then::Answered { agent: key.agent.clone(), text, change, took_ms };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
 
@@ -515,7 +526,7 @@ pub(super) fn kept(
     id: &RunId,
     agent: &AgentName,
     files: &[FileRef],
-    text: Arc<str>,
+    (text, change): (Arc<str>, Option<Arc<Patch>>),
     took_ms: u64,
 ) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
@@ -529,6 +540,7 @@ pub(super) fn kept(
         seat.took_ms = Some(took_ms);
         seat.wrote = files.get(1).map(|raw| raw.bytes);
         seat.answer = Some(Answer { file: file.clone(), text });
+        seat.change = change;
     }
     settle(model, id)
 }

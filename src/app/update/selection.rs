@@ -2,7 +2,7 @@
 //!
 //! It must not know what is done with them.
 
-use super::{ask, gate, ledger, settle, split, verdict};
+use super::{ask, candidates, gate, ledger, settle, split, verdict};
 use crate::app::keymap;
 use crate::app::model::{Conflict, LedgerPage, Model, View};
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -47,6 +47,7 @@ pub(super) fn selected_spec(model: &Model) -> Option<SpecId> {
         View::Dashboard { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
+        | View::Candidates { .. }
         | View::Conflict(_)
         | View::Merged(_)
         | View::Servers { .. }
@@ -71,6 +72,7 @@ pub(super) fn last_row(model: &Model) -> usize {
         View::Verdict { run, stage, all, .. } => {
             model.runs.get(run).map_or(0, |run| verdict::rows(run, *stage, *all).len())
         }
+        View::Candidates { run, .. } => candidates::count(model, run),
         View::Conflict(conflict) => conflict_citations(model, conflict),
         View::Gate(dialog) => gate::open_issues(model, dialog).len(),
         View::Merged(texts) => {
@@ -120,6 +122,7 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
         View::Gate(_) => gate::place(model),
         View::Home { .. }
         | View::Dashboard { .. }
+        | View::Candidates { .. }
         | View::Transcript(_)
         | View::Merged(_)
         | View::Ledger(_)
@@ -141,6 +144,7 @@ pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
         View::Home { .. }
         | View::Spec { .. }
         | View::Verdict { .. }
+        | View::Candidates { .. }
         | View::Conflict(_)
         | View::Gate(_)
         | View::Merged(_)

@@ -62,6 +62,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         View::Home { .. }
         | View::Spec { .. }
         | View::Dashboard { .. }
+        | View::Candidates { .. }
         | View::Transcript(_)
         | View::Gate(_)
         | View::Merged(_)
@@ -234,7 +235,11 @@ pub(super) fn resumed(model: &mut Model, id: &RunId) -> Vec<Effect> {
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
-    verdict::judge_anew(model, id)
+    match run.pending.take_if(|pending| matches!(pending, Reopened::Take(_) | Reopened::Undo)) {
+        Some(Reopened::Take(take)) => super::land::begin(model, id, &take),
+        Some(Reopened::Undo) => super::land::undo(model, id),
+        Some(Reopened::Decide(_) | Reopened::Check) | None => verdict::judge_anew(model, id),
+    }
 }
 
 /// The decision in a record. One that this version cannot read decides nothing; the verdict that it led to stays.

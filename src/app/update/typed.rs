@@ -262,6 +262,7 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         | View::Dashboard { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
+        | View::Candidates { .. }
         | View::Servers { .. }
         | View::Permissions { .. }
         | View::Trust { .. }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{cancel, checkpoint, round, run as runs};
+use super::{cancel, checkpoint, land, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{MirrorReport, PublishReport, Reopened};
+use crate::domain::candidate::Patch;
 use crate::domain::claim::Severity;
 use crate::domain::claim::lookup::Found;
 use crate::domain::consensus::{Answer as AgentStatus, Judged, Label, Policy};
@@ -96,6 +97,8 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         preparation: run.preparation.clone()?,
         seats: run.seats.iter().map(|seat| seat.who.clone()).collect(),
         answers,
+        changes: changes(run),
+        tried: run.tried.clone(),
         gathered,
         absent,
         policy: policy(model, run.stage),
@@ -105,6 +108,11 @@ fn question(model: &Model, id: &RunId, provisional: bool) -> Option<Question> {
         guardrails_ok: checkpoint::is_green(run),
         provisional,
     })
+}
+
+/// What agents changed at the stage at hand.
+fn changes(run: &Run) -> BTreeMap<AgentName, Arc<Patch>> {
+    run.seats.iter().filter_map(|seat| Some((seat.who.agent.clone(), seat.change.clone()?))).collect()
 }
 
 /// The rules of a stage.
@@ -170,6 +178,14 @@ pub(super) fn judged(
         (Ok(judgement), false) => match model.runs.get_mut(id).and_then(|run| run.pending.take()) {
             Some(Reopened::Decide(decide)) => super::settle::apply(model, id, &judgement, decide),
             Some(Reopened::Check) => super::settle::check_open(model, id, judgement),
+            Some(Reopened::Take(take)) => {
+                land::know(model, id, judgement);
+                land::begin(model, id, &take)
+            }
+            Some(Reopened::Undo) => {
+                land::know(model, id, judgement);
+                land::undo(model, id)
+            }
             None => conclude(model, id, judgement),
         },
     }
@@ -276,7 +292,17 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
         hash: judgement.verdict.hash.clone(),
     };
     let documents = judgement.documents.iter().map(FileRef::of).collect();
-    let records = vec![decided, Record::PublishIntended { stage, documents }];
+    let mut records = match land::tried(&judgement, &stem) {
+        Ok(tried) => tried
+            .into_iter()
+            .map(|(record, more)| {
+                files.extend(more);
+                record
+            })
+            .collect::<Vec<_>>(),
+        Err(failure) => return runs::fail(model, id, failure),
+    };
+    records.extend([decided, Record::PublishIntended { stage, documents }]);
     commit(model, id, Batch { files, records }, Then::Decided(judgement), Vec::new())
 }
 
@@ -288,6 +314,7 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     run.warnings.extend(judgement.warnings.iter().cloned());
     run.judgement = Some(Arc::clone(&judgement));
     run.verdicts.insert(stage, Arc::clone(&judgement));
+    run.tried = judgement.tried.clone().or(run.tried.take());
     super::settle::show_sides(model, id, &judgement);
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     let ours = run.published.clone();
@@ -317,6 +344,9 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     for Phantom { agent, said, found } in &judgement.phantoms {
         let text = Safe::line(&format!("struck: {agent} said {said}: {found}"));
         effects.push(runs::emit(model, Some(id), What::Warning { text }));
+    }
+    if let Some(tried) = judgement.tried.clone() {
+        effects.push(runs::emit(model, Some(id), What::CandidatesTried { stage, tried }));
     }
     effects.push(runs::emit(model, Some(id), what));
     effects.push(Effect::Run(id.clone(), RunEffect::Publish { stage, judgement, ours }));
@@ -365,7 +395,15 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return effects };
     // A decision about a stage that was recorded before passes no checkpoint again, unless it leads to the next stage.
     let stays = run.options.reopened && next_of(run).is_none();
-    let on = if run.stop.is_some() || stays { go_on(model, id) } else { checkpoint::leave(model, id) };
+    let on = if run.stop.is_some() {
+        go_on(model, id)
+    } else if run.stage == Stage::Implement {
+        land::offer(model, id)
+    } else if stays {
+        go_on(model, id)
+    } else {
+        checkpoint::leave(model, id)
+    };
     effects.extend(on);
     effects
 }
@@ -401,6 +439,10 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// The stage that follows, if the verdict lets the run go on: exit 0, or Degraded and Hollow before the audit.
 fn next_of(run: &Run) -> Option<Stage> {
     let verdict = &run.judgement.as_ref()?.verdict;
+    // The stages behind it judge the code that is there.
+    if run.stage == Stage::Implement && !run.landed {
+        return None;
+    }
     run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())
 }
 

@@ -87,7 +87,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         return Err(Failure::usage("--fail-on-dissent", why, next));
     }
     let here = || Context::of(global.clone());
-    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage, None);
+    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage, (None, None));
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
@@ -99,9 +99,11 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Guardrail { stage, spec } => guardrail::guardrail(&here()?, &stage, spec.as_deref()),
         Command::Plan(asked) => stage(Stage::Plan, asked),
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
-        Command::Implement(asked) => stage(Stage::Implement, asked),
+        Command::Implement { stage: asked, apply } => {
+            run::stage(&here()?, &asked, Stage::Implement, (None, apply.as_deref()))
+        }
         Command::Validate(asked) => stage(Stage::Validate, asked),
-        Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, range.as_deref()),
+        Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, (range.as_deref(), None)),
         Command::Unlock(asked) => stage(Stage::Unlock, asked),
         Command::Auto(asked) => run::auto(&here()?, &asked),
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),

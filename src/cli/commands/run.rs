@@ -18,9 +18,10 @@ use super::{Context, agents, first, now, place, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
+use crate::domain::candidate::{Place, Take, Which};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
-use crate::domain::ids::SpecId;
+use crate::domain::ids::{AgentName, SpecId};
 use crate::domain::range::Ends;
 use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
@@ -30,14 +31,21 @@ use crate::shell::engine::Flags;
 use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
-/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about.
+/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `apply`
+/// the candidate that is taken to a branch.
 ///
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn stage(context: &Context, asked: &Asked, stage: Stage, range: Option<&str>) -> Result<Done, Failure> {
+pub(super) fn stage(
+    context: &Context,
+    asked: &Asked,
+    stage: Stage,
+    (range, apply): (Option<&str>, Option<&str>),
+) -> Result<Done, Failure> {
     let folder = place::spec(context, asked.spec.as_deref())?;
     let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
-    let start = StartRun { fresh, rerun_missing, range, ..StartRun::of(folder.id.clone(), vec![stage]) };
+    let take = apply.map(|word| taken(word, Place::Branch)).transpose()?;
+    let start = StartRun { fresh, rerun_missing, range, take, ..StartRun::of(folder.id.clone(), vec![stage]) };
     let outputs = Outputs::of(&context.global.output)?;
     let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
     alone(context, flags, &outputs, folder, Request::Start(start))
@@ -68,6 +76,21 @@ fn alone(
             Err(failure)
         }
     }
+}
+
+/// Returns the candidate that is meant by a word, and where it goes.
+///
+/// # Errors
+/// Usage (exit 64) for what cannot be an agent's name.
+pub(super) fn taken(word: &str, place: Place) -> Result<Take, Failure> {
+    let which = match word {
+        "best" => Which::Best,
+        name => Which::Of(
+            AgentName::new(name)
+                .map_err(|bad| Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent"))?,
+        ),
+    };
+    Ok(Take { which, place })
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -168,7 +191,8 @@ impl<'w> Work<'w> {
                 return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
             }
             let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
-            let start = StartRun { fresh, rerun_missing, skipped, ..StartRun::of(folder.id.clone(), stages) };
+            let take = self.asked.apply.as_deref().map(|word| taken(word, Place::Tree)).transpose()?;
+            let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
             return Ok(Ok(Request::Start(start)));
         }
         let done = format!("{} has passed every stage\n", folder.id);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::acp::{self, Weight};
+use super::candidate::Landing;
 use super::failure::AgentError;
 use super::gate::Checkpoint;
 use super::guardrail::When;
@@ -205,6 +206,41 @@ pub enum Record {
         /// Where it came from, if not from a turn of ours.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source: Option<Source>,
+        /// What it changed, where it may write.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<FileRef>,
+    },
+    /// The candidates were tried.
+    CandidatesTried {
+        /// Which stage.
+        stage: Stage,
+        /// What became of each.
+        report: FileRef,
+        /// What the test runs wrote.
+        outputs: Vec<FileRef>,
+    },
+    /// A candidate is about to be put where it goes.
+    LandingIntended {
+        /// Which stage.
+        stage: Stage,
+        /// Which one, and where.
+        landing: Landing,
+    },
+    /// A candidate is where it goes.
+    Landed {
+        /// Which stage.
+        stage: Stage,
+        /// Which one, and where.
+        landing: Landing,
+        /// Its commit, where it got one.
+        commit: Option<String>,
+    },
+    /// A candidate was taken back from where it went.
+    LandingUndone {
+        /// Which stage.
+        stage: Stage,
+        /// Which one, and where.
+        landing: Landing,
     },
     /// A turn ended without an artifact.
     AgentFailed {
@@ -376,21 +412,33 @@ impl Record {
         }
     }
 
+    /// Returns the file that implement goes on with: what an agent changed, or what became of the candidates.
+    pub fn of_change(&self) -> Option<&FileRef> {
+        if let Record::AgentAnswered { change: Some(file), .. } | Record::CandidatesTried { report: file, .. } = self {
+            Some(file)
+        } else {
+            None
+        }
+    }
+
     /// Returns the files of the run's folder that this record names; documents of the repository are not among them.
     pub fn files(&self) -> Vec<&FileRef> {
         match self {
             Record::StageOpened { inputs: first, prompts, .. } | Record::RoundOpened { ballot: first, prompts, .. } => {
                 std::iter::once(first).chain(prompts).collect()
             }
-            Record::AgentAnswered { artifact: answer, raw, .. } | Record::RoundAnswered { votes: answer, raw, .. } => {
-                vec![answer, raw]
-            }
+            Record::AgentAnswered { artifact, raw, change, .. } => [artifact, raw].into_iter().chain(change).collect(),
+            Record::RoundAnswered { votes, raw, .. } => vec![votes, raw],
+            Record::CandidatesTried { report, outputs, .. } => std::iter::once(report).chain(outputs).collect(),
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::LandingIntended { .. }
+            | Record::Landed { .. }
+            | Record::LandingUndone { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
@@ -411,15 +459,18 @@ impl Record {
             Record::StageOpened { inputs: first, prompts, .. } | Record::RoundOpened { ballot: first, prompts, .. } => {
                 std::iter::once(first).chain(prompts).collect()
             }
-            Record::AgentAnswered { artifact: answer, raw, .. } | Record::RoundAnswered { votes: answer, raw, .. } => {
-                vec![answer, raw]
-            }
+            Record::AgentAnswered { artifact, raw, change, .. } => [artifact, raw].into_iter().chain(change).collect(),
+            Record::RoundAnswered { votes, raw, .. } => vec![votes, raw],
+            Record::CandidatesTried { report, outputs, .. } => std::iter::once(report).chain(outputs).collect(),
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
+            | Record::LandingIntended { .. }
+            | Record::Landed { .. }
+            | Record::LandingUndone { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }

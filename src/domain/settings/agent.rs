@@ -30,6 +30,9 @@ pub struct Agent {
     pub model: Option<String>,
     /// Where it is asked.
     pub stages: BTreeSet<Stage>,
+    /// Where it may change files, in a worktree of its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub writes: BTreeSet<Stage>,
     /// Our deadlines for one turn.
     pub timeouts: Timeouts,
     /// How often and how fast it is asked again after a failure that may pass.
@@ -61,6 +64,7 @@ impl Agent {
             role: None,
             model: None,
             stages: Stage::ALL.into(),
+            writes: BTreeSet::new(),
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             max_parallel: 2,

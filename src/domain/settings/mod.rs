@@ -62,6 +62,9 @@ pub struct Settings {
     pub prices: BTreeMap<String, Price>,
     /// Where and how evidence is kept.
     pub evidence: Evidence,
+    /// Where agents change files.
+    #[serde(default)]
+    pub worktrees: Worktrees,
 }
 
 impl Default for Settings {
@@ -83,6 +86,7 @@ impl Default for Settings {
             budget: Default::default(),
             prices: Default::default(),
             evidence: Default::default(),
+            worktrees: Default::default(),
         }
     }
 }
@@ -245,6 +249,37 @@ impl Default for Evidence {
     }
 }
 
+/// Where agents change files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worktrees {
+    /// The folder, relative to the repository or absolute.
+    pub root: String,
+    /// The most that they may take, in MiB.
+    pub quota_mb: u64,
+}
+
+impl Default for Worktrees {
+    fn default() -> Self {
+        Self { root: ".dicast/worktrees".into(), quota_mb: 4096 }
+    }
+}
+
+impl CheckTemplate {
+    /// Returns the command that runs every test there is: without the place for one test's id, and without the option
+    /// before it that would choose one.
+    pub fn whole(&self) -> Vec<String> {
+        let mut argv: Vec<String> = Vec::new();
+        for word in &self.argv {
+            if !word.contains("{id}") {
+                argv.push(word.clone());
+            } else if word == "{id}" && argv.last().is_some_and(|before| before.starts_with('-') && before != "--") {
+                argv.pop();
+            }
+        }
+        argv
+    }
+}
+
 impl Settings {
     /// Returns which of our variables hold secrets: those that the config names so, and every model's key.
     pub fn secret_variables(&self) -> Vec<String> {
@@ -255,9 +290,11 @@ impl Settings {
         self.evidence.redact_env.iter().cloned().chain(keys).collect()
     }
 
-    /// Returns the agents that are asked at `stage`, in the order of the config.
+    /// Returns the agents that are asked at `stage`, in the order of the config. At implement those are the ones that may
+    /// write.
     pub fn roster(&self, stage: Stage) -> impl Iterator<Item = &Agent> {
-        self.agents.iter().filter(move |agent| agent.stages.contains(&stage))
+        let may = move |agent: &&Agent| stage != Stage::Implement || agent.writes.contains(&stage);
+        self.agents.iter().filter(move |agent| agent.stages.contains(&stage)).filter(may)
     }
 
     /// Says that only one family would be asked at `stage`, and what comes of it: nobody could disagree.
@@ -292,7 +329,16 @@ impl Settings {
 pub fn config_sha256(settings: &Settings) -> Result<Sha, NotCanonical> {
     let Settings { agents, checks, guardrails, consensus, stages, context, gates, .. } = settings;
     let Settings {
-        servers: _, offers: _, memory: _, memory_profile: _, run: _, budget: _, prices: _, evidence: _, ..
+        servers: _,
+        offers: _,
+        memory: _,
+        memory_profile: _,
+        run: _,
+        budget: _,
+        prices: _,
+        evidence: _,
+        worktrees: _,
+        ..
     } = settings;
     let judged = json!({
         "agents": agents,
@@ -388,6 +434,27 @@ mod tests {
             r#""before_plan":["clarify","checklist","analyze"],"before_unlock":["analyze"]},"guardrails":{},"stages":{}}"#
         );
         assert_eq!(config_sha256(&Settings::default()).unwrap(), Sha::of(bytes));
+    }
+
+    #[test]
+    fn only_who_may_write_is_asked_to_implement() {
+        let mut settings = settings();
+        assert_eq!((settings.roster(Stage::Plan).count(), settings.roster(Stage::Implement).count()), (1, 0));
+        settings.agents[0].writes = [Stage::Implement].into();
+        assert_eq!(settings.roster(Stage::Implement).count(), 1);
+    }
+
+    #[test]
+    fn all_tests_are_run_without_the_place_of_an_id() {
+        let whole = |argv: &[&str]| {
+            let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+            CheckTemplate { argv, source: CheckSource::Detected }.whole().join(" ")
+        };
+        assert_eq!(whole(&["cargo", "test", "--", "{id}"]), "cargo test --");
+        assert_eq!(whole(&["go", "test", "-v", "./...", "-run", "{id}"]), "go test -v ./...");
+        assert_eq!(whole(&["python3", "-m", "pytest", "-v", "-k", "{id}"]), "python3 -m pytest -v");
+        assert_eq!(whole(&["make", "test", "ONLY={id}"]), "make test");
+        assert_eq!(whole(&["npm", "test"]), "npm test");
     }
 
     #[test]

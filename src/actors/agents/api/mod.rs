@@ -137,6 +137,7 @@ pub(super) async fn take(
         raw,
         said: talk.said,
         stderr: Safe::default(),
+        patch: None,
         usage: talk.used,
         session: talk.session,
         // What no server took has cost nothing, and is counted so.

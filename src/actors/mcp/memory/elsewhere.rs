@@ -57,6 +57,7 @@ impl Desk {
             outcome,
             raw,
             said: None,
+            patch: None,
             stderr: Safe::default(),
             usage: Usage::default(),
             session: None,

@@ -1,0 +1,293 @@
+//! Worktrees, trials and landings in real repositories.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::*;
+use crate::domain::artifact::body::Change;
+use crate::domain::candidate::{Landing, Place, Share};
+use crate::domain::hash::Sha;
+use crate::domain::ids::{AgentName, Family};
+use crate::domain::moment::Moment;
+use crate::domain::settings::{CheckSource, CheckTemplate, Guardrails};
+
+/// Runs every function `test_*` of `tests/*_test.sh`, and names it as libtest does.
+const RUNNER: &str = "#!/bin/sh\nred=0\nfor f in tests/*_test.sh; do\n\
+    for t in $(sed -n 's/^\\(test_[a-z_]*\\)().*/\\1/p' \"$f\"); do\n\
+    if ( . \"./$f\"; $t ) >/dev/null 2>&1; then echo \"test $t ... ok\"; else echo \"test $t ... FAILED\"; red=1; fi\n\
+    done\ndone\nexit $red\n";
+
+const OLD: &str = "test_old() { . src/limit.sh; [ \"$(limit)\" -ge 5 ]; }\n";
+
+fn limit(n: u32) -> String {
+    format!("limit() {{ echo {n}; }}\n")
+}
+
+impl Bench {
+    /// A repository with a program, a test and a runner, in one commit.
+    fn shop(&self) {
+        self.write("src/limit.sh", &limit(5));
+        self.write("tests/old_test.sh", OLD);
+        self.write("run_tests.sh", RUNNER);
+        self.write(".gitignore", "/target/\n.dicast/\n");
+        self.write("specs/003-rate-limiter/spec.md", "# X\n\n- **FR-001**: It MUST wait.\n");
+        fs::set_permissions(self.root().join("run_tests.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        self.git(1, &["init", "-q", "-b", "main"]);
+        self.git(1, &["add", "-A"]);
+        self.git(1, &["commit", "-q", "-m", "first"]);
+    }
+
+    fn said(&self, args: &[&str]) -> String {
+        let run = Program::new("git").args(args).current_dir(self.root()).output().unwrap();
+        String::from_utf8_lossy(&run.stdout).trim().to_owned()
+    }
+
+    /// Everything of the user's that must stay as it is: what is checked out, staged, changed and put away.
+    fn own(&self) -> Vec<String> {
+        [
+            &["rev-parse", "HEAD"][..],
+            &["symbolic-ref", "HEAD"],
+            &["ls-files", "-s"],
+            &["status", "--porcelain=v2", "--untracked-files=all"],
+            &["stash", "list"],
+        ]
+        .iter()
+        .map(|args| self.said(args))
+        .collect()
+    }
+
+    fn plot(&self, agent: &str) -> Plot {
+        Plot {
+            run: RunId::mint(Moment(1_795_352_000_000), 7, 1),
+            agent: AgentName::new(agent).unwrap(),
+            base: self.said(&["rev-parse", "HEAD"]),
+            folder: self.root().join(".dicast/worktrees"),
+            quota: 1 << 30,
+            apart: vec![".dicast/".into(), "specs/003-rate-limiter/".into()],
+        }
+    }
+
+    async fn plant(&self, plot: &Plot) -> Result<PathBuf, Failure> {
+        let token = CancellationToken::new();
+        self.handle.plant(self.root(), plot.clone(), token).within(PATIENCE, "a worktree").await
+    }
+
+    async fn reap(&self, plot: &Plot) -> Patch {
+        let token = CancellationToken::new();
+        self.handle.reap(self.root(), plot.clone(), token).within(PATIENCE, "a change").await.unwrap()
+    }
+
+    /// A candidate with these files, by path.
+    async fn candidate(&self, agent: &str, files: &[(&str, &str)]) -> (AgentName, (Family, Arc<Patch>)) {
+        let plot = self.plot(agent);
+        let tree = self.plant(&plot).await.unwrap();
+        for (path, text) in files {
+            fs::create_dir_all(tree.join(path).parent().unwrap()).unwrap();
+            fs::write(tree.join(path), text).unwrap();
+        }
+        (plot.agent.clone(), (Family::new(agent).unwrap(), Arc::new(self.reap(&plot).await)))
+    }
+
+    async fn land(&self, landing: &Landing, back: bool) -> Result<Option<String>, Failure> {
+        let token = CancellationToken::new();
+        self.handle.land(self.root(), landing.clone(), back, token).within(PATIENCE, "a landing").await
+    }
+}
+
+#[test]
+fn a_change_is_what_git_sees_and_nothing_of_the_user_is_touched() {
+    bench(|bench| async move {
+        bench.shop();
+        bench.write("src/gone.sh", "x\n");
+        bench.git(2, &["add", "-A"]);
+        bench.git(2, &["commit", "-q", "-m", "second"]);
+        // The user has something put away, something staged and something changed.
+        bench.write("src/limit.sh", "put away\n");
+        bench.git(2, &["stash", "-q"]);
+        bench.write("notes.txt", "mine\n");
+        bench.git(2, &["add", "notes.txt"]);
+        bench.write("run_tests.sh", "changed\n");
+        let before = bench.own();
+
+        let plot = bench.plot("ann");
+        let tree = bench.plant(&plot).await.unwrap();
+        assert!(!tree.join("notes.txt").exists(), "it starts from the commit");
+        fs::write(tree.join("src/limit.sh"), limit(10)).unwrap();
+        fs::write(tree.join("logo.png"), b"\x89PNG\x00\xff\xfe").unwrap();
+        fs::write(tree.join("a b\nc.txt"), "odd\n").unwrap();
+        fs::remove_file(tree.join("src/gone.sh")).unwrap();
+        fs::set_permissions(tree.join("tests/old_test.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("/etc/passwd", tree.join("out")).unwrap();
+        fs::create_dir_all(tree.join("target")).unwrap();
+        fs::write(tree.join("target/built"), "ignored").unwrap();
+        fs::write(tree.join("specs/003-rate-limiter/spec.md"), "# Changed\n").unwrap();
+
+        let patch = bench.reap(&plot).await;
+        let files: Vec<(&str, Change)> = patch.files.iter().map(|(path, change)| (path.as_str(), *change)).collect();
+        assert_eq!(
+            files,
+            [
+                ("a b\nc.txt", Change::Add),
+                ("logo.png", Change::Add),
+                ("src/gone.sh", Change::Delete),
+                ("src/limit.sh", Change::Modify),
+                ("tests/old_test.sh", Change::Modify),
+            ]
+        );
+        assert_eq!((patch.added, patch.removed, patch.unfit), (2, 2, None));
+        assert_eq!(patch.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(), ["out"]);
+        assert!(patch.diff.contains("+limit() { echo 10; }") && patch.diff.contains("old mode 100644"));
+        assert_eq!(bench.own(), before);
+
+        // Taken up again with what was done in it, whatever was committed there.
+        let commit = ["-c", "user.name=A", "-c", "user.email=a@b", "commit", "-aqm", "mine"];
+        assert!(Program::new("git").args(commit).current_dir(&tree).output().unwrap().status.success());
+        assert_eq!(bench.plant(&plot).await.unwrap(), tree);
+        assert_eq!(bench.reap(&plot).await.tree, patch.tree);
+        bench
+    });
+}
+
+#[test]
+fn only_worktrees_of_the_run_are_removed_and_what_is_in_the_way_is_left() {
+    bench(|bench| async move {
+        bench.shop();
+        let users = bench.folder.path().join("users");
+        bench.git(1, &["worktree", "add", "-q", "--detach", users.to_str().unwrap()]);
+        let plot = bench.plot("ann");
+        let tree = bench.plant(&plot).await.unwrap();
+        fs::write(tree.join("new"), "dirty").unwrap();
+        let token = CancellationToken::new();
+        let uprooted = bench.handle.uproot(bench.root(), plot.folder.clone(), plot.run.clone(), token);
+        uprooted.within(PATIENCE, "removing").await.unwrap();
+        assert!(!tree.exists() && !plot.folder.join(plot.run.as_str()).exists() && users.join("src").exists());
+        assert!(!bench.said(&["worktree", "list"]).contains(".dicast"));
+
+        fs::create_dir_all(&tree).unwrap();
+        fs::write(tree.join("work"), "somebody's").unwrap();
+        let refused = bench.plant(&plot).await.unwrap_err();
+        assert_eq!(refused.exit(), 10);
+        assert!(refused.hint().contains("git worktree remove"), "{}", refused.hint());
+        assert!(tree.join("work").exists());
+
+        let full = Plot { quota: 4, ..bench.plot("bob") };
+        let refused = bench.plant(&full).await.unwrap_err();
+        assert!(refused.hint().contains("worktrees.quota_mb"), "{}", refused.hint());
+        bench
+    });
+}
+
+#[test]
+fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
+    bench(|bench| async move {
+        bench.shop();
+        let ten = "test_ten() { . src/limit.sh; [ \"$(limit)\" -eq 10 ]; }\n";
+        // It makes the old test say what its code does: the old one is run all the same.
+        let bent = "test_old() { true; }\n";
+        let patches: BTreeMap<_, _> = [
+            bench.candidate("ann", &[("src/limit.sh", &limit(10)), ("tests/new_test.sh", ten)]).await,
+            bench.candidate("bob", &[("src/limit.sh", &format!("# ten\n# not five\n{}", limit(10)))]).await,
+            bench.candidate("cat", &[("src/limit.sh", &limit(1)), ("tests/old_test.sh", bent)]).await,
+            bench.candidate("dan", &[("src/limit.sh", &limit(7))]).await,
+            bench.candidate("eve", &[]).await,
+        ]
+        .into();
+        let before = bench.own();
+        let check = CheckTemplate { argv: vec!["./run_tests.sh".into(), "{id}".into()], source: CheckSource::Declared };
+        let after = vec![vec!["test".to_owned(), "-f".into(), "src/limit.sh".into()]];
+        let trial = Trial {
+            base: bench.said(&["rev-parse", "HEAD"]),
+            patches,
+            checks: [("sh".to_owned(), check)].into(),
+            rails: Guardrails { before: vec![], after, timeout_ms: 10_000, clean_tree: false },
+        };
+        let tried = bench.handle.try_out(bench.root(), trial.clone(), CancellationToken::new());
+        let outcome = tried.within(PATIENCE, "the candidates").await.unwrap();
+        let all: Vec<(&str, Share, Share, Option<&str>)> = outcome
+            .tried
+            .candidates
+            .iter()
+            .map(|c| (c.agent.as_str(), c.yours, c.theirs, c.out.as_ref().map(|why| why.as_str())))
+            .collect();
+        let share = |passed, of| Share { passed, of };
+        assert_eq!(
+            all,
+            [
+                ("ann", share(1, 1), share(1, 1), None),
+                ("bob", share(1, 1), share(1, 1), None),
+                ("dan", share(1, 1), share(0, 1), None),
+                ("eve", share(0, 1), share(0, 1), Some("it changed nothing")),
+                ("cat", share(0, 1), share(0, 1), Some("broke 1: test_old")),
+            ]
+        );
+        let ann = outcome.tried.best().unwrap();
+        assert!(ann.passed.contains("ann: test_ten") && ann.passed.contains("guardrail: test -f src/limit.sh"));
+        assert!(outcome.logs.iter().any(|log| log.name == "dan-tests-of-ann-sh.log" && log.text.contains("FAILED")));
+        assert_eq!(bench.own(), before);
+
+        // The state is the one that the code has once the change is in it.
+        let landing = landing(&trial, ann, Place::Tree);
+        bench.land(&landing, false).await.unwrap();
+        let now = bench.handle.tree_id(bench.root(), None, CancellationToken::new());
+        assert_eq!(now.within(PATIENCE, "the tree").await.unwrap(), ann.state);
+        bench
+    });
+}
+
+fn landing(trial: &Trial, candidate: &crate::domain::candidate::Candidate, place: Place) -> Landing {
+    let spec = SpecId::new("003-rate-limiter").unwrap();
+    Landing::of((&spec, "Rate limiter"), (&trial.base, candidate), ("RUN", &Sha::of("v")), (place, Moment(5_000)))
+}
+
+#[test]
+fn a_candidate_lands_once_however_often_it_is_done_and_comes_back_if_nothing_followed() {
+    bench(|bench| async move {
+        bench.shop();
+        let (agent, (_, patch)) = bench.candidate("ann", &[("src/limit.sh", &limit(10)), ("new.txt", "new\n")]).await;
+        let of = |place| Landing {
+            agent: agent.clone(),
+            base: patch.base.clone(),
+            tree: patch.tree.clone(),
+            place,
+            branch: "dicast/003-rate-limiter".into(),
+            message: "Rate limiter\n\nDicast-Run: RUN\nDicast-Verdict: V\n".into(),
+            at: Moment(1_795_352_000_000),
+        };
+        let before = bench.own();
+        // A hook that would refuse every commit is not asked.
+        bench.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
+        bench.write(".git/hooks/reference-transaction", "#!/bin/sh\nexit 1\n");
+        for hook in ["pre-commit", "reference-transaction"] {
+            let path = bench.root().join(".git/hooks").join(hook);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let branch = of(Place::Branch);
+        let first = bench.land(&branch, false).await.unwrap().unwrap();
+        assert_eq!(bench.land(&branch, false).await.unwrap().as_deref(), Some(first.as_str()));
+        assert_eq!(bench.said(&["rev-list", "--count", "main..dicast/003-rate-limiter"]), "1");
+        assert!(bench.said(&["log", "-1", "--format=%(trailers)", &first]).contains("Dicast-Verdict: V"));
+        assert_eq!(bench.own(), before);
+        let other = Landing { message: "another\n".into(), ..branch.clone() };
+        assert!(bench.land(&other, false).await.unwrap_err().hint().contains("git branch -D"));
+        assert!(bench.land(&other, true).await.is_err(), "a branch with something else stays");
+        bench.land(&branch, true).await.unwrap();
+        bench.land(&branch, true).await.unwrap();
+        assert_eq!(bench.said(&["branch", "--list", "dicast/*"]), "");
+
+        let tree = of(Place::Tree);
+        bench.land(&tree, false).await.unwrap();
+        bench.land(&tree, false).await.unwrap();
+        assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), limit(10));
+        assert_eq!(bench.said(&["diff", "--cached"]), "", "nothing is staged");
+        bench.write("new.txt", "edited\n");
+        let refused = bench.land(&tree, true).await.unwrap_err();
+        assert_eq!((refused.exit(), refused.hint().contains("git stash")), (10, true));
+        bench.write("new.txt", "new\n");
+        bench.land(&tree, true).await.unwrap();
+        assert_eq!(bench.own(), before);
+        bench.write("src/limit.sh", "mine\n");
+        assert_eq!(bench.land(&tree, false).await.unwrap_err().exit(), 10);
+        assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), "mine\n");
+        bench
+    });
+}

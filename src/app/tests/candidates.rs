@@ -1,0 +1,220 @@
+//! Implement: candidates are tried, kept and offered; one is taken, once, and back.
+
+use super::script::{Kind, Script, names, settings, spec};
+use crate::app::effect::{Effect, RunEffect};
+use crate::app::key::Key;
+use crate::app::model::{Phase, View};
+use crate::app::msg::{Msg, Request, RunMsg, Start};
+use crate::domain::candidate::{Place, Take, Which};
+use crate::domain::failure::Failure;
+use crate::domain::ids::AgentName;
+use crate::domain::journal::Record;
+use crate::domain::settings::{CheckSource, CheckTemplate, Settings};
+use crate::domain::stage::Stage;
+
+fn writers() -> Settings {
+    let mut settings = settings(&[("claude", "anthropic"), ("codex", "openai")]);
+    settings.agents.iter_mut().for_each(|agent| agent.writes = [Stage::Implement].into());
+    let check = CheckTemplate { argv: vec!["make".into(), "test".into()], source: CheckSource::Declared };
+    settings.checks.insert("make".into(), check);
+    settings
+}
+
+fn headless() -> Script {
+    Script::of(writers(), true)
+}
+
+fn best() -> Take {
+    Take { which: Which::Best, place: Place::Branch }
+}
+
+fn take(script: &mut Script, stages: &[Stage], take: Take) {
+    let start = Start { take: Some(take), ..Start::of(spec("001-login"), stages.into()) };
+    script.send(Msg::Asked(Request::Start(start)));
+    script.settle();
+}
+
+fn failure(script: &Script) -> Failure {
+    let Phase::Failed(failure) = &script.run().phase else { panic!("{:?}", script.run().phase) };
+    failure.clone()
+}
+
+#[test]
+fn without_a_choice_the_candidates_are_kept_and_exit_10_names_the_command_that_takes_one() {
+    let mut script = headless();
+    script.start(&[Stage::Implement]).settle();
+    let refused = failure(&script);
+    assert!(refused.to_string().contains("(codex, claude)"), "best first: {refused}");
+    assert!(refused.hint().contains("dicast implement 001-login --apply best"), "{}", refused.hint());
+    assert_eq!((script.finished(), script.world.landed.len()), (vec![10], 0));
+    let journal = script.journal();
+    let at = |name: &str| journal.iter().position(|known| known == name).unwrap();
+    assert!(at("candidates_tried") < at("stage_decided") && at("stage_decided") < at("run_closed"));
+    // Nobody is asked what stands open: candidates are told apart by what is run.
+    assert!(!journal.contains(&"round_opened".to_owned()));
+    let released = |effect: &Effect| matches!(effect, Effect::Run(_, RunEffect::Release { uproot: true, .. }));
+    assert!(script.effects.iter().any(released), "worktrees are removed: what came of them is kept");
+}
+
+#[test]
+fn a_candidate_that_is_asked_for_lands_after_its_intent_is_on_record() {
+    let mut script = headless();
+    script.hold(Kind::Land);
+    take(&mut script, &[Stage::Implement], best());
+    let intended = |script: &Script| script.journal().contains(&"landing_intended".to_owned());
+    assert!(intended(&script) && script.world.landed.is_empty(), "before anything is done");
+    script.unhold().settle().expect_phase(Phase::Decided);
+    assert_eq!((script.finished(), script.world.landed.len()), (vec![0], 1));
+    assert!(script.world.landed[0].starts_with("codex"));
+    let journal = script.journal();
+    assert_eq!(journal.iter().filter(|name| *name == "landed").count(), 1);
+    assert!(names(&script.effects).contains(&"candidate.landed".to_owned()));
+}
+
+#[test]
+fn killed_between_intent_and_done_the_same_landing_is_done_again() {
+    let mut first = headless();
+    first.hold(Kind::Land);
+    take(&mut first, &[Stage::Implement], best());
+    let landing = |script: &Script| {
+        let journal = &script.world.journals[&script.id()];
+        let intended = journal.records.iter().rev().find_map(|(_, record)| match record {
+            Record::LandingIntended { landing, .. } => Some(landing.clone()),
+            _ => None,
+        });
+        intended.unwrap()
+    };
+    let meant = landing(&first);
+    let mut second = first.reborn();
+    take(&mut second, &[Stage::Implement], best());
+    assert_eq!((second.finished(), landing(&second)), (vec![0], meant.clone()), "the same time, so the same commit");
+    assert_eq!(second.world.landed, [format!("codex at {}", meant.at.0)]);
+    // Nobody was asked again, and nothing was tried again.
+    assert!(second.asked().is_empty());
+    let third = &mut second.reborn();
+    // Without a choice what was begun goes on, too.
+    let mut again = first.reborn();
+    again.start(&[Stage::Implement]).settle();
+    assert_eq!((again.finished(), again.world.landed.len()), (vec![0], 1));
+    take(third, &[Stage::Implement], best());
+    assert_eq!(third.world.landed.len(), 2, "asked for again it is done again: the same thing");
+    assert_eq!(third.world.landed[0], third.world.landed[1]);
+}
+
+#[test]
+fn a_candidate_of_a_recorded_run_is_taken_without_asking_anybody() {
+    let mut first = headless();
+    first.start(&[Stage::Implement]).settle();
+    let mut second = first.reborn();
+    let claude = Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch };
+    take(&mut second, &[Stage::Implement], claude);
+    assert_eq!((second.finished(), second.asked()), (vec![0], vec![]));
+    assert!(second.world.landed[0].starts_with("claude"));
+    assert!(second.journal().contains(&"run_reopened".to_owned()) && second.journal_is_closed());
+
+    let mut third = first.reborn();
+    let nobody = Take { which: Which::Of(AgentName::new("nobody").unwrap()), place: Place::Branch };
+    take(&mut third, &[Stage::Implement], nobody);
+    assert_eq!((failure(&third).exit(), third.world.landed.len()), (64, 0));
+    assert!(failure(&third).hint().contains("codex, claude"), "{}", failure(&third).hint());
+}
+
+#[test]
+fn who_broke_a_test_is_not_taken_and_where_all_did_nothing_is() {
+    let mut script = headless();
+    script.world.breaks = ["claude".to_owned()].into();
+    let claude = Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch };
+    take(&mut script, &[Stage::Implement], claude);
+    assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
+    assert!(failure(&script).to_string().contains("claude is out: broke 1: old"), "{}", failure(&script));
+
+    let mut script = headless();
+    script.world.breaks = ["claude".to_owned(), "codex".to_owned()].into();
+    take(&mut script, &[Stage::Implement], best());
+    script.expect_phase(Phase::Decided);
+    assert_eq!((script.finished(), script.world.landed.len()), (vec![2], 0), "blocked");
+}
+
+#[test]
+fn stages_behind_it_begin_only_when_a_candidate_is_where_they_look() {
+    let stages = [Stage::Implement, Stage::Validate];
+    let mut script = headless();
+    take(&mut script, &stages, Take { which: Which::Best, place: Place::Tree });
+    script.expect_phase(Phase::Decided);
+    assert!(script.run().verdicts.contains_key(&Stage::Validate) && script.world.landed.len() == 1);
+
+    let mut kept = headless();
+    kept.start(&stages).settle();
+    assert!(!kept.run().verdicts.contains_key(&Stage::Validate));
+    // Taken later, the agents of the next stage are asked as ever.
+    let mut later = kept.reborn();
+    take(&mut later, &stages, Take { which: Which::Best, place: Place::Tree });
+    assert!(later.run().verdicts.contains_key(&Stage::Validate));
+    assert_eq!(later.asked().len(), 2, "{:?}", later.asked());
+}
+
+#[test]
+fn what_cannot_land_fails_and_can_be_asked_for_again() {
+    let mut script = headless();
+    script.world.no_landing = Some(Failure::needs_input("dicast/001-login", "the branch is there", "delete it"));
+    take(&mut script, &[Stage::Implement], best());
+    assert_eq!((failure(&script).exit(), script.journal_is_closed()), (10, true));
+    let mut again = script.reborn();
+    again.world.no_landing = None;
+    take(&mut again, &[Stage::Implement], best());
+    assert_eq!((again.finished(), again.world.landed.len()), (vec![0], 1));
+}
+
+#[test]
+fn nobody_that_may_write_or_nothing_to_run_is_refused_before_anybody_is_asked() {
+    let mut nobody = writers();
+    nobody.agents.iter_mut().for_each(|agent| agent.writes.clear());
+    let mut script = Script::of(nobody, true);
+    script.start(&[Stage::Implement]).settle();
+    assert!(failure(&script).hint().contains("writes = [\"implement\"]"), "{}", failure(&script).hint());
+    let mut script = Script::of(Settings { checks: [].into(), ..writers() }, true);
+    script.start(&[Stage::Implement]).settle();
+    assert_eq!((failure(&script).exit(), script.asked().len()), (10, 0));
+    assert!(failure(&script).hint().contains("[checks.NAME]"), "{}", failure(&script).hint());
+}
+
+#[test]
+fn a_late_word_about_a_landing_changes_nothing() {
+    let mut script = headless();
+    take(&mut script, &[Stage::Implement], best());
+    let (id, before) = (script.id(), script.model.clone());
+    assert!(script.send(Msg::Run(id, RunMsg::Landed(Ok(None)))).is_empty());
+    assert_eq!(script.model.runs, before.runs);
+}
+
+#[test]
+fn on_screen_the_candidates_open_by_themselves_and_are_taken_and_taken_back_by_key() {
+    let mut script = Script::of(writers(), false);
+    script.start(&[Stage::Implement, Stage::Validate]).settle().expect_phase(Phase::Decided);
+    assert!(matches!(script.model.view(), View::Candidates { cursor: 0, .. }), "{:?}", script.model.view());
+    assert!(!script.run().verdicts.contains_key(&Stage::Validate), "nothing is where it would look");
+    script.key(Key::Char('j')).key(Key::Enter).settle();
+    assert!(script.world.landed[0].starts_with("claude") && script.run().landed, "{:?}", script.world.landed);
+    // What landed is taken back before another one is taken.
+    script.key(Key::Char('k')).key(Key::Char('W')).settle();
+    assert_eq!(script.world.landed.len(), 1);
+}
+
+#[test]
+fn what_landed_comes_back_by_key_and_another_one_can_be_taken() {
+    let mut script = Script::of(writers(), false);
+    script.start(&[Stage::Implement]).settle();
+    script.key(Key::Char('W')).settle().expect_phase(Phase::Decided);
+    let place = |script: &Script| script.run().landing.as_ref().map(|landing| landing.place);
+    assert_eq!((script.world.landed.len(), place(&script)), (1, Some(Place::Tree)));
+    script.key(Key::Char('u')).settle().expect_phase(Phase::Decided);
+    assert!(script.world.landed[1].starts_with("-codex") && !script.run().landed && place(&script).is_none());
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    assert_eq!((script.world.landed.len(), place(&script)), (3, Some(Place::Branch)));
+    assert!(script.journal().contains(&"landing_undone".to_owned()) && script.journal_is_closed());
+    // One that cannot land leaves the stage as it was.
+    script.key(Key::Char('u')).settle();
+    script.world.no_landing = Some(Failure::needs_input("the branch", "it is there", "delete it"));
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    assert!(!script.run().landed && script.model.notice.as_ref().is_some_and(|notice| notice.bad));
+}

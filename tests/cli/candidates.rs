@@ -1,0 +1,104 @@
+//! Implement from the outside: writers in worktrees of their own, a real git repository, real test runs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::runs::fake_agent;
+use super::world::World;
+
+/// Runs every function `test_*` of `tests/*_test.sh`, and names it as libtest does.
+const RUNNER: &str = "#!/bin/sh\nred=0\nfor f in tests/*_test.sh; do\n\
+    for t in $(sed -n 's/^\\(test_[a-z_]*\\)().*/\\1/p' \"$f\"); do\n\
+    if ( . \"./$f\"; $t ) >/dev/null 2>&1; then echo \"test $t ... ok\"; else echo \"test $t ... FAILED\"; red=1; fi\n\
+    done\ndone\nexit $red\n";
+
+const TASKS: &str = "# Tasks: Rate limiter\n\n- [ ] T001 Make the limit 10 in `src/limit.sh` (FR-001)\n\
+    - [ ] T002 Try it in `tests/ten_test.sh` (FR-001)\n";
+
+fn limit(n: u32) -> String {
+    format!("src/limit.sh=limit() {{ echo {n}; }}\\n")
+}
+
+/// A repository with a program and a test in one commit, and writers that change these files.
+fn shop(writers: &[(&str, &[String])]) -> World {
+    let world = World::with_spec()
+        .file("specs/003-rate-limiter/tasks.md", TASKS)
+        .file("src/limit.sh", "limit() { echo 5; }\n")
+        .file("tests/old_test.sh", "test_old() { . src/limit.sh; [ \"$(limit)\" -ge 5 ]; }\n")
+        .file("run_tests.sh", RUNNER);
+    fs::set_permissions(world.path("run_tests.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    world.git(&["config", "user.name", "Ada"]);
+    world.git(&["config", "user.email", "ada@example.org"]);
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-q", "-m", "first"]);
+    let mut config = "[checks.sh]\nargv = [\"./run_tests.sh\", \"{id}\"]\n\n".to_owned();
+    for (name, files) in writers {
+        let flags: Vec<String> = files.iter().map(|file| format!("\"--write\", {file:?}")).collect();
+        config.push_str(&format!(
+            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\n\
+             writes = [\"implement\"]\ncommand = [{:?}, {}]\n\n",
+            fake_agent().to_str().unwrap(),
+            flags.join(", ")
+        ));
+    }
+    world.write(".dicast/config.toml", config);
+    world.dicast(&["trust", "approve"]).exits(0);
+    world
+}
+
+fn git(world: &World, words: &[&str]) -> String {
+    String::from_utf8(world.command("git").args(words).output().unwrap().stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke_a_test_is_out() {
+    let ten = "tests/ten_test.sh=test_ten() { . src/limit.sh; [ $(limit) -eq 10 ]; }\\n".to_owned();
+    let world = shop(&[("ann", &[limit(10), ten]), ("bob", &[limit(1)])]);
+    let own =
+        || [&["rev-parse", "HEAD"][..], &["ls-files", "-s"], &["diff"], &["stash", "list"]].map(|w| git(&world, w));
+    let before = own();
+
+    let said = world.dicast(&["implement", "--json"]).exits(10).says("--apply best");
+    let tried = said.json().into_iter().find(|line| line["type"] == "candidates.tried").unwrap();
+    let names: Vec<&str> =
+        tried["candidates"].as_array().unwrap().iter().map(|c| c["agent"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ann", "bob"]);
+    assert_eq!(tried["candidates"][1]["out"], "broke 1: test_old");
+    assert_eq!((own(), git(&world, &["worktree", "list"]).lines().count()), (before.clone(), 1));
+
+    world.dicast(&["implement", "--apply", "bob"]).exits(10).complains("bob is out");
+    let landed =
+        world.dicast(&["implement", "--apply", "best"]).exits(0).says("landed   ann on dicast/003-rate-limiter");
+    assert!(!landed.err.contains("started"), "nobody is asked again: {}", landed.err);
+    // A second time it is the same commit.
+    world.dicast(&["implement", "--apply", "best"]).exits(0);
+    assert_eq!(git(&world, &["rev-list", "--count", "HEAD..dicast/003-rate-limiter"]), "1");
+    let told = git(&world, &["log", "-1", "--format=%an%n%(trailers:key=Dicast-Verdict)", "dicast/003-rate-limiter"]);
+    let hash = world.dicast(&["verdict", "implement", "--at", "dicast/003-rate-limiter", "--json"]).exits(0).json();
+    assert_eq!(told, format!("Ada\nDicast-Verdict: {}", hash[0]["hash"].as_str().unwrap()));
+    assert_eq!(own(), before);
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn what_is_not_committed_keeps_candidates_from_starting() {
+    let world = shop(&[("ann", &[limit(10)])]);
+    world.write("src/limit.sh", "mine\n");
+    world.dicast(&["implement"]).exits(10).complains("src/limit.sh").complains("git stash");
+    assert!(!world.path(".dicast/worktrees").exists());
+}
+
+#[test]
+#[ignore = "slow tier: two stages with everything around them"]
+fn auto_lands_the_best_in_the_working_copy_and_goes_on_behind_it() {
+    let world = shop(&[("ann", &[limit(10)]), ("bob", &[limit(10)])]);
+    let said = world.dicast(&["auto", "--stages", "implement,validate", "--apply", "best", "--json"]);
+    let lines = said.json();
+    let decided: Vec<&str> = lines.iter().filter(|l| l["type"] == "stage.verdict").filter_map(|l| l["stage"].as_str()).collect();
+    assert_eq!(decided, ["implement", "validate"], "{}", said.err);
+    assert!(lines.iter().any(|line| line["type"] == "candidate.landed" && line["place"] == "tree"));
+    assert_eq!(fs::read_to_string(world.path("src/limit.sh")).unwrap(), "limit() { echo 10; }\n");
+    // What was judged is what is there.
+    world.dicast(&["verdict", "implement"]).exits(0);
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
