@@ -301,6 +301,8 @@ fn a_stop_ends_a_reply_in_the_middle_at_once() {
         for kills in [false, true] {
             let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
             let call = world.call(Api::OpenaiChat);
+            // The last picture of the turn before.
+            world.ends.progress();
             let turn = world.handle.call(call, stop.clone(), kill.clone());
             // The first words are on the screen: it is in the middle.
             let end = Instant::now() + PATIENCE;
@@ -316,6 +318,7 @@ fn a_stop_ends_a_reply_in_the_middle_at_once() {
             }
             let ended = turn.within(PATIENCE, "the end").await.unwrap();
             assert_eq!((error(&ended), ended.survivors), (&AgentError::Cancelled, 0));
+            assert!(ended.raw.text.contains("said so far"), "what it said is kept: {}", ended.raw.text);
             assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
         }
         let turn = world.handle.call(world.call(Api::OpenaiChat), CancellationToken::new(), CancellationToken::new());

@@ -29,6 +29,8 @@ pub enum Command {
     Gate(SpecId),
     /// Make a new spec from a sentence.
     New(String),
+    /// Write the report of a spec as a page.
+    Report(SpecId),
     /// Show what stands open between the stages of a spec.
     Dissent(SpecId),
     /// Read and check the repository again.
@@ -88,6 +90,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
     ("explain", Takes::SpecStageAndClaim, "why a claim of a verdict has its label"),
     ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
+    ("report", Takes::Spec, "writes what was decided, why and by whom as a page"),
     ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
     ("cancel", Takes::Nothing, "stop the run"),
@@ -194,6 +197,7 @@ fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
         "auto" => Ok(Command::Auto(spec)),
         "clarify" | "gate" => Ok(Command::Gate(spec)),
         "spec" => Ok(Command::Spec(spec)),
+        "report" => Ok(Command::Report(spec)),
         "dissent" => Ok(Command::Dissent(spec)),
         stage => match stage.parse() {
             Ok(stage) => Ok(Command::Stage(stage, spec)),

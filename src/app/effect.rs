@@ -67,6 +67,8 @@ pub enum Effect {
     },
     /// Make the folder of a new spec.
     Create(String),
+    /// Write the report of a spec as a page.
+    Report(SpecId),
     /// Read a page of a transcript.
     ReadPage(PageRequest),
     /// Read a spec's ledger.

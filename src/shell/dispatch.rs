@@ -13,7 +13,7 @@ use super::foreign::Foreign;
 use super::guard::guarded;
 use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
-use super::spoken;
+use super::{own, spoken};
 use crate::actors::evidence::{self, Commit, Document, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
@@ -112,6 +112,12 @@ impl Dispatch {
             Effect::Create(text) => {
                 let reply = self.hands.scribe.create(text, model.now, self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Created(reply));
+            }
+            Effect::Report(spec) => {
+                let (scope, children) = (self.hands.scope.clone(), self.hands.children.clone());
+                let stop = scope.cancel.clone();
+                let writing = own::report((scope, children), self.places.clone(), spec, stop);
+                inbox.expect(Pending::Noted(self.job(writing)));
             }
             Effect::ReadPage(request) => inbox.expect(Pending::Page(self.hands.transcript.page(request))),
             Effect::ReadLedger(spec) => inbox.expect(Pending::Ledger(spec.clone(), self.read_ledger(spec))),
@@ -408,7 +414,9 @@ impl Dispatch {
         }
         let plot = self.plot(model, seat);
         let worktree = plot.as_ref().map(Plot::path);
-        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
+        let launch = agent.and_then(|agent| {
+            self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref()))
+        });
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {

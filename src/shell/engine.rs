@@ -51,6 +51,8 @@ pub struct Flags {
     pub yes: bool,
     /// This is the demonstration.
     pub demo: bool,
+    /// The config that was given by hand, if one was.
+    pub config: Option<PathBuf>,
     /// How fast scripted agents play: 1 is their own pace, 0 at once.
     pub speed: Option<String>,
 }
@@ -109,7 +111,8 @@ impl Engine {
         let Plan { repo, program, flags, settings, trust, .. } = plan;
         let memory_delay_ms = if flags.demo && flags.speed.as_deref() != Some("0") { DEMO_MEMORY_MS } else { 0 };
         let speed = flags.speed.unwrap_or_else(|| "1".to_owned());
-        let places = Places { repo, program, private: crate::config::turns_folder(), speed, memory_delay_ms };
+        let (private, config) = (crate::config::turns_folder(), flags.config);
+        let places = Places { repo, program, private, config, speed, memory_delay_ms };
         let guard = runtime.enter();
         let hands = Hands::start(scope.clone(), &lanes, clock, &places, &settings);
         drop(guard);

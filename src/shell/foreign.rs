@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::hands::Hands;
+use crate::actors::evidence::Grown;
 use crate::actors::{Reply, Scope, evidence, promise, transcript};
 use crate::app::msg::{ForeignNews, ForeignRun};
 use crate::disk::lock::{self, Note};
@@ -25,7 +26,8 @@ use crate::domain::run::{Progress, SeatKey, TAIL_LINES};
 use crate::domain::stream::Usage;
 use crate::domain::transcript::{Anchor, PageRequest, path_of};
 
-/// How often a journal is looked at: what it tells is shown as good as at once, and a look costs a small read.
+/// How often a journal is looked at: what it tells is shown as good as at once, and a look costs one at its
+/// length.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How many looks without news until what agents write is told all the same.
@@ -47,12 +49,21 @@ pub(super) struct Foreign {
     evidence: evidence::Handle,
     transcript: transcript::Handle,
     repo: PathBuf,
+    /// What was read of the journals that are followed.
+    known: Arc<Mutex<BTreeMap<RunId, Known>>>,
+}
+
+/// A journal as it was read last. It is read again once it is longer.
+#[derive(Debug, Clone)]
+struct Known {
+    bytes: u64,
+    records: Arc<[(Moment, Record)]>,
 }
 
 impl Foreign {
     pub(super) fn new(hands: &Hands, repo: PathBuf) -> Self {
         let (scope, evidence, transcript) = (hands.scope.clone(), hands.evidence.clone(), hands.transcript.clone());
-        Self { scope, evidence, transcript, repo }
+        Self { scope, evidence, transcript, repo, known: Arc::default() }
     }
 
     fn job<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Failure>> + Send + 'static) -> Reply<T> {
@@ -104,8 +115,10 @@ impl Foreign {
                 if owner.is_none() {
                     tokio::time::sleep(LAST_WORDS).await;
                 }
-                let token = this.scope.cancel.clone();
-                let records = this.evidence.records(spec.clone(), run.clone(), token).await?;
+                let records = this.records(&spec, &run).await?;
+                if owner.is_none() {
+                    this.journals().remove(&run);
+                }
                 if records.len() > seen || owner.is_none() || looks >= LOOKS {
                     return Ok(this.news(spec, run, seen, owner, records).await);
                 }
@@ -114,13 +127,31 @@ impl Foreign {
         })
     }
 
+    /// Reads the records of a run, or takes those that are known while its journal is as long as it was.
+    async fn records(&self, spec: &SpecId, run: &RunId) -> Result<Arc<[(Moment, Record)]>, Failure> {
+        let known = self.journals().get(run).cloned();
+        let (bytes, token) = (known.as_ref().map(|known| known.bytes), self.scope.cancel.clone());
+        match self.evidence.records_beyond(spec.clone(), run.clone(), bytes, token).await? {
+            None => Ok(known.map(|known| known.records).unwrap_or_default()),
+            Some(Grown { bytes, records }) => {
+                let records: Arc<[_]> = records.into();
+                self.journals().insert(run.clone(), Known { bytes, records: Arc::clone(&records) });
+                Ok(records)
+            }
+        }
+    }
+
+    fn journals(&self) -> MutexGuard<'_, BTreeMap<RunId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn news(
         &self,
         spec: SpecId,
         run: RunId,
         seen: usize,
         owner: Option<Note>,
-        records: Vec<(Moment, Record)>,
+        records: Arc<[(Moment, Record)]>,
     ) -> ForeignNews {
         let closed = journal::closed(records.iter().map(|(_, record)| record));
         let mut texts = BTreeMap::new();
@@ -139,7 +170,7 @@ impl Foreign {
         let (total, last) = (records.len(), records.last().map(|(at, _)| *at));
         let stopped_by = stopped_by(&records);
         let owner = owner.filter(|_| closed.is_none()).map(|note| note.owner());
-        let records = records.into_iter().skip(seen).collect();
+        let records = new.to_vec();
         ForeignNews { owner, records, seen: total, last, closed, stopped_by, texts, progress }
     }
 

@@ -32,6 +32,8 @@ pub struct Places {
     pub program: PathBuf,
     /// Where turns get a folder of their own: outside the repository, so that no config of it is found from there.
     pub private: PathBuf,
+    /// The config that was given by hand, if one was.
+    pub config: Option<PathBuf>,
     /// How fast scripted agents play: 1 is their own pace, 0 at once.
     pub speed: String,
     /// How long the embedded memory server waits before it starts, in milliseconds (the demonstration shows a slow one).

@@ -15,6 +15,7 @@ pub mod headless;
 pub mod inbox;
 pub mod input;
 pub mod look;
+mod own;
 pub mod recorder;
 pub mod shutdown;
 mod spoken;
@@ -188,6 +189,7 @@ impl<F: Face> Shell<F> {
                     | Effect::Hold { .. }
                     | Effect::Respond { .. }
                     | Effect::Create(_)
+                    | Effect::Report(_)
                     | Effect::DrainSpool
                     | Effect::ApproveServer(_)
                     | Effect::Approve) => self.dispatch.perform(effect, &self.model, &mut self.inbox),

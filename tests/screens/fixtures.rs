@@ -774,8 +774,14 @@ fn guardrail() -> Model {
         output_sha256: Sha::of("x"),
         log: Some("commands/003-rate-limiter/validate-before-1.log".into()),
     };
-    let report =
-        Report { spec: spec_id(SPEC), stage: Stage::Plan, when: When::Before, dirty: Vec::new(), ran: vec![ran], survivors: 0 };
+    let report = Report {
+        spec: spec_id(SPEC),
+        stage: Stage::Plan,
+        when: When::Before,
+        dirty: Vec::new(),
+        ran: vec![ran],
+        survivors: 0,
+    };
     let failure = report.failure().unwrap();
     let mut run = run(Phase::Failed(failure), Vec::new());
     run.guard = Some(Arc::new(report));

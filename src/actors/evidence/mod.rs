@@ -107,6 +107,15 @@ pub struct Journal {
     pub entries: Vec<(Moment, Record)>,
 }
 
+/// A journal that is longer than it was known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grown {
+    /// How long it is, in bytes; it may be longer by what was added since.
+    pub bytes: u64,
+    /// What happened, in order.
+    pub records: Vec<(Moment, Record)>,
+}
+
 /// A document of the repository to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -223,6 +232,17 @@ impl Handle {
         self.post(|promise| Command::Records { spec, run, token, promise })
     }
 
+    /// Reads a run's records, as [`Handle::records`]; `None`, and nothing is read, if its journal is `known` bytes long.
+    pub fn records_beyond(
+        &self,
+        spec: SpecId,
+        run: RunId,
+        known: Option<u64>,
+        token: CancellationToken,
+    ) -> Reply<Option<Grown>> {
+        self.post(|promise| Command::RecordsBeyond { spec, run, known, token, promise })
+    }
+
     /// Lists the runs of one spec or of all, newest first.
     pub fn runs(&self, spec: Option<SpecId>, token: CancellationToken) -> Reply<Vec<RunSummary>> {
         self.post(|promise| Command::Runs { spec, token, promise })
@@ -288,18 +308,76 @@ impl Handle {
 #[derive(Debug)]
 enum Command {
     Write(SpecId, Job),
-    Read { spec: SpecId, run: RunId, file: FileRef, token: CancellationToken, promise: Promise<Arc<str>> },
-    Records { spec: SpecId, run: RunId, token: CancellationToken, promise: Promise<Vec<(Moment, Record)>> },
-    Runs { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Vec<RunSummary>> },
-    LatestOpen { spec: SpecId, token: CancellationToken, promise: Promise<Option<Journal>> },
-    ReadLedger { spec: SpecId, token: CancellationToken, promise: Promise<Vec<(Moment, Value)>> },
-    Owner { spec: SpecId, token: CancellationToken, promise: Promise<Option<Note>> },
-    Verify { filter: Filter, token: CancellationToken, promise: Promise<Verification> },
-    Tombstones { token: CancellationToken, promise: Promise<Vec<Tombstone>> },
-    Bundle { spec: SpecId, run: RunId, token: CancellationToken, promise: Promise<Vec<u8>> },
-    VerifyBundle { bytes: Vec<u8>, token: CancellationToken, promise: Promise<Verification> },
-    Heads { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Vec<AnchoredHead>> },
-    Sizes { spec: Option<SpecId>, token: CancellationToken, promise: Promise<Sizes> },
+    Read {
+        spec: SpecId,
+        run: RunId,
+        file: FileRef,
+        token: CancellationToken,
+        promise: Promise<Arc<str>>,
+    },
+    Records {
+        spec: SpecId,
+        run: RunId,
+        token: CancellationToken,
+        promise: Promise<Vec<(Moment, Record)>>,
+    },
+    RecordsBeyond {
+        spec: SpecId,
+        run: RunId,
+        known: Option<u64>,
+        token: CancellationToken,
+        promise: Promise<Option<Grown>>,
+    },
+    Runs {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Vec<RunSummary>>,
+    },
+    LatestOpen {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Option<Journal>>,
+    },
+    ReadLedger {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Vec<(Moment, Value)>>,
+    },
+    Owner {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Option<Note>>,
+    },
+    Verify {
+        filter: Filter,
+        token: CancellationToken,
+        promise: Promise<Verification>,
+    },
+    Tombstones {
+        token: CancellationToken,
+        promise: Promise<Vec<Tombstone>>,
+    },
+    Bundle {
+        spec: SpecId,
+        run: RunId,
+        token: CancellationToken,
+        promise: Promise<Vec<u8>>,
+    },
+    VerifyBundle {
+        bytes: Vec<u8>,
+        token: CancellationToken,
+        promise: Promise<Verification>,
+    },
+    Heads {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Vec<AnchoredHead>>,
+    },
+    Sizes {
+        spec: Option<SpecId>,
+        token: CancellationToken,
+        promise: Promise<Sizes>,
+    },
 }
 
 /// Starts the actor over the files of a repository.
@@ -350,6 +428,9 @@ fn dispatch(desk: &Desk, clerks: &mut BTreeMap<SpecId, mpsc::Sender<Job>>, comma
         }
         Command::Records { spec, run, token, promise } => {
             desk.look(token, promise, move |vault| vault.records(&spec, &run));
+        }
+        Command::RecordsBeyond { spec, run, known, token, promise } => {
+            desk.look(token, promise, move |vault| vault.records_beyond(&spec, &run, known));
         }
         Command::Runs { spec, token, promise } => {
             desk.look(token, promise, move |vault| vault.runs(spec.as_ref()));

@@ -268,6 +268,27 @@ fn what_a_failed_commit_could_not_take_back_is_set_aside_before_the_run_closes()
 }
 
 #[test]
+fn a_journal_that_has_not_grown_is_not_read_again() {
+    let twin = Twin::new();
+    let vault = vault(&twin);
+    let (mut book, _) = Book::open(&vault, spec("001-x"), run_id(1), &note()).unwrap();
+    book.write(&vault, vec![commit(1, vec![], vec![opened_record()])]).remove(0).unwrap();
+    let beyond = |known| vault.records_beyond(&spec("001-x"), &run_id(1), known);
+    let Grown { bytes, records } = beyond(None).unwrap().unwrap();
+    assert_eq!(records, [(Moment(1), opened_record())]);
+    // Whoever read it would find that it was altered.
+    let path = format!("{ROOT}/consensus/001-x/{}/journal.jsonl", run_id(1));
+    twin.tamper(&path, |bytes| bytes[30] ^= 1);
+    assert_eq!(beyond(Some(bytes)), Ok(None));
+    assert!(beyond(Some(bytes - 1)).is_err() && beyond(None).is_err());
+    twin.tamper(&path, |bytes| bytes[30] ^= 1);
+    book.write(&vault, vec![commit(2, vec![], vec![launched(1)])]).remove(0).unwrap();
+    let Grown { bytes: more, records } = beyond(Some(bytes)).unwrap().unwrap();
+    assert!(more > bytes);
+    assert_eq!(records.len(), 2);
+}
+
+#[test]
 fn a_torn_line_is_cut_and_kept_aside() {
     let twin = Twin::new();
     let vault = vault(&twin);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{Journal, NewFile};
+use super::{Grown, Journal, NewFile};
 use crate::disk::lock::{Attempt, Note};
 use crate::disk::store::is_inside;
 use crate::disk::{EntryKind, Store};
@@ -124,6 +124,21 @@ impl Vault {
     pub(super) fn records(&self, spec: &SpecId, run: &RunId) -> Result<Vec<(Moment, Record)>, Failure> {
         let chain = self.chain(spec, run)?.ok_or_else(|| no_run(run))?;
         records_of(&journal_name(spec, run), &chain)
+    }
+
+    /// Reads a run's records; `None` if its journal is still as long as is `known`. Entries are only ever added to it.
+    pub(super) fn records_beyond(
+        &self,
+        spec: &SpecId,
+        run: &RunId,
+        known: Option<u64>,
+    ) -> Result<Option<Grown>, Failure> {
+        // The length first: what is added between the two looks is then read once more, and not missed.
+        let bytes = self.store.size(run_folder(spec, run).join("journal.jsonl"))?.ok_or_else(|| no_run(run))?;
+        if known == Some(bytes) {
+            return Ok(None);
+        }
+        Ok(Some(Grown { bytes, records: self.records(spec, run)? }))
     }
 
     pub(super) fn latest_open(&self, spec: &SpecId) -> Result<Option<Journal>, Failure> {

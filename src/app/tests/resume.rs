@@ -1,9 +1,10 @@
 //! Going on with a run that was stopped or killed: nobody is paid twice, and nothing is mixed.
 
-use super::script::{Kind, Script, names};
+use super::script::{Kind, Script, names, spec};
 use super::world::{Play, says};
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
+use crate::app::msg::{Msg, Request, Start};
 use crate::domain::consensus::Status;
 use crate::domain::failure::AgentError;
 use crate::domain::journal::{Closed, Record};
@@ -182,4 +183,31 @@ fn a_kept_answer_keeps_the_time_and_size_that_its_record_tells() {
     assert_eq!((seat.took_ms, seat.wrote, seat.since), (Some(40), Some("raw words".len() as u64), None));
     let asked = next.run().seat(&super::script::agent("gemini")).unwrap();
     assert!(asked.since.is_some() && asked.took_ms.is_none());
+}
+
+#[test]
+fn a_stage_that_was_left_out_stays_left_out_after_a_kill_until_somebody_asks_for_just_that() {
+    let all = [Stage::Plan, Stage::Tasks, Stage::Implement, Stage::Validate];
+    let reason = || "made by hand".to_owned();
+    let skipped = |records: Vec<(crate::domain::moment::Moment, Record)>| {
+        let told = |(_, record): (_, Record)| matches!(record, Record::StageSkipped { .. }).then_some(record);
+        records.into_iter().filter_map(told).collect::<Vec<_>>()
+    };
+    let mut first = Script::headless();
+    let without = [Stage::Plan, Stage::Tasks, Stage::Validate];
+    let start =
+        Start { skipped: [(Stage::Implement, reason())].into(), ..Start::of(spec("001-login"), without.into()) };
+    first.plays("gemini", [Play::Hangs]).send(Msg::Asked(Request::Start(start)));
+    first.settle().expect_phase(Phase::Asking);
+    let journals = first.world.journals.values().flat_map(|journal| journal.records.clone()).collect();
+    assert_eq!(skipped(journals), [Record::StageSkipped { stage: Stage::Implement, reason: reason() }]);
+    // Who goes on need not say it again.
+    let mut next = first.reborn();
+    next.plays("gemini", []).start(&all).settle().expect_phase(Phase::Decided);
+    assert_eq!(next.run().stages, without);
+    assert_eq!(next.run().verdicts.keys().copied().collect::<Vec<_>>(), without);
+    // Asked for by name it is wanted after all (and here nobody can do it).
+    let mut alone = first.reborn();
+    alone.plays("gemini", []).start(&[Stage::Implement]).settle();
+    assert_eq!(alone.run().stages, [Stage::Implement]);
 }

@@ -396,6 +396,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         Effect::Hold { spec, .. } => format!("hold {spec}"),
         Effect::Respond { response, .. } => format!("respond {}", response.issue),
         Effect::Create(text) => format!("create {text}"),
+        Effect::Report(spec) => format!("report {spec}"),
         Effect::ReadPage(_) => "read page".to_owned(),
         Effect::ReadLedger(_) => "read ledger".to_owned(),
         Effect::RestartServer(name) => format!("restart {name}"),

@@ -16,6 +16,7 @@ use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
+use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
 
 /// Tells why a stage cannot be asked here, if so.
@@ -87,7 +88,12 @@ pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
 /// Proposes the stages that a spec has not passed yet.
 pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
     let first = next_stage(model, &spec).unwrap_or(Stage::Plan);
-    propose(model, spec, Stage::ALL.into_iter().filter(|stage| *stage >= first).collect())
+    let found = super::surveyed(model).and_then(|survey| survey.spec(&spec));
+    let left_out = found.into_iter().flat_map(|found| found.verdicts.values()).flat_map(|later| later.skipped.clone());
+    let mut skipped: Skipped = left_out.collect();
+    skipped.retain(|stage, _| *stage != first && found.is_some_and(|found| !found.verdicts.contains_key(stage)));
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first && !skipped.contains_key(stage)).collect();
+    propose_run(model, Start { skipped, ..Start::of(spec, stages) })
 }
 
 /// Returns the first stage of a spec that is not behind it: no verdict lets it pass, and nobody did it elsewhere.

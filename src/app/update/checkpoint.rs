@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::durable::{Batch, commit};
+use super::durable::{Batch, commit, file};
 use super::{cancel, gate, notice, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
@@ -13,7 +13,6 @@ use crate::app::model::{Gating, Model, Phase, Run, Then};
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held, Issue};
 use crate::domain::guardrail::{Report, When};
-use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::{FileRef, Record};
 use crate::domain::stage::Stage;
@@ -56,7 +55,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
     if !matches!(run.phase, Phase::Holding(gating) if gating.at == at) {
         return Vec::new();
     }
-    let (file, held) = match outcome.and_then(|held| Ok((file(&format!("gates/{}", at.name()), &*held)?, held))) {
+    let (file, held) = match outcome.and_then(|held| Ok((file(format!("gates/{}.json", at.name()), &*held)?, held))) {
         Ok(kept) => kept,
         Err(failure) => return runs::fail(model, id, failure),
     };
@@ -68,7 +67,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
         events.push(runs::emit(model, Some(id), what));
     }
     gate::know(model, held);
-    let record = Record::GateHeld { checkpoint: at, held: reference(&file), critical };
+    let record = Record::GateHeld { checkpoint: at, held: FileRef::of(&file), critical };
     commit(model, id, Batch { files: vec![file], records: vec![record] }, Then::GateHeld(at), events)
 }
 
@@ -217,8 +216,8 @@ pub(super) fn guarded(
     if run.phase != Phase::Guarding(when) || run.stage != stage {
         return Vec::new();
     }
-    let name = format!("guardrails/{stage}-{}", when.word());
-    let (file, report) = match outcome.and_then(|report| Ok((file(&name, &*report)?, report))) {
+    let name = format!("guardrails/{stage}-{}.json", when.word());
+    let (file, report) = match outcome.and_then(|report| Ok((file(name, &*report)?, report))) {
         Ok(kept) => kept,
         Err(failure) => return runs::fail(model, id, failure),
     };
@@ -226,7 +225,7 @@ pub(super) fn guarded(
     run.guarded.entry(stage).or_default().insert(when, passed);
     run.guard = Some(Arc::clone(&report));
     let event = runs::emit(model, Some(id), What::GuardrailFinished { report, passed });
-    let record = Record::GuardrailsRan { stage, when, passed, report: reference(&file) };
+    let record = Record::GuardrailsRan { stage, when, passed, report: FileRef::of(&file) };
     commit(model, id, Batch { files: vec![file], records: vec![record] }, Then::Guarded(when), vec![event])
 }
 
@@ -273,13 +272,3 @@ fn guard_passed(model: &mut Model, id: &RunId, when: When) -> Vec<Effect> {
 
 /// The exit code of a failed guardrail.
 const RED: u8 = 2;
-
-fn file(name: &str, value: &impl serde::Serialize) -> Result<(String, Arc<str>), Failure> {
-    let bad = |error: serde_json::Error| Failure::BadReply { from: name.to_owned(), why: error.to_string() };
-    let text = serde_json::to_string_pretty(value).map_err(bad)?;
-    Ok((format!("{name}.json"), Arc::from(text + "\n")))
-}
-
-fn reference((path, text): &(String, Arc<str>)) -> FileRef {
-    FileRef { path: path.clone(), sha256: Sha::of(text.as_bytes()), bytes: text.len() as u64 }
-}

@@ -22,6 +22,14 @@ impl Batch {
     }
 }
 
+/// Writes a value as the file of a path.
+pub(super) fn file(path: String, value: &impl serde::Serialize) -> Result<(String, Arc<str>), Failure> {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => Ok((path, Arc::from(text + "\n"))),
+        Err(error) => Err(Failure::BadReply { from: path, why: error.to_string() }),
+    }
+}
+
 /// Makes a batch durable; `then` is shown and `effects` are done once it is.
 pub(super) fn commit(model: &mut Model, run: &RunId, batch: Batch, then: Then, effects: Vec<Effect>) -> Vec<Effect> {
     let Some(spec) = model.runs.get(run).map(|run| run.spec.clone()) else { return Vec::new() };

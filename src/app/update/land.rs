@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::durable::{Batch, commit};
-use super::verdict::{json, reference};
+use super::durable::{Batch, commit, file};
 use super::{candidates, checkpoint, complain, notice, run as runs, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
@@ -13,7 +12,7 @@ use crate::app::msg::{FoundRun, Reopened};
 use crate::domain::candidate::{Landing, Place, Take, Tried, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
-use crate::domain::journal::{self, Record};
+use crate::domain::journal::{self, FileRef, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::stage::Stage;
 
@@ -23,13 +22,13 @@ type Files = Vec<(String, Arc<str>)>;
 /// Returns the record of what became of the candidates, with the files that it names.
 pub(super) fn tried(judgement: &Judgement, stem: &str) -> Result<Option<(Record, Files)>, Failure> {
     let Some(tried) = &judgement.tried else { return Ok(None) };
-    let report = (format!("candidates/{stem}.json"), json(&**tried)?);
+    let report = file(format!("candidates/{stem}.json"), &**tried)?;
     let logs = judgement.logs.iter().map(|log| (format!("candidates/{stem}/{}", log.name), Arc::clone(&log.text)));
     let outputs: Files = logs.collect();
     let record = Record::CandidatesTried {
         stage: Stage::Implement,
-        report: reference(&report),
-        outputs: outputs.iter().map(reference).collect(),
+        report: FileRef::of(&report),
+        outputs: outputs.iter().map(FileRef::of).collect(),
     };
     Ok(Some((record, std::iter::once(report).chain(outputs).collect())))
 }

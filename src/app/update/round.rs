@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::durable::{Batch, commit};
+use super::durable::{Batch, commit, file};
 use super::{cancel, notice, run as runs, seats, settle, verdict};
 use crate::app::effect::Effect;
 use crate::app::event::What;
@@ -100,16 +100,15 @@ pub(super) fn open(model: &mut Model, id: &RunId, judgement: &Arc<Judgement>) ->
         return None;
     }
     let stage = run.stage;
-    let Ok(text) = serde_json::to_string_pretty(&*ballot) else { return None };
-    let mut files: Vec<(String, Arc<str>)> = vec![(format!("rounds/{stage}.json"), (text + "\n").into())];
+    let mut files = vec![file(format!("rounds/{stage}.json"), &*ballot).ok()?];
     for agent in &asked {
         files.push((format!("prompts/{stage}-{agent}-round.md"), ask(model, run, &ballot, agent)?.text.into()));
     }
     let record = Record::RoundOpened {
         stage,
-        ballot: seats::reference(&files[0]),
+        ballot: FileRef::of(&files[0]),
         asked: asked.iter().cloned().collect(),
-        prompts: files[1..].iter().map(seats::reference).collect(),
+        prompts: files[1..].iter().map(FileRef::of).collect(),
     };
     let items = ballot.items.len();
     let agents = asked.iter().cloned().collect();
@@ -190,8 +189,8 @@ pub(super) fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: 
     let record = Record::RoundAnswered {
         stage,
         agent: agent.clone(),
-        votes: seats::reference(&files[0]),
-        raw: seats::reference(&files[1]),
+        votes: FileRef::of(&files[0]),
+        raw: FileRef::of(&files[1]),
         took_ms: ended.took_ms,
         usage: ended.usage,
     };
@@ -245,7 +244,7 @@ pub(super) fn unanswered(
         attempt: key.attempt,
         kind: TurnKind::Round,
         error: failed.error.clone(),
-        raw: files.first().map(seats::reference),
+        raw: files.first().map(FileRef::of),
         retry_at: None,
         usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };

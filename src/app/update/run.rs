@@ -398,16 +398,11 @@ pub(super) fn prepared(
     for (agent, prompt) in &preparation.prompts {
         files.push((format!("prompts/{stage}-{agent}{suffix}.md"), Arc::clone(prompt)));
     }
-    let reference = |(path, text): &(String, Arc<str>)| journal::FileRef {
-        path: path.clone(),
-        sha256: crate::domain::hash::Sha::of(text.as_bytes()),
-        bytes: text.len() as u64,
-    };
     let record = Record::StageOpened {
         stage,
         seats: seats.iter().map(|seat| seat.who.clone()).collect(),
-        inputs: reference(&files[0]),
-        prompts: files[1..].iter().map(reference).collect(),
+        inputs: journal::FileRef::of(&files[0]),
+        prompts: files[1..].iter().map(journal::FileRef::of).collect(),
         recalled: preparation.recalled.clone(),
     };
     let mut records = vec![record];

@@ -389,23 +389,19 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         stage: key.stage,
         agent: key.agent.clone(),
         attempt: key.attempt,
-        artifact: reference(&files[0]),
-        raw: reference(&files[1]),
+        artifact: FileRef::of(&files[0]),
+        raw: FileRef::of(&files[1]),
         took_ms: ended.took_ms,
         usage: ended.usage,
         session: ended.session.clone(),
         source: current(model, key).filter(|seat| seat.who.external).map(|_| Source::Memory),
-        change: change.as_ref().map(reference),
+        change: change.as_ref().map(FileRef::of),
     };
     files.extend(change);
     let effects = vec![finished(model, key, TurnKind::Draft, (ended.took_ms, ended.usage), None)];
     let (change, took_ms) = (ended.patch.clone(), ended.took_ms);
     let then = Then::Answered { agent: key.agent.clone(), text, change, took_ms };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
-}
-
-pub(super) fn reference((path, text): &(String, Arc<str>)) -> FileRef {
-    FileRef { path: path.clone(), sha256: crate::domain::hash::Sha::of(text.as_bytes()), bytes: text.len() as u64 }
 }
 
 pub(super) fn note_survivors(model: &mut Model, id: &RunId, survivors: u32) {
@@ -452,7 +448,7 @@ fn unanswered(
         attempt: key.attempt,
         kind,
         error: error.clone(),
-        raw: files.first().map(reference),
+        raw: files.first().map(FileRef::of),
         retry_at,
         usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };

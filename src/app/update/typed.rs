@@ -150,6 +150,10 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
         }
         Command::Gate(spec) => gate::open(model, spec),
         Command::New(text) => vec![Effect::Create(text)],
+        Command::Report(spec) => {
+            notice(model, format!("writing the report of {spec}"));
+            vec![Effect::Report(spec)]
+        }
         Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
         Command::Cancel => cancel::asked(model, None),

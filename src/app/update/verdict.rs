@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::durable::{Batch, commit};
+use super::durable::{Batch, commit, file};
 use super::{cancel, checkpoint, land, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
@@ -274,23 +274,24 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
     let count = run.decided.entry(stage).or_insert(0);
     *count += 1;
     let stem = if *count == 1 { stage.to_string() } else { format!("{stage}-{count}") };
-    let (panel, verdict) = match (json(&*judgement.panel), json(&*judgement.verdict)) {
-        (Ok(panel), Ok(verdict)) => (panel, verdict),
+    let panel = file(format!("panels/{stem}.json"), &*judgement.panel);
+    let verdict = file(format!("verdicts/{stem}.json"), &*judgement.verdict);
+    let mut files = match (panel, verdict) {
+        (Ok(panel), Ok(verdict)) => vec![panel, verdict],
         (Err(failure), _) | (_, Err(failure)) => return runs::fail(model, id, failure),
     };
-    let mut files = vec![(format!("panels/{stem}.json"), panel), (format!("verdicts/{stem}.json"), verdict)];
     for (agent, text) in &judgement.from_memory {
         files.push((format!("artifacts/{stage}-{agent}-memory.json"), Arc::clone(text)));
     }
     let decided = Record::StageDecided {
         stage,
-        panel: reference(&files[0]),
-        verdict: reference(&files[1]),
+        panel: FileRef::of(&files[0]),
+        verdict: FileRef::of(&files[1]),
         status: judgement.verdict.status.name().to_owned(),
         exit: judgement.verdict.exit,
         hash: judgement.verdict.hash.clone(),
     };
-    let documents = judgement.documents.iter().map(reference).collect();
+    let documents = judgement.documents.iter().map(FileRef::of).collect();
     let mut records = match land::tried(&judgement, &stem) {
         Ok(tried) => tried
             .into_iter()
@@ -303,16 +304,6 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
     };
     records.extend([decided, Record::PublishIntended { stage, documents }]);
     commit(model, id, Batch { files, records }, Then::Decided(judgement), Vec::new())
-}
-
-pub(super) fn json(value: &impl serde::Serialize) -> Result<Arc<str>, Failure> {
-    serde_json::to_string_pretty(value)
-        .map(|text| Arc::from(text + "\n"))
-        .map_err(|error| Failure::BadReply { from: "consensus".into(), why: error.to_string() })
-}
-
-pub(super) fn reference((path, text): &(String, Arc<str>)) -> FileRef {
-    FileRef { path: path.clone(), sha256: Sha::of(text.as_bytes()), bytes: text.len() as u64 }
 }
 
 /// The verdict is durable: it is shown, told and published.
@@ -462,7 +453,7 @@ fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let ours = run.seats.iter().filter(|seat| !seat.who.external);
     let answers = ours.filter_map(|seat| Some((&seat.who.agent, Arc::clone(&seat.answer.as_ref()?.text))));
     let mut entries: Vec<Entry> = answers.map(|(agent, text)| Entry::answer(&subject, agent, text)).collect();
-    if let Ok(text) = json(&*judgement.verdict) {
+    if let Ok((_, text)) = file(format!("verdicts/{}.json", subject.stage), &*judgement.verdict) {
         entries.push(Entry::verdict(&subject, text));
     }
     entries.push(Entry::note(&subject, &note(run, &judgement)));

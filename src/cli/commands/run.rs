@@ -309,6 +309,7 @@ pub(super) fn flags(global: &Global) -> Flags {
         allow_hollow: global.allow_hollow,
         fail_on_dissent: global.fail_on_dissent,
         yes: global.yes,
+        config: global.config.clone(),
         ..Flags::default()
     }
 }

@@ -173,6 +173,7 @@ fn places(context: &Context) -> Result<Places, Failure> {
         repo: context.repo.clone(),
         program,
         private: std::env::temp_dir(),
+        config: context.global.config.clone(),
         speed: "0".into(),
         memory_delay_ms: 0,
     })

@@ -5,6 +5,8 @@
 //! told to others in [`anchor`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
 //! It must not know files.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::acp::{self, Weight};
@@ -40,6 +42,13 @@ pub struct FileRef {
     pub sha256: Sha,
     /// Length in bytes.
     pub bytes: u64,
+}
+
+impl FileRef {
+    /// Names a file of the run by what it says.
+    pub fn of((path, text): &(String, Arc<str>)) -> Self {
+        Self { path: path.clone(), sha256: Sha::of(text.as_bytes()), bytes: text.len() as u64 }
+    }
 }
 
 /// One participant as the stage opened with it.

@@ -17,11 +17,16 @@ const KEPT: u64 = 256 << 10;
 /// Bytes kept of something that could not be understood.
 const RAW_MAX: usize = 4 << 10;
 
+/// Bytes kept of a reply that never ended.
+const SO_FAR_MAX: usize = 256 << 10;
+
 /// The lines of a turn.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     lines: Vec<String>,
     was_asked: bool,
+    /// What the reply at hand has said so far.
+    so_far: String,
 }
 
 impl Record {
@@ -39,8 +44,16 @@ impl Record {
         self.line(&json!({"sent": added}));
     }
 
+    /// A reply says its next piece: kept should it never end.
+    pub(super) fn says(&mut self, piece: &str) {
+        if self.so_far.len() < SO_FAR_MAX {
+            self.so_far.push_str(piece);
+        }
+    }
+
     /// A reply came.
     pub(super) fn hears(&mut self, reply: &Reply) {
+        self.so_far.clear();
         let call = |call: &crate::domain::dialect::Call| json!({"name": call.name, "input": call.input});
         let stop = match &reply.stop {
             Stop::Over => "over",
@@ -62,6 +75,10 @@ impl Record {
 
     /// The turn failed.
     pub(super) fn ended(&mut self, error: &AgentError) {
+        if !self.so_far.is_empty() {
+            let so_far = std::mem::take(&mut self.so_far);
+            self.line(&json!({"said so far": so_far}));
+        }
         self.line(&json!({"error": error.to_string()}));
     }
 
@@ -98,12 +115,14 @@ mod tests {
         let body = json!({"model": "m", "messages": messages});
         record.asks("http://x/v1", &body, &messages, prompt);
         record.asks("http://x/v1", &body, &[json!({"role": "tool", "content": "hunter2hunter2"})], prompt);
+        record.says("half an an");
         record.ended(&AgentError::Overloaded);
         let text = record.close(&Redactor::new(["hunter2hunter2".to_owned()])).text;
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[0], json!({"to": "http://x/v1", "request": {"model": "m"}}));
         assert_eq!(lines[1]["sent"][0]["content"], "[the prompt, 19 bytes]");
         assert_eq!(lines[2]["sent"][0]["content"], "[redacted]");
-        assert_eq!((lines.len(), &lines[3]["error"]), (4, &json!("overloaded")));
+        assert_eq!(lines[3]["said so far"], "half an an");
+        assert_eq!((lines.len(), &lines[4]["error"]), (5, &json!("overloaded")));
     }
 }

@@ -181,6 +181,7 @@ impl<'s> Wire<'s> {
         for event in events {
             let said = reading.event(event).map_err(|wrong| wrong.meaning(self.service))?;
             if let Some(piece) = said {
+                ear.record.says(&piece);
                 ear.live.tell(Event::Delta(piece), std::mem::take(length));
             }
         }
