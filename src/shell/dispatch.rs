@@ -414,7 +414,9 @@ impl Dispatch {
         }
         let plot = self.plot(model, seat);
         let worktree = plot.as_ref().map(Plot::path);
-        let launch = agent.and_then(|agent| self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref())));
+        let launch = agent.and_then(|agent| {
+            self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref()))
+        });
         let used_before = session.map(|session| session.used).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {

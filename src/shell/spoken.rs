@@ -22,7 +22,8 @@ pub(super) fn launch(
     of: &settings::Launch,
 ) -> Launch {
     let private = places.private.join(format!("{run}-{}", agent.name));
-    let mut launch = launch::spoken(of, launch::Places { repo: &places.repo, worktree: None, private: &private }, limits);
+    let mut launch =
+        launch::spoken(of, launch::Places { repo: &places.repo, worktree: None, private: &private }, limits);
     if let stream::Transport::Acp(manner) = &mut launch.transport {
         remember(places, settings, manner);
     }

@@ -94,7 +94,8 @@ fn auto_lands_the_best_in_the_working_copy_and_goes_on_behind_it() {
     let world = shop(&[("ann", &[limit(10)]), ("bob", &[limit(10)])]);
     let said = world.dicast(&["auto", "--stages", "implement,validate", "--apply", "best", "--json"]);
     let lines = said.json();
-    let decided: Vec<&str> = lines.iter().filter(|l| l["type"] == "stage.verdict").filter_map(|l| l["stage"].as_str()).collect();
+    let decided: Vec<&str> =
+        lines.iter().filter(|l| l["type"] == "stage.verdict").filter_map(|l| l["stage"].as_str()).collect();
     assert_eq!(decided, ["implement", "validate"], "{}", said.err);
     assert!(lines.iter().any(|line| line["type"] == "candidate.landed" && line["place"] == "tree"));
     assert_eq!(fs::read_to_string(world.path("src/limit.sh")).unwrap(), "limit() { echo 10; }\n");

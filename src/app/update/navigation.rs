@@ -5,7 +5,8 @@
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
 use super::{
-    ask, cancel, candidates, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed, verdict,
+    ask, cancel, candidates, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed,
+    verdict,
 };
 use crate::app::effect::Effect;
 use crate::app::key::Key;
