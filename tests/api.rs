@@ -4,8 +4,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a test stands outside: it drives a runtime, starts a server and reads files itself"
+    reason = "a test stands outside: it drives a runtime, starts a server, reads files and says what it skips itself"
 )]
 
 use std::fs;

@@ -9,11 +9,12 @@ use super::{Context, agents, place};
 use crate::actors::agents::version::Version;
 use crate::actors::mcp;
 use crate::config::found::{Found, find_on_path};
-use crate::config::{Layer, Loaded, Sources};
+use crate::config::{Layer, Loaded, Setting, Sources};
 use crate::disk::Store;
 use crate::disk::look::is_writable;
 use crate::domain::failure::Failure;
 use crate::domain::preset::PRESETS;
+use crate::domain::redact::Redactor;
 use crate::domain::settings::{CheckSource, MemoryServer, Transport};
 use crate::telemetry;
 
@@ -324,6 +325,11 @@ fn terminal() -> Item {
     }
 }
 
+/// A value as it is shown: somebody may have written a secret into it.
+fn shown(redactor: &Redactor, setting: &Setting) -> String {
+    redactor.clean(setting.value.as_str()).into_owned()
+}
+
 fn text(items: &[Item], loaded: Option<&Loaded>) -> String {
     let mut rows = vec![vec!["dicast".to_owned(), "ok".to_owned(), env!("CARGO_PKG_VERSION").to_owned()]];
     for item in items {
@@ -334,9 +340,10 @@ fn text(items: &[Item], loaded: Option<&Loaded>) -> String {
     }
     let mut out = table(&rows);
     let set = |loaded: &Loaded| {
+        let redactor = crate::shell::hands::redactor(&loaded.settings);
         let chosen = loaded.values.iter().filter(|setting| setting.origin.layer != Layer::Default);
         chosen
-            .map(|setting| vec![format!("  {}", setting.key), setting.value.to_string(), setting.origin.to_string()])
+            .map(|setting| vec![format!("  {}", setting.key), shown(&redactor, setting), setting.origin.to_string()])
             .collect::<Vec<_>>()
     };
     match loaded.map(set) {
@@ -355,12 +362,13 @@ fn json(items: &[Item], loaded: Option<&Loaded>) -> serde_json::Value {
             })
         })
         .collect();
+    let redactor = loaded.map(|loaded| crate::shell::hands::redactor(&loaded.settings)).unwrap_or_default();
     let values: Vec<serde_json::Value> = loaded
         .iter()
         .flat_map(|loaded| &loaded.values)
         .map(|setting| {
             serde_json::json!({
-                "key": setting.key, "value": setting.value, "layer": setting.origin.layer, "origin": setting.origin.place,
+                "key": setting.key, "value": shown(&redactor, setting), "layer": setting.origin.layer, "origin": setting.origin.place,
             })
         })
         .collect();
