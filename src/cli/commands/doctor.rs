@@ -334,9 +334,14 @@ fn text(items: &[Item], loaded: Option<&Loaded>) -> String {
     }
     let mut out = table(&rows);
     let set = |loaded: &Loaded| {
+        // A value may hold a secret that somebody wrote into the config.
+        let redactor = crate::shell::hands::redactor(&loaded.settings);
+        let told = |value: String| redactor.clean(&value).into_owned();
         let chosen = loaded.values.iter().filter(|setting| setting.origin.layer != Layer::Default);
         chosen
-            .map(|setting| vec![format!("  {}", setting.key), setting.value.to_string(), setting.origin.to_string()])
+            .map(|setting| {
+                vec![format!("  {}", setting.key), told(setting.value.to_string()), setting.origin.to_string()]
+            })
             .collect::<Vec<_>>()
     };
     match loaded.map(set) {
@@ -364,6 +369,10 @@ fn json(items: &[Item], loaded: Option<&Loaded>) -> serde_json::Value {
             })
         })
         .collect();
+    let mut values = serde_json::Value::Array(values);
+    if let Some(loaded) = loaded {
+        crate::shell::hands::redactor(&loaded.settings).clean_json(&mut values);
+    }
     serde_json::json!({
         "schema": "dicast.doctor/1", "version": env!("CARGO_PKG_VERSION"), "items": items, "values": values,
     })
