@@ -372,6 +372,10 @@ fn json(items: &[Item], loaded: Option<&Loaded>) -> serde_json::Value {
             })
         })
         .collect();
+    let mut values = serde_json::Value::Array(values);
+    if let Some(loaded) = loaded {
+        crate::shell::hands::redactor(&loaded.settings).clean_json(&mut values);
+    }
     serde_json::json!({
         "schema": "dicast.doctor/1", "version": env!("CARGO_PKG_VERSION"), "items": items, "values": values,
     })
