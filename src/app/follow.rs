@@ -131,13 +131,12 @@ impl Follower {
                 self.finished(*stage, agent, *attempt, *kind, (took, *usage), Some((error, *retry_at)))
             }
             Record::RoundOpened { stage, ballot, asked, .. } => {
-                let ballot: Option<Ballot> = text(ballot).and_then(|text| serde_json::from_str(&text).ok());
-                let items = ballot.map_or(0, |ballot| ballot.items.len());
+                let items = json::<Ballot>(text(ballot)).map_or(0, |ballot| ballot.items.len());
                 What::RoundStarted { stage: *stage, items, agents: asked.clone() }
             }
             Record::StageDecided { stage, verdict, status, exit, hash, .. } => {
                 self.verdicts.insert(*stage, (*exit, status.clone()));
-                let verdict: Option<Verdict> = text(verdict).and_then(|text| serde_json::from_str(&text).ok());
+                let verdict = json::<Verdict>(text(verdict));
                 What::StageVerdict {
                     stage: *stage,
                     status: status.clone(),
@@ -149,17 +148,12 @@ impl Follower {
                     carried: Vec::new(),
                 }
             }
-            Record::GateHeld { checkpoint, held, .. } => {
-                let held: Held = text(held).and_then(|text| serde_json::from_str(&text).ok())?;
-                What::gate_held(*checkpoint, &held)
-            }
+            Record::GateHeld { checkpoint, held, .. } => What::gate_held(*checkpoint, &json::<Held>(text(held))?),
             Record::GuardrailsRan { report, passed, .. } => {
-                let report: Report = text(report).and_then(|text| serde_json::from_str(&text).ok())?;
-                What::GuardrailFinished { report: Arc::new(report), passed: *passed }
+                What::GuardrailFinished { report: Arc::new(json::<Report>(text(report))?), passed: *passed }
             }
             Record::CandidatesTried { stage, report, .. } => {
-                let tried: Tried = text(report).and_then(|text| serde_json::from_str(&text).ok())?;
-                What::CandidatesTried { stage: *stage, tried: Arc::new(tried) }
+                What::CandidatesTried { stage: *stage, tried: Arc::new(json::<Tried>(text(report))?) }
             }
             Record::Landed { landing, commit, .. } => What::landed(landing, commit.clone(), false),
             Record::LandingUndone { landing, .. } => What::landed(landing, None, true),
@@ -236,6 +230,11 @@ impl Follower {
             cost_micro_usd: used.cost_micro_usd,
         }
     }
+}
+
+/// Reads what a file of the run holds; one that cannot be read tells nothing.
+fn json<T: serde::de::DeserializeOwned>(text: Option<Arc<str>>) -> Option<T> {
+    serde_json::from_str(&text?).ok()
 }
 
 fn named(kind: TurnKind) -> Option<TurnKind> {

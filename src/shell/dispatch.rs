@@ -160,13 +160,11 @@ impl Dispatch {
             RunEffect::Find { spec, closed, stage } => {
                 // A run that is continued gets fresh tokens.
                 self.runs.remove(&id);
-                let reply = self.find(spec, closed, stage, root);
-                inbox.expect(Pending::Found(id, reply));
+                inbox.expect(Pending::Found(id, self.find(spec, closed, stage, root)));
             }
             RunEffect::Open { spec, abandon } => {
                 self.runs.remove(&id);
-                let reply = self.open(spec, id.clone(), abandon, now);
-                inbox.expect(Pending::Opened(id, reply));
+                inbox.expect(Pending::Opened(id.clone(), self.open(spec, id, abandon, now)));
             }
             RunEffect::Hold { spec, at, gates } => {
                 inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
@@ -191,8 +189,7 @@ impl Dispatch {
                 inbox.expect(Pending::Turn(seat, TurnKind::Draft, reply));
             }
             RunEffect::TakeTurn { seat, kind, prompt, wanted, session } => {
-                let asked = Asked { kind, prompt, wanted, session };
-                let reply = self.take_turn(model, &seat, asked);
+                let reply = self.take_turn(model, &seat, Asked { kind, prompt, wanted, session });
                 inbox.expect(Pending::Turn(seat, kind, reply));
             }
             RunEffect::Warm(agents) => self.warm(model, &id, &agents),
@@ -226,17 +223,14 @@ impl Dispatch {
                 inbox.expect(Pending::Published(id, stage, reply));
             }
             RunEffect::Mirror { stage, entries } => {
-                let reply = self.mirror(model, entries, stop);
-                inbox.expect(Pending::Mirrored(id, stage, reply));
+                inbox.expect(Pending::Mirrored(id, stage, self.mirror(model, entries, stop)));
             }
             RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
                 let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
                 inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
             }
             RunEffect::Release { spec, uproot } => {
-                let repo = &self.hands.repo;
-                let uprooting =
-                    uproot.then(|| repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), root));
+                let uprooting = uproot.then(|| self.uproot(model, &id, root));
                 let reply = self.release(spec, &id, uprooting);
                 inbox.expect(Pending::Released(id, reply));
             }
@@ -470,6 +464,11 @@ impl Dispatch {
             quota: model.settings.worktrees.quota_mb << 20,
             apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
         })
+    }
+
+    /// Removes the worktrees of a run.
+    fn uproot(&self, model: &Model, id: &RunId, token: CancellationToken) -> Reply<()> {
+        self.hands.repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), token)
     }
 
     /// Returns the folder of all worktrees.

@@ -336,12 +336,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
     let mut panel = panel(&case, &derived);
     panel.check().map_err(|error| Failure::BadReply { from: "the panel".into(), why: error.to_string() })?;
     let canon = panel.canon();
-    let grounds =
-        derived.iter().flat_map(|(agent, derived)| grounds(agent, &derived.assertions, &canon, &case.lookups));
-    let mut grounds: Vec<Ground> = grounds.collect();
-    if let Ok(host) = AgentName::new(HOST) {
-        grounds.extend(self::grounds(&host, &preparation.host, &canon, &case.lookups));
-    }
+    let mut grounds = all_grounds(&case, &derived, &canon);
     let charges = derived.iter().flat_map(|(agent, derived)| derived.phantoms.iter().map(|charge| (*agent, charge)));
     let mut phantoms: Vec<Phantom> = charges.map(|(agent, charge)| phantom(agent, charge)).collect();
     let (mut ballot, mut changed) = (None, None);
@@ -398,6 +393,17 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         warnings: case.warnings,
         took_ms: 0,
     })
+}
+
+/// Returns on what every claim stands, of agents and of the host.
+fn all_grounds(case: &Case, derived: &BTreeMap<&AgentName, Derived>, canon: &Canon) -> Vec<Ground> {
+    let of_agents =
+        derived.iter().flat_map(|(agent, derived)| grounds(agent, &derived.assertions, canon, &case.lookups));
+    let mut all: Vec<Ground> = of_agents.collect();
+    if let Ok(host) = AgentName::new(HOST) {
+        all.extend(grounds(&host, &case.question.preparation.host, canon, &case.lookups));
+    }
+    all
 }
 
 /// What an agent's words are held against: its own diff, where it wrote.

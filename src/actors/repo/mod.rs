@@ -328,22 +328,14 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             // None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
             Command::Plant { root, plot, token, promise } => {
                 let turn = Arc::clone(&gardening);
-                scope.spawn(async move {
-                    let _turn = turn.lock().await;
-                    let planted = async { reader.git(&root, &token).await?.plant(&reader.scope, &plot).await };
-                    promise.keep(planted.await);
-                });
+                scope.spawn(async move { promise.keep(reader.plant(&root, &plot, &token, &turn).await) });
             }
             Command::Reap { root, plot, token, promise } => {
                 scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
             }
             Command::Uproot { root, folder, run, token, promise } => {
                 let turn = Arc::clone(&gardening);
-                scope.spawn(async move {
-                    let _turn = turn.lock().await;
-                    let gone = async { reader.git(&root, &token).await?.uproot(&reader.scope, &folder, &run).await };
-                    promise.keep(gone.await);
-                });
+                scope.spawn(async move { promise.keep(reader.uproot(&root, (&folder, &run), &token, &turn).await) });
             }
             Command::TryOut { root, trial, token, promise } => {
                 let turn = Arc::clone(&turn);
@@ -490,6 +482,28 @@ impl Reader {
         let none =
             || Failure::needs_input("stage implement", "there is no git repository here", "run `git init` and commit");
         looked.map(|(git, _)| git).ok_or_else(none)
+    }
+
+    async fn plant(
+        &self,
+        root: &Path,
+        plot: &Plot,
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<PathBuf, Failure> {
+        let _turn = turn.lock().await;
+        self.git(root, token).await?.plant(&self.scope, plot).await
+    }
+
+    async fn uproot(
+        &self,
+        root: &Path,
+        (folder, run): (&Path, &RunId),
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<(), Failure> {
+        let _turn = turn.lock().await;
+        self.git(root, token).await?.uproot(&self.scope, folder, run).await
     }
 
     async fn reap(&self, root: &Path, plot: &Plot, token: &CancellationToken) -> Result<Patch, Failure> {

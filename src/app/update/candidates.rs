@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{land, settle};
 use crate::app::effect::Effect;
+use crate::app::keymap::Action;
 use crate::app::model::{Model, Run, View};
 use crate::app::msg::Reopened;
 use crate::domain::candidate::{Candidate, Patch, Place, Take, Which};
@@ -59,6 +60,18 @@ pub(super) fn can_take(model: &Model) -> bool {
         let is_good = run.judgement.as_ref().is_some_and(|judgement| judgement.verdict.is_advancing());
         candidate.out.is_none() && is_good && !run.landed && settle::is_decidable(model, run)
     })
+}
+
+/// Tells whether an action works on the candidates' screen; `None` for one that it knows nothing of.
+pub(super) fn can(model: &Model, action: Action) -> Option<bool> {
+    match [Action::Undo, Action::IntoTree, Action::NextHunk, Action::PreviousHunk]
+        .iter()
+        .position(|of| *of == action)?
+    {
+        0 => Some(model.focused_run().is_some_and(|run| can_undo(model, run))),
+        1 => Some(can_take(model)),
+        _ => Some(true),
+    }
 }
 
 /// Tells whether a candidate landed that can be taken back.

@@ -14,10 +14,14 @@ use crate::domain::stage::Stage;
 pub fn can(model: &Model, action: Action) -> bool {
     let run = model.focused_run();
     let is_live = run.is_some_and(|run| run.phase.is_live());
-    let has_verdict = |run: &Run| !run.verdicts.is_empty();
     let view = model.view();
     if let View::Ledger(page) = view
         && let Some(can) = ledger::can(model, page, action)
+    {
+        return can;
+    }
+    if let View::Candidates { .. } = view
+        && let Some(can) = candidates::can(model, action)
     {
         return can;
     }
@@ -33,17 +37,8 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::AskAgain => run.is_some_and(|run| can_resume(run) || has_given_up_here(model, run)),
         Action::Fresh => run.is_some_and(|run| !run.phase.is_under_way()),
         Action::AskMissing => run.is_some_and(|run| !run.phase.is_under_way() && has_missing(run)),
-        Action::Round => {
-            let shown = |run: &Run| matches!(view, View::Verdict { stage, .. } if run.stage == *stage);
-            run.is_some_and(|run| shown(run) && round::can_be_asked(model, run))
-        }
-        Action::Verdict => {
-            if let View::Spec { spec, .. } = view {
-                model.runs.values().any(|run| &run.spec == spec && has_verdict(run))
-            } else {
-                run.is_some_and(|run| run.judgement.is_some())
-            }
-        }
+        Action::Round => run.is_some_and(|run| is_stage_shown(view, run) && round::can_be_asked(model, run)),
+        Action::Verdict => has_verdict(model, view),
         Action::Run => matches!(view, View::Spec { spec, .. } if model.runs.values().any(|run| &run.spec == spec)),
         Action::ShowAll | Action::Document => matches!(view, View::Verdict { .. }),
         Action::Check => settle::checkable(model).is_some(),
@@ -60,14 +55,10 @@ pub fn can(model: &Model, action: Action) -> bool {
             matches!(view, View::Conflict(_)) && run.is_some_and(|run| settle::is_decidable(model, run))
         }
         Action::Undo if matches!(view, View::Gate(_)) => gate::can_undo(model),
-        Action::Undo if matches!(view, View::Candidates { .. }) => {
-            run.is_some_and(|run| candidates::can_undo(model, run))
-        }
         Action::Candidates => {
             matches!(view, View::Verdict { stage: Stage::Implement, .. }) && run.is_some_and(|run| run.tried.is_some())
         }
-        Action::IntoTree => candidates::can_take(model),
-        Action::NextHunk | Action::PreviousHunk => matches!(view, View::Candidates { .. }),
+        Action::IntoTree | Action::NextHunk | Action::PreviousHunk => false,
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => opens(model, view),
@@ -98,6 +89,19 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::Suspend
         | Action::Dump => true,
     }
+}
+
+/// Tells whether there is a verdict to show.
+fn has_verdict(model: &Model, view: &View) -> bool {
+    if let View::Spec { spec, .. } = view {
+        return model.runs.values().any(|run| &run.spec == spec && !run.verdicts.is_empty());
+    }
+    model.focused_run().is_some_and(|run| run.judgement.is_some())
+}
+
+/// Tells whether the verdict of the run's stage at hand is on screen.
+fn is_stage_shown(view: &View, run: &Run) -> bool {
+    matches!(view, View::Verdict { stage, .. } if run.stage == *stage)
 }
 
 /// Tells whether there is something to open, start or decide in a view.

@@ -187,64 +187,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         if let Some((stage, agent, used)) = record.used() {
             run.spend(stage, agent, used);
         }
-        match record {
-            Record::AgentFailed { kind: TurnKind::Round, .. } => {}
-            Record::AgentLaunched { stage, agent, attempt, .. } => {
-                let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
-                *highest = (*highest).max(*attempt);
-            }
-            Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
-            Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, change, .. } => {
-                let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
-                if let Some(text) = text {
-                    let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
-                    let session = session.clone();
-                    let change = change.as_ref().and_then(|file| found.changes.get(&file.path));
-                    let change = change.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
-                    let kept = Kept { answer, change, took_ms: *took_ms, wrote: raw.bytes, session };
-                    run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
-                }
-            }
-            Record::CandidatesTried { report, .. } => {
-                let text = found.changes.get(&report.path);
-                run.tried = text.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
-            }
-            Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
-            Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
-            Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
-            Record::GuardrailsRan { stage, when, passed, .. } => {
-                run.guarded.entry(*stage).or_default().insert(*when, *passed);
-            }
-            // Who asks for just that stage now wants it after all, and a reason given anew replaces the old one.
-            Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
-                run.skipped.entry(*stage).or_insert_with(|| reason.clone());
-            }
-            Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
-            Record::HumanDecided { stage, .. } if *stage == run.stage => {
-                if let Some(decision) = settle::decision_of(record.clone()) {
-                    settle::remember(&mut run.decisions, decision);
-                }
-            }
-            Record::AgentFailed { stage, agent, error, .. } => {
-                run.failed.entry(*stage).or_default().insert(agent.clone(), error.clone());
-            }
-            Record::RunOpened { .. }
-            | Record::RunResumed { .. }
-            | Record::StageElsewhere { .. }
-            | Record::PermissionAnswered { .. }
-            | Record::StageSkipped { .. }
-            | Record::RoundOpened { .. }
-            | Record::RoundAnswered { .. }
-            | Record::RoundClosed { .. }
-            | Record::HumanDecided { .. }
-            | Record::Published { .. }
-            | Record::PublishIntended { .. }
-            | Record::Mirrored { .. }
-            | Record::RunStopped { .. }
-            | Record::GateHeld { .. }
-            | Record::RunReopened { .. }
-            | Record::RunClosed { .. } => {}
-        }
+        recollect(&mut run, record, &found);
     }
     run.human = settle::human(&run.decisions);
     run.stages.retain(|stage| !run.skipped.contains_key(stage));
@@ -264,6 +207,68 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     }
     model.runs.insert(found.run.clone(), run);
     found.run
+}
+
+/// Takes over what a record tells of the stages.
+fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
+    match record {
+        Record::AgentFailed { kind: TurnKind::Round, .. } => {}
+        Record::AgentLaunched { stage, agent, attempt, .. } => {
+            let highest = run.attempts.entry(*stage).or_default().entry(agent.clone()).or_insert(0);
+            *highest = (*highest).max(*attempt);
+        }
+        Record::StageOpened { stage, .. } => *run.openings.entry(*stage).or_insert(0) += 1,
+        Record::AgentAnswered { stage, agent, artifact, raw, took_ms, session, change, .. } => {
+            let text = found.answers.iter().find(|(.., file, _)| file == artifact).map(|(.., text)| text);
+            if let Some(text) = text {
+                let answer = Answer { file: artifact.clone(), text: Arc::clone(text) };
+                let session = session.clone();
+                let change = change.as_ref().and_then(|file| found.changes.get(&file.path));
+                let change = change.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
+                let kept = Kept { answer, change, took_ms: *took_ms, wrote: raw.bytes, session };
+                run.kept.entry(*stage).or_default().insert(agent.clone(), kept);
+            }
+        }
+        Record::CandidatesTried { report, .. } => {
+            let text = found.changes.get(&report.path);
+            run.tried = text.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
+        }
+        Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
+        Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
+        Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
+        Record::GuardrailsRan { stage, when, passed, .. } => {
+            run.guarded.entry(*stage).or_default().insert(*when, *passed);
+        }
+        // Who asks for just that stage now wants it after all, and a reason given anew replaces the old one.
+        Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
+            run.skipped.entry(*stage).or_insert_with(|| reason.clone());
+        }
+        Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
+        Record::HumanDecided { stage, .. } if *stage == run.stage => {
+            if let Some(decision) = settle::decision_of(record.clone()) {
+                settle::remember(&mut run.decisions, decision);
+            }
+        }
+        Record::AgentFailed { stage, agent, error, .. } => {
+            run.failed.entry(*stage).or_default().insert(agent.clone(), error.clone());
+        }
+        Record::RunOpened { .. }
+        | Record::RunResumed { .. }
+        | Record::StageElsewhere { .. }
+        | Record::PermissionAnswered { .. }
+        | Record::StageSkipped { .. }
+        | Record::RoundOpened { .. }
+        | Record::RoundAnswered { .. }
+        | Record::RoundClosed { .. }
+        | Record::HumanDecided { .. }
+        | Record::Published { .. }
+        | Record::PublishIntended { .. }
+        | Record::Mirrored { .. }
+        | Record::RunStopped { .. }
+        | Record::GateHeld { .. }
+        | Record::RunReopened { .. }
+        | Record::RunClosed { .. } => {}
+    }
 }
 
 /// The lock is ours, or somebody else's.
