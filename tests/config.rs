@@ -458,102 +458,99 @@ fn what_cannot_be_used_names_its_place_and_the_next_step() {
     }
 }
 
+/// Agents that cannot work: their lines, why, and what to do.
+const UNFIT: &[(&str, &str, &str)] = &[
+    (
+        "name = \"a\"\nkind = \"memory\"\n",
+        "1: agents has no family",
+        "add family = …, a name of letters, digits, '-', '_' and '.'",
+    ),
+    (
+        "name = \"a\"\nfamily = \"f\"\n",
+        "1: agents has no kind",
+        "add kind = …, one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
+    ),
+    (
+        "kind = \"memory\"\nfamily = \"f\"\n",
+        "1: agents has no name",
+        "add name = …, a name of letters, digits, '-', '_' and '.'",
+    ),
+    ("name = \"a/b\"\n", "2: agents.name: \"a/b\" cannot be used", "use a name of letters, digits, '-', '_' and '.'"),
+    (
+        "name = \"a\"\nkind = \"comand\"\n",
+        "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
+        "use one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
+    ),
+    (
+        "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
+        "1: an agent of kind \"command\" has no command",
+        "add command = …",
+    ),
+    (
+        "name = \"a\"\nkind = \"replay\"\nfamily = \"f\"\n",
+        "1: an agent of kind \"replay\" has no script",
+        "add script = …",
+    ),
+    (
+        "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\ncommand = [\"x\"]\n",
+        "5: command does nothing for an agent of kind \"memory\"",
+        "remove it",
+    ),
+    (
+        "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\nstages = [\"plam\"]\n",
+        "5: agents.stages: \"plam\" is no stage, did you mean \"plan\"?",
+        "use a list of stages: plan, tasks, implement, validate, audit, unlock",
+    ),
+    (
+        "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nretry = { base_ms = 9, cap_ms = 8 }\n",
+        "6: retry: base_ms is larger than cap_ms",
+        "make cap_ms at least as large as base_ms",
+    ),
+    (
+        "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nenv = { A = 1 }\n",
+        "6: agents.env: A: a whole number cannot be used",
+        "use a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }",
+    ),
+    (
+        "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\ntimeouts = { total = 8 }\n",
+        "6: unknown key agents.timeouts.total",
+        "did you mean \"total_s\"?",
+    ),
+    (
+        "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\n[[agents]]\nname = \"a\"\nkind = \"memory\"\nfamily = \"g\"\n",
+        "6: the name \"a\" is taken by .dicast/config.toml:2",
+        "give each agent a name of its own",
+    ),
+    (
+        "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nwrites = [\"plan\"]\n",
+        "6: files are changed at implement only",
+        "write writes = [\"implement\"]",
+    ),
+    (
+        "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
+        "4: preset \"qwen\" is not known to keep its changes inside a worktree",
+        "let claude, codex, gemini or a program of your own write",
+    ),
+    (
+        "name = \"host\"\nkind = \"memory\"\nfamily = \"f\"\n",
+        "2: host is what the program itself is called on a panel",
+        "use another name",
+    ),
+];
+
 #[test]
 fn an_agent_that_cannot_work_is_refused() {
-    let table = [
-        (
-            "name = \"a\"\nkind = \"memory\"\n",
-            "1: agents has no family",
-            "add family = …, a name of letters, digits, '-', '_' and '.'",
-        ),
-        (
-            "name = \"a\"\nfamily = \"f\"\n",
-            "1: agents has no kind",
-            "add kind = …, one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
-        ),
-        (
-            "kind = \"memory\"\nfamily = \"f\"\n",
-            "1: agents has no name",
-            "add name = …, a name of letters, digits, '-', '_' and '.'",
-        ),
-        (
-            "name = \"a/b\"\n",
-            "2: agents.name: \"a/b\" cannot be used",
-            "use a name of letters, digits, '-', '_' and '.'",
-        ),
-        (
-            "name = \"a\"\nkind = \"comand\"\n",
-            "3: agents.kind: \"comand\" cannot be used, did you mean \"command\"?",
-            "use one of \"command\", \"acp\", \"api\", \"replay\", \"memory\"",
-        ),
-        (
-            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\n",
-            "1: an agent of kind \"command\" has no command",
-            "add command = …",
-        ),
-        (
-            "name = \"a\"\nkind = \"replay\"\nfamily = \"f\"\n",
-            "1: an agent of kind \"replay\" has no script",
-            "add script = …",
-        ),
-        (
-            "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\ncommand = [\"x\"]\n",
-            "5: command does nothing for an agent of kind \"memory\"",
-            "remove it",
-        ),
-        (
-            "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\nstages = [\"plam\"]\n",
-            "5: agents.stages: \"plam\" is no stage, did you mean \"plan\"?",
-            "use a list of stages: plan, tasks, implement, validate, audit, unlock",
-        ),
-        (
-            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nretry = { base_ms = 9, cap_ms = 8 }\n",
-            "6: retry: base_ms is larger than cap_ms",
-            "make cap_ms at least as large as base_ms",
-        ),
-        (
-            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nenv = { A = 1 }\n",
-            "6: agents.env: A: a whole number cannot be used",
-            "use a table of texts, for example { NAME = \"text\", KEY = \"$KEY\" }",
-        ),
-        (
-            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\ntimeouts = { total = 8 }\n",
-            "6: unknown key agents.timeouts.total",
-            "did you mean \"total_s\"?",
-        ),
-        (
-            "name = \"a\"\nkind = \"memory\"\nfamily = \"f\"\n[[agents]]\nname = \"a\"\nkind = \"memory\"\nfamily = \"g\"\n",
-            "6: the name \"a\" is taken by .dicast/config.toml:2",
-            "give each agent a name of its own",
-        ),
-        (
-            "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nwrites = [\"plan\"]\n",
-            "6: files are changed at implement only",
-            "write writes = [\"implement\"]",
-        ),
-        (
-            "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
-            "4: preset \"qwen\" is not known to keep its changes inside a worktree",
-            "let claude, codex, gemini or a program of your own write",
-        ),
-        (
-            "name = \"host\"\nkind = \"memory\"\nfamily = \"f\"\n",
-            "2: host is what the program itself is called on a panel",
-            "use another name",
-        ),
-    ];
-    for (text, why, next) in table {
+    for (text, why, next) in UNFIT {
         let (message, hint) = World::new().project(&format!("[[agents]]\n{text}")).refused();
-        assert_eq!((message, hint), (format!(".dicast/config.toml:{why}"), next.to_owned()), "{text}");
+        assert_eq!((message, hint), (format!(".dicast/config.toml:{why}"), (*next).to_owned()), "{text}");
     }
 }
 
 #[test]
 fn what_comes_in_a_later_version_is_refused_and_says_what_works_now() {
     let agent = |line: &str| format!("[[agents]]\nname = \"a\"\n{line}\n");
-    let table = [
-        (agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\""),
-    ];
+    let table =
+        [(agent("preset = \"crush\""), "agents.preset: \"crush\" is not yet available in this version", "\"claude\"")];
     for (text, why, now) in table {
         let (message, hint) = World::new().project(&text).refused();
         assert!(message.contains(why), "{message}");
