@@ -34,7 +34,14 @@ fn a_run_looks_for_an_earlier_one_takes_its_lock_and_records_its_opening_before_
 
     let started = What::RunStarted { spec: spec("001-login"), stages: vec![Stage::Plan], resumed: false };
     let roster = vec![agent("claude"), agent("codex"), agent("gemini")];
-    let prepare = RunEffect::Prepare { spec: spec("001-login"), stage: Stage::Plan, roster, range: None, skipped: Default::default(), agenda: None };
+    let prepare = RunEffect::Prepare {
+        spec: spec("001-login"),
+        stage: Stage::Plan,
+        roster,
+        range: None,
+        skipped: Default::default(),
+        agenda: None,
+    };
     let event = Event { at: script.model.now, run: Some(id.clone()), ask: None, what: started };
     assert_eq!(script.answer_one(Kind::Commit), [Effect::Emit(event), Effect::Run(id, prepare)]);
     script.expect_phase(Phase::Preparing);
