@@ -104,9 +104,9 @@ fn table(candidates: &[Candidate], cursor: usize, area: Rect, canvas: &mut Canva
         let left = [
             piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent),
             strong(format!("{:<names$}", one.agent.as_str())),
-            plain(format!("  {:>6} {:<6}", format!("+{}", one.added), format!("-{}", one.removed))),
+            plain(format!("  {:>5} {:<5}", format!("+{}", one.added), format!("-{}", one.removed))),
             dim(format!("{:>8}  ", text::count(usize::try_from(one.files).unwrap_or(usize::MAX), "file"))),
-            plain(format!("yours {:<7} theirs {:<7} ", shared(one.yours), shared(one.theirs))),
+            plain(format!("yours {:<5} theirs {:<5} ", shared(one.yours), shared(one.theirs))),
             piece(words, ink),
         ];
         canvas.pieces(line, &left);

@@ -105,6 +105,11 @@ fn the_same_range_has_the_same_hash_and_another_one_another() {
     assert_eq!(hash("HEAD~1...003-rate-limiter"), first);
     world.write("src/limiter.rs", CHANGED.replace("untouched() {}", "untouched() { /* nothing */ }"));
     commit(&world, "one more");
+    // What is next is the same to whoever asks: the audit was of another tree.
+    world.dicast(&["status", "003"]).exits(0).says("next: dicast plan");
+    let auto = world.dicast(&["auto", "003", "--json"]).json();
+    let started = auto.iter().find(|line| line["type"] == "run.started").unwrap();
+    assert_eq!(started["stages"][0], "plan");
     assert_ne!(hash("HEAD~2..HEAD"), first);
 }
 

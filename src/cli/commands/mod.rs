@@ -39,6 +39,7 @@ mod memory;
 mod output;
 mod place;
 mod present;
+mod progress;
 mod ran;
 mod record;
 mod replay;

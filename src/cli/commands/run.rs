@@ -14,15 +14,13 @@ use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
 use super::present::Present;
 use super::ran::{self, Ran};
-use super::{Context, agents, first, now, place, record, status, survey};
+use super::{Context, agents, first, now, place, progress, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
 use crate::domain::candidate::{Place, Take, Which};
-use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, SpecId};
-use crate::domain::range::Ends;
 use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
@@ -241,30 +239,16 @@ fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     Ok((!stages.is_empty()).then_some(stages))
 }
 
-/// Returns the stages from the first one on that has no current verdict that lets the next follow, and what was left out
-/// on the way. What nobody recorded before an audit of commits was done elsewhere.
+/// Returns the stages from the first on that is not behind a spec, and what was left out on the way.
+///
+/// # Errors
+/// When the verdict of that first one cannot be read: it would be written over.
 fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped), Failure> {
-    let store = context.store();
-    let audit = record::verdict(&store, folder, Stage::Audit)?.filter(|verdict| verdict.exit == 0);
-    let is_audited = audit.is_some_and(|verdict| Ends::of(&verdict.inputs).is_some());
-    let (verdicts, _) = record::verdicts(&store, folder);
-    let mut left_out = skip::of_verdicts(verdicts.iter());
-    let (mut first, present) = (None, Present::new(context, None));
-    for stage in Stage::ALL {
-        let own = record::verdict(&store, folder, stage)?.filter(Verdict::is_advancing);
-        let has_passed = match own {
-            Some(verdict) => {
-                left_out.remove(&stage);
-                present.changed(folder, &verdict)?.is_none()
-            }
-            None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
-        };
-        if !has_passed {
-            first = first.or(Some(stage));
-        }
-    }
-    let stages = first.map(|first| Stage::ALL.into_iter().filter(|stage| *stage >= first).collect());
-    Ok((stages.unwrap_or_default(), left_out))
+    let standings = progress::standings(context, &Present::new(context, None), folder, None)?;
+    let Some(first) = progress::next(&standings) else { return Ok((Vec::new(), progress::left_out(&standings))) };
+    record::verdict(&context.store(), folder, first)?;
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first).collect();
+    Ok((stages, progress::left_out(&standings)))
 }
 
 /// Runs without a screen until the requests are done. The shell prints as it goes.

@@ -6,51 +6,16 @@ use super::super::ask::Desk;
 use super::super::check::summary;
 use super::super::out::{Done, table};
 use super::present::Present;
+use super::progress::{Recorded, elsewhere, left_out, next, standings};
 use super::{Context, READING, place, record, survey};
 use crate::actors::evidence;
 use crate::domain::check::Tally;
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::journal::sizes::{Amount, megabytes};
-use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
-use crate::domain::range::Ends;
-use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
-
-/// Milliseconds of an hour.
-const HOUR: u64 = 3_600_000;
-
-/// What is recorded about a stage.
-enum Recorded {
-    /// A verdict that can be read.
-    Read(Box<Standing>),
-    /// It cannot be read, or was changed by hand.
-    Unreadable {
-        stage: Stage,
-        /// Why, in words.
-        why: String,
-    },
-}
-
-impl Recorded {
-    fn stage(&self) -> Stage {
-        match self {
-            Recorded::Read(standing) => standing.verdict.stage,
-            Recorded::Unreadable { stage, .. } => *stage,
-        }
-    }
-}
-
-/// A recorded verdict, and what became of what it was about.
-struct Standing {
-    verdict: Verdict,
-    /// What changed since, in words.
-    changed: Option<String>,
-    /// Whether it is older than asked for.
-    is_old: bool,
-}
 
 /// What is known of a spec without reading its code.
 struct Line<'f> {
@@ -107,33 +72,6 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
     Ok(done)
 }
 
-fn standings(
-    context: &Context,
-    present: &Present<'_>,
-    folder: &Folder,
-    stale_hours: Option<u64>,
-) -> Result<Vec<Recorded>, Failure> {
-    let store = context.store();
-    let mut recorded = Vec::new();
-    for stage in Stage::ALL {
-        let verdict = match record::verdict(&store, folder, stage) {
-            Ok(None) => continue,
-            Ok(Some(verdict)) => verdict,
-            // One bad file must not hide the others; `verdict` refuses it.
-            Err(failure) => {
-                recorded.push(Recorded::Unreadable { stage, why: failure.to_string() });
-                continue;
-            }
-        };
-        let changed = present.changed(folder, &verdict)?;
-        let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
-        // RFC 3339 in UTC with milliseconds sorts as text.
-        let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
-        recorded.push(Recorded::Read(Box::new(Standing { verdict, changed, is_old })));
-    }
-    Ok(recorded)
-}
-
 /// Counts the dissents of a spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
 /// `dissent` says why.
 fn dissent(
@@ -165,48 +103,6 @@ fn mark(recorded: &Recorded) -> String {
         (None, true) => format!("{name} OLD"),
         (None, false) => name.to_owned(),
     }
-}
-
-/// Returns the commits of a change that was made elsewhere and was audited here.
-fn elsewhere(standings: &[Recorded]) -> Option<Ends> {
-    if standings.iter().any(|recorded| recorded.stage() == Stage::Implement) {
-        return None;
-    }
-    standings.iter().find_map(|recorded| match recorded {
-        Recorded::Read(standing) if standing.verdict.stage == Stage::Audit => Ends::of(&standing.verdict.inputs),
-        Recorded::Read(_) | Recorded::Unreadable { .. } => None,
-    })
-}
-
-/// Tells whether the next stage may follow a recorded one.
-fn has_passed(recorded: &Recorded) -> bool {
-    match recorded {
-        Recorded::Read(standing) => standing.changed.is_none() && standing.verdict.is_advancing(),
-        Recorded::Unreadable { .. } => false,
-    }
-}
-
-/// Returns the first stage that is not behind a spec. What nobody recorded before an audit of commits that passed was
-/// done elsewhere.
-fn next(standings: &[Recorded]) -> Option<Stage> {
-    let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
-    let left_out = left_out(standings);
-    let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
-    Stage::ALL.into_iter().find(|stage| match of(*stage) {
-        Some(recorded) => !has_passed(recorded),
-        None => !(left_out.contains_key(stage) || (is_audited && *stage < Stage::Audit)),
-    })
-}
-
-/// Returns what the verdicts that can be read say was left out, where that has no verdict itself.
-fn left_out(standings: &[Recorded]) -> Skipped {
-    let verdicts = standings.iter().filter_map(|recorded| match recorded {
-        Recorded::Read(standing) => Some(&standing.verdict),
-        Recorded::Unreadable { .. } => None,
-    });
-    let mut left_out = skip::of_verdicts(verdicts);
-    left_out.retain(|stage, _| standings.iter().all(|recorded| recorded.stage() != *stage));
-    left_out
 }
 
 fn found(seen: Option<&SpecOverview>) -> String {

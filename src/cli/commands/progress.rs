@@ -1,0 +1,122 @@
+//! How far a spec has come: what is recorded for its stages, what of it still holds, and which stage is next.
+//!
+//! It must not know how that is shown, nor what is asked for next.
+
+use super::present::Present;
+use super::{Context, record};
+use crate::domain::consensus::Verdict;
+use crate::domain::failure::Failure;
+use crate::domain::moment::Moment;
+use crate::domain::range::Ends;
+use crate::domain::skip::{self, Skipped};
+use crate::domain::spec::Folder;
+use crate::domain::stage::Stage;
+
+/// Milliseconds of an hour.
+const HOUR: u64 = 3_600_000;
+
+/// What is recorded about a stage.
+pub(super) enum Recorded {
+    /// A verdict that can be read.
+    Read(Box<Standing>),
+    /// It cannot be read, or was changed by hand.
+    Unreadable {
+        stage: Stage,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+impl Recorded {
+    /// Returns which.
+    pub(super) fn stage(&self) -> Stage {
+        match self {
+            Recorded::Read(standing) => standing.verdict.stage,
+            Recorded::Unreadable { stage, .. } => *stage,
+        }
+    }
+}
+
+/// A recorded verdict, and what became of what it was about.
+pub(super) struct Standing {
+    pub(super) verdict: Verdict,
+    /// What changed since, in words.
+    pub(super) changed: Option<String>,
+    /// Whether it is older than asked for.
+    pub(super) is_old: bool,
+}
+
+/// Reads what is recorded for a spec, and whether it still holds; older than `stale_hours` is old.
+///
+/// # Errors
+/// When what was judged cannot be compared with what is there now.
+pub(super) fn standings(
+    context: &Context,
+    present: &Present<'_>,
+    folder: &Folder,
+    stale_hours: Option<u64>,
+) -> Result<Vec<Recorded>, Failure> {
+    let store = context.store();
+    let mut recorded = Vec::new();
+    for stage in Stage::ALL {
+        let verdict = match record::verdict(&store, folder, stage) {
+            Ok(None) => continue,
+            Ok(Some(verdict)) => verdict,
+            // One bad file must not hide the others; `verdict` refuses it.
+            Err(failure) => {
+                recorded.push(Recorded::Unreadable { stage, why: failure.to_string() });
+                continue;
+            }
+        };
+        let changed = present.changed(folder, &verdict)?;
+        let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
+        // RFC 3339 in UTC with milliseconds sorts as text.
+        let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
+        recorded.push(Recorded::Read(Box::new(Standing { verdict, changed, is_old })));
+    }
+    Ok(recorded)
+}
+
+/// Returns the commits of a change that was made elsewhere and was audited here.
+pub(super) fn elsewhere(standings: &[Recorded]) -> Option<Ends> {
+    if standings.iter().any(|recorded| recorded.stage() == Stage::Implement) {
+        return None;
+    }
+    standings.iter().find_map(|recorded| match recorded {
+        Recorded::Read(standing) if standing.verdict.stage == Stage::Audit => Ends::of(&standing.verdict.inputs),
+        Recorded::Read(_) | Recorded::Unreadable { .. } => None,
+    })
+}
+
+/// Tells whether the next stage may follow a recorded one.
+fn has_passed(recorded: &Recorded) -> bool {
+    match recorded {
+        Recorded::Read(standing) => standing.changed.is_none() && standing.verdict.is_advancing(),
+        Recorded::Unreadable { .. } => false,
+    }
+}
+
+/// Returns the first stage that is not behind a spec. What nobody recorded before an audit of commits that passed was
+/// done elsewhere.
+pub(super) fn next(standings: &[Recorded]) -> Option<Stage> {
+    let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
+    let left_out = left_out(standings);
+    let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
+    let is_behind = |stage: Stage| match of(stage) {
+        Some(recorded) if has_passed(recorded) => true,
+        Some(_) => left_out.contains_key(&stage),
+        None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
+    };
+    Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
+}
+
+/// Returns what the verdicts that can be read say was left out, where nothing that passed is recorded.
+pub(super) fn left_out(standings: &[Recorded]) -> Skipped {
+    let verdicts = standings.iter().filter_map(|recorded| match recorded {
+        Recorded::Read(standing) => Some(&standing.verdict),
+        Recorded::Unreadable { .. } => None,
+    });
+    let mut left_out = skip::of_verdicts(verdicts);
+    left_out.retain(|stage, _| !standings.iter().any(|recorded| recorded.stage() == *stage && has_passed(recorded)));
+    left_out
+}
