@@ -7,17 +7,21 @@
     reason = "a test stands outside: it drives a runtime, starts programs and looks at files and processes itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/tagged.rs"]
+mod tagged;
+
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dicast::actors::agents::process::{Children, RUN_VAR};
+use dicast::actors::agents::process::Children;
 use dicast::actors::agents::{self, Handle};
 use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::{Reply, Scope, Waker};
-use dicast::disk::proc;
 use dicast::domain::acp::{Answer, Manner, Request};
 use dicast::domain::artifact::Expect;
 use dicast::domain::fact::Fact;
@@ -30,6 +34,10 @@ use dicast::domain::stage::Stage;
 use dicast::domain::stream::{Transport, Usage};
 use dicast::domain::transcript::path_of;
 use tokio_util::sync::CancellationToken;
+
+use example::example;
+use live::live;
+use tagged::tagged;
 
 /// No test waits longer than this for an answer: a hang is a failure, not a wait.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,7 +79,8 @@ impl Bench {
             "attempt": 1, "agenda": [{"id": "D-001", "requirement": "FR-001", "ask": "Is FR-001 covered?", "unit": null}],
             "answer_schema": {"type": "object"}});
         let log = self.folder.path().join("log");
-        let mut command = vec![fake_agent().to_str().unwrap().to_owned(), "--log".into(), log.to_str().unwrap().into()];
+        let mut command =
+            vec![example("fake_acp_agent").to_str().unwrap().to_owned(), "--log".into(), log.to_str().unwrap().into()];
         command.extend(flags.iter().map(|flag| (*flag).to_owned()));
         let agent = AgentName::new("fake").unwrap();
         Turn {
@@ -140,28 +149,6 @@ impl Bench {
         assert_eq!(tagged(self.run.as_str()), Vec::<u32>::new());
         assert_eq!(self.children.living(), Vec::<u32>::new());
     }
-}
-
-/// Runs a test inside a runtime of its own.
-fn live<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { test().await });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-}
-
-fn fake_agent() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_acp_agent");
-    assert!(agent.exists(), "run `cargo build --example fake_acp_agent` first");
-    agent
-}
-
-fn tagged(run: &str) -> Vec<u32> {
-    proc::living()
-        .into_iter()
-        .filter(|process| proc::variable(&proc::environment(process.pid), RUN_VAR) == Some(run))
-        .map(|process| process.pid)
-        .collect()
 }
 
 fn error(ended: &TurnEnded) -> &AgentError {

@@ -7,9 +7,14 @@
     reason = "a test stands outside: it drives a runtime, starts programs and looks at files and processes itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/tagged.rs"]
+mod tagged;
+
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +23,6 @@ use dicast::actors::agents::process::{Children, OWNER_VAR, Program, RUN_VAR, SEA
 use dicast::actors::agents::{self, Handle};
 use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::{Scope, Waker, transcript};
-use dicast::disk::proc;
 use dicast::domain::artifact::Expect;
 use dicast::domain::fact::Fact;
 use dicast::domain::failure::{AgentError, Deadline};
@@ -30,6 +34,10 @@ use dicast::domain::stage::Stage;
 use dicast::domain::stream::{Dialect, Transport, Usage};
 use dicast::domain::transcript::{Anchor, PageRequest, path_of};
 use tokio_util::sync::CancellationToken;
+
+use example::example;
+use live::live;
+use tagged::tagged;
 
 /// No test waits longer than this for an answer: a hang is a failure, not a wait.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -74,32 +82,6 @@ impl Bench {
     }
 }
 
-/// Runs a test inside a runtime of its own.
-fn live<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { test().await });
-    runtime.shutdown_timeout(Duration::from_secs(1));
-}
-
-fn fake_agent() -> PathBuf {
-    // target/debug/deps/agents-… → target/debug/examples/fake_agent: cargo builds examples for its tests.
-    let exe = std::env::current_exe().unwrap();
-    let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
-    assert!(
-        agent.exists(),
-        "`cargo test --test` does not build examples: run `cargo build --example fake_agent` first"
-    );
-    agent
-}
-
-fn tagged(run: &str) -> Vec<u32> {
-    proc::living()
-        .into_iter()
-        .filter(|process| proc::variable(&proc::environment(process.pid), RUN_VAR) == Some(run))
-        .map(|process| process.pid)
-        .collect()
-}
-
 fn turn(flags: &[&str]) -> Turn {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -107,7 +89,7 @@ fn turn(flags: &[&str]) -> Turn {
         "agenda": [{"id": "D-001", "requirement": "FR-001", "ask": "Is FR-001 covered?", "unit": null},
                    {"id": "D-002", "requirement": null, "ask": "How many per second?", "unit": "1/s"}],
         "answer_schema": {"type": "object"}});
-    let mut command = vec![fake_agent().to_str().unwrap().to_owned()];
+    let mut command = vec![example("fake_agent").to_str().unwrap().to_owned()];
     command.extend(flags.iter().map(|flag| (*flag).to_owned()));
     Turn {
         seat: SeatKey {
@@ -451,7 +433,7 @@ impl Bench {
 }
 
 fn sleeper(run: &str, owner: &str) -> std::process::Child {
-    Command::new(fake_agent())
+    Command::new(example("fake_agent"))
         .arg("--sleeper")
         .env(RUN_VAR, run)
         .env(SEAT_VAR, "x")

@@ -9,11 +9,16 @@
     reason = "a test stands outside: it drives a runtime, starts a server, reads files and says what it skips itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/model_server.rs"]
+mod model_server;
+
 use std::fs;
-use std::future::Future;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,41 +40,19 @@ use dicast::domain::transcript::path_of;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use live::live;
+use model_server::Server;
+
 /// No test waits longer than this for an answer: a hang is a failure, not a wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const SECRET: &str = "hunter2-is-a-secret";
 
-/// A scripted model server; gone when this is dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(folder: &Path, script: &Value) -> Self {
-        let exe = std::env::current_exe().unwrap();
-        let program = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_model_server");
-        assert!(program.exists(), "run `cargo build --example fake_model_server` first");
-        fs::write(folder.join("script.json"), script.to_string()).unwrap();
-        let mut child = Command::new(program)
-            .args(["--script".as_ref(), folder.join("script.json").as_os_str()])
-            .args(["--log".as_ref(), folder.join("requests.jsonl").as_os_str()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { child, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts the model server with a script; what it is asked stands in `requests.jsonl`.
+fn serve(folder: &Path, script: &Value) -> Server {
+    let file = folder.join("script.json");
+    fs::write(&file, script.to_string()).unwrap();
+    Server::start(&file, &folder.join("requests.jsonl"))
 }
 
 /// A server, a repository and the actor between them.
@@ -89,7 +72,7 @@ impl World {
             .unwrap();
         fs::write(folder.path().join("repo/.env"), "PASSWORD=swordfish\n").unwrap();
         fs::write(folder.path().join("outside.txt"), "swordfish\n").unwrap();
-        let server = Server::start(folder.path(), &json!({"*": reply}));
+        let server = serve(folder.path(), &json!({"*": reply}));
         let scope = Scope::new(tokio::runtime::Handle::current(), Waker::nobody());
         let (lanes, ends) = lanes(Waker::nobody());
         let handle = agents::spawn(
@@ -155,12 +138,6 @@ fn prompt() -> String {
                    {"id": "D-002", "requirement": null, "ask": "How many per second?", "unit": "1/s"}],
         "answer_schema": {"type": "object"}});
     format!("Plan it.\n\n```json\n{ask}\n```\n")
-}
-
-fn live<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { test().await });
-    runtime.shutdown_timeout(Duration::from_secs(1));
 }
 
 fn error(ended: &TurnEnded) -> &AgentError {
@@ -542,7 +519,7 @@ impl Whole {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let server = Server::start(folder.path(), script);
+        let server = serve(folder.path(), script);
         let config = format!(
             "[[agents]]\nname = \"ada\"\nkind = \"api\"\nfamily = \"one\"\napi = \"openai-chat\"\nmodel = \"chat\"\n\
              base_url = \"{0}/v1/\"\napi_key_env = \"MY_MODEL\"\nretry = {{ max = 2, base_ms = 20, cap_ms = 50 }}\n\

@@ -12,8 +12,14 @@
     reason = "a test stands outside: it drives a runtime, starts programs and looks at files and processes itself"
 )]
 
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/model_server.rs"]
+mod model_server;
 #[path = "real_clis/spoken.rs"]
 mod spoken;
+#[path = "support/tagged.rs"]
+mod tagged;
 #[path = "real_clis/world.rs"]
 mod world;
 

@@ -7,10 +7,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use ignore::WalkBuilder;
 use rustix::fs::{Mode, OFlags};
 
-use super::walk::APART;
+use super::walk::{APART, listed};
 
 /// Largest file that is read or searched, in bytes: more than any hand-written one.
 const FILE_MAX: u64 = 2 << 20;
@@ -159,13 +158,7 @@ impl Jail {
     /// Walks to a path and through all below it.
     fn files(&self, below: &Path) -> impl Iterator<Item = String> + use<> {
         let (root, below) = (self.root.clone(), below.to_owned());
-        let walk = WalkBuilder::new(&self.root)
-            .hidden(false)
-            .parents(false)
-            .require_git(false)
-            .ignore(false)
-            .follow_links(false)
-            .sort_by_file_name(Ord::cmp)
+        let walk = listed(&self.root)
             .filter_entry(move |entry| {
                 let Ok(path) = entry.path().strip_prefix(&root) else { return false };
                 let is_on_way = below.starts_with(path) || path.starts_with(&below);

@@ -47,6 +47,14 @@ pub struct Walked {
 /// Folders that hold no work of the repository's own, whether git ignores them or not.
 pub(super) const APART: [&str; 7] = [".git", ".dicast", "node_modules", ".venv", "__pycache__", ".hg", ".jj"];
 
+/// Walks over what git would list below a folder, in the order of names: no link is followed, no other tool's ignores are
+/// obeyed.
+pub(super) fn listed(root: &Path) -> WalkBuilder {
+    let mut walk = WalkBuilder::new(root);
+    walk.hidden(false).parents(false).require_git(false).ignore(false).follow_links(false).sort_by_file_name(Ord::cmp);
+    walk
+}
+
 /// Reads everything under `root` that git would list (by `.gitignore`, `.git/info/exclude` and the user's own ignores);
 /// `stopped` is asked between files. Files that cannot be opened are left out.
 ///
@@ -55,13 +63,7 @@ pub(super) const APART: [&str; 7] = [".git", ".dicast", "node_modules", ".venv",
 pub fn read_tree(root: &Path, caps: Caps, stopped: &dyn Fn() -> bool) -> Result<Walked, Failure> {
     let mut walked = Walked::default();
     let mut read = 0u64;
-    let walk = WalkBuilder::new(root)
-        .hidden(false)
-        .parents(false)
-        .require_git(false)
-        .ignore(false)
-        .follow_links(false)
-        .sort_by_file_name(Ord::cmp)
+    let walk = listed(root)
         .filter_entry(|entry| entry.depth() == 0 || entry.file_name().to_str().is_none_or(|n| !APART.contains(&n)))
         .build();
     for entry in walk {

@@ -2,18 +2,16 @@
 
 use std::fs;
 use std::future::Future;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use dicast::actors::agents::process::{Children, RUN_VAR};
+use dicast::actors::agents::process::Children;
 use dicast::actors::agents::{self, Handle};
 use dicast::actors::lanes::{LaneEnds, lanes};
 use dicast::actors::{Scope, Waker};
 use dicast::config::{Sources, load};
-use dicast::disk::proc;
 use dicast::domain::acp;
 use dicast::domain::artifact::{Expect, sent_objects};
 use dicast::domain::fact::Fact;
@@ -27,6 +25,9 @@ use dicast::domain::stage::Stage;
 use dicast::domain::stream::Session;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+use crate::model_server::Server;
+use crate::tagged::tagged;
 
 /// No turn is waited for longer: a hang is a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -139,35 +140,6 @@ impl Default for Asking {
             total_ms: 90_000,
             place: rand(),
         }
-    }
-}
-
-/// A scripted model server; gone when this is dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(script: &Path, log: &Path) -> Self {
-        let exe = std::env::current_exe().unwrap();
-        let program = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_model_server");
-        let mut child = Command::new(program)
-            .args(["--script".as_ref(), script.as_os_str(), "--log".as_ref(), log.as_os_str()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { child, url: url.trim().to_owned() }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -407,7 +379,7 @@ impl World {
     pub(crate) async fn dismiss(&self, run: RunId) {
         let left = self.handle.dismiss(run.clone(), CancellationToken::new());
         assert_eq!(left.within(PATIENCE, "its end").await.unwrap(), 0);
-        assert_eq!(tagged(&run), Vec::<u32>::new());
+        assert_eq!(tagged(run.as_str()), Vec::<u32>::new());
         assert_eq!(self.children.living(), Vec::<u32>::new());
     }
 
@@ -462,15 +434,7 @@ impl Drop for World {
 
 fn assert_nothing_left(ended: &TurnEnded, run: &RunId) {
     assert_eq!(ended.survivors, 0);
-    assert_eq!(tagged(run), Vec::<u32>::new());
-}
-
-fn tagged(run: &RunId) -> Vec<u32> {
-    proc::living()
-        .into_iter()
-        .filter(|process| proc::variable(&proc::environment(process.pid), RUN_VAR) == Some(run.as_str()))
-        .map(|process| process.pid)
-        .collect()
+    assert_eq!(tagged(run.as_str()), Vec::<u32>::new());
 }
 
 fn rand() -> u64 {

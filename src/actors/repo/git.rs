@@ -305,18 +305,7 @@ impl Git {
         let commit = format!("{rev}^{{commit}}");
         let found = self.run(&["rev-parse", "--verify", "--quiet", &commit], "").await?.ok_or_else(refuse)?;
         let commit = found.trim();
-        let diff_args = [
-            "diff",
-            "--name-only",
-            "-z",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-renames",
-            "--relative",
-            "--ignore-submodules=all",
-            commit,
-            "--",
-        ];
+        let diff_args: Vec<&str> = super::range::NAMES.into_iter().chain([commit, "--"]).collect();
         let untracked_args = ["ls-files", "--others", "--exclude-standard", "-z"];
         let (changed, untracked) = tokio::join!(self.run(&diff_args, ""), self.run(&untracked_args, ""));
         let (changed, untracked) = (changed?.ok_or_else(refuse)?, untracked?.ok_or_else(refuse)?);

@@ -37,7 +37,7 @@ pub(super) const DIFF: [&str; 15] = [
 ];
 
 /// How the names of changed files are asked for, each ended by a NUL: no name is quoted.
-const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 8] = [
     "diff",
     "--name-only",
     "-z",
@@ -47,6 +47,21 @@ const NAMES: [&str; 8] = [
     "--relative",
     "--ignore-submodules=all",
 ];
+
+/// Reads how each file changed from what `diff --name-status -z` lists.
+pub(super) fn statuses(listed: &str) -> BTreeMap<String, Change> {
+    let mut parts = listed.split('\0').filter(|part| !part.is_empty());
+    let mut files = BTreeMap::new();
+    while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
+        let change = match status {
+            "A" => Change::Add,
+            "D" => Change::Delete,
+            _ => Change::Modify,
+        };
+        files.insert(path.to_owned(), change);
+    }
+    files
+}
 
 impl Git {
     /// Returns the changes of a range (`A..B`) as a diff without context.
@@ -154,17 +169,7 @@ impl Git {
         let args = ["diff", "--name-status", "-z", "--no-ext-diff", "--no-renames", "--relative"].into_iter();
         let args: Vec<&str> = args.chain(["--ignore-submodules=all", &revisions, "--"]).collect();
         let listed = self.run(&args, "").await?.ok_or_else(|| unknown(given))?;
-        let mut parts = listed.split('\0').filter(|part| !part.is_empty());
-        let mut files = BTreeMap::new();
-        while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
-            let change = match status {
-                "A" => Change::Add,
-                "D" => Change::Delete,
-                _ => Change::Modify,
-            };
-            files.insert(path.to_owned(), change);
-        }
-        Ok(files)
+        Ok(statuses(&listed))
     }
 
     async fn changes(&self, revisions: &str, given: &str) -> Result<String, Failure> {

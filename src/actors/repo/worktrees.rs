@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::git::{Git, Ran};
-use super::range::DIFF;
+use super::range::{DIFF, statuses};
 use crate::actors::Scope;
 use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
@@ -209,17 +209,7 @@ impl Git {
     pub(super) async fn changed(&self, [from, to]: [&str; 2]) -> Result<BTreeMap<String, Change>, Failure> {
         let args = ["diff", "--name-status", "-z", "--no-ext-diff", "--no-renames", from, to, "--"];
         let listed = self.must("diff", &args, "").await?;
-        let mut parts = listed.split('\0').filter(|part| !part.is_empty());
-        let mut files = BTreeMap::new();
-        while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
-            let change = match status {
-                "A" => Change::Add,
-                "D" => Change::Delete,
-                _ => Change::Modify,
-            };
-            files.insert(path.to_owned(), change);
-        }
-        Ok(files)
+        Ok(statuses(&listed))
     }
 
     /// Counts the lines that are new and gone between two trees; a binary file has none.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::agenda::agenda;
 use crate::domain::artifact::Artifact;
-use crate::domain::claim::derive::{DeriveInputs, Prior, derive};
-use crate::domain::claim::lookup::{Citation, Lookups};
+use crate::domain::claim::derive::unchecked;
+use crate::domain::claim::lookup::Citation;
 use crate::domain::consensus::{Judged, Panel};
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
@@ -24,18 +24,9 @@ impl Cited {
     /// Reads the answers of a panel again, by the rules by which its claims were derived.
     pub fn of(spec: &Spec, panel: &Panel, answers: &[(AgentName, Artifact)]) -> Self {
         let (agenda, canon) = (agenda(spec, &[]), panel.canon());
-        let inputs = DeriveInputs {
-            spec,
-            agenda: &agenda,
-            lookups: &Lookups::new(),
-            guardrails_ok: true,
-            constitution: &BTreeSet::new(),
-            prior: &Prior::default(),
-            diff: None,
-        };
         let mut cited = Self::default();
         for (agent, artifact) in answers {
-            for backed in derive(artifact, &inputs).assertions {
+            for backed in unchecked(artifact, spec, &agenda).assertions {
                 let said = &backed.assertion;
                 let key = canon.key(said.kind, &said.subject, &said.predicate);
                 let places = cited.0.entry(key).or_default();

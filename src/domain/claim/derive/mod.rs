@@ -107,6 +107,20 @@ impl Derived {
     }
 }
 
+/// Derives what an answer says in an empty world: nothing was looked up or run.
+pub fn unchecked(artifact: &Artifact, spec: &Spec, agenda: &[Topic]) -> Derived {
+    let inputs = DeriveInputs {
+        spec,
+        agenda,
+        lookups: &Lookups::new(),
+        guardrails_ok: true,
+        constitution: &BTreeSet::new(),
+        prior: &Prior::default(),
+        diff: None,
+    };
+    derive(artifact, &inputs)
+}
+
 /// Returns everything that an answer names and that the host should look up, sorted, each once.
 pub fn citations(artifact: &Artifact, spec: &Spec) -> Vec<Citation> {
     // Derivation against an empty world, with a topic for whatever was answered, weighs every citation there is.
@@ -121,16 +135,7 @@ pub fn citations(artifact: &Artifact, spec: &Spec) -> Vec<Citation> {
             unit: None,
         })
         .collect();
-    let inputs = DeriveInputs {
-        spec,
-        agenda: &agenda,
-        lookups: &Lookups::new(),
-        guardrails_ok: true,
-        constitution: &BTreeSet::new(),
-        prior: &Prior::default(),
-        diff: None,
-    };
-    let cited: BTreeSet<Citation> = derive(artifact, &inputs)
+    let cited: BTreeSet<Citation> = unchecked(artifact, spec, &agenda)
         .assertions
         .into_iter()
         .flat_map(|backed| backed.evidence)
