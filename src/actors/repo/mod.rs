@@ -30,6 +30,7 @@ use crate::domain::range::Range;
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
 
+mod candidates;
 pub mod checks;
 mod git;
 pub mod guardrails;
@@ -474,90 +475,6 @@ impl Reader {
     ) -> Result<Arc<Ledger>, Failure> {
         let (tree, _) = tree::files(&self.scope, &root, &token).await?;
         self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
-    }
-
-    /// Runs git in the repository, with what its config would run switched off.
-    async fn git(&self, root: &Path, token: &CancellationToken) -> Result<git::Git, Failure> {
-        let looked = git::Git::new(self.children.clone(), root, token.clone()).look().await?;
-        let none =
-            || Failure::needs_input("stage implement", "there is no git repository here", "run `git init` and commit");
-        looked.map(|(git, _)| git).ok_or_else(none)
-    }
-
-    async fn plant(
-        &self,
-        root: &Path,
-        plot: &Plot,
-        token: &CancellationToken,
-        turn: &Mutex<()>,
-    ) -> Result<PathBuf, Failure> {
-        let _turn = turn.lock().await;
-        self.git(root, token).await?.plant(&self.scope, plot).await
-    }
-
-    async fn uproot(
-        &self,
-        root: &Path,
-        (folder, run): (&Path, &RunId),
-        token: &CancellationToken,
-        turn: &Mutex<()>,
-    ) -> Result<(), Failure> {
-        let _turn = turn.lock().await;
-        self.git(root, token).await?.uproot(&self.scope, folder, run).await
-    }
-
-    async fn reap(&self, root: &Path, plot: &Plot, token: &CancellationToken) -> Result<Patch, Failure> {
-        let index = self.own_file(root, &format!("index-{}-{}", plot.run, plot.agent)).await?;
-        let patch = self.git(root, token).await?.reap(&self.scope, plot, &index).await;
-        self.remove(index).await;
-        patch
-    }
-
-    async fn land(
-        &self,
-        root: &Path,
-        landing: &Landing,
-        back: bool,
-        token: &CancellationToken,
-    ) -> Result<Option<String>, Failure> {
-        let file = self.own_file(root, "landing.patch").await?;
-        let git = self.git(root, token).await?;
-        let landed =
-            if back { git.take_back(landing, &file).await.map(|()| None) } else { git.land(landing, &file).await };
-        self.remove(file).await;
-        landed
-    }
-
-    /// Names a file in a scratch folder of our own that is there.
-    async fn own_file(&self, root: &Path, name: &str) -> Result<PathBuf, Failure> {
-        let folder = scratch(root, &self.own);
-        let file = folder.join(name);
-        let made = self.scope.spawn_blocking(move || crate::disk::scratch::make(&folder)).await;
-        made.map_err(|_| Failure::ActorGone { actor: ACTOR.into() })??;
-        Ok(file)
-    }
-
-    async fn remove(&self, file: PathBuf) {
-        let removed = self.scope.spawn_blocking(move || crate::disk::scratch::remove_file(&file)).await;
-        if removed.is_err() {
-            tracing::warn!("a file for git's own use stays");
-        }
-    }
-
-    async fn try_out(
-        &self,
-        root: &Path,
-        trial: &Trial,
-        token: &CancellationToken,
-        turn: &Mutex<()>,
-    ) -> Result<trial::Outcome, Failure> {
-        let _turn = tokio::select! {
-            turn = turn.lock() => turn,
-            () = token.cancelled() => return Err(Failure::Cancelled),
-        };
-        let git = self.git(root, token).await?;
-        let folder = scratch(root, &self.own);
-        trial::run((&self.scope, &self.children), git, (root, folder), trial, token).await
     }
 
     async fn run_check(
