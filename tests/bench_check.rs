@@ -29,6 +29,7 @@ fn the_manual_shows_the_table_that_the_bench_prints_and_its_aims_are_reached() {
 }
 
 #[test]
+#[ignore = "slow: the whole table three times; .ci/run runs it"]
 fn the_command_prints_the_table_as_text_and_as_json() {
     let bench = |words: &[&str]| {
         let ran = Command::new(env!("CARGO_BIN_EXE_dicast")).args(["bench", "check"]).args(words).output().unwrap();
