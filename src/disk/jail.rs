@@ -112,8 +112,8 @@ impl Jail {
         }
     }
 
-    /// Finds the lines that hold a text, as `path:line: excerpt`. The second tells whether there may be more; `stopped`
-    /// is asked between files.
+    /// Finds the lines that hold a text, as `path:line: excerpt`. The second tells whether there may be more. `clean` takes
+    /// secrets out of a whole file before anything is cut from it; `stopped` is asked between files.
     ///
     /// # Errors
     /// [`Withheld`] if the place may not be looked into.
@@ -121,10 +121,13 @@ impl Jail {
         &self,
         text: &str,
         within: &str,
+        clean: &dyn Fn(&str) -> String,
         stopped: &dyn Fn() -> bool,
     ) -> Result<(Vec<String>, bool), Withheld> {
         let ignores_case = !text.chars().any(char::is_uppercase);
         let wanted = if ignores_case { text.to_lowercase() } else { text.to_owned() };
+        let has =
+            |text: &str| if ignores_case { text.to_lowercase().contains(&wanted) } else { text.contains(&wanted) };
         let mut hits = Vec::new();
         let mut looked = 0;
         let mut is_there = false;
@@ -138,15 +141,16 @@ impl Jail {
             if bytes.len() as u64 > FILE_MAX || bytes.contains(&0) {
                 continue;
             }
-            for (at, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
-                let has = if ignores_case { line.to_lowercase().contains(&wanted) } else { line.contains(&wanted) };
-                if has && hits.len() == HITS_MAX {
+            let whole = String::from_utf8_lossy(&bytes);
+            if !has(&whole) {
+                continue;
+            }
+            for (at, line) in clean(&whole).lines().enumerate().filter(|(_, line)| has(line)) {
+                if hits.len() == HITS_MAX {
                     return Ok((hits, true));
                 }
-                if has {
-                    let excerpt: String = line.trim().chars().take(EXCERPT).collect();
-                    hits.push(format!("{path}:{}: {excerpt}", at + 1));
-                }
+                let excerpt: String = line.trim().chars().take(EXCERPT).collect();
+                hits.push(format!("{path}:{}: {excerpt}", at + 1));
             }
         }
         match is_there || within.is_empty() {
@@ -307,9 +311,9 @@ mod tests {
         }
         for folder in ["..", "/", "src/way", "root/etc", ".git", "target", "nope"] {
             assert!(jail.list(folder).is_err(), "{folder}");
-            assert!(jail.search("swordfish", folder, &|| false).is_err(), "{folder}");
+            assert!(jail.search("swordfish", folder, &str::to_owned, &|| false).is_err(), "{folder}");
         }
-        assert_eq!(jail.search("swordfish", "", &|| false).unwrap(), (Vec::new(), false));
+        assert_eq!(jail.search("swordfish", "", &str::to_owned, &|| false).unwrap(), (Vec::new(), false));
     }
 
     #[test]
@@ -325,13 +329,13 @@ mod tests {
         assert_eq!(jail.read("./src/a.rs").unwrap(), "fn Alpha() {}\n// alpha beta\n");
         assert_eq!(jail.read("large.txt"), Err(Withheld::TooLarge("large.txt".into())));
         assert_eq!(jail.read("image.png"), Err(Withheld::NoText("image.png".into())));
-        let found = |text: &str, within: &str| jail.search(text, within, &|| false).unwrap().0;
+        let found = |text: &str, within: &str| jail.search(text, within, &str::to_owned, &|| false).unwrap().0;
         assert_eq!(
             found("alpha", ""),
             ["docs/x.md:1: alpha", "src/a.rs:1: fn Alpha() {}", "src/a.rs:2: // alpha beta"]
         );
         assert_eq!(found("Alpha", "src"), ["src/a.rs:1: fn Alpha() {}"]);
-        assert_eq!(jail.search("alpha", "", &|| true).unwrap(), (Vec::new(), true));
+        assert_eq!(jail.search("alpha", "", &str::to_owned, &|| true).unwrap(), (Vec::new(), true));
     }
 
     #[test]
@@ -343,7 +347,7 @@ mod tests {
         let jail = Jail::new(folder.path().to_owned());
         let (files, has_more) = jail.list("").unwrap();
         assert_eq!((files.len(), has_more), (FILES_MAX, true));
-        let (hits, has_more) = jail.search("x", "", &|| false).unwrap();
+        let (hits, has_more) = jail.search("x", "", &str::to_owned, &|| false).unwrap();
         assert_eq!((hits.len(), has_more), (HITS_MAX, true));
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::claim::lookup::{Citation, Found, TESTS_MAX};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
+use crate::domain::redact::Redactor;
 use crate::domain::run::Limits;
 use crate::domain::safe::Safe;
 use crate::domain::settings::CheckTemplate;
@@ -108,9 +109,10 @@ pub(super) async fn run_check(
         Results::NoneRan if code == Some(0) => Vec::new(),
         // What cannot be told is not false: the citation stays as it was.
         Results::NoneRan | Results::Unnamed => {
-            let last =
-                err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it named no test").trim().to_owned();
-            return Err(Failure::BadReply { from: format!("the check of {id}"), why: Safe::line(&last).to_string() });
+            let last = err.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it named no test").trim();
+            // It is shown and kept: nothing of our environment was passed on, but a test may hold a key of its own.
+            let why = Safe::line(&Redactor::default().clean(last)).to_string();
+            return Err(Failure::BadReply { from: format!("the check of {id}"), why });
         }
     };
     Ok(ran(code, out.sha256, &tests))

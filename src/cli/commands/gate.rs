@@ -94,7 +94,7 @@ pub(super) fn new(context: &Context, words: &str) -> Result<Done, Failure> {
 }
 
 fn scribe(context: &Context, desk: &Desk) -> Result<scribe::Handle, Failure> {
-    let evidence = context.writable_evidence(desk)?;
+    let evidence = context.evidence(desk)?;
     let repo = repo::spawn(&desk.scope, Children::new(&desk.scope));
     Ok(scribe::spawn(&desk.scope, context.repo.clone(), context.store(), repo, evidence))
 }

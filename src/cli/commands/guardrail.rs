@@ -37,7 +37,7 @@ pub(super) fn guardrail(context: &Context, stage: &str, spec: Option<&str>) -> R
     })?;
     let desk = Desk::open()?;
     let repo = repo::spawn(&desk.scope, Children::new(&desk.scope));
-    let evidence = context.writable_evidence_of(&desk, &settings);
+    let evidence = context.evidence_of(&desk, &settings);
     let mut reports: Vec<Report> = Vec::new();
     for when in [When::Before, When::After] {
         if reports.iter().any(|report| !report.is_green()) {

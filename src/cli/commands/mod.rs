@@ -14,7 +14,6 @@ use crate::disk::{Store, look, text};
 use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
-use crate::domain::redact::Redactor;
 use crate::domain::settings::Settings;
 use crate::domain::stage::Stage;
 
@@ -160,7 +159,8 @@ impl Context {
         config::load(&self.sources()?)
     }
 
-    /// Starts an evidence actor for reading. Evidence outside the repository is read only where that was approved.
+    /// Starts an evidence actor; secrets are taken out of what it keeps. Evidence outside the repository is touched only
+    /// where that was approved.
     ///
     /// # Errors
     /// Exit 11 where it was not.
@@ -173,34 +173,11 @@ impl Context {
         Ok(self.evidence_of(desk, &settings))
     }
 
-    /// Starts an evidence actor that may write: secrets are taken out of what it keeps.
-    ///
-    /// # Errors
-    /// Exit 11 where the evidence lies outside the repository and that was not approved.
-    pub fn writable_evidence(&self, desk: &Desk) -> Result<evidence::Handle, Failure> {
-        let loaded = self.loaded()?;
-        let settings = match is_outside(&loaded.settings.evidence.root) {
-            true => loaded.runnable()?,
-            false => loaded.settings,
-        };
-        Ok(self.writable_evidence_of(desk, &settings))
-    }
-
-    fn writable_evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {
-        let kept = evidence::Settings {
-            root: PathBuf::from(&settings.evidence.root),
-            lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
-            redactor: crate::shell::hands::redactor(settings),
-        };
-        evidence::spawn(&desk.scope, Store::real(&self.repo), kept)
-    }
-
     fn evidence_of(&self, desk: &Desk, settings: &Settings) -> evidence::Handle {
         let kept = evidence::Settings {
             root: PathBuf::from(&settings.evidence.root),
             lock_timeout: Duration::from_millis(settings.evidence.lock_timeout_ms),
-            // Nothing is written here, so nothing has to be taken out.
-            redactor: Redactor::default(),
+            redactor: crate::shell::hands::redactor(settings),
         };
         evidence::spawn(&desk.scope, Store::real(&self.repo), kept)
     }

@@ -258,7 +258,10 @@ impl<'t> Talk<'t> {
                 Ok(wish) => {
                     live.tell(Event::Called(call.name.clone(), wish.in_short().to_owned()), 0);
                     let (jail, stop) = (Jail::new(self.call.repo.clone().into()), stop.clone());
-                    let work = self.tools.scope.spawn_blocking(move || look_up(&jail, &wish, &|| stop.is_cancelled()));
+                    let redactor = Arc::clone(&self.tools.redactor);
+                    let clean = move |text: &str| redactor.clean(text).into_owned();
+                    let work = move || look_up(&jail, &wish, &clean, &|| stop.is_cancelled());
+                    let work = self.tools.scope.spawn_blocking(work);
                     match tokio::time::timeout(LOOK, work).await {
                         Ok(Ok(looked)) => looked,
                         Ok(Err(_)) | Err(_) => Err("it could not be looked up in time".into()),
@@ -266,7 +269,7 @@ impl<'t> Talk<'t> {
                 }
             };
             let is_error = looked.is_err();
-            // Nothing that is secret here is to go to somebody else's machine.
+            // Nothing that is secret here is to go to somebody else's machine, nor what the model itself asked about.
             let text = cut(&self.clean(&looked.unwrap_or_else(|why| why)));
             live.tell(Event::Returned(text.clone()), 0);
             results.push(Returned { id: call.id.clone(), text, is_error });
@@ -327,8 +330,14 @@ fn tokens(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX).div_ceil(3)
 }
 
-/// Looks one thing up; either way what comes back is told to the model.
-fn look_up(jail: &Jail, wish: &Wish, stopped: &dyn Fn() -> bool) -> Result<String, String> {
+/// Looks one thing up; either way what comes back is told to the model. A file is cleaned whole, before lines are numbered
+/// or cut: what is left of a secret would not look like one. (Behind a key of several lines the numbers are smaller.)
+fn look_up(
+    jail: &Jail,
+    wish: &Wish,
+    clean: &dyn Fn(&str) -> String,
+    stopped: &dyn Fn() -> bool,
+) -> Result<String, String> {
     let listed = |lines: Vec<String>, has_more: bool, none: &str| {
         let more = if has_more { "\n(… there is more; ask for less)" } else { "" };
         if lines.is_empty() { none.to_owned() } else { lines.join("\n") + more }
@@ -338,10 +347,10 @@ fn look_up(jail: &Jail, wish: &Wish, stopped: &dyn Fn() -> bool) -> Result<Strin
             jail.list(folder).map(|(files, has_more)| listed(files, has_more, "(no file)")).map_err(|e| e.to_string())
         }
         Wish::Read { path, from, lines } => {
-            jail.read(path).map(|text| numbered(&text, *from, *lines, RESULT_MAX)).map_err(|e| e.to_string())
+            jail.read(path).map(|text| numbered(&clean(&text), *from, *lines, RESULT_MAX)).map_err(|e| e.to_string())
         }
         Wish::Search { text, within } => jail
-            .search(text, within, stopped)
+            .search(text, within, clean, stopped)
             .map(|(hits, has_more)| listed(hits, has_more, "(it stands nowhere)"))
             .map_err(|e| e.to_string()),
     }
@@ -376,6 +385,24 @@ mod tests {
         conversations.keep("c3".into(), conversation(10));
         let kept = conversations.0.lock().unwrap();
         assert_eq!(kept.bytes, kept.by_name.values().map(|one| one.bytes).sum::<usize>());
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_before_a_line_is_cut_or_a_window_chosen() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = "ghp_0123456789abcdefABCDEF0123456789abcd";
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEsecretbody\n-----END RSA PRIVATE KEY-----\n";
+        // The excerpt of a line would end inside the token.
+        let text = format!("find me {} {token}\n{key}find me too\n", "x".repeat(224));
+        crate::disk::text::write_atomic_text(&folder.path().join("notes.md"), &text).unwrap();
+        let (jail, redactor) = (Jail::new(folder.path().to_owned()), Redactor::default());
+        let look = |wish: Wish| look_up(&jail, &wish, &|text| redactor.clean(text).into_owned(), &|| false).unwrap();
+        let path = || "notes.md".to_owned();
+        let found = look(Wish::Search { text: "find me".into(), within: String::new() });
+        assert!(found.lines().count() == 2 && !found.contains("ghp_"), "{found}");
+        assert_eq!(look(Wish::Search { text: "MIIE".into(), within: String::new() }), "(it stands nowhere)");
+        let window = look(Wish::Read { path: path(), from: 2, lines: 2 });
+        assert!(window.contains("[redacted]") && !window.contains("MIIE"), "{window}");
     }
 
     #[test]
