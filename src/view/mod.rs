@@ -49,6 +49,7 @@ mod text;
 pub mod theme;
 mod transcript;
 mod trust;
+pub mod veil;
 mod verdict;
 mod why;
 
