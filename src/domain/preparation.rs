@@ -50,6 +50,10 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
     /// What agents are told of earlier runs; no verdict is bound to it.
     pub recalled: Vec<Note>,
+    /// What we wrote that stands in the spec's folder, by path, as the verdicts there tell: ours to replace, also in a
+    /// clone.
+    #[serde(default)]
+    pub standing: BTreeMap<String, Sha>,
     /// What the host says itself.
     #[serde(default)]
     pub host: Vec<Backed>,
@@ -199,6 +203,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         ledger,
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         recalled: ask.recalled.clone(),
+        standing: standing(tree, spec),
         range,
         host: says,
         agenda,
@@ -271,7 +276,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
 fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
-    let path = format!("{}/verdicts/{stage}.json", spec.own);
+    let path = spec.verdict_path(stage);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
         place: path.clone(),
@@ -287,6 +292,19 @@ fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, F
         return Err(altered("it was altered: its hash does not match".into()));
     }
     Ok(Some(verdict))
+}
+
+/// Finds what stands in a spec's folder as we wrote it: verdicts that are what their hash says, and the documents that
+/// they name. What was altered is not among it.
+fn standing(tree: &Tree, spec: &Spec) -> BTreeMap<String, Sha> {
+    let mut standing = BTreeMap::new();
+    for stage in Stage::ALL {
+        let Ok(Some(verdict)) = recorded(tree, spec, stage) else { continue };
+        let path = spec.verdict_path(stage);
+        standing.extend(tree.text(&path).map(Sha::of).map(|sha| (path, sha)));
+        standing.extend(verdict.published);
+    }
+    standing
 }
 
 /// Folders of github/spec-kit's layout whose texts are inputs of plan and tasks.

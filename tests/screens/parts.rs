@@ -212,6 +212,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     Arc::new(Preparation {
         recalled: Vec::new(),
         range: None,
+        standing: BTreeMap::new(),
         host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),

@@ -79,6 +79,8 @@ pub(super) struct World {
     pub(super) is_deaf: bool,
     /// Tests that agents cite, by claim.
     pub(super) cited: Vec<(Sha, Citation)>,
+    /// What the verdicts in the specs' folders say is ours.
+    pub(super) standing: BTreeMap<String, Sha>,
     /// Why memory does not answer.
     pub(super) memory_away: Option<String>,
     /// Whether consensus lists what stands open.
@@ -395,6 +397,7 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            standing: self.standing.clone(),
             host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
@@ -582,7 +585,7 @@ impl World {
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
         let written = documents.iter().map(|(path, text)| file(path, text)).collect();
-        PublishReport { written, kept_aside: Vec::new() }
+        PublishReport { written, ..PublishReport::default() }
     }
 }
 

@@ -54,6 +54,10 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
     prepare(&tree, &ask)
 }
 
+fn stands(files: &[(&str, String)]) -> Vec<String> {
+    tasks(files).unwrap().standing.into_iter().map(|(path, sha)| format!("{path} {sha}")).collect()
+}
+
 fn json(verdict: &Verdict) -> String {
     serde_json::to_string(verdict).unwrap()
 }
@@ -101,4 +105,18 @@ fn a_verdict_that_was_altered_is_refused_before_anything_of_it_is_trusted() {
         assert!(failure.to_string().contains("specs/001-login/verdicts/plan.json"), "{failure}");
         assert!(failure.hint().contains("restore the file"));
     }
+}
+
+#[test]
+fn a_clone_knows_by_the_committed_verdicts_which_files_are_ours() {
+    let mut plan = verdict(true);
+    plan.published = [(format!("{DIR}/plan.md"), Sha::of(PLAN))].into();
+    assert_eq!(plan.computed_hash(), plan.hash, "what was written with it is outside the hash");
+    let audit = Verdict { exit: 0, stage: Stage::Audit, ..verdict(false) };
+    let files = [("verdicts/plan.json", json(&plan)), ("verdicts/audit.json", json(&audit)), ("plan.md", PLAN.into())];
+    let ours =
+        [format!("{DIR}/plan.md {}", Sha::of(PLAN)), format!("{DIR}/verdicts/plan.json {}", Sha::of(json(&plan)))];
+    assert_eq!(stands(&files), ours, "a verdict that was altered is nobody's");
+    let edited = [("verdicts/plan.json", json(&plan)), ("plan.md", "by hand".into())];
+    assert_eq!(stands(&edited), ours, "what a hand wrote has another hash than what is ours to replace");
 }
