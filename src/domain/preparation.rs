@@ -379,16 +379,13 @@ fn is_ours(path: &str) -> bool {
 /// Names the state of a working copy: the hash of every file's path and content, without what we publish ourselves.
 /// (git's own tree id would not see changes that are not committed.)
 pub fn tree_id(tree: &Tree) -> String {
-    // Of every spec: what is published for one must not make another's verdict stale.
+    // Of every spec: what is published for one must not make another's verdict stale. What a stage reads of it is named
+    // by the inputs' documents.
     let folders = spec::find(tree.files.keys().map(String::as_str));
-    let published: Vec<String> = folders
-        .iter()
-        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.own)))
-        .collect();
     let files: BTreeMap<&str, String> = tree
         .files
         .iter()
-        .filter(|(path, _)| !is_ours(path) && !published.iter().any(|folder| path.starts_with(folder)))
+        .filter(|(path, _)| !is_ours(path) && !folders.iter().any(|folder| folder.publishes(path)))
         .map(|(path, file)| {
             let id = match &file.content {
                 Content::Text(text) => Sha::of(text).to_string(),

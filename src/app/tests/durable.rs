@@ -70,7 +70,7 @@ fn what_the_committed_verdicts_say_is_ours_may_be_replaced_without_a_journal_of_
     script.answer_with(Kind::Publish, RunMsg::Published(Stage::Plan, Ok(report)));
     let told: Vec<String> = script.run().warnings.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|text| text.contains("the next stage reads it; ours is plan.dicast-new.md")), "{told:?}");
-    assert!(told.iter().any(|text| text.contains("it is now verdicts/plan.dicast-old.json")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("it is kept as verdicts/plan.dicast-old.json")), "{told:?}");
 }
 
 #[test]

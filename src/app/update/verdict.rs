@@ -381,7 +381,8 @@ pub(super) fn published(
             aside.path
         )
     });
-    let gave_way = report.gave_way.iter().map(|old| format!("a verdict was not as recorded: it is now {}", old.path));
+    let gave_way =
+        report.gave_way.iter().map(|old| format!("a verdict was not as recorded: it is kept as {}", old.path));
     let warnings: Vec<Safe> = untouched.chain(gave_way).map(|text| Safe::line(&text)).collect();
     run.warnings.extend(warnings.iter().cloned());
     let effects = warnings.into_iter().map(|text| runs::emit(model, Some(id), What::Warning { text })).collect();

@@ -120,3 +120,22 @@ fn a_clone_knows_by_the_committed_verdicts_which_files_are_ours() {
     let edited = [("verdicts/plan.json", json(&plan)), ("plan.md", "by hand".into())];
     assert_eq!(stands(&edited), ours, "what a hand wrote has another hash than what is ours to replace");
 }
+
+#[test]
+fn what_is_published_for_one_spec_leaves_the_tree_of_another_as_it_was() {
+    let paths = [("specs/001-login/spec.md", "# Login"), ("specs/002-out/spec.md", "# Out"), ("src/a.rs", "fn a() {}")];
+    let base = Tree { files: paths.map(|(path, text)| (path.into(), FileText::text(text))).into(), ..Tree::default() };
+    let with = |path: &str| {
+        let mut tree = base.clone();
+        tree.files.insert(path.into(), FileText::text("new"));
+        tree_id(&tree) == tree_id(&base)
+    };
+    for ours in
+        ["plan.md", "tasks.md", "plan.dicast-new.md", "tasks.dicast-new.2.md", "verdicts/plan.json", "review/x.md"]
+    {
+        assert!(with(&format!("specs/002-out/{ours}")) && with(&format!("{DIR}/{ours}")), "{ours}");
+    }
+    for theirs in ["specs/002-out/notes.md", "specs/002-out/spec.md", "specs/003-none/plan.md", "src/plan.md"] {
+        assert!(!with(theirs), "{theirs}");
+    }
+}
