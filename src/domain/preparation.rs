@@ -54,6 +54,9 @@ pub struct Preparation {
     /// clone.
     #[serde(default)]
     pub standing: BTreeMap<String, Sha>,
+    /// The stage that it starts from, where that was decided about another text of the spec.
+    #[serde(default)]
+    pub outdated: Option<Stage>,
     /// What the host says itself.
     #[serde(default)]
     pub host: Vec<Backed>,
@@ -204,6 +207,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         recalled: ask.recalled.clone(),
         standing: standing(tree, spec),
+        outdated: outdated(spec, ask, &verdicts),
         range,
         host: says,
         agenda,
@@ -271,6 +275,14 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
             },
         )),
     }
+}
+
+/// Returns the stage that this one starts from if the spec says something else by now. Commits that are named need no
+/// verdict before theirs.
+fn outdated(spec: &Spec, ask: &Ask, verdicts: &BTreeMap<Stage, Verdict>) -> Option<Stage> {
+    let needed = ask.stage.needs().filter(|needed| !ask.skipped.contains_key(needed) && ask.change.is_none())?;
+    let judged = verdicts.get(&needed)?.inputs.spec_sha256.as_ref();
+    (judged != Some(&spec.sha)).then_some(needed)
 }
 
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build

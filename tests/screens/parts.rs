@@ -213,6 +213,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
         recalled: Vec::new(),
         range: None,
         standing: BTreeMap::new(),
+        outdated: None,
         host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),

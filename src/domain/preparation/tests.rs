@@ -15,6 +15,7 @@ fn id() -> SpecId {
 /// The verdict of a panel of two families, of which both or only one answered.
 fn verdict(both: bool) -> Verdict {
     let mut panel = Panel::new(id(), Stage::Plan);
+    panel.inputs.spec_sha256 = Some(Sha::of(SPEC));
     panel.requirements = vec![Requirement { id: "FR-001".into(), level: Level::Must }];
     let covers = serde_json::json!({"kind":"covers","subject":"FR-001","predicate":"covered","value":"yes","polarity":1,"severity":"major","tier":"E2"});
     for (name, is_there) in [("ann", true), ("ben", both)] {
@@ -31,9 +32,10 @@ fn verdict(both: bool) -> Verdict {
     decide(&panel)
 }
 
+const SPEC: &str = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
+
 fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
-    let spec =
-        (format!("{DIR}/spec.md"), FileText::text("# Login\n\n- **FR-001**: The system MUST ask for a password.\n"));
+    let spec = (format!("{DIR}/spec.md"), FileText::text(SPEC));
     let files = files.iter().map(|(path, text)| (format!("{DIR}/{path}"), FileText::text(text)));
     let tree = Tree { files: files.chain([spec]).collect(), ..Tree::default() };
     let roster = vec![(AgentName::new("ann").unwrap(), None)];
@@ -138,4 +140,14 @@ fn what_is_published_for_one_spec_leaves_the_tree_of_another_as_it_was() {
     for theirs in ["specs/002-out/notes.md", "specs/002-out/spec.md", "specs/003-none/plan.md", "src/plan.md"] {
         assert!(!with(theirs), "{theirs}");
     }
+}
+
+#[test]
+fn a_plan_of_another_text_of_the_spec_is_told_and_one_that_nobody_recorded_is_not() {
+    let mut plan = verdict(true);
+    assert_eq!(tasks(&[("verdicts/plan.json", json(&plan))]).unwrap().outdated, None);
+    assert_eq!(tasks(&[("plan.md", PLAN.to_owned())]).unwrap().outdated, None);
+    plan.inputs.spec_sha256 = Some(Sha::of("what it said before"));
+    plan.hash = plan.computed_hash();
+    assert_eq!(tasks(&[("verdicts/plan.json", json(&plan))]).unwrap().outdated, Some(Stage::Plan));
 }
