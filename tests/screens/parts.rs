@@ -212,6 +212,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     Arc::new(Preparation {
         recalled: Vec::new(),
         range: None,
+        unseen: None,
         standing: BTreeMap::new(),
         outdated: None,
         host: Vec::new(),

@@ -400,6 +400,7 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            unseen: None,
             standing: self.standing.clone(),
             outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),
             host: Vec::new(),

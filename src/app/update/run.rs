@@ -420,6 +420,8 @@ pub(super) fn prepared(
     }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
+    let warnings = model.settings.one_voice(stage).map(|text| Safe::line(&text)).into_iter();
+    let warnings: Vec<Safe> = warnings.chain(preparation.unseen.clone()).collect();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
         run.seats = seats;
@@ -430,9 +432,7 @@ pub(super) fn prepared(
         Some(id),
         What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
     )];
-    if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
-        events.push(emit(model, Some(id), What::Warning { text }));
-    }
+    events.extend(warnings.into_iter().map(|text| emit(model, Some(id), What::Warning { text })));
     commit(model, id, Batch { files, records }, Then::StageOpened, events)
 }
 

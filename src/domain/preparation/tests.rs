@@ -35,6 +35,10 @@ fn verdict(both: bool) -> Verdict {
 const SPEC: &str = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
 
 fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
+    prepared(Stage::Tasks, files)
+}
+
+fn prepared(stage: Stage, files: &[(&str, String)]) -> Result<Preparation, Failure> {
     let spec = (format!("{DIR}/spec.md"), FileText::text(SPEC));
     let files = files.iter().map(|(path, text)| (format!("{DIR}/{path}"), FileText::text(text)));
     let tree = Tree { files: files.chain([spec]).collect(), ..Tree::default() };
@@ -42,7 +46,7 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
     let ask = Ask {
         recalled: Vec::new(),
         spec: id(),
-        stage: Stage::Tasks,
+        stage,
         roster,
         context: None,
         config: None,
@@ -150,4 +154,42 @@ fn a_plan_of_another_text_of_the_spec_is_told_and_one_that_nobody_recorded_is_no
     plan.inputs.spec_sha256 = Some(Sha::of("what it said before"));
     plan.hash = plan.computed_hash();
     assert_eq!(tasks(&[("verdicts/plan.json", json(&plan))]).unwrap().outdated, Some(Stage::Plan));
+}
+
+#[test]
+fn who_plans_and_who_writes_code_are_shown_what_the_code_has_to_keep_to() {
+    let texts =
+        ["research.md", "data-model.md", "design.md", "contracts/api.yaml", "checklists/ux.md", "plan.md", "tasks.md"]
+            .map(|path| (path, format!("words of {path}")));
+    for (stage, shown) in [
+        (Stage::Plan, &["checklists/ux.md", "contracts/api.yaml", "data-model.md", "design.md", "research.md"][..]),
+        (
+            Stage::Tasks,
+            &["checklists/ux.md", "contracts/api.yaml", "data-model.md", "design.md", "plan.md", "research.md"],
+        ),
+        (Stage::Implement, &["contracts/api.yaml", "data-model.md", "design.md", "plan.md", "tasks.md"]),
+        (Stage::Validate, &["contracts/api.yaml", "data-model.md", "design.md", "plan.md", "tasks.md"]),
+    ] {
+        let preparation = prepared(stage, &texts).unwrap();
+        let prompt = preparation.prompts.values().next().unwrap();
+        let quoted: Vec<&str> =
+            texts.iter().map(|(path, _)| *path).filter(|path| prompt.contains(&format!("words of {path}"))).collect();
+        assert_eq!(quoted.iter().copied().collect::<BTreeSet<_>>(), shown.iter().copied().collect(), "{stage}");
+        let bound: Vec<String> = preparation.inputs.documents.into_keys().collect();
+        assert_eq!(bound, shown.iter().map(|path| format!("{DIR}/{path}")).collect::<Vec<_>>(), "{stage}");
+        assert_eq!(preparation.unseen, None);
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_prompt_is_told() {
+    let many: Vec<(String, String)> = (0..30)
+        .map(|n| (format!("contracts/{n:02}.yaml"), if n == 3 { "x".repeat(200 << 10) } else { "a: 1".into() }))
+        .collect();
+    let many: Vec<(&str, String)> = many.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    let preparation = prepared(Stage::Plan, &many).unwrap();
+    assert_eq!(preparation.inputs.documents.len(), 24);
+    let told = preparation.unseen.unwrap();
+    assert!(told.as_str().contains("contracts/03.yaml, specs/001-login/contracts/25.yaml"), "{told}");
+    assert!(told.as_str().contains("and 1 more: of a spec's folders 24 files and 128 KiB"), "{told}");
 }
