@@ -37,6 +37,9 @@ mod candidates;
 #[path = "cli/round.rs"]
 mod round;
 
+#[path = "cli/clones.rs"]
+mod clones;
+
 #[path = "cli/ranges.rs"]
 mod ranges;
 

@@ -319,6 +319,9 @@ pub struct PublishReport {
     pub written: Vec<FileRef>,
     /// Left alone because a hand had edited them; ours is beside them under this path.
     pub kept_aside: Vec<FileRef>,
+    /// Verdicts that were not as recorded: they made way, and are beside ours under this path.
+    #[serde(default)]
+    pub gave_way: Vec<FileRef>,
 }
 
 /// What mirroring did.

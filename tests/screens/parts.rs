@@ -212,6 +212,9 @@ pub(crate) fn preparation() -> Arc<Preparation> {
     Arc::new(Preparation {
         recalled: Vec::new(),
         range: None,
+        unseen: None,
+        standing: BTreeMap::new(),
+        outdated: None,
         host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
