@@ -26,6 +26,7 @@ pub mod ids;
 pub mod journal;
 pub mod judgement;
 pub mod launch;
+pub mod machine;
 pub mod memory;
 pub mod moment;
 pub mod overview;

@@ -16,6 +16,7 @@ mod checks;
 mod decisions;
 mod durable;
 mod families;
+mod first;
 mod foreign;
 mod happy;
 mod keys;
