@@ -37,7 +37,12 @@ const FLOODS: [Fault; 2] = [
 const DEATHS: [Fault; 3] = [
     fault("dies", "is killed while it works", "echo reading; kill -KILL $$", "crashed"),
     fault("dies", "ends with an error", "echo out of luck >&2; exit 70", "crashed"),
-    fault("dies", "leaves half an answer", "printf '{\"schema\":\"dicast.artifact/1\",\"stage\":'", "no_artifact"),
+    fault(
+        "dies",
+        "leaves half an answer",
+        "printf '{\"schema\":\"dicast.artifact/1\",\"stage\":'; exit 0",
+        "no_artifact",
+    ),
 ];
 
 /// Memory servers that are none.

@@ -83,6 +83,7 @@ fn named(body: &[u8]) -> Option<Vec<Safe>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for its future on a runtime of its own")]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;

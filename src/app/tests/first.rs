@@ -74,7 +74,9 @@ fn a_config_that_is_there_is_not_written_over() {
     script.key(Key::Char('i'));
     assert_eq!(script.effects, []);
     script.key(Key::Char(':'));
-    "init".chars().for_each(|c| drop(script.key(Key::Char(c)).model.overlay.is_some()));
+    for c in "init".chars() {
+        script.key(Key::Char(c));
+    }
     assert!(matches!(script.model.overlay, Some(Overlay::Command { .. })));
     script.key(Key::Enter);
     assert_eq!(script.effects, []);
