@@ -177,8 +177,7 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
         return vec![("agents", line)];
     }
     if agents.is_empty() {
-        let next = "`dicast init` writes a config to name them in; `dicast demo` plays scripted ones";
-        return vec![("agents", vec![piece("none configured", Ink::Warn)]), ("", vec![dim(next)])];
+        return vec![("agents", vec![piece("none configured", Ink::Warn)])];
     }
     let names: Vec<String> = agents.iter().map(|agent| format!("{} ({})", agent.name, agent.family)).collect();
     let families: BTreeSet<&str> = agents.iter().map(|agent| agent.family.as_str()).collect();

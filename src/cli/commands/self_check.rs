@@ -248,8 +248,13 @@ fn ended(desk: &Desk, children: &Children) -> Found {
     });
     let spoken = desk.ask(STEP, "ending a process", reply)?;
     let pid: u32 = spoken.stdout.text().trim().parse().map_err(|_| broken("/bin/sh", "it started no child"))?;
-    if spoken.cut != Some(Cut::Stopped) || spoken.ended.survivors > 0 || proc::look(pid).is_some() {
-        return Err(broken("processes", format!("{} left, among them {pid}", spoken.ended.survivors)));
+    if spoken.cut != Some(Cut::Stopped) {
+        return Err(broken("/bin/sh", "it ended by itself"));
+    }
+    // One that has ended and waits for its new parent to notice is gone.
+    let lives = proc::look(pid).is_some_and(|process| !process.has_ended);
+    if spoken.ended.survivors > 0 || lives {
+        return Err(broken("processes", format!("{} left; its child {pid} lives: {lives}", spoken.ended.survivors)));
     }
     Ok("a child and its own child, which ignores TERM, are gone".to_owned())
 }
