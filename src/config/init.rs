@@ -142,9 +142,9 @@ fn server(out: &mut String, Serving { name, base_url, model, models }: &Serving)
     let model = toml::Value::String(model.clone());
     line(
         out,
-        &format!("# Found: {name} answers at {base_url} and serves {models} of them. It reads the repository by"),
+        &format!("# Found at {base_url}: {name}, with {models} to choose from. It reads the repository by our own"),
     );
-    line(out, "# our own tools. Its family is whose model it is: one vote for each; name another model if you like.");
+    line(out, "# tools. Say under family whose model it is: one vote for each.");
     line(out, &format!("[[agents]]\nname = \"{name}\"\npreset = \"{name}\"\nkind = \"api\"\nfamily = \"{name}\""));
     line(out, &format!("model = {model}"));
 }

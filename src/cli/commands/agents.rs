@@ -136,6 +136,9 @@ const NAMED: usize = 4;
 
 /// Lists models, the first few by name.
 pub(super) fn list(models: &[Safe]) -> String {
+    if models.is_empty() {
+        return "no model".to_owned();
+    }
     let mut names: Vec<String> = models.iter().take(NAMED).map(ToString::to_string).collect();
     if models.len() > NAMED {
         names.push(format!("{} more", models.len() - NAMED));
