@@ -58,6 +58,9 @@ mod money;
 #[path = "cli/ledger.rs"]
 mod ledger;
 
+#[path = "cli/looking.rs"]
+mod looking;
+
 #[path = "cli/gates.rs"]
 mod gates;
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::app::event::{Event, What};
 use crate::domain::failure::Failure;
@@ -165,9 +165,34 @@ pub fn put(text: &str) {
     if text.is_empty() {
         return;
     }
-    if let Err(why) = write(std::io::stdout().lock(), &for_log(text)) {
+    if let Err(why) = write(Heard(std::io::stdout().lock()), &for_log(text)) {
         // Only the first error tells what happened.
         let _ = LOST.set(why);
+    }
+}
+
+/// Whether whoever read stdout is gone.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Tells whether whoever read stdout is gone: then there is nobody to follow anything for.
+pub fn is_unheard() -> bool {
+    UNHEARD.load(Ordering::Acquire)
+}
+
+/// Stdout, which remembers that its reader went.
+struct Heard<W>(W);
+
+impl<W: Write> Write for Heard<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).inspect_err(|error| {
+            if error.kind() == ErrorKind::BrokenPipe {
+                UNHEARD.store(true, Ordering::Release);
+            }
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -16,6 +16,7 @@ use super::input::{Assembler, ESC_ALONE};
 use super::terminal::{Terminal, restore};
 use crate::actors::Scope;
 use crate::app::key::Key;
+use crate::app::model::View;
 use crate::app::msg::{Input, Request};
 use crate::cli::plain::Aim;
 use crate::config::{self, Loaded, Sources};
@@ -42,16 +43,18 @@ pub struct Start {
 /// What keeps it from starting: config, the terminal, the system.
 pub fn interactive(start: Start) -> Result<u8, Failure> {
     crate::telemetry::watch_panics(restore);
+    let mut is_again = false;
     loop {
-        let (exit, reload) = on_screen(start.clone())?;
+        let (exit, reload) = on_screen(start.clone(), is_again)?;
         if !reload {
             return Ok(exit);
         }
+        is_again = true;
     }
 }
 
 /// Runs on the terminal once; tells whether to start over.
-fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
+fn on_screen(start: Start, is_again: bool) -> Result<(u8, bool), Failure> {
     let loaded = config::load(&start.sources)?;
     // Without approval the screen comes up all the same, with nothing of the repository's running.
     let settings = loaded.runnable().unwrap_or_else(|_| inert(&loaded));
@@ -66,6 +69,10 @@ fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
         headless: false,
     };
     let mut engine = Engine::start(plan)?;
+    // Whoever has just had a config written, or approved a part, sees what else would run.
+    if is_again && !engine.model.trust.is_granted() {
+        engine.model.views.push(View::Trust { scroll: 0 });
+    }
     let terminal = Terminal::take().map_err(|error| terminal_failure(&error))?;
     let (lent, is_lent) = watch::channel(false);
     let (sender, keys) = mpsc::channel(KEYS);

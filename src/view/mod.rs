@@ -36,6 +36,7 @@ mod help;
 mod home;
 mod ledger;
 mod live;
+mod machine;
 mod merged;
 mod overlay;
 mod permissions;
