@@ -15,7 +15,7 @@ use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, MemoryServer, Quorum, Round, Service, Settings,
+    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, Lent, MemoryServer, Quorum, Round, Service, Settings,
     Transport, Trust, TrustItem, TrustSource,
 };
 use dicast::domain::stage::Stage;
@@ -1138,6 +1138,7 @@ fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
         key_env: Some("MY_MODEL".into()),
         json_mode: JsonMode::None,
         tools: false,
+        lent: Lent::default(),
     };
     assert_eq!(service, wanted);
     assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
