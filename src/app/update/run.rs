@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, foreign, land, notice, round, seats, settle, spend, verdict};
+use super::{ask, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
@@ -558,7 +558,7 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
     close(model, id, Closed::Failed)
 }
 
-/// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
+/// Records that the run is over, and gives its lock back; while memory is still copying, [`mirror::mirrored`] does.
 pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {
@@ -638,7 +638,7 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     {
         // Without a screen there is nothing left to do.
         model.leaving = true;
-        model.quitting = Some(verdict::worst(model.runs.values().map(|run| verdict::exit(model, run))));
+        model.quitting = Some(exit::worst(model.runs.values().map(|run| exit::exit(model, run))));
     }
     effects.extend(super::cancel::leave_if_done(model));
     effects
@@ -648,7 +648,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
     Outcome {
         // A run that was refused before it began is none: nothing of it is to be found under its id.
         run: run.options.announced.then(|| run.id.clone()),
-        exit: verdict::exit(model, run),
+        exit: exit::exit(model, run),
         verdicts: run.verdicts.clone(),
         evidence: (!run.openings.is_empty())
             .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),
