@@ -527,6 +527,17 @@ const UNFIT: &[(&str, &str, &str)] = &[
         "write writes = [\"implement\"]",
     ),
     (
+        "name = \"a\"\npreset = \"codex\"\nkind = \"acp\"\nwrites = [\"implement\"]\n",
+        "5: preset \"codex\" over the Agent Client Protocol is not known to keep its changes inside a worktree",
+        "let claude, gemini or a program of your own write, or remove kind = \"acp\"",
+    ),
+    (
+        "name = \"a\"\nkind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.b\"\n\
+         mcp = [\"memory\"]\nmcp_tools = [\"tickets__find\"]\n",
+        "9: mcp_tools: \"tickets__find\" is of no server in mcp",
+        "write it as server__tool, and the server in mcp",
+    ),
+    (
         "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
         "4: preset \"qwen\" is not known to keep its changes inside a worktree",
         "let claude, codex, gemini or a program of your own write",
@@ -1142,6 +1153,11 @@ fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
     };
     assert_eq!(service, wanted);
     assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
+    let (lent, _) =
+        of("kind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.example\"\n\
+        mcp = [\"memory\"]\nmcp_tools = [\"memory__store_memory\"]\n");
+    let wanted = Lent { servers: ["memory".to_owned()].into(), tools: ["memory__store_memory".to_owned()].into() };
+    assert_eq!(lent.lent, wanted);
     let (local, _) = of("preset = \"ollama\"\nfamily = \"qwen\"\nmodel = \"qwen3\"\n");
     assert_eq!(
         (local.api, local.base_url.as_str(), local.key_env, local.json_mode, local.tools),

@@ -12,6 +12,7 @@ use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::preset::preset;
+use crate::domain::safe::Safe;
 use crate::domain::settings::{
     Agent, AgentKind, Api, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, JsonMode,
     Launch, Lent, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts,
@@ -65,10 +66,8 @@ const KINDS_OF: [(&str, &[&str]); 27] = [
 pub(super) fn settings(tree: &Node) -> Result<Settings, Failure> {
     let servers = entries(tree, "mcp_servers").map(server).collect::<Result<BTreeMap<_, _>, _>>()?;
     let memory = memory(tree, &servers)?;
-    let agents = agents(tree)?;
-    lenders(&agents, &servers, &memory, tree)?;
     Ok(Settings {
-        agents,
+        agents: agents(tree)?,
         servers,
         memory_profile: profile(tree, &memory)?,
         offers: Vec::new(),
@@ -250,29 +249,26 @@ fn lent(full: &Node) -> Result<Lent, Failure> {
     }
 }
 
-/// Refuses an agent that is offered a server that is not there. Servers that other programs brought are known only once
-/// they were approved.
-fn lenders(
-    agents: &[Agent],
-    servers: &BTreeMap<String, Server>,
-    memory: &MemoryServer,
-    tree: &Node,
-) -> Result<(), Failure> {
-    if !placed(required(tree, "mcp.import")?, texts)?.is_empty() {
-        return Ok(());
-    }
-    let is_there = |name: &String| servers.contains_key(name) || name == memory.name();
-    let named = agents.iter().filter_map(|agent| match &agent.kind {
-        AgentKind::Api(service) => service.lent.servers.iter().find(|name| !is_there(name)).map(|name| (agent, name)),
-        AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
+/// Says which agents are offered servers that are not there. No error: what other programs brought is not on every machine.
+pub(super) fn without_lender(settings: &Settings) -> Vec<Safe> {
+    let is_there = |name: &str| {
+        let offered = settings.offers.iter().any(|offer| offer.name == name);
+        offered || settings.servers.contains_key(name) || name == settings.memory.name()
+    };
+    let named = settings.agents.iter().flat_map(|agent| match &agent.kind {
+        AgentKind::Api(service) => service.lent.servers.iter().map(|name| (agent, name)).collect(),
+        AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => Vec::new(),
     });
-    match named.into_iter().next() {
-        None => Ok(()),
-        Some((agent, name)) => Err(required(tree, "agents")?.refuse(
-            format!("agent {}: mcp names {name:?}, and there is no such server", agent.name),
-            format!("add [mcp_servers.{name}], or remove it"),
-        )),
-    }
+    let missing = named.filter(|(_, name)| !is_there(name));
+    missing
+        .map(|(agent, name)| {
+            let next = format!("add [mcp_servers.{name}], or take it out of mcp");
+            Safe::line(&format!(
+                "agent {} is offered nothing of {name:?}: there is no such MCP server; {next}",
+                agent.name
+            ))
+        })
+        .collect()
 }
 
 fn launch(entry: &Node) -> Result<Launch, Failure> {
