@@ -43,6 +43,9 @@ mod ranges;
 #[path = "cli/children.rs"]
 mod children;
 
+#[path = "cli/layouts.rs"]
+mod layouts;
+
 #[path = "cli/keeping.rs"]
 mod keeping;
 

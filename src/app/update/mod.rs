@@ -94,7 +94,9 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Guarded(stage, when, outcome) => checkpoint::guarded(model, id, (stage, when), outcome),
         RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
         RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
-        RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
+        RunMsg::TurnEnded(seat, kind, outcome) if seat.run == *id => seats::turn_ended(model, &seat, kind, outcome),
+        // It is of another run than it came for.
+        RunMsg::TurnEnded(..) => Vec::new(),
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),

@@ -368,11 +368,11 @@ pub(super) fn prepared(
     stage: Stage,
     outcome: Result<Arc<Preparation>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) =
-        model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping))
-    else {
-        return Vec::new();
+    let is_its_own = |run: &&Run| {
+        let is_due = run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping);
+        is_due && outcome.as_ref().map_or(true, |preparation| preparation.spec.id == run.spec)
     };
+    let Some(run) = model.runs.get(id).filter(is_its_own) else { return Vec::new() };
     if run.stop.is_some() {
         if let Some(run) = model.runs.get_mut(id) {
             run.phase = Phase::Stopping;
