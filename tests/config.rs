@@ -1200,9 +1200,14 @@ fn what_a_model_over_http_lacks_or_has_no_use_for_is_refused_at_its_place() {
 #[test]
 fn an_address_of_the_project_is_approved_with_the_key_that_goes_there() {
     let text = "[[agents]]\nname = \"a\"\nkind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\n\
-        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\n";
+        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\nmcp = [\"gone\", \"memory\"]\nmcp_tools = [\"gone__f\"]\n";
     let loaded = World::new().project(text).load();
     assert!(!loaded.trust.is_granted());
     let item = &loaded.trust.proposal().unwrap().items[0];
-    assert_eq!((item.argv[0].as_str(), item.env_pass[0].as_str()), ("https://x.example/v1/messages", "MY_MODEL"));
+    let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
+    assert_eq!(argv, ["https://x.example/v1/messages", "mcp:gone", "mcp:memory", "gone__f"], "what goes there");
+    assert_eq!(item.env_pass[0].as_str(), "MY_MODEL");
+    let told: Vec<&str> = loaded.warnings.iter().map(|warning| warning.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("offered nothing of \"gone\"")), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("\"memory\"")), "{told:?}");
 }

@@ -191,6 +191,7 @@ fn begin(tools: &Tools, run: &RunId, agent: &AgentName, launch: &Launch) -> Resu
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for its future on a runtime of its own")]
 mod tests {
     use std::path::Path;
 
@@ -198,7 +199,6 @@ mod tests {
     use super::*;
     use crate::actors::lanes::lanes;
     use crate::actors::{Scope, Waker};
-    use crate::domain::acp::Manner;
     use crate::domain::moment::Moment;
     use crate::domain::redact::Redactor;
     use crate::domain::run::Limits;
@@ -221,7 +221,7 @@ mod tests {
             env: BTreeMap::new(),
             env_pass: vec!["PATH".into()],
             cwd: "/".into(),
-            transport: Transport::Acp(Box::new(Manner::default())),
+            transport: Transport::Acp(Box::default()),
             private: None,
             limits: Limits::default(),
         };
