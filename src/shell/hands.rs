@@ -92,12 +92,13 @@ impl Hands {
         let root = places.repo.clone();
         let consensus = consensus::spawn(&scope, repo.clone(), evidence.clone(), memory.clone(), root);
         Self {
-            agents: agents::spawn(
+            agents: agents::spawn_beside(
                 &scope,
                 lanes.clone(),
                 children.clone(),
                 dicast.join("transcripts"),
                 redactor(settings),
+                Some(mcp.clone()),
             ),
             transcript: transcript::spawn(&scope, dicast.join("transcripts")),
             evidence,
