@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::app::event::{Event, Tokens, What};
 use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
+use crate::domain::back::MOST;
 use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
@@ -57,6 +58,10 @@ pub fn lines(event: &Event) -> (String, String) {
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
         What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
+        What::WentBack { stage, to, nth, why } => {
+            let first = why.as_str().lines().next().unwrap_or_default();
+            progress(format!("{stage} did not pass, back to {to} (try {nth} of {}): {first}", MOST + 1))
+        }
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {

@@ -25,6 +25,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
@@ -160,8 +161,9 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
+                let back = back.map(|back| *back);
+                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda, back), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -204,6 +206,7 @@ impl Dispatch {
                 let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
                 inbox.expect(Pending::Landed(id, landed));
             }
+            RunEffect::TakeBack(landing) => inbox.expect(Pending::Landed(id.clone(), self.take_back(model, &id, *landing))),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -262,7 +265,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
+        (range, skipped, agenda, back): (Option<String>, Skipped, Option<Vec<Topic>>, Option<Back>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -276,6 +279,7 @@ impl Dispatch {
             recalled: Vec::new(),
             change: None,
             skipped,
+            back,
             agenda,
             spec,
             stage,

@@ -8,6 +8,7 @@ mod world;
 
 mod alarms;
 mod answers;
+mod back;
 mod budget;
 mod cancel;
 mod candidates;

@@ -101,6 +101,8 @@ pub(super) struct World {
     pub(super) breaks: BTreeSet<String>,
     /// Candidates that were put somewhere (or taken back, with a `-` before).
     pub(super) landed: Vec<String>,
+    /// How many candidates have to land before the guardrail of validate is green. Where any, agents say their outcome.
+    pub(super) mended_by: usize,
     /// Why no candidate can be put anywhere.
     pub(super) no_landing: Option<Failure>,
     /// What the real actors would have refused.
@@ -208,8 +210,12 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster, .. } => {
-                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
+            RunEffect::Prepare { spec, stage, roster, back, .. } => {
+                let mut prepared = self.prepare(spec, *stage, roster);
+                if let (Ok(preparation), Some(back)) = (&mut prepared, back) {
+                    preparation.inputs.context.extend([back.as_context()]);
+                }
+                RunMsg::Prepared(*stage, prepared.map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
@@ -239,6 +245,7 @@ impl World {
                 };
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
+            RunEffect::TakeBack(landing) => RunMsg::Landed(self.land(landing, true)),
             RunEffect::Land { landing, back } => RunMsg::Landed(self.land(landing, *back)),
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
@@ -288,7 +295,9 @@ impl World {
     }
 
     pub(super) fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
-        let passed = !self.red.contains(&(stage, when));
+        let landed = self.landed.iter().filter(|one| !one.starts_with('-')).count();
+        let is_mended = stage != Stage::Validate || landed >= self.mended_by;
+        let passed = !self.red.contains(&(stage, when)) && is_mended;
         let ran = Ran {
             argv: vec!["cargo".into(), "test".into()],
             passed,
@@ -395,6 +404,7 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            start: None,
             host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
@@ -404,6 +414,11 @@ impl World {
             inputs: Inputs {
                 spec_sha256: Some(Sha::of(&self.words)),
                 config_sha256: Some(Sha::of(&self.config)),
+                // What landed is what the stages behind it are about.
+                tree: self.landed.last().filter(|_| stage > Stage::Implement).map(|landed| {
+                    let when = landed.find(' ').unwrap_or(landed.len());
+                    landed[..when].to_owned()
+                }),
                 ..Inputs::default()
             },
             prior: Default::default(),
@@ -487,6 +502,11 @@ impl World {
                 artifact: answer.map(|a| Kept { path: a.file.path.clone(), sha256: a.file.sha256.clone() }),
                 claims: answer.map(|a| serde_json::from_str(&a.text).unwrap()).unwrap_or_default(),
             });
+        }
+        let outcome = [(Stage::Validate, "PASS"), (Stage::Audit, "GO"), (Stage::Unlock, "APPROVED")];
+        if let Some((_, word)) = outcome.iter().find(|(stage, _)| self.mended_by > 0 && *stage == preparation.stage) {
+            let said = assertion(Kind::Decision, "stage", "outcome", word);
+            panel.agents.iter_mut().for_each(|agent| agent.claims.push(said.clone()));
         }
         // What the host saw pass is proven.
         for (claim, citation) in &self.cited {

@@ -65,6 +65,12 @@ pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Op
     Ok(Some(verdict))
 }
 
+/// Tells whether a verdict is recorded that is bound to the code.
+pub(super) fn is_bound_to_code(store: &Store, folder: &Folder) -> bool {
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= Stage::Implement);
+    stages.map(|stage| verdict_path(folder, stage)).any(|path| store.size(path).is_ok_and(|size| size.is_some()))
+}
+
 /// Reads a stage's verdict, which must be there.
 ///
 /// # Errors

@@ -48,6 +48,7 @@ fn tasks(files: &[(&str, String)]) -> Result<Preparation, Failure> {
         commit: None,
         entries: Vec::new(),
         change: None,
+        back: None,
         skipped: Default::default(),
         agenda: None,
     };
