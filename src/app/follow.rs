@@ -14,7 +14,7 @@ use crate::domain::failure::AgentError;
 use crate::domain::gate::Held;
 use crate::domain::guardrail::Report;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{Closed, FileRef, Record};
+use crate::domain::journal::{Closed, FileRef, Record, Seat};
 use crate::domain::moment::Moment;
 use crate::domain::range::Ends;
 use crate::domain::round::Ballot;
@@ -113,13 +113,9 @@ impl Follower {
                 self.started(vec![*stage], true)
             }
             Record::StageOpened { stage, seats, recalled, inputs, .. } => {
-                self.stages.retain(|known| known != stage);
-                self.stages.push(*stage);
-                self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
-                let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-                let inputs = (*stage == Stage::Audit).then(|| json::<Inputs>(text(inputs))).flatten();
-                let range = inputs.as_ref().and_then(Ends::of).map(|ends| ends.revisions());
-                What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range }
+                let range = (*stage == Stage::Audit).then(|| json::<Inputs>(text(inputs))).flatten();
+                let range = range.as_ref().and_then(Ends::of).map(|ends| ends.revisions());
+                self.opened(*stage, seats, recalled.len(), range)
             }
             Record::StageSkipped { stage, reason } => What::StageSkipped { stage: *stage, reason: reason.clone() },
             Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
@@ -162,9 +158,7 @@ impl Follower {
             Record::Landed { landing, commit, .. } => What::landed(landing, commit.clone(), false),
             Record::LandingUndone { landing, .. } => What::landed(landing, None, true),
             Record::WentBack { back } => {
-                for stage in back::undone() {
-                    self.verdicts.remove(&stage);
-                }
+                self.verdicts.retain(|stage, _| back::undone().all(|undone| undone != *stage));
                 What::went_back(back)
             }
             Record::RunStopped { by, survivors } => {
@@ -188,6 +182,14 @@ impl Follower {
             | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
+    }
+
+    fn opened(&mut self, stage: Stage, seats: &[Seat], recalled: usize, range: Option<String>) -> What {
+        self.stages.retain(|known| *known != stage);
+        self.stages.push(stage);
+        self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
+        let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
+        What::StageStarted { stage, agents, recalled, range }
     }
 
     fn launched(&mut self, at: Moment, stage: Stage, agent: &AgentName, attempt: u32, kind: TurnKind) -> What {

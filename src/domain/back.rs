@@ -184,23 +184,38 @@ mod tests {
         }
     }
 
-    fn judged(name: &str) -> Judgement {
-        let read = |kind: &str| std::fs::read_to_string(format!("tests/golden/{name}.{kind}.json")).unwrap();
-        Judgement::recorded(&read("panel"), &read("verdict")).unwrap()
+    macro_rules! judged {
+        ($name:literal) => {{
+            let panel = include_str!(concat!("../../tests/golden/", $name, ".panel.json"));
+            let verdict = include_str!(concat!("../../tests/golden/", $name, ".verdict.json"));
+            ($name, Judgement::recorded(panel, verdict).unwrap())
+        }};
     }
 
     #[test]
     fn only_what_speaks_against_the_code_sends_it_back() {
-        let goes = |name: &str| due(None, &landing(Place::Tree), &judged(name), Rails::Green) != Due::Not;
-        let all = ["rejected", "blocked", "conflict", "no_quorum", "degraded", "hollow", "agree", "agree_with_dissent"];
-        assert_eq!(all.into_iter().filter(|name| goes(name)).collect::<Vec<_>>(), ["rejected", "blocked"]);
-        assert_ne!(due(None, &landing(Place::Tree), &judged("agree"), Rails::Red(None)), Due::Not);
-        assert_eq!(due(None, &landing(Place::Branch), &judged("rejected"), Rails::Red(None)), Due::Not);
+        let all = [
+            judged!("rejected"),
+            judged!("blocked"),
+            judged!("conflict"),
+            judged!("no_quorum"),
+            judged!("degraded"),
+            judged!("hollow"),
+            judged!("agree_with_dissent"),
+            judged!("agree"),
+        ];
+        let goes =
+            |(_, judged): &&(&str, Judgement)| due(None, &landing(Place::Tree), judged, Rails::Green) != Due::Not;
+        assert_eq!(all.iter().filter(goes).map(|(name, _)| *name).collect::<Vec<_>>(), ["rejected", "blocked"]);
+        for (name, judged) in &all {
+            assert_ne!(due(None, &landing(Place::Tree), judged, Rails::Red(None)), Due::Not, "{name}");
+            assert_eq!(due(None, &landing(Place::Branch), judged, Rails::Red(None)), Due::Not, "{name}");
+        }
     }
 
     #[test]
     fn it_goes_back_twice_and_says_why_and_from_what() {
-        let judgement = judged("rejected");
+        let (_, judgement) = judged!("rejected");
         let mut before: Option<Box<Back>> = None;
         for nth in 2..=3 {
             let Due::Back(back) = due(before.as_deref(), &landing(Place::Tree), &judgement, Rails::Green) else {

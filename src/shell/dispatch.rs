@@ -162,7 +162,6 @@ impl Dispatch {
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
             RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
-                let back = back.map(|back| *back);
                 let reply = self.prepare(model, (spec, stage), (range, skipped, agenda, back), &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -206,7 +205,7 @@ impl Dispatch {
                 let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
                 inbox.expect(Pending::Landed(id, landed));
             }
-            RunEffect::TakeBack(landing) => inbox.expect(Pending::Landed(id.clone(), self.take_back(model, &id, *landing))),
+            RunEffect::TakeBack(landing) => inbox.expect(self.take_back(model, id, *landing)),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -265,7 +264,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, skipped, agenda, back): (Option<String>, Skipped, Option<Vec<Topic>>, Option<Back>),
+        (range, skipped, agenda, back): (Option<String>, Skipped, Option<Vec<Topic>>, Option<Box<Back>>),
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -279,7 +278,7 @@ impl Dispatch {
             recalled: Vec::new(),
             change: None,
             skipped,
-            back,
+            back: back.map(|back| *back),
             agenda,
             spec,
             stage,

@@ -8,6 +8,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
 use crate::domain::artifact::Expect;
 use crate::domain::artifact::body::Change;
+use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Place, Runs, Tried, rank};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
@@ -211,11 +212,7 @@ impl World {
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
             RunEffect::Prepare { spec, stage, roster, back, .. } => {
-                let mut prepared = self.prepare(spec, *stage, roster);
-                if let (Ok(preparation), Some(back)) = (&mut prepared, back) {
-                    preparation.inputs.context.extend([back.as_context()]);
-                }
-                RunMsg::Prepared(*stage, prepared.map(Arc::new))
+                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster, back.as_deref()).map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
@@ -295,7 +292,8 @@ impl World {
     }
 
     pub(super) fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
-        let landed = self.landed.iter().filter(|one| !one.starts_with('-')).count();
+        // What lands twice lands once.
+        let landed = self.landed.iter().filter(|one| !one.starts_with('-')).collect::<BTreeSet<_>>().len();
         let is_mended = stage != Stage::Validate || landed >= self.mended_by;
         let passed = !self.red.contains(&(stage, when)) && is_mended;
         let ran = Ran {
@@ -395,7 +393,13 @@ impl World {
         Ok(files.iter().map(|(path, text)| file(path, text)).collect())
     }
 
-    fn prepare(&self, spec: &SpecId, stage: Stage, roster: &[AgentName]) -> Result<Preparation, Failure> {
+    fn prepare(
+        &self,
+        spec: &SpecId,
+        stage: Stage,
+        roster: &[AgentName],
+        back: Option<&Back>,
+    ) -> Result<Preparation, Failure> {
         if self.unreadable {
             return Err(Failure::needs_input("spec.md", "it asks for nothing", "write what it must do"));
         }
@@ -414,6 +418,7 @@ impl World {
             inputs: Inputs {
                 spec_sha256: Some(Sha::of(&self.words)),
                 config_sha256: Some(Sha::of(&self.config)),
+                context: back.map(Back::as_context).into_iter().collect(),
                 // What landed is what the stages behind it are about.
                 tree: self.landed.last().filter(|_| stage > Stage::Implement).map(|landed| {
                     let when = landed.find(' ').unwrap_or(landed.len());

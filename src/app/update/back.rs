@@ -123,8 +123,8 @@ pub(super) fn resume(run: &mut Run, records: &[(Moment, Record)]) {
     let implements = |(_, record): &(Moment, Record)| matches!(record, Record::RunOpened { stages, .. } if stages.contains(&Stage::Implement));
     // Whoever asks for one stage alone wants no other.
     if records.iter().any(implements) && run.stages.len() > 1 && run.stages.contains(&Stage::Validate) {
-        let is_unlanded = |back: &Box<Back>| !run.landed || run.landing.as_ref() == Some(&back.landing);
-        if run.back.as_ref().is_some_and(is_unlanded) {
+        let is_unlanded = |back: &Back| !run.landed || run.landing.as_ref() == Some(&back.landing);
+        if run.back.as_deref().is_some_and(is_unlanded) {
             run.stage = Stage::Implement;
         }
         run.stages.push(Stage::Implement);

@@ -9,10 +9,12 @@ mod cancel;
 mod candidates;
 mod checkpoint;
 mod durable;
+mod exit;
 mod foreign;
 mod gate;
 mod land;
 mod ledger;
+mod mirror;
 mod navigation;
 mod offers;
 mod permission;
@@ -35,6 +37,7 @@ use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
 pub use candidates::{hunks, patch};
+pub use exit::{exit_of, worst};
 pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
@@ -43,7 +46,7 @@ pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
 pub use spend::{charge, total, used_so_far};
 pub use split::merged_keys;
-pub use verdict::{carried, counted_as, exit_of, open_claims, rows, worst};
+pub use verdict::{carried, counted_as, open_claims, rows};
 
 /// Changes the model by one message and returns what is to be done, in order.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -92,12 +95,14 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Guarded(stage, when, outcome) => checkpoint::guarded(model, id, (stage, when), outcome),
         RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
         RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
-        RunMsg::TurnEnded(seat, kind, outcome) => seats::turn_ended(model, &seat, kind, outcome),
+        RunMsg::TurnEnded(seat, kind, outcome) if seat.run == *id => seats::turn_ended(model, &seat, kind, outcome),
+        // It is of another run than it came for.
+        RunMsg::TurnEnded(..) => Vec::new(),
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
-        RunMsg::Mirrored(stage, outcome) => verdict::mirrored(model, id, stage, outcome),
+        RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
         RunMsg::Released(outcome) => run::released(model, id, outcome),
     }

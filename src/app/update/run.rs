@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, back, checkpoint, complain, foreign, land, notice, round, seats, settle, spend, verdict};
+use super::{ask, back, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
@@ -374,11 +374,11 @@ pub(super) fn prepared(
     stage: Stage,
     outcome: Result<Arc<Preparation>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) =
-        model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping))
-    else {
-        return Vec::new();
+    let is_its_own = |run: &&Run| {
+        let is_due = run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping);
+        is_due && outcome.as_ref().map_or(true, |preparation| preparation.spec.id == run.spec)
     };
+    let Some(run) = model.runs.get(id).filter(is_its_own) else { return Vec::new() };
     if run.stop.is_some() {
         if let Some(run) = model.runs.get_mut(id) {
             run.phase = Phase::Stopping;
@@ -575,7 +575,7 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
     close(model, id, Closed::Failed)
 }
 
-/// Records that the run is over, and gives its lock back; while memory is still copying, [`verdict::mirrored`] does.
+/// Records that the run is over, and gives its lock back; while memory is still copying, [`mirror::mirrored`] does.
 pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {
@@ -655,7 +655,7 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     {
         // Without a screen there is nothing left to do.
         model.leaving = true;
-        model.quitting = Some(verdict::worst(model.runs.values().map(|run| verdict::exit(model, run))));
+        model.quitting = Some(exit::worst(model.runs.values().map(|run| exit::exit(model, run))));
     }
     effects.extend(super::cancel::leave_if_done(model));
     effects
@@ -665,7 +665,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
     Outcome {
         // A run that was refused before it began is none: nothing of it is to be found under its id.
         run: run.options.announced.then(|| run.id.clone()),
-        exit: verdict::exit(model, run),
+        exit: exit::exit(model, run),
         verdicts: run.verdicts.clone(),
         evidence: (!run.openings.is_empty())
             .then(|| format!("{}/consensus/{}/{}", model.settings.evidence.root, run.spec, run.id)),

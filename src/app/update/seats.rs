@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::durable::{Batch, commit};
 use super::spend::Leave;
-use super::{cancel, notice, permission, round, run as runs, spend, verdict};
+use super::{cancel, mirror, notice, permission, round, run as runs, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
@@ -165,7 +165,7 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let seat = model.runs.get(id).and_then(|run| run.seat(agent));
     let reckoned = seat.zip(told.as_ref()).map_or(0, |(seat, (told, _))| spend::reckoned(model, seat, told.len()));
     let leave = spend::leave(model, id, agent, reckoned);
-    let subject = model.runs.get(id).and_then(verdict::subject);
+    let subject = model.runs.get(id).and_then(mirror::subject);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
     let Some(seat) = run.seat_mut(agent) else { return Vec::new() };

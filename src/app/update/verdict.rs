@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{back, cancel, checkpoint, land, round, run as runs};
+use super::{back, cancel, checkpoint, land, mirror, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
-use crate::app::model::{Lock, MemoryState, Model, Phase, Run, SeatState, Then};
-use crate::app::msg::{MirrorReport, PublishReport, Reopened};
+use crate::app::model::{Lock, Model, Phase, Run, SeatState, Then};
+use crate::app::msg::{PublishReport, Reopened};
 use crate::domain::candidate::{Patch, Place};
 use crate::domain::claim::Severity;
 use crate::domain::claim::lookup::Found;
@@ -19,12 +19,8 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Answer, Judgement, Phantom, Question};
-use crate::domain::memory::{self, Entry, Subject};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
-
-/// Exit codes from worst to best, for a run of several stages (product contract, "auto").
-const WORST_FIRST: [u8; 8] = [130, 3, 2, 1, 4, 5, 6, 0];
 
 /// Asks consensus when it is its turn: provisionally after each answer, finally when nobody is out any more.
 pub(super) fn judge_if_due(model: &mut Model, id: &RunId) -> Vec<Effect> {
@@ -157,8 +153,9 @@ pub(super) fn judged(
     provisional: bool,
     outcome: Result<Arc<Judgement>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    run.judging = run.judging.saturating_sub(1);
+    // Who did not ask is told nothing.
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.judging > 0) else { return Vec::new() };
+    run.judging -= 1;
     if run.stage != stage || !run.phase.is_live() {
         return cancel::try_finish(model, id);
     }
@@ -388,7 +385,7 @@ pub(super) fn published(
 
 /// The documents' record is durable: copy to memory, and go on or end.
 pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
-    let mut effects = mirror(model, id);
+    let mut effects = mirror::send(model, id);
     // The spec's folder changed: what the first screen says of it is read again.
     effects.push(Effect::Survey);
     effects.extend(model.runs.get(id).and_then(|run| super::ledger::refresh(model, &run.spec)));
@@ -452,132 +449,6 @@ fn next_of(run: &Run) -> Option<Stage> {
         return None;
     }
     run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())
-}
-
-fn mirror(model: &mut Model, id: &RunId) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let (Some(judgement), Some(subject)) = (run.judgement.clone(), subject(run)) else { return Vec::new() };
-    // What came from memory is there.
-    let ours = run.seats.iter().filter(|seat| !seat.who.external);
-    let answers = ours.filter_map(|seat| Some((&seat.who.agent, Arc::clone(&seat.answer.as_ref()?.text))));
-    let mut entries: Vec<Entry> = answers.map(|(agent, text)| Entry::answer(&subject, agent, text)).collect();
-    if let Ok((_, text)) = file(format!("verdicts/{}.json", subject.stage), &*judgement.verdict) {
-        entries.push(Entry::verdict(&subject, text));
-    }
-    entries.push(Entry::note(&subject, &note(run, &judgement)));
-    run.memory = MemoryState::Copying;
-    run.lock.copy();
-    vec![Effect::Run(id.clone(), RunEffect::Mirror { stage: subject.stage, entries })]
-}
-
-/// What the entries of the stage at hand are about.
-pub(super) fn subject(run: &Run) -> Option<Subject> {
-    let preparation = run.preparation.as_ref()?;
-    let asked = memory::asked(&preparation.inputs);
-    Some(Subject { spec: run.spec.clone(), stage: run.stage, run: run.id.clone(), asked })
-}
-
-/// What a later run of another spec may want to know of a verdict: how it ended and why, what a human decided, what
-/// stands open.
-fn note(run: &Run, judgement: &Judgement) -> String {
-    let in_words = |text: &str| run.preparation.as_ref().map_or_else(|| text.to_owned(), |p| p.in_words(text));
-    let verdict = &judgement.verdict;
-    let title = run.preparation.as_ref().map(|p| p.spec.title.clone()).unwrap_or_default();
-    let mut text =
-        format!("{} of {} ({title}): {}, {}.", run.stage, run.spec, verdict.status.name(), in_words(&verdict.why()));
-    for decision in &run.decisions {
-        text.push_str(&format!(" {} decided {}: {}.", decision.by, decision.subject, decision.reason));
-    }
-    for dissent in carried(judgement) {
-        text.push_str(&format!(" Open: {}.", dissent.line()));
-    }
-    text
-}
-
-/// Memory has copies, or they wait: never a change of status, exit or hash.
-pub(super) fn mirrored(
-    model: &mut Model,
-    id: &RunId,
-    stage: Stage,
-    outcome: Result<MirrorReport, Failure>,
-) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    let is_recorded = run.lock.copied();
-    let report = outcome.unwrap_or_else(|failure| MirrorReport { stored: 0, waiting: Some(failure.to_string()) });
-    run.memory = match &report.waiting {
-        Some(why) => MemoryState::Waiting(why.clone()),
-        None => MemoryState::Stored(report.stored),
-    };
-    let mut effects = Vec::new();
-    if let Some(why) = &report.waiting {
-        let text = Safe::line(&format!("copies wait for memory: {why}"));
-        run.warnings.push(text.clone());
-        effects.push(runs::emit(model, Some(id), What::Warning { text }));
-    }
-    let Some(run) = model.runs.get_mut(id).filter(|_| is_recorded) else { return effects };
-    let mut records = vec![Record::Mirrored { stage, stored: report.stored, waiting: report.waiting }];
-    let mut then = Then::Nothing;
-    if let Some(why) = closing(run).filter(|_| run.lock.copies() == 0) {
-        run.lock.close();
-        records.push(Record::RunClosed { why });
-        then = Then::Closed;
-    }
-    effects.extend(commit(model, id, Batch { files: Vec::new(), records }, then, Vec::new()));
-    effects
-}
-
-/// Why a run that only waits for its copies is closed then.
-fn closing(run: &Run) -> Option<Closed> {
-    match run.phase {
-        Phase::Decided => Some(Closed::Decided),
-        Phase::Failed(_) => Some(Closed::Failed),
-        Phase::Foreign(_) => None,
-        Phase::Stopped => run.options.restart.then_some(Closed::Stale),
-        // A decision waits until it is put away.
-        Phase::Opening | Phase::Stopping if matches!(run.lock, Lock::Closing { .. }) => Some(Closed::Decided),
-        Phase::Opening
-        | Phase::Holding(_)
-        | Phase::Waiting { .. }
-        | Phase::Guarding(_)
-        | Phase::Preparing
-        | Phase::Asking
-        | Phase::Judging
-        | Phase::Recording
-        | Phase::Publishing
-        | Phase::Stopping => None,
-    }
-}
-
-/// Returns the exit code of a run: why it ended, else the worst of its stages.
-pub(super) fn exit(model: &Model, run: &Run) -> u8 {
-    match (&run.phase, &run.stop) {
-        (Phase::Failed(failure), _) => return failure.exit(),
-        (Phase::Stopped, Some(stop)) => return stop.exit,
-        _ => {}
-    }
-    let worst = exit_of(run.verdicts.iter().map(|(stage, judgement)| (*stage, judgement.verdict.exit)));
-    // The last stage's ledger knows what became of the dissents of those before it.
-    let has_dissent =
-        || run.verdicts.last_key_value().is_some_and(|(_, judgement)| carried(judgement).next().is_some());
-    if worst == 0 && model.boot.fail_on_dissent && has_dissent() { 1 } else { worst }
-}
-
-/// Exit codes that let a stage before the audit go on (product §4.4): hollow and degraded.
-const FLAGGED: [u8; 2] = [5, 6];
-
-/// Returns the exit code of stages that were decided, in their order: that of the stage where it stopped, else the
-/// worst of them.
-pub fn exit_of(stages: impl Iterator<Item = (Stage, u8)> + Clone) -> u8 {
-    let is_stop = |(stage, exit): &(Stage, u8)| *exit != 0 && (*stage > Stage::Validate || !FLAGGED.contains(exit));
-    let stopped = stages.clone().last().filter(is_stop);
-    stopped.map_or_else(|| worst(stages.map(|(_, exit)| exit)), |(_, exit)| exit)
-}
-
-/// Returns the worst of some exit codes. One without a place in the order says why nothing was decided at all: it
-/// comes before all of them. None at all means that something is broken.
-pub fn worst(codes: impl Iterator<Item = u8>) -> u8 {
-    let rank = |code: &u8| WORST_FIRST.iter().position(|known| known == code).map_or(0, |at| at + 1);
-    codes.min_by_key(rank).unwrap_or(3)
 }
 
 /// Returns the keys of the claims that a human has to decide, in the order of the verdict.

@@ -15,6 +15,7 @@ use crate::domain::failure::{DiskError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
+use crate::domain::moment::Moment;
 use crate::domain::spec::{self, Folder, Spec};
 use crate::domain::stage::Stage;
 
@@ -150,8 +151,13 @@ pub(super) fn ledger_from(
 ) -> Result<Ledger, Failure> {
     let reply = evidence.read_ledger(folder.id.clone(), desk.token());
     let entries = desk.ask(READING, "reading the ledger", reply)?;
+    Ok(ledger_with(&entries, spec, verdicts))
+}
+
+/// Reads what the recorded verdicts and the entries of the spec's ledger leave open.
+pub(super) fn ledger_with(entries: &[(Moment, serde_json::Value)], spec: &Spec, verdicts: &[Verdict]) -> Ledger {
     let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
-    Ok(Ledger::read(spec, verdicts, &entries))
+    Ledger::read(spec, verdicts, &entries)
 }
 
 /// The exit code while a dissent is open and that was asked about.

@@ -16,6 +16,9 @@ use crate::domain::journal::sizes::{Amount, megabytes};
 use crate::domain::spec::{Folder, Spec};
 use crate::domain::stage::Stage;
 
+/// Requests that are under way at once: fewer than a mailbox holds.
+const WINDOW: usize = 64;
+
 /// What is known of a spec without reading its code.
 struct Line<'f> {
     folder: &'f Folder,
@@ -48,19 +51,19 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
             None
         }
     };
-    let sizes = match &evidence {
-        Some(evidence) => {
-            let only = only.map(|folder| folder.id.clone());
-            desk.ask(READING, "measuring the evidence", evidence.sizes(only, desk.token()))?.specs
-        }
+    let of = || only.map(|folder| folder.id.clone());
+    // Measured while the verdicts are read.
+    let measuring = evidence.as_ref().map(|evidence| evidence.sizes(of(), desk.token()));
+    let reads = read_all(context, &present, &folders, stale_hours)?;
+    let sizes = match measuring {
+        Some(measuring) => desk.ask(READING, "measuring the evidence", measuring)?.specs,
         None => BTreeMap::new(),
     };
+    let dissents = dissents(evidence.as_ref().map(|evidence| (&desk, evidence)), &folders, &reads);
     let mut lines = Vec::new();
-    for (folder, Read { standings, spec }) in folders.iter().zip(read_all(context, &present, &folders, stale_hours)?) {
-        let at = evidence.as_ref().map(|evidence| (&desk, evidence));
-        let dissent = at.and_then(|at| dissent(at, folder, spec.as_ref(), &standings));
-        let title = spec.map(|spec| spec.title);
-        lines.push(Line { folder, title, standings, dissent, evidence: sizes.get(&folder.id).map(|of| of.all) });
+    for ((folder, Read { standings, spec }), dissent) in folders.iter().zip(reads).zip(dissents) {
+        let evidence = sizes.get(&folder.id).map(|of| of.all);
+        lines.push(Line { folder, title: spec.map(|spec| spec.title), standings, dissent, evidence });
     }
     let mut done = match (lines.as_slice(), report.as_deref()) {
         (lines, report) if context.global.json => {
@@ -121,26 +124,42 @@ fn read_all(
     Ok(all)
 }
 
-/// Counts the dissents of a spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
+/// Counts the dissents of each spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
 /// `dissent` says why.
-fn dissent(
-    evidence: (&Desk, &evidence::Handle),
-    folder: &Folder,
-    spec: Option<&Spec>,
-    standings: &[Recorded],
-) -> Option<usize> {
-    let verdicts: Vec<Verdict> = standings
-        .iter()
-        .filter_map(|recorded| match recorded {
-            Recorded::Read(standing) => Some(standing.verdict.clone()),
-            Recorded::Unreadable { .. } => None,
-        })
-        .collect();
-    if verdicts.is_empty() {
-        return Some(0);
+fn dissents(evidence: Option<(&Desk, &evidence::Handle)>, folders: &[Folder], reads: &[Read]) -> Vec<Option<usize>> {
+    let all: Vec<(&Folder, &Read, Vec<Verdict>)> =
+        folders.iter().zip(reads).map(|(folder, read)| (folder, read, verdicts(&read.standings))).collect();
+    let Some((desk, evidence)) = evidence else { return vec![None; all.len()] };
+    let mut counts = Vec::new();
+    // Asked some at a time, and waited for together.
+    for some in all.chunks(WINDOW) {
+        let asked: Vec<_> = some
+            .iter()
+            .map(|(folder, _, verdicts)| {
+                (!verdicts.is_empty()).then(|| evidence.read_ledger(folder.id.clone(), desk.token()))
+            })
+            .collect();
+        for (reply, (_, read, verdicts)) in asked.into_iter().zip(some) {
+            let Some(reply) = reply else {
+                counts.push(Some(0));
+                continue;
+            };
+            let entries = desk.ask(READING, "reading the ledger", reply).ok();
+            let ledger =
+                entries.zip(read.spec.as_ref()).map(|(entries, spec)| record::ledger_with(&entries, spec, verdicts));
+            counts.push(ledger.map(|ledger| ledger.standing().count()));
+        }
     }
-    let ledger = record::ledger_from(evidence, folder, spec?, &verdicts).ok()?;
-    Some(ledger.standing().count())
+    counts
+}
+
+/// Returns the verdicts that can be read.
+fn verdicts(standings: &[Recorded]) -> Vec<Verdict> {
+    let readable = |recorded: &Recorded| match recorded {
+        Recorded::Read(standing) => Some(standing.verdict.clone()),
+        Recorded::Unreadable { .. } => None,
+    };
+    standings.iter().filter_map(readable).collect()
 }
 
 fn mark(recorded: &Recorded) -> String {

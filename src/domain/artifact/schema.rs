@@ -123,7 +123,7 @@ pub fn markdown() -> String {
 
 const INTRODUCTION: &str = "# What agents answer
 
-Generated from the types in `src/domain/artifact/body.rs`; a test compares.
+Generated from the types in `src/domain/artifact/body/`; a test compares.
 
 The prompt ends with one fenced JSON block of schema `dicast.ask/1`; the answer holds one JSON object of schema
 `dicast.artifact/1`, alone, in a fence, or among prose. Unknown fields are kept and ignored; missing lists are empty.

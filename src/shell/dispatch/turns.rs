@@ -129,14 +129,14 @@ impl Dispatch {
 
     /// Takes back what landed and removes the worktrees of its try: those of the next one start with that change. Done
     /// twice it is done once, and what was begun is done to its end, also while the run is being stopped.
-    pub(super) fn take_back(&self, model: &Model, id: &RunId, landing: Landing) -> Reply<Option<String>> {
-        let (repo, root, token) =
-            (self.hands.repo.clone(), self.places.repo.clone(), self.hands.scope.cancel.clone());
-        let uprooting = self.uproot(model, id, token.clone());
-        self.job(async move {
+    pub(super) fn take_back(&self, model: &Model, id: RunId, landing: Landing) -> Pending {
+        let (repo, root, token) = (self.hands.repo.clone(), self.places.repo.clone(), self.hands.scope.cancel.clone());
+        let uprooting = self.uproot(model, &id, token.clone());
+        let taken = self.job(async move {
             uprooting.await?;
             repo.land(root, landing, true, token).await
-        })
+        });
+        Pending::Landed(id, taken)
     }
 
     /// Returns the folder of all worktrees.
