@@ -315,6 +315,7 @@ pub(super) fn adopt(
         | Record::LandingIntended { .. }
         | Record::Landed { .. }
         | Record::LandingUndone { .. }
+        | Record::WentBack { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }

@@ -18,6 +18,7 @@ use crate::app::model::Model;
 use crate::app::update::charge;
 use crate::domain::acp::Answer;
 use crate::domain::budget::Charge;
+use crate::domain::candidate::Landing;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::launch;
@@ -114,6 +115,7 @@ impl Dispatch {
             run: seat.run.clone(),
             agent: seat.agent.clone(),
             base: preparation.inputs.commit.clone().unwrap_or_default(),
+            start: preparation.start.clone(),
             folder: self.worktrees(model),
             quota: model.settings.worktrees.quota_mb << 20,
             apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
@@ -123,6 +125,18 @@ impl Dispatch {
     /// Removes the worktrees of a run.
     pub(super) fn uproot(&self, model: &Model, id: &RunId, token: CancellationToken) -> Reply<()> {
         self.hands.repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), token)
+    }
+
+    /// Takes back what landed and removes the worktrees of its try: those of the next one start with that change. Done
+    /// twice it is done once, and what was begun is done to its end, also while the run is being stopped.
+    pub(super) fn take_back(&self, model: &Model, id: RunId, landing: Landing) -> Pending {
+        let (repo, root, token) = (self.hands.repo.clone(), self.places.repo.clone(), self.hands.scope.cancel.clone());
+        let uprooting = self.uproot(model, &id, token.clone());
+        let taken = self.job(async move {
+            uprooting.await?;
+            repo.land(root, landing, true, token).await
+        });
+        Pending::Landed(id, taken)
     }
 
     /// Returns the folder of all worktrees.
