@@ -304,6 +304,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         tried: None,
         landing: None,
         landed: false,
+        back: None,
         stop: None,
         warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,
