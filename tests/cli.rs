@@ -46,6 +46,9 @@ mod ranges;
 #[path = "cli/children.rs"]
 mod children;
 
+#[path = "cli/layouts.rs"]
+mod layouts;
+
 #[path = "cli/keeping.rs"]
 mod keeping;
 
@@ -54,6 +57,9 @@ mod money;
 
 #[path = "cli/ledger.rs"]
 mod ledger;
+
+#[path = "cli/looking.rs"]
+mod looking;
 
 #[path = "cli/gates.rs"]
 mod gates;

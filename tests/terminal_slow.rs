@@ -17,6 +17,10 @@ mod pty;
 mod disk;
 #[path = "terminal_slow/many.rs"]
 mod many;
+#[path = "terminal_slow/permission.rs"]
+mod permission;
+#[path = "terminal_slow/secrets.rs"]
+mod secrets;
 #[path = "support/seed.rs"]
 mod seed;
 
@@ -31,10 +35,44 @@ use seed::{next, seed};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dicast");
 
+#[path = "support/example.rs"]
+mod example;
+
+#[test]
+#[ignore = "slow: a server that takes 700 ms, behind three boundaries"]
+fn only_the_blocking_bridge_makes_a_key_wait_for_the_server() {
+    let out = std::process::Command::new(example::example("three_boundaries")).arg("1").output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    eprintln!("{text}");
+    let row = |name: &str| -> Vec<f64> {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().rev().take(4).map(|number| number.parse().unwrap()).collect()
+    };
+    let (bridge, polled, ours) = (row("a blocking bridge"), row("a polled channel"), row("ours"));
+    let [worst, median] = [1, 3];
+    assert!(bridge[worst] > 500.0, "a key pressed while the server starts waits for it");
+    assert!(ours[worst] < bridge[worst] / 2.0, "ours waits for nothing: {ours:?}");
+    assert!(ours[median] < polled[median], "ours sleeps until it is woken, the other looks every 16 ms: {ours:?}");
+}
+
 #[test]
 #[ignore = "slow: makes five hundred specs; .ci/run runs it"]
 fn the_status_of_five_hundred_specs_is_told_at_once_and_the_first_frame_waits_for_none_of_them() {
     many::five_hundred(BINARY);
+}
+
+#[test]
+#[ignore = "slow: three runs with an agent that asks for permission"]
+fn an_agent_that_asks_for_permission_is_answered_by_key_by_a_stop_and_by_rule() {
+    permission::by_key();
+    permission::by_stop();
+    permission::by_rule();
+}
+
+#[test]
+#[ignore = "slow: every frame of a whole run is read"]
+fn a_secret_that_agents_and_a_spec_print_is_in_no_frame() {
+    secrets::no_frame_shows_it();
 }
 
 #[test]

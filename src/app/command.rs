@@ -35,6 +35,8 @@ pub enum Command {
     Dissent(SpecId),
     /// Read and check the repository again.
     Check,
+    /// Write the first config of the repository.
+    Init,
     /// Stop the run.
     Cancel,
     /// Give the terminal back; the run goes on without a screen.
@@ -86,13 +88,17 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("auto", Takes::Spec, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
     ("clarify", Takes::Spec, "what its words leave open, and what the other gates ask"),
+    ("checklist", Takes::Spec, "which requirements cannot be measured or told done, and what the other gates ask"),
+    ("analyze", Takes::Spec, "where spec, plan and tasks contradict, and what the other gates ask"),
     ("gate", Takes::Spec, "what all gates ask, to be answered"),
     ("verdict", Takes::SpecAndStage, "a recorded verdict and why"),
     ("explain", Takes::SpecStageAndClaim, "why a claim of a verdict has its label"),
     ("spec", Takes::Spec, "one spec: findings, requirements, stages"),
+    ("status", Takes::Spec, "the same: where it stands"),
     ("report", Takes::Spec, "writes what was decided, why and by whom as a page"),
     ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
+    ("init", Takes::Nothing, "a first config with what was found on this machine"),
     ("cancel", Takes::Nothing, "stop the run"),
     ("detach", Takes::Nothing, "give the terminal back; the run goes on without a screen"),
     ("servers", Takes::Nothing, "the MCP servers"),
@@ -106,13 +112,46 @@ const TABLE: &[(&str, Takes, &str)] = &[
 const AUDIT: &str = "audit";
 
 /// Prefixes that may stand before a command: `plan 001`, `/plan 001` and `/speckit.plan 001` are the same.
-const PREFIXES: &[&str] = &["/speckit.", "/spec-ops-", "/spec-", "/", "speckit.", "spec-"];
+const PREFIXES: &[&str] = &["/speckit.", "/spec-", "/", "speckit.", "spec-"];
+
+/// Commands that print and end, and so belong into a shell: what is typed here, and what is typed there.
+const IN_A_SHELL: &[(&str, &str)] = &[
+    ("guardrail", "guardrail STAGE SPEC"),
+    ("consensus", "consensus SPEC STAGE"),
+    ("evidence", "evidence list"),
+    ("evidence-stats", "evidence stats"),
+    ("decide", "decide PANEL.json"),
+    ("replay", "replay RUN"),
+    ("watch", "watch SPEC"),
+    ("doctor", "doctor"),
+    ("agents", "agents"),
+    ("init", "init"),
+    ("log", "log"),
+    ("stats", "stats"),
+    ("bench", "bench check"),
+];
 
 fn bare(word: &str) -> &str {
     if TABLE.iter().any(|(name, ..)| *name == word) {
         return word;
     }
-    PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word)
+    let name = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word);
+    // `/guardrail.plan` and `/spec-ops-plan` name a guardrail and its stage in one word.
+    let is_guardrail = ["guardrail.", "ops-"].iter().any(|start| name.starts_with(start));
+    if is_guardrail { "guardrail" } else { name }
+}
+
+/// Says why a word is no command here, and what would be right.
+fn unknown(typed: &str, name: &str) -> Failure {
+    if let Some((_, line)) = IN_A_SHELL.iter().find(|(known, _)| *known == name) {
+        return Failure::usage(
+            format!("command {typed:?}"),
+            "it prints and ends, which a screen has no place for",
+            format!("type `dicast {line}` in a shell"),
+        );
+    }
+    let near = nearest(name).map_or_else(|| "press ? for all keys".to_owned(), |near| format!("did you mean {near}?"));
+    Failure::usage(format!("command {typed:?}"), "there is no such command", near)
 }
 
 /// Reads a typed line. `branch` is the spec that the git branch names, for commands without one.
@@ -124,9 +163,7 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
     let first = words.next().unwrap_or("");
     let name = bare(first);
     let Some((name, takes, _)) = TABLE.iter().find(|(known, ..)| *known == name) else {
-        let near =
-            nearest(name).map_or_else(|| "press ? for all keys".to_owned(), |near| format!("did you mean {near}?"));
-        return Err(Failure::usage(format!("command {first:?}"), "there is no such command", near));
+        return Err(unknown(first, name));
     };
     let rest: Vec<&str> = words.collect();
     if let Some(at) = rest.iter().position(|word| *word == "--range" && *name == AUDIT) {
@@ -182,6 +219,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
     }
     Ok(match name {
         "check" => Command::Check,
+        "init" => Command::Init,
         "cancel" => Command::Cancel,
         "detach" => Command::Detach,
         "servers" => Command::Servers,
@@ -195,8 +233,8 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
 fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
     match name {
         "auto" => Ok(Command::Auto(spec)),
-        "clarify" | "gate" => Ok(Command::Gate(spec)),
-        "spec" => Ok(Command::Spec(spec)),
+        "clarify" | "checklist" | "analyze" | "gate" => Ok(Command::Gate(spec)),
+        "spec" | "status" => Ok(Command::Spec(spec)),
         "report" => Ok(Command::Report(spec)),
         "dissent" => Ok(Command::Dissent(spec)),
         stage => match stage.parse() {
@@ -328,6 +366,23 @@ mod tests {
         assert!(parse("explain 001 plan", &specs(), None).is_err());
         let claim = Command::Explain(SpecId::new("001-login").unwrap(), Stage::Plan, "covers FR-001".into());
         assert_eq!(parse("explain 001 plan covers FR-001", &specs(), None), Ok(claim));
+    }
+
+    #[test]
+    fn a_name_of_the_command_line_is_known_here_or_says_where_it_is_typed() {
+        for line in ["/speckit.clarify 001", "/speckit.checklist 001", "/speckit.analyze 001", "/speckit.status 001"] {
+            assert!(parse(line, &specs(), None).is_ok(), "{line}");
+        }
+        for (line, there) in [
+            ("/guardrail.plan 001", "dicast guardrail STAGE SPEC"),
+            ("/spec-ops-plan 001", "dicast guardrail STAGE SPEC"),
+            ("/spec-consensus 001 plan", "dicast consensus SPEC STAGE"),
+            ("/spec-evidence-stats", "dicast evidence stats"),
+            ("doctor", "dicast doctor"),
+        ] {
+            let failure = parse(line, &specs(), None).unwrap_err();
+            assert!(failure.hint().contains(there), "{line}: {}", failure.hint());
+        }
     }
 
     #[test]

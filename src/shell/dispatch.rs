@@ -4,6 +4,7 @@
 //! queue behind work. It must not decide anything.
 
 mod found;
+mod machine;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,8 @@ impl Dispatch {
                 inbox.expect(Pending::Survey(reply));
                 inbox.expect(Pending::Runs(self.foreign.recall()));
             }
+            Effect::Look(spot) => self.look(spot, inbox),
+            Effect::Init => inbox.expect(Pending::Initialised(self.init(model))),
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
             Effect::FollowForeign { spec, run, seen } => {
                 let reply = self.foreign.follow(spec, run.clone(), seen);

@@ -8,6 +8,7 @@ mod world;
 
 mod alarms;
 mod answers;
+mod astray;
 mod budget;
 mod cancel;
 mod candidates;
@@ -16,6 +17,7 @@ mod checks;
 mod decisions;
 mod durable;
 mod families;
+mod first;
 mod foreign;
 mod happy;
 mod keys;

@@ -29,7 +29,7 @@ use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wan
 use crate::domain::safe::Safe;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
-use crate::domain::stream::Usage;
+use crate::domain::stream::{Session, Usage};
 use crate::domain::transcript::Page;
 
 /// What an agent does when it is asked.
@@ -101,6 +101,8 @@ pub(super) struct World {
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
     /// What each turn of an agent says that it used.
     pub(super) uses: BTreeMap<String, Usage>,
+    /// The sessions of an agent's draft and of its turn of the round.
+    pub(super) sessions: BTreeMap<String, [&'static str; 2]>,
     /// Whose change breaks a test that was there.
     pub(super) breaks: BTreeSet<String>,
     /// Candidates that were put somewhere (or taken back, with a `-` before).
@@ -572,7 +574,12 @@ impl World {
     /// Adds what the turn used.
     fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
         let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
-        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
+        let named = self.sessions.get(seat.agent.as_str());
+        outcome.map(|ended| {
+            let id = named.map(|[draft, round]| if ended.kind == TurnKind::Round { *round } else { *draft });
+            let session = id.map(|id| Session { id: id.to_owned(), used: Usage::default() });
+            Arc::new(TurnEnded { usage, session, ..(*ended).clone() })
+        })
     }
 
     /// What was published last of a spec leaves open.

@@ -46,6 +46,10 @@ pub(super) fn committed(
     id: CommitId,
     outcome: Result<Vec<FileRef>, Failure>,
 ) -> Vec<Effect> {
+    // A number says which commit it is, and only the run that asked for it may hear of it.
+    if model.after.get(&id).is_none_or(|after| &after.run != run) {
+        return Vec::new();
+    }
     let Some(after) = model.after.remove(&id) else { return Vec::new() };
     match outcome {
         Ok(files) => {

@@ -65,7 +65,11 @@ pub(super) fn mirrored(
     stage: Stage,
     outcome: Result<MirrorReport, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    // Who has sent nothing of that stage is told nothing.
+    let is_sent = |run: &&mut Run| {
+        run.verdicts.contains_key(&stage) && (run.memory == MemoryState::Copying || run.lock.copies() > 0)
+    };
+    let Some(run) = model.runs.get_mut(id).filter(is_sent) else { return Vec::new() };
     let is_recorded = run.lock.copied();
     let report = outcome.unwrap_or_else(|failure| MirrorReport { stored: 0, waiting: Some(failure.to_string()) });
     run.memory = match &report.waiting {

@@ -344,14 +344,17 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
 
 /// Has agents that take long to start, and are kept warm, started while inputs are read.
 fn warm<'s>(run: &mut Run, roster: impl Iterator<Item = &'s Agent>) -> Vec<Effect> {
-    let spoken: Vec<&AgentName> = roster.filter(|agent| agent.manner().is_some()).map(|agent| &agent.name).collect();
+    let spoken: Vec<&Agent> = roster.filter(|agent| agent.manner().is_some()).collect();
     if spoken.is_empty() {
         return Vec::new();
     }
     run.warmth = Warmth::Warm;
     let kept = run.kept.get(&run.stage);
-    let is_asked = |agent: &AgentName| kept.is_none_or(|kept| !kept.contains_key(agent));
-    let asked: Vec<AgentName> = spoken.into_iter().filter(|agent| is_asked(agent)).cloned().collect();
+    // Who writes is started in its worktree, which is made for its turn.
+    let is_asked =
+        |agent: &Agent| !agent.writes.contains(&run.stage) && kept.is_none_or(|kept| !kept.contains_key(&agent.name));
+    let asked: Vec<AgentName> =
+        spoken.into_iter().filter(|agent| is_asked(agent)).map(|agent| agent.name.clone()).collect();
     // Who only decides anew asks nobody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     let effect = Effect::Run(run.id.clone(), RunEffect::Warm(asked.clone()));
@@ -365,11 +368,11 @@ pub(super) fn prepared(
     stage: Stage,
     outcome: Result<Arc<Preparation>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) =
-        model.runs.get(id).filter(|run| run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping))
-    else {
-        return Vec::new();
+    let is_its_own = |run: &&Run| {
+        let is_due = run.stage == stage && matches!(run.phase, Phase::Preparing | Phase::Stopping);
+        is_due && outcome.as_ref().map_or(true, |preparation| preparation.spec.id == run.spec)
     };
+    let Some(run) = model.runs.get(id).filter(is_its_own) else { return Vec::new() };
     if run.stop.is_some() {
         if let Some(run) = model.runs.get_mut(id) {
             run.phase = Phase::Stopping;
@@ -536,8 +539,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     Seat {
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
-        session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
+        session: kept.and_then(|kept| kept.session.clone()),
         change: kept.and_then(|kept| kept.change.clone()),
         answer,
         ..Seat::new(who, attempt, state)

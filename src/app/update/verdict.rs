@@ -153,8 +153,9 @@ pub(super) fn judged(
     provisional: bool,
     outcome: Result<Arc<Judgement>, Failure>,
 ) -> Vec<Effect> {
-    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    run.judging = run.judging.saturating_sub(1);
+    // Who did not ask is told nothing.
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.judging > 0) else { return Vec::new() };
+    run.judging -= 1;
     if run.stage != stage || !run.phase.is_live() {
         return cancel::try_finish(model, id);
     }
