@@ -34,6 +34,7 @@ pub mod moment;
 pub mod overview;
 pub mod preparation;
 pub mod preset;
+pub mod progress;
 pub mod prompt;
 pub mod range;
 pub mod redact;
