@@ -15,7 +15,7 @@ use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, MemoryServer, Quorum, Round, Service, Settings,
+    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, Lent, MemoryServer, Quorum, Round, Service, Settings,
     Transport, Trust, TrustItem, TrustSource,
 };
 use dicast::domain::stage::Stage;
@@ -525,6 +525,17 @@ const UNFIT: &[(&str, &str, &str)] = &[
         "name = \"a\"\nkind = \"command\"\nfamily = \"f\"\ncommand = [\"x\"]\nwrites = [\"plan\"]\n",
         "6: files are changed at implement only",
         "write writes = [\"implement\"]",
+    ),
+    (
+        "name = \"a\"\npreset = \"codex\"\nkind = \"acp\"\nwrites = [\"implement\"]\n",
+        "5: preset \"codex\" over the Agent Client Protocol is not known to keep its changes inside a worktree",
+        "let claude, gemini or a program of your own write, or remove kind = \"acp\"",
+    ),
+    (
+        "name = \"a\"\nkind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.b\"\n\
+         mcp = [\"memory\"]\nmcp_tools = [\"tickets__find\"]\n",
+        "9: mcp_tools: \"tickets__find\" is of no server in mcp",
+        "write it as server__tool, and the server in mcp",
     ),
     (
         "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
@@ -1158,9 +1169,15 @@ fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
         key_env: Some("MY_MODEL".into()),
         json_mode: JsonMode::None,
         tools: false,
+        lent: Lent::default(),
     };
     assert_eq!(service, wanted);
     assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
+    let (lent, _) =
+        of("kind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.example\"\n\
+        mcp = [\"memory\"]\nmcp_tools = [\"memory__store_memory\"]\n");
+    let wanted = Lent { servers: ["memory".to_owned()].into(), tools: ["memory__store_memory".to_owned()].into() };
+    assert_eq!(lent.lent, wanted);
     let (local, _) = of("preset = \"ollama\"\nfamily = \"qwen\"\nmodel = \"qwen3\"\n");
     assert_eq!(
         (local.api, local.base_url.as_str(), local.key_env, local.json_mode, local.tools),
@@ -1203,9 +1220,14 @@ fn what_a_model_over_http_lacks_or_has_no_use_for_is_refused_at_its_place() {
 #[test]
 fn an_address_of_the_project_is_approved_with_the_key_that_goes_there() {
     let text = "[[agents]]\nname = \"a\"\nkind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\n\
-        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\n";
+        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\nmcp = [\"gone\", \"memory\"]\nmcp_tools = [\"gone__f\"]\n";
     let loaded = World::new().project(text).load();
     assert!(!loaded.trust.is_granted());
     let item = &loaded.trust.proposal().unwrap().items[0];
-    assert_eq!((item.argv[0].as_str(), item.env_pass[0].as_str()), ("https://x.example/v1/messages", "MY_MODEL"));
+    let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
+    assert_eq!(argv, ["https://x.example/v1/messages", "mcp:gone", "mcp:memory", "gone__f"], "what goes there");
+    assert_eq!(item.env_pass[0].as_str(), "MY_MODEL");
+    let told: Vec<&str> = loaded.warnings.iter().map(|warning| warning.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("offered nothing of \"gone\"")), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("\"memory\"")), "{told:?}");
 }

@@ -298,7 +298,7 @@ pub struct FoundRun {
     pub rounds: BTreeMap<String, Arc<str>>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
-    /// The texts of the files that its changes and candidates are in, by path.
+    /// The texts of the files that its changes, candidates and guardrails are in, by path.
     #[serde(default)]
     pub changes: BTreeMap<String, Arc<str>>,
     /// What each stage was opened with, the last time.
@@ -324,6 +324,9 @@ pub struct PublishReport {
     pub written: Vec<FileRef>,
     /// Left alone because a hand had edited them; ours is beside them under this path.
     pub kept_aside: Vec<FileRef>,
+    /// Verdicts that were not as recorded: they made way, and are beside ours under this path.
+    #[serde(default)]
+    pub gave_way: Vec<FileRef>,
 }
 
 /// What mirroring did.

@@ -6,6 +6,7 @@
 pub mod acp;
 pub mod agenda;
 pub mod artifact;
+pub mod back;
 pub mod bench;
 pub mod budget;
 pub mod candidate;

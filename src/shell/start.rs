@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::engine::{Engine, Flags, Plan, own_program};
 use super::face::Screen;
+use super::hands::secrets;
 use super::input::{Assembler, ESC_ALONE};
 use super::terminal::{Terminal, restore};
 use crate::actors::Scope;
@@ -58,6 +59,7 @@ fn on_screen(start: Start, is_again: bool) -> Result<(u8, bool), Failure> {
     // Without approval the screen comes up all the same, with nothing of the repository's running.
     let settings = loaded.runnable().unwrap_or_else(|_| inert(&loaded));
     let aim = aim(&start);
+    let hidden = secrets(&settings);
     let plan = Plan {
         repo: start.sources.repo,
         program: own_program()?,
@@ -79,7 +81,7 @@ fn on_screen(start: Start, is_again: bool) -> Result<(u8, bool), Failure> {
     if let Ok(size) = crossterm::terminal::size() {
         engine.model.size = size;
     }
-    let screen = Screen::new(terminal, lent, aim);
+    let screen = Screen::new(terminal, lent, aim, hidden);
     engine.run(screen, Some(keys), start.requests).map_err(|error| terminal_failure(&error))
 }
 

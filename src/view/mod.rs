@@ -50,6 +50,7 @@ mod text;
 pub mod theme;
 mod transcript;
 mod trust;
+pub mod veil;
 mod verdict;
 mod why;
 

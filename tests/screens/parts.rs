@@ -240,8 +240,12 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
 pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
+        start: None,
         recalled: Vec::new(),
         range: None,
+        unseen: None,
+        standing: BTreeMap::new(),
+        outdated: None,
         host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
 use crate::domain::acp;
+use crate::domain::back::Back;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
@@ -223,6 +224,8 @@ pub enum Then {
         /// Whether it was taken back.
         undone: bool,
     },
+    /// That the run goes back to implement is kept.
+    WentBack(Box<Back>),
     /// The stop is recorded.
     Stopped,
     /// The run is closed.

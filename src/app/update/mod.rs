@@ -4,6 +4,7 @@
 
 mod answer;
 mod ask;
+mod back;
 mod cancel;
 mod candidates;
 mod checkpoint;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
 use super::ask::Desk;
-use super::out::Done;
+use super::out::{self, Done};
 use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
@@ -147,7 +147,11 @@ impl Context {
     /// Finds the repository.
     fn of(global: Global) -> Result<Self, Failure> {
         let repo = place::repository(global.repo.as_deref())?;
-        Ok(Self { global, repo, now: now() })
+        let context = Self { global, repo, now: now() };
+        // With a config that cannot be read, what is a secret without it: whoever needs it says what is wrong there.
+        let settings = context.loaded().map(|loaded| loaded.settings).unwrap_or_default();
+        out::hide(crate::shell::hands::secrets(&settings));
+        Ok(context)
     }
 
     /// Returns what config is read from.

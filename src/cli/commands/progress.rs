@@ -56,6 +56,21 @@ pub(super) fn standings(
     folder: &Folder,
     stale_hours: Option<u64>,
 ) -> Result<Vec<Recorded>, Failure> {
+    let mut recorded = beside_code(context, present, folder, stale_hours)?;
+    hold_against_code(&mut recorded, present)?;
+    Ok(recorded)
+}
+
+/// Does what [`standings`] does, but for the code: that is compared by [`hold_against_code`].
+///
+/// # Errors
+/// When a document cannot be read.
+pub(super) fn beside_code(
+    context: &Context,
+    present: &Present<'_>,
+    folder: &Folder,
+    stale_hours: Option<u64>,
+) -> Result<Vec<Recorded>, Failure> {
     let store = context.store();
     let mut recorded = Vec::new();
     for stage in Stage::ALL {
@@ -68,13 +83,28 @@ pub(super) fn standings(
                 continue;
             }
         };
-        let changed = present.changed(folder, &verdict)?;
+        let changed = present.documents_changed(folder, &verdict)?;
         let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
         // RFC 3339 in UTC with milliseconds sorts as text.
         let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
         recorded.push(Recorded::Read(Box::new(Standing { verdict, changed, is_old })));
     }
     Ok(recorded)
+}
+
+/// Compares what was judged with the code as it is now.
+///
+/// # Errors
+/// When the code cannot be read.
+pub(super) fn hold_against_code(recorded: &mut [Recorded], present: &Present<'_>) -> Result<(), Failure> {
+    for one in recorded {
+        if let Recorded::Read(standing) = one
+            && standing.changed.is_none()
+        {
+            standing.changed = present.code_changed(&standing.verdict)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the commits of a change that was made elsewhere and was audited here.

@@ -12,7 +12,7 @@ fn schema() -> Value {
 fn asked(api: Api, mode: JsonMode, offer: Offer) -> Value {
     let messages = [user(api, "Plan it.", &[])];
     let schema = schema();
-    body(api, &Ask { model: "m", messages: &messages, mode, schema: &schema, offer, max_output_tokens: 77 })
+    body(api, &Ask { model: "m", messages: &messages, mode, schema: &schema, offer, more: &[], max_output_tokens: 77 })
 }
 
 fn read(api: Api, events: &[Value]) -> Result<(Reply, Vec<String>), Wrong> {
@@ -241,6 +241,7 @@ fn service() -> Service {
         key_env: Some("A_KEY".into()),
         json_mode: JsonMode::JsonSchema,
         tools: true,
+        lent: Default::default(),
     }
 }
 

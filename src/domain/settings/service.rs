@@ -2,6 +2,7 @@
 //!
 //! It must not know HTTP, nor hold a key: only the name of the variable that has it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,24 @@ pub struct Service {
     pub json_mode: JsonMode,
     /// Whether it may list, read and search the repository.
     pub tools: bool,
+    /// What it is offered besides.
+    #[serde(default, skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
+}
+
+/// What a model is offered of MCP servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lent {
+    /// The servers, by name.
+    pub servers: BTreeSet<String>,
+    /// Tools, as `server__tool`, that are offered although they do not declare that they only read.
+    pub tools: BTreeSet<String>,
+}
+
+impl Lent {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The APIs that are spoken.
@@ -150,7 +169,14 @@ mod tests {
     use super::*;
 
     fn service(api: Api, base_url: &str) -> Service {
-        Service { api, base_url: base_url.into(), key_env: None, json_mode: JsonMode::JsonSchema, tools: true }
+        Service {
+            api,
+            base_url: base_url.into(),
+            key_env: None,
+            json_mode: JsonMode::JsonSchema,
+            tools: true,
+            lent: Lent::default(),
+        }
     }
 
     #[test]
