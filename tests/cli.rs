@@ -37,6 +37,9 @@ mod candidates;
 #[path = "cli/round.rs"]
 mod round;
 
+#[path = "cli/clones.rs"]
+mod clones;
+
 #[path = "cli/ranges.rs"]
 mod ranges;
 
@@ -54,6 +57,9 @@ mod money;
 
 #[path = "cli/ledger.rs"]
 mod ledger;
+
+#[path = "cli/looking.rs"]
+mod looking;
 
 #[path = "cli/gates.rs"]
 mod gates;

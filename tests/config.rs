@@ -878,25 +878,34 @@ fn the_store_remembers_the_last_five_approvals() {
 #[test]
 fn init_writes_a_config_that_loads_as_the_defaults_and_is_approved() {
     let world = World::new().cargo();
-    let loaded = init::write(&world.sources, &init::facts(&world.sources), Moment(5)).unwrap();
+    let loaded = init::write_approved(&world.sources, &init::facts(&world.sources, vec![]), Moment(5)).unwrap();
     assert!(matches!(loaded.trust, Trust::Approved(_)));
     let mut settings = loaded.runnable().unwrap();
     assert_eq!(settings.checks.remove("cargo-test").map(|check| check.source), Some(CheckSource::Declared));
     assert_eq!(settings, Settings::default());
-    let again = init::write(&world.sources, &init::facts(&world.sources), Moment(6)).unwrap_err();
+    let again = init::write_approved(&world.sources, &init::facts(&world.sources, vec![]), Moment(6)).unwrap_err();
     assert_eq!(again.exit(), 64);
     let ignore = read_text_capped(&world.sources.repo.join(".dicast/.gitignore"), 999).unwrap();
     assert_eq!(ignore.as_deref(), Some(init::GITIGNORE));
 
     // In a repository without tests nothing runs, and nothing is asked.
     let bare = World::new();
-    assert_eq!(init::write(&bare.sources, &init::facts(&bare.sources), Moment(5)).unwrap().trust, Trust::Unneeded);
+    assert_eq!(
+        init::write_approved(&bare.sources, &init::facts(&bare.sources, vec![]), Moment(5)).unwrap().trust,
+        Trust::Unneeded
+    );
 }
 
 #[test]
 fn what_init_comments_out_works_when_it_is_uncommented() {
     let facts = init::RepoFacts {
         agents: found::KNOWN.iter().map(|known| found::Found { name: known.name, path: "/bin/x".into() }).collect(),
+        servers: vec![init::Serving {
+            name: "llama.cpp".into(),
+            base_url: "http://127.0.0.1:8080/v1".into(),
+            model: "a \"quoted\" model\\of \u{1b}[31mmine".into(),
+            models: 2,
+        }],
         checks: BTreeMap::new(),
     };
     let text = init::text(&facts);
@@ -907,7 +916,18 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
     // Who was found and has a preset is on the panel as it stands.
     let settings = World::new().given(&text).load().settings;
     let names: Vec<_> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
-    assert_eq!(names, ["claude", "codex", "gemini", "qwen"], "opencode is not, before it is told a model");
+    assert_eq!(
+        names,
+        ["claude", "codex", "gemini", "qwen", "llama.cpp"],
+        "opencode is not, before it is told a model; a server that answered is"
+    );
+    let server = settings.agents.last().unwrap();
+    assert_eq!(
+        server.model.as_deref(),
+        Some("a \"quoted\" model\\of \u{1b}[31mmine"),
+        "a name is text, whatever it holds"
+    );
+    assert!(matches!(&server.kind, AgentKind::Api(service) if service.base_url == "http://127.0.0.1:8080/v1"));
     let mut rest = text.split("\n# [mcp_servers").nth(1).map(|rest| format!("# [mcp_servers{rest}")).unwrap();
     for (placeholder, real) in
         [("<name>", "x"), ("<stage>", "plan"), ("<model>", "x"), ("server = \"memory\"", "server = \"x\"")]

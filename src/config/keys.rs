@@ -58,13 +58,13 @@ pub const KEYS: &[Key] = &[
     key(
         "agents[].preset",
         Shape::Choice {
-            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm"],
+            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm", "lmstudio"],
             later: &["crush"],
         },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
          with a session; it sets `kind` and `family`. Or a server of models on this machine (`llama.cpp`, `ollama`, \
-         `vllm`): it sets `kind`, `api` and `base_url`.",
+         `vllm`, `lmstudio`): it sets `kind`, `api` and `base_url`.",
     ),
     key(
         "agents[].kind",
@@ -431,7 +431,9 @@ pub const KEYS: &[Key] = &[
         Shape::Flag,
         Value("true"),
         "Whether an agent is asked that is paid by the token and of which nobody can tell what it costs: neither its \
-         program nor [prices].",
+         program nor [prices]. On as it stands: few keys have a price here, so a first run would stop at each of them; \
+         such an agent is said to be unpriced, never counted as $0, and bounded by its time and its longest answer. Where \
+         no such turn may be paid for, set it to false.",
     ),
     key(
         "prices.<model>.input_per_mtok_usd",

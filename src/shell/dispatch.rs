@@ -4,6 +4,7 @@
 //! queue behind work. It must not decide anything.
 
 mod found;
+mod machine;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use super::guard::guarded;
 use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
 use super::own;
-use crate::actors::evidence::{self, Commit, Document, NewFile};
+use crate::actors::evidence::{self, Commit, Document, Edited, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::actors::{Reply, promise};
@@ -80,6 +81,8 @@ impl Dispatch {
                 inbox.expect(Pending::Survey(reply));
                 inbox.expect(Pending::Runs(self.foreign.recall()));
             }
+            Effect::Look(spot) => self.look(spot, inbox),
+            Effect::Init => inbox.expect(Pending::Initialised(self.init(model))),
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
             Effect::FollowForeign { spec, run, seen } => {
                 let reply = self.foreign.follow(spec, run.clone(), seen);
@@ -341,12 +344,15 @@ impl Dispatch {
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
+        let verdict = run.preparation.as_ref().map(|preparation| preparation.spec.verdict_path(stage));
         let documents = judgement
             .documents
             .iter()
             .map(|(path, bytes)| {
                 let ours = ours.get(path).cloned().unwrap_or_default();
-                Document { path: path.clone(), bytes: Arc::clone(bytes), ours }
+                // People write documents, and nobody but us writes verdicts.
+                let edited = if verdict.as_ref() == Some(path) { Edited::GivesWay } else { Edited::Stays };
+                Document { path: path.clone(), bytes: Arc::clone(bytes), ours, edited }
             })
             .collect();
         let token = self.hands.scope.cancel.clone();
@@ -365,7 +371,8 @@ impl Dispatch {
                     evidence.append_ledger(spec, at, records, token).await?;
                 }
             }
-            Ok(PublishReport { written: report.written, kept_aside: report.kept_aside })
+            let evidence::PublishReport { written, kept_aside, gave_way } = report;
+            Ok(PublishReport { written, kept_aside, gave_way })
         })
     }
 

@@ -12,6 +12,7 @@ mod api;
 mod command;
 mod hearing;
 mod live;
+pub mod models;
 pub mod process;
 pub mod version;
 

@@ -57,7 +57,7 @@ pub(super) fn overview(
 /// Reads the verdicts in a spec's folder. One that cannot be read is no verdict: `dicast verdict` says what is wrong.
 fn verdicts(tree: &Tree, spec: &Spec) -> BTreeMap<Stage, Recorded> {
     let read = |stage: Stage| {
-        let text = tree.text(&format!("{}/verdicts/{}.json", spec.own, stage.name()))?;
+        let text = tree.text(&spec.verdict_path(stage))?;
         let verdict: Verdict = serde_json::from_str(text).ok()?;
         let is_current = is_current(tree, spec, &verdict);
         let skipped = skip::of(&verdict.inputs);

@@ -79,6 +79,10 @@ pub(super) struct World {
     pub(super) is_deaf: bool,
     /// Tests that agents cite, by claim.
     pub(super) cited: Vec<(Sha, Citation)>,
+    /// Stages that were decided about another text of the spec, until they are decided again.
+    pub(super) outdated: BTreeSet<Stage>,
+    /// What the verdicts in the specs' folders say is ours.
+    pub(super) standing: BTreeMap<String, Sha>,
     /// Why memory does not answer.
     pub(super) memory_away: Option<String>,
     /// Whether consensus lists what stands open.
@@ -245,6 +249,7 @@ impl World {
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
                 self.ledgers.insert(judgement.panel.spec_id.clone(), standing.ledger.clone());
+                self.outdated.remove(stage);
                 RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
             }
             RunEffect::Mirror { stage, entries, .. } => {
@@ -397,6 +402,9 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            unseen: None,
+            standing: self.standing.clone(),
+            outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),
             host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
@@ -589,7 +597,7 @@ impl World {
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
         let written = documents.iter().map(|(path, text)| file(path, text)).collect();
-        PublishReport { written, kept_aside: Vec::new() }
+        PublishReport { written, ..PublishReport::default() }
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
         ));
     }
     if model.settings.roster(stage).next().is_none() {
-        let found = &model.boot.found_agents;
+        let found: Vec<&str> = model.machine.programs.iter().map(|program| program.name.as_str()).collect();
         let next = if found.is_empty() {
             "write one with `dicast init`; `dicast demo` shows the whole thing with scripted agents".to_owned()
         } else {
@@ -204,19 +204,22 @@ pub(super) fn edited(model: &mut Model, outcome: Result<String, Failure>) -> Vec
 /// It was approved: start over with it, unless something is live.
 pub(super) fn approved(model: &mut Model, outcome: Result<(), Failure>) -> Vec<Effect> {
     match outcome {
-        Ok(()) if model.live_runs().next().is_none() => {
-            model.reload = true;
-            cancel::leave(model, 0, "approval")
-        }
-        Ok(()) => {
-            notice(model, "approved · it holds from the next start on");
-            Vec::new()
-        }
+        Ok(()) => start_over(model, "approval", "approved · it holds from the next start on"),
         Err(failure) => {
             complain(model, &failure);
             Vec::new()
         }
     }
+}
+
+/// Starts over with what may run now, or says that it waits for what is live.
+pub(super) fn start_over(model: &mut Model, why: &'static str, otherwise: &str) -> Vec<Effect> {
+    if model.live_runs().next().is_some() {
+        notice(model, otherwise);
+        return Vec::new();
+    }
+    model.reload = true;
+    cancel::leave(model, 0, why)
 }
 
 /// Shows the nth offered server whole: it is approved from there.

@@ -110,10 +110,11 @@ pub struct Local {
 }
 
 /// The servers of models that are known by name; all speak [`Api::OpenaiChat`].
-pub const LOCAL: [Local; 3] = [
+pub const LOCAL: [Local; 4] = [
     Local { name: "llama.cpp", program: "llama-server", base_url: "http://127.0.0.1:8080/v1" },
     Local { name: "ollama", program: "ollama", base_url: "http://127.0.0.1:11434/v1" },
     Local { name: "vllm", program: "vllm", base_url: "http://127.0.0.1:8000/v1" },
+    Local { name: "lmstudio", program: "lms", base_url: "http://127.0.0.1:1234/v1" },
 ];
 
 /// Finds a server of models by its name as a preset.
@@ -141,7 +142,8 @@ impl Service {
     }
 }
 
-fn is_here(url: &str) -> bool {
+/// Tells whether an address is one of this machine.
+pub fn is_here(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
