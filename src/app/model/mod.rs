@@ -92,6 +92,9 @@ pub struct Model {
     pub quitting: Option<u8>,
     /// Whether we end as soon as no run holds anything any more.
     pub leaving: bool,
+    /// When we end at the latest, whatever a run still holds.
+    #[serde(default)]
+    pub leave_by: Option<Moment>,
     /// Whether the terminal was given back for good while something was live.
     pub detached: bool,
     /// Whether the program starts over right after it ended: what may run has changed.
@@ -286,6 +289,7 @@ impl Model {
             key_us: None,
             quitting: None,
             leaving: false,
+            leave_by: None,
             detached: false,
             reload: false,
         }
@@ -381,6 +385,7 @@ impl Model {
             .filter(|run| run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. }))
             .map(|run| run.opened.plus_ms(self.settings.run.deadline_ms));
         let permissions = self.permissions.iter().map(|permission| permission.until);
-        waits.chain(deadlines).chain(permissions).chain(self.notice.as_ref().map(|notice| notice.until)).min()
+        let own = [self.notice.as_ref().map(|notice| notice.until), self.leave_by];
+        waits.chain(deadlines).chain(permissions).chain(own.into_iter().flatten()).min()
     }
 }

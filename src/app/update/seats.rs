@@ -47,6 +47,7 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
         effects.extend(schedule(model, &id));
     }
     effects.extend(permission::tick(model));
+    effects.extend(cancel::tick(model));
     effects
 }
 
