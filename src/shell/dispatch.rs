@@ -35,7 +35,7 @@ use crate::domain::journal::{Closed, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::memory::{Entry as Copy, Note};
 use crate::domain::moment::Moment;
-use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::preparation::Ask;
 use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::server;
 use crate::domain::settings;
@@ -162,8 +162,7 @@ impl Dispatch {
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
             RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
-                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda, back), &roster, stop);
-                inbox.expect(Pending::Prepared(id, stage, reply));
+                inbox.expect(self.prepare(model, (id, spec, stage), (range, skipped, agenda), back, &roster, stop));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
                 let files = files.into_iter().map(|(path, bytes)| NewFile { path, bytes }).collect();
@@ -263,11 +262,12 @@ impl Dispatch {
     fn prepare(
         &self,
         model: &Model,
-        (spec, stage): (SpecId, Stage),
-        (range, skipped, agenda, back): (Option<String>, Skipped, Option<Vec<Topic>>, Option<Box<Back>>),
+        (id, spec, stage): (RunId, SpecId, Stage),
+        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
+        back: Option<Box<Back>>,
         roster: &[AgentName],
         token: CancellationToken,
-    ) -> Reply<Arc<Preparation>> {
+    ) -> Pending {
         let mut ask = Ask {
             roster: self.roles(model, roster),
             context: model.settings.context.files.clone(),
@@ -298,7 +298,8 @@ impl Dispatch {
             };
             repo.prepare(root, ask, range, token).await
         };
-        self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) })
+        let prepared = self.job(async move { cut.run_until_cancelled(work).await.unwrap_or(Err(Failure::Cancelled)) });
+        Pending::Prepared(id, stage, prepared)
     }
 
     /// Runs guardrails, and keeps what they wrote in the evidence. Their run is not over before their processes are.
