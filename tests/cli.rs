@@ -46,11 +46,17 @@ mod back;
 #[path = "cli/round.rs"]
 mod round;
 
+#[path = "cli/clones.rs"]
+mod clones;
+
 #[path = "cli/ranges.rs"]
 mod ranges;
 
 #[path = "cli/children.rs"]
 mod children;
+
+#[path = "cli/layouts.rs"]
+mod layouts;
 
 #[path = "cli/keeping.rs"]
 mod keeping;
@@ -60,6 +66,9 @@ mod money;
 
 #[path = "cli/ledger.rs"]
 mod ledger;
+
+#[path = "cli/looking.rs"]
+mod looking;
 
 #[path = "cli/gates.rs"]
 mod gates;

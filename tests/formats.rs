@@ -198,7 +198,7 @@ fn all_gates_over_a_large_spec_take_a_tenth_of_a_second_at_most() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn cut_and_flipped_bytes_lose_no_more_than_they_touch(
         which in 0usize..20,

@@ -17,6 +17,10 @@ mod pty;
 mod disk;
 #[path = "terminal_slow/many.rs"]
 mod many;
+#[path = "terminal_slow/permission.rs"]
+mod permission;
+#[path = "terminal_slow/secrets.rs"]
+mod secrets;
 #[path = "support/seed.rs"]
 mod seed;
 
@@ -55,6 +59,20 @@ fn only_the_blocking_bridge_makes_a_key_wait_for_the_server() {
 #[ignore = "slow: makes five hundred specs; .ci/run runs it"]
 fn the_status_of_five_hundred_specs_is_told_at_once_and_the_first_frame_waits_for_none_of_them() {
     many::five_hundred(BINARY);
+}
+
+#[test]
+#[ignore = "slow: three runs with an agent that asks for permission"]
+fn an_agent_that_asks_for_permission_is_answered_by_key_by_a_stop_and_by_rule() {
+    permission::by_key();
+    permission::by_stop();
+    permission::by_rule();
+}
+
+#[test]
+#[ignore = "slow: every frame of a whole run is read"]
+fn a_secret_that_agents_and_a_spec_print_is_in_no_frame() {
+    secrets::no_frame_shows_it();
 }
 
 #[test]

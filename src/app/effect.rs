@@ -20,6 +20,7 @@ use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
+use crate::domain::machine::Spot;
 use crate::domain::memory;
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::skip::Skipped;
@@ -37,6 +38,10 @@ pub struct CommitId(pub u64);
 pub enum Effect {
     /// Read and check the repository.
     Survey,
+    /// Look at something on this machine.
+    Look(Spot),
+    /// Write the first config of the repository, from what was found.
+    Init,
     /// Do something for a run.
     Run(RunId, RunEffect),
     /// Tell what the journal of another process's run has beyond the records that were seen.

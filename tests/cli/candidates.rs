@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::memory::journal;
 use super::runs::fake_agent;
 use super::shop::{git, limit, shop_with};
 use super::world::World;
@@ -48,6 +49,51 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
     assert_eq!(told, format!("Ada\nDicast-Verdict: {}", hash[0]["hash"].as_str().unwrap()));
     assert_eq!(own(), before);
     world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// A writer that is spoken to over the Agent Client Protocol.
+fn speaker(name: &str, flags: &[&str]) -> String {
+    let agent = fake_agent().with_file_name("fake_acp_agent");
+    assert!(agent.exists(), "run `cargo build --example fake_acp_agent` first");
+    format!(
+        "[[agents]]\nname = \"{name}\"\nkind = \"acp\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\nmode = \"plan\"\n\
+         write_mode = \"default\"\nwrites = [\"implement\"]\ncommand = {:?}\n\n",
+        [&[agent.to_str().unwrap()], flags].concat()
+    )
+}
+
+#[test]
+fn an_agent_that_is_spoken_to_writes_in_its_worktree_and_nowhere_else_whatever_it_asks() {
+    let world = shop(&[]);
+    let (log, out) = (world.path("log"), world.path("src/limit.sh"));
+    let outside = format!("{}=pwned", out.display());
+    let flags = ["--write", &limit(10), "--write", &outside, "--write", "../up=pwned", "--write", ".git=pwned"];
+    let writer = speaker("ann", &[&flags[..], &["--ask", "execute", "--log", log.to_str().unwrap()]].concat());
+    let checks = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    world.write(".dicast/config.toml", checks + &writer);
+    world.dicast(&["trust", "approve"]).exits(0);
+    let done = world.dicast(&["implement", "--apply", "best"]).exits(0);
+    let done = done.says("landed   ann on dicast/003-rate-limiter").complains("refused by rule: outside its worktree");
+    assert!(!done.err.contains("given once"), "what it is there for is not told each time: {}", done.err);
+    assert_eq!(fs::read_to_string(&out).unwrap(), "limit() { echo 5; }\n", "the working copy is left alone");
+    assert_eq!(git(&world, &["diff", "--stat=80", "--name-only", "HEAD", "dicast/003-rate-limiter"]), "src/limit.sh");
+    assert_eq!(git(&world, &["show", "dicast/003-rate-limiter:src/limit.sh"]), "limit() { echo 10; }");
+    let log = fs::read_to_string(log).unwrap();
+    let said: Vec<&str> = log
+        .lines()
+        .filter(|line| line.starts_with("answer"))
+        .map(|line| ["\"yes\"", "\"no\""].into_iter().find(|word| line.contains(word)).unwrap())
+        .collect();
+    assert_eq!(
+        said,
+        ["\"no\"", "\"yes\"", "\"no\"", "\"no\"", "\"no\""],
+        "the command, its file, three elsewhere: {log}"
+    );
+    assert!(log.contains("session/set_mode default") && !log.contains("session/set_mode plan"), "{log}");
+    let journal = format!("{:?}", journal(&world));
+    for rule in ["rule: in its own worktree", "rule: outside its worktree", "rule: nobody can be asked here"] {
+        assert!(journal.contains(rule), "{rule} in {journal}");
+    }
 }
 
 #[test]

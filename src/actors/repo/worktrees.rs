@@ -15,7 +15,6 @@ use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
-use crate::domain::guardrail::uncommitted;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::safe::Safe;
 
@@ -70,16 +69,12 @@ struct Listed {
 }
 
 impl Git {
-    /// Tells whether candidates can start here: there is a commit, it is the whole repository, and the working copy has
-    /// nothing that the commit lacks, the spec's folder and ours aside.
+    /// Tells whether candidates can start here: there is a commit, it is the whole repository, and nothing that is
+    /// theirs to start from is `changed` since.
     ///
     /// # Errors
     /// Exit 10 with what to do.
-    pub(super) async fn can_branch(
-        &self,
-        dirty: &std::collections::BTreeSet<String>,
-        dir: &str,
-    ) -> Result<(), Failure> {
+    pub(super) async fn can_branch(&self, changed: &[Safe]) -> Result<(), Failure> {
         let place = "stage implement";
         let prefix = self.run(&["rev-parse", "--show-prefix"], "").await?.unwrap_or_default();
         if !prefix.trim().is_empty() {
@@ -89,8 +84,7 @@ impl Git {
         if self.run(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], "").await?.is_none() {
             return Err(Failure::needs_input(place, "there is no commit to start from", "commit what is there first"));
         }
-        let changed = uncommitted(dirty, dir);
-        match changed.as_slice() {
+        match changed {
             [] => Ok(()),
             [first, rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };

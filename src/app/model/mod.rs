@@ -17,6 +17,7 @@ use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::judgement::Judgement;
+use crate::domain::machine::{Machine, Spot};
 use crate::domain::memory;
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
@@ -49,6 +50,9 @@ pub struct Model {
     pub settings: Arc<Settings>,
     /// Whether the project's config may start anything.
     pub trust: Trust,
+    /// What of a panel stands on this machine.
+    #[serde(default)]
+    pub machine: Machine,
     /// What the repository holds.
     pub survey: Load<Arc<Overview>>,
     /// How long each stage usually takes here, in milliseconds; empty until it is known.
@@ -117,8 +121,9 @@ pub struct Boot {
     pub allow_hollow: bool,
     /// Whether open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
-    /// Coding agents by name on PATH.
-    pub found_agents: Vec<String>,
+    /// Whether the repository has a config of its own, or one was given by hand.
+    #[serde(default)]
+    pub has_config: bool,
     /// Agents whose user pays for a plan, as far as the kind of their credentials tells.
     #[serde(default)]
     pub on_plan: BTreeSet<AgentName>,
@@ -261,6 +266,7 @@ impl Model {
             boot,
             settings,
             trust,
+            machine: Machine::default(),
             survey: Load::Loading(now),
             typical: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -315,6 +321,23 @@ impl Model {
         }
     }
 
+    /// Returns how many agents wait for approval.
+    pub fn agents_waiting(&self) -> usize {
+        let proposal = self.trust.proposal().filter(|_| !self.trust.is_granted());
+        proposal.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count())
+    }
+
+    /// Tells whether a person has nobody to ask yet: then it is of use to know what stands on this machine.
+    pub fn is_first_run(&self) -> bool {
+        let nobody = self.settings.agents.is_empty() && self.agents_waiting() == 0;
+        nobody && !self.boot.demo && !self.boot.headless
+    }
+
+    /// Returns what is looked at when the program starts.
+    pub fn first_spots(&self) -> Vec<Spot> {
+        if self.is_first_run() { self.machine.spots() } else { Vec::new() }
+    }
+
     /// Returns the servers of other programs that can be approved here.
     pub fn offers(&self) -> impl Iterator<Item = &Offer> + Clone {
         self.settings.offers.iter().filter(|offer| !offer.is_approved)
@@ -336,6 +359,7 @@ impl Model {
             || self.runs.values().any(|run| run.phase.owner().is_some())
             || self.notice.is_some()
             || matches!(self.survey, Load::Loading(_))
+            || (self.is_first_run() && self.machine.is_looking())
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))
             || matches!(self.view(), View::Conflict(Conflict { checking: Some(_), .. }))
             || matches!(self.view(), View::Ledger(LedgerPage { ledger: Load::Loading(_), .. }))

@@ -18,7 +18,8 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
     let nobody = RunId::mint(NOW, 77, 77);
     let mut all = vec![Msg::Run(nobody, msg.clone())];
     // What names nothing but its run is that run's own by its address.
-    let names_its_work = !matches!(msg, RunMsg::Found(_) | RunMsg::Opened(_) | RunMsg::Released(_) | RunMsg::Dismissed(_));
+    let names_its_work =
+        !matches!(msg, RunMsg::Found(_) | RunMsg::Opened(_) | RunMsg::Released(_) | RunMsg::Dismissed(_));
     all.extend(other.filter(|_| names_its_work).map(|other| Msg::Run(other.clone(), msg.clone())));
     let mut changed = |msg| all.push(Msg::Run(id.clone(), msg));
     match msg.clone() {
@@ -105,7 +106,8 @@ fn replies_of_other_runs_specs_stages_attempts_and_agents_change_nothing() {
     let (plain, astray) = (walk(false), walk(true));
     let verdicts = |script: &Script| -> Vec<_> {
         let runs = script.model.runs.values();
-        runs.flat_map(|run| run.verdicts.iter().map(|(stage, j)| (run.spec.clone(), *stage, j.verdict.hash.clone()))).collect()
+        runs.flat_map(|run| run.verdicts.iter().map(|(stage, j)| (run.spec.clone(), *stage, j.verdict.hash.clone())))
+            .collect()
     };
     assert_eq!(verdicts(&plain).len(), 3, "{}", plain.story());
     assert_eq!(verdicts(&plain), verdicts(&astray));

@@ -18,6 +18,7 @@ mod checks;
 mod decisions;
 mod durable;
 mod families;
+mod first;
 mod foreign;
 mod happy;
 mod keys;

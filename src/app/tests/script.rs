@@ -356,6 +356,8 @@ fn record_name(record: &Record) -> String {
 pub(super) fn names(effects: &[Effect]) -> Vec<String> {
     let name = |effect: &Effect| match effect {
         Effect::Survey => "survey".to_owned(),
+        Effect::Look(spot) => format!("look at {spot:?}"),
+        Effect::Init => "init".to_owned(),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { closed, .. } => if *closed { "find closed" } else { "find" }.to_owned(),
             RunEffect::Open { abandon, .. } => if abandon.is_some() { "abandon, open" } else { "open" }.to_owned(),

@@ -30,7 +30,7 @@ use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wan
 use crate::domain::safe::Safe;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
-use crate::domain::stream::Usage;
+use crate::domain::stream::{Session, Usage};
 use crate::domain::transcript::Page;
 
 /// What an agent does when it is asked.
@@ -80,6 +80,10 @@ pub(super) struct World {
     pub(super) is_deaf: bool,
     /// Tests that agents cite, by claim.
     pub(super) cited: Vec<(Sha, Citation)>,
+    /// Stages that were decided about another text of the spec, until they are decided again.
+    pub(super) outdated: BTreeSet<Stage>,
+    /// What the verdicts in the specs' folders say is ours.
+    pub(super) standing: BTreeMap<String, Sha>,
     /// Why memory does not answer.
     pub(super) memory_away: Option<String>,
     /// Whether consensus lists what stands open.
@@ -98,6 +102,8 @@ pub(super) struct World {
     pub(super) ledgers: BTreeMap<SpecId, Ledger>,
     /// What each turn of an agent says that it used.
     pub(super) uses: BTreeMap<String, Usage>,
+    /// The sessions of an agent's draft and of its turn of the round.
+    pub(super) sessions: BTreeMap<String, [&'static str; 2]>,
     /// Whose change breaks a test that was there.
     pub(super) breaks: BTreeSet<String>,
     /// Candidates that were put somewhere (or taken back, with a `-` before).
@@ -247,6 +253,7 @@ impl World {
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
                 self.ledgers.insert(judgement.panel.spec_id.clone(), standing.ledger.clone());
+                self.outdated.remove(stage);
                 RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
             }
             RunEffect::Mirror { stage, entries, .. } => {
@@ -410,6 +417,9 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            unseen: None,
+            standing: self.standing.clone(),
+            outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),
             start: None,
             host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
@@ -591,7 +601,12 @@ impl World {
     /// Adds what the turn used.
     fn using(&self, seat: &SeatKey, outcome: Result<Arc<TurnEnded>, Failure>) -> Result<Arc<TurnEnded>, Failure> {
         let usage = self.uses.get(seat.agent.as_str()).copied().unwrap_or_default();
-        outcome.map(|ended| Arc::new(TurnEnded { usage, ..(*ended).clone() }))
+        let named = self.sessions.get(seat.agent.as_str());
+        outcome.map(|ended| {
+            let id = named.map(|[draft, round]| if ended.kind == TurnKind::Round { *round } else { *draft });
+            let session = id.map(|id| Session { id: id.to_owned(), used: Usage::default() });
+            Arc::new(TurnEnded { usage, session, ..(*ended).clone() })
+        })
     }
 
     /// What was published last of a spec leaves open.
@@ -609,7 +624,7 @@ impl World {
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
         let written = documents.iter().map(|(path, text)| file(path, text)).collect();
-        PublishReport { written, kept_aside: Vec::new() }
+        PublishReport { written, ..PublishReport::default() }
     }
 }
 

@@ -357,14 +357,17 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
 
 /// Has agents that take long to start, and are kept warm, started while inputs are read.
 fn warm<'s>(run: &mut Run, roster: impl Iterator<Item = &'s Agent>) -> Vec<Effect> {
-    let spoken: Vec<&AgentName> = roster.filter(|agent| agent.manner().is_some()).map(|agent| &agent.name).collect();
+    let spoken: Vec<&Agent> = roster.filter(|agent| agent.manner().is_some()).collect();
     if spoken.is_empty() {
         return Vec::new();
     }
     run.warmth = Warmth::Warm;
     let kept = run.kept.get(&run.stage);
-    let is_asked = |agent: &AgentName| kept.is_none_or(|kept| !kept.contains_key(agent));
-    let asked: Vec<AgentName> = spoken.into_iter().filter(|agent| is_asked(agent)).cloned().collect();
+    // Who writes is started in its worktree, which is made for its turn.
+    let is_asked =
+        |agent: &Agent| !agent.writes.contains(&run.stage) && kept.is_none_or(|kept| !kept.contains_key(&agent.name));
+    let asked: Vec<AgentName> =
+        spoken.into_iter().filter(|agent| is_asked(agent)).map(|agent| agent.name.clone()).collect();
     // Who only decides anew asks nobody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     let effect = Effect::Run(run.id.clone(), RunEffect::Warm(asked.clone()));
@@ -393,6 +396,9 @@ pub(super) fn prepared(
         Ok(preparation) => preparation,
         Err(failure) => return fail(model, id, failure),
     };
+    if let Some(before) = preparation.outdated.filter(|_| !run.options.reopened) {
+        return outdated(model, id, before, &preparation.spec.file);
+    }
     let seats: Vec<Seat> = model.settings.roster(stage).map(|agent| seat(run, agent)).collect();
     let inputs: Arc<str> = match serde_json::to_string_pretty(&preparation.inputs) {
         Ok(text) => text.into(),
@@ -430,6 +436,8 @@ pub(super) fn prepared(
     }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
+    let warnings = model.settings.one_voice(stage).map(|text| Safe::line(&text)).into_iter();
+    let warnings: Vec<Safe> = warnings.chain(preparation.unseen.clone()).collect();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
         run.seats = seats;
@@ -440,9 +448,7 @@ pub(super) fn prepared(
         Some(id),
         What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
     )];
-    if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
-        events.push(emit(model, Some(id), What::Warning { text }));
-    }
+    events.extend(warnings.into_iter().map(|text| emit(model, Some(id), What::Warning { text })));
     commit(model, id, Batch { files, records }, Then::StageOpened, events)
 }
 
@@ -469,13 +475,39 @@ fn stale(model: &mut Model, id: &RunId, changed: &str) -> Vec<Effect> {
         };
         return fail(model, id, failure);
     }
-    notice(model, format!("changed since the run was stopped: {changed} · it starts over"));
+    start_over(model, id, format!("changed since the run was stopped: {changed} · it starts over"))
+}
+
+/// The spec changed since the stage before was decided, at a gate or by hand: a run that decided it starts over. One that
+/// began behind it asks a person, for whom the change may be a slip of the pen.
+fn outdated(model: &mut Model, id: &RunId, before: Stage, file: &str) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    let (spec, stage) = (&run.spec, run.stage);
+    if run.stages.contains(&before) {
+        return start_over(model, id, format!("{file} changed since its {before} was decided · it starts over"));
+    }
+    let failure = Failure::needs_input(
+        format!("{stage} of {spec}"),
+        format!("its {before} is about another text: {file} changed since"),
+        format!(
+            "run `dicast {before} {spec}` again; if the {before} still holds, say so on record: \
+             `dicast auto {spec} --from {stage} --skip-stage {before}=REASON`"
+        ),
+    );
+    fail(model, id, failure)
+}
+
+/// Closes a run whose stages judged what is not there any more; a fresh one follows when that is on record.
+fn start_over(model: &mut Model, id: &RunId, why: String) -> Vec<Effect> {
+    let mut effects = vec![emit(model, Some(id), What::Warning { text: Safe::line(&why) })];
+    notice(model, why);
     if let Some(run) = model.runs.get_mut(id) {
         run.options.restart = true;
         run.phase = Phase::Stopped;
         run.ended = Some(model.now);
     }
-    close(model, id, Closed::Stale)
+    effects.extend(close(model, id, Closed::Stale));
+    effects
 }
 
 /// Opens the last recorded run of a spec again, to decide something about it or to ask only those that are missing.
@@ -520,8 +552,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     Seat {
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
-        session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
+        session: kept.and_then(|kept| kept.session.clone()),
         change: kept.and_then(|kept| kept.change.clone()),
         answer,
         ..Seat::new(who, attempt, state)

@@ -314,7 +314,10 @@ pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) 
     run.tried = judgement.tried.clone().or(run.tried.take());
     super::settle::show_sides(model, id, &judgement);
     let Some(run) = model.runs.get(id) else { return Vec::new() };
-    let ours = run.published.clone();
+    let mut ours = run.published.clone();
+    for (path, sha) in run.preparation.iter().flat_map(|preparation| &preparation.standing) {
+        ours.entry(path.clone()).or_default().push(sha.clone());
+    }
     let dir = run.preparation.as_ref().map_or_else(|| format!("specs/{}", run.spec), |p| p.spec.own.clone());
     let path = format!("{dir}/verdicts/{stage}.json");
     let verdict = &judgement.verdict;
@@ -372,11 +375,16 @@ pub(super) fn published(
     for document in report.written.iter().chain(&report.kept_aside) {
         run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
     }
-    let warnings: Vec<Safe> = report
-        .kept_aside
-        .iter()
-        .map(|aside| Safe::line(&format!("a hand had edited a document: it is untouched, ours is {}", aside.path)))
-        .collect();
+    let untouched = report.kept_aside.iter().map(|aside| {
+        format!(
+            "a hand had edited a document: it is untouched, and the next stage reads it; ours is {}: take from it what \
+             you want, and remove it",
+            aside.path
+        )
+    });
+    let gave_way =
+        report.gave_way.iter().map(|old| format!("a verdict was not as recorded: it is kept as {}", old.path));
+    let warnings: Vec<Safe> = untouched.chain(gave_way).map(|text| Safe::line(&text)).collect();
     run.warnings.extend(warnings.iter().cloned());
     let effects = warnings.into_iter().map(|text| runs::emit(model, Some(id), What::Warning { text })).collect();
     let record = Record::Published { stage, documents: report.written, kept_aside: report.kept_aside };

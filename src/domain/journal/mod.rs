@@ -311,6 +311,9 @@ pub enum Record {
         /// What the turn used, as far as it said.
         #[serde(default, skip_serializing_if = "Usage::is_none")]
         usage: Usage,
+        /// Whether it voted in a new session, because the one that its answer came from could not be gone on with.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// Everybody who was asked has voted or stays silent: the round is never held again.
     RoundClosed {

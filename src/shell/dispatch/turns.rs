@@ -66,14 +66,14 @@ impl Dispatch {
         let launch = agent.and_then(|agent| {
             self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref()))
         });
-        let used_before = session.map(|session| session.used).unwrap_or_default();
+        let (session, used_before) = session.map(|session| (Some(session.id), session.used)).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
                     launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
                 }
-                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, used_before };
+                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, session, used_before };
                 match plot {
                     Some(plot) => self.take_turn_in(plot, turn, stop, kill),
                     None => self.hands.agents.take_turn(turn, stop, kill),
@@ -172,7 +172,7 @@ impl Dispatch {
     pub(super) fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
         for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
             if let AgentKind::Command(of) = &agent.kind {
-                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), of);
+                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), (of, None));
                 // The answer only tells that it was tried.
                 drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
             }
@@ -223,7 +223,7 @@ impl Dispatch {
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
             AgentKind::Command(of) if agent.manner().is_some() => {
-                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), of))
+                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), (of, worktree)))
             }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.
