@@ -218,12 +218,18 @@ fn show(orders: &Orders, ask: &Value, artifact: &mut Value) {
         });
     }
     for list in ["answers", "checks"] {
-        for item in artifact[list].as_array_mut().into_iter().flatten().filter(|item| item["abstain"].is_null()) {
+        for item in artifact
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter(|item| item["abstain"].is_null())
+        {
             item["evidence"] = json!(evidence);
         }
     }
     if let Some((check, id)) = orders.test.as_ref().and_then(|test| test.split_once('/')) {
-        for scenario in artifact["scenarios"].as_array_mut().into_iter().flatten() {
+        for scenario in artifact.get_mut("scenarios").and_then(Value::as_array_mut).into_iter().flatten() {
             scenario["check"] = json!(check);
             scenario["test_id"] = json!(id);
         }

@@ -305,6 +305,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         landing: None,
         landed: false,
         back: None,
+        is_going_back: false,
         stop: None,
         warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,

@@ -120,6 +120,9 @@ pub struct Run {
     /// That it went back to implement, the last time.
     #[serde(default)]
     pub back: Option<Box<Back>>,
+    /// Whether what did not pass then is still to be taken back.
+    #[serde(default)]
+    pub is_going_back: bool,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.

@@ -73,18 +73,16 @@ pub(super) fn kept(model: &mut Model, id: &RunId, back: Box<Back>) -> Vec<Effect
 
 /// Takes back what did not pass, where that is still to be done before implement begins.
 pub(super) fn enter(model: &mut Model, id: &RunId) -> Option<Vec<Effect>> {
-    let run = model.runs.get_mut(id)?;
-    let landing = &run.back.as_ref()?.landing;
-    if run.stage != Stage::Implement || !run.landed || run.landing.as_ref() != Some(landing) {
-        return None;
-    }
+    let run = model.runs.get_mut(id).filter(|run| run.is_going_back && run.stage == Stage::Implement)?;
+    let landing = run.back.as_ref()?.landing.clone();
     run.phase = Phase::Publishing;
-    Some(vec![Effect::Run(id.clone(), RunEffect::TakeBack(Box::new(landing.clone())))])
+    Some(vec![Effect::Run(id.clone(), RunEffect::TakeBack(Box::new(landing)))])
 }
 
 /// What did not pass is out of the working copy: implement begins again.
 pub(super) fn taken_back(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.is_going_back = false;
     if run.stop.is_some() {
         run.phase = Phase::Stopping;
         return cancel::try_finish(model, id);
@@ -110,6 +108,7 @@ pub(super) fn forget(run: &mut Run, back: Box<Back>) {
     }
     run.tried = None;
     run.back = Some(back);
+    run.is_going_back = true;
 }
 
 /// Returns the records since the run went back the last time; all of them where it did not.
@@ -120,11 +119,16 @@ pub(super) fn since(records: &[(Moment, Record)]) -> &[(Moment, Record)] {
 
 /// Puts a run that an earlier process left where going back had brought it.
 pub(super) fn resume(run: &mut Run, records: &[(Moment, Record)]) {
-    let implements = |(_, record): &(Moment, Record)| matches!(record, Record::RunOpened { stages, .. } if stages.contains(&Stage::Implement));
+    let implements = |record: &Record| {
+        let Record::RunOpened { stages, .. } = record else { return false };
+        stages.contains(&Stage::Implement)
+    };
     // Whoever asks for one stage alone wants no other.
-    if records.iter().any(implements) && run.stages.len() > 1 && run.stages.contains(&Stage::Validate) {
-        let is_unlanded = |back: &Back| !run.landed || run.landing.as_ref() == Some(&back.landing);
-        if run.back.as_deref().is_some_and(is_unlanded) {
+    if records.iter().any(|(_, record)| implements(record))
+        && run.stages.len() > 1
+        && run.stages.contains(&Stage::Validate)
+    {
+        if run.is_going_back || (run.back.is_some() && !run.landed) {
             run.stage = Stage::Implement;
         }
         run.stages.push(Stage::Implement);

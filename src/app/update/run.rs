@@ -107,6 +107,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         landing: None,
         landed: false,
         back: None,
+        is_going_back: false,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -240,7 +241,10 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
         }
         Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
         Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
-        Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
+        Record::LandingUndone { .. } => {
+            (run.landing, run.landed) = (None, false);
+            run.is_going_back = false;
+        }
         Record::WentBack { back } => back::forget(run, back.clone()),
         Record::GuardrailsRan { stage, when, passed, report } => {
             run.guarded.entry(*stage).or_default().insert(*when, *passed);
