@@ -179,7 +179,9 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
                 run.judgement = Some(judgement);
             }
         }
-        Record::RunStopped { survivors, .. } => run.survivors = *survivors,
+        Record::RunStopped { survivors, .. } | Record::RunClosed { survivors: Some(survivors), .. } => {
+            run.survivors = *survivors;
+        }
         Record::AgentLaunched { agent, .. }
         | Record::AgentAnswered { agent, .. }
         | Record::RoundAnswered { agent, .. }
