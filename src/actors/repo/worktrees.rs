@@ -40,6 +40,8 @@ pub struct Plot {
     pub agent: AgentName,
     /// The commit that it starts from.
     pub base: String,
+    /// Whether what is there is of an earlier attempt, and is thrown away.
+    pub afresh: bool,
     /// The folder of all worktrees, absolute.
     pub folder: PathBuf,
     /// The most that all of them may take, in bytes.
@@ -98,7 +100,7 @@ impl Git {
         }
     }
 
-    /// Makes an agent's worktree, or takes the one again that an earlier process left.
+    /// Makes an agent's worktree, or takes the one again that an earlier process or turn left, unless it is to begin afresh.
     ///
     /// # Errors
     /// Where something else is in its place, where there is no room, where git refuses; [`Failure::Cancelled`].
@@ -108,11 +110,16 @@ impl Git {
             let is_there = crate::disk::look::kind(&path).is_some();
             // Whoever worked here may have committed.
             let args = ["merge-base", "--is-ancestor", plot.base.as_str(), listed.head.as_str()];
-            if is_there && self.run(&args, "").await?.is_some() {
-                return Ok(path);
-            }
-            if is_there {
-                return Err(in_the_way(&path));
+            let is_ours = is_there && self.run(&args, "").await?.is_some();
+            match (is_ours, is_there) {
+                (true, _) if plot.afresh => {
+                    let shown = path.to_string_lossy().into_owned();
+                    let git = self.at(&self.folder(), None);
+                    git.must("worktree remove", &["worktree", "remove", "--force", &shown], "").await?;
+                }
+                (true, _) => return Ok(path),
+                (false, true) => return Err(in_the_way(&path)),
+                (false, false) => {}
             }
         } else if crate::disk::look::kind(&path).is_some() {
             return Err(in_the_way(&path));
