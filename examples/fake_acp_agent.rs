@@ -5,16 +5,19 @@
 //! fake_acp_agent [--slow-start MS] [--hang-start] [--no-mode] [--hang] [--pause MS] [--ask KIND]… [--ignore-cancel]
 //!                [--ignore-term] [--ignore-eof] [--garbage] [--die CODE] [--huge-line] [--unknown-request]
 //!                [--setsid-grandchild] [--first-bad] [--error CODE WORDS] [--stop REASON] [--family-style NAME]
-//!                [--quantity N] [--log FILE]
+//!                [--quantity N] [--write PATH=TEXT]… [--cost USD] [--load]
+//!                [--load-fails] [--log FILE]
 //! ```
 //!
-//! With `--ask execute` (or `edit`, `fetch`, …) it asks for permission before it answers, and says what came of it. The
+//! With `--ask execute` (or `edit`, `fetch`, …) it asks for permission before it answers, and says what came of it. With
+//! `--write` it changes a file of its session's folder where it is asked to implement, if it gets permission for that. The
 //! log has a line for its start (its pid) and one for each message that it took.
 
 #![expect(clippy::disallowed_methods, reason = "a program of its own may sleep, write files and start a child")]
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -49,6 +52,13 @@ struct Orders {
     stop: Option<String>,
     family_style: Option<String>,
     quantity: Option<String>,
+    /// Files that it writes where it is asked to implement, with `\\n` for line breaks.
+    writes: Vec<String>,
+    /// Says that it can load sessions.
+    load: bool,
+    load_fails: bool,
+    /// What each prompt of a session costs.
+    cost: Option<f64>,
     log: Option<String>,
     /// Not for users: be the grandchild.
     sleeper: bool,
@@ -79,6 +89,10 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
             "--stop" => orders.stop = Some(value()?),
             "--family-style" => orders.family_style = Some(value()?),
             "--quantity" => orders.quantity = Some(value()?),
+            "--write" => orders.writes.push(value()?),
+            "--load" => orders.load = true,
+            "--load-fails" => orders.load_fails = true,
+            "--cost" => orders.cost = Some(value()?.parse().map_err(|_| "--cost USD")?),
             "--log" => orders.log = Some(value()?),
             "--setsid-sleeper" => orders.sleeper = true,
             other => return Err(format!("unknown flag {other}")),
@@ -104,7 +118,11 @@ struct Agent<'o> {
     orders: &'o Orders,
     sessions: u32,
     prompts: u32,
+    /// Prompts of the session that was opened last.
+    asked: u32,
     requests: u64,
+    /// The folder of the session that was opened last.
+    folder: PathBuf,
 }
 
 fn serve(orders: &Orders) -> io::Result<ExitCode> {
@@ -115,15 +133,28 @@ fn serve(orders: &Orders) -> io::Result<ExitCode> {
     }
     let _deaf = if orders.ignore_term { Some(deafen()?) } else { None };
     thread::sleep(Duration::from_millis(orders.slow_start_ms));
-    let mut agent = Agent { orders, sessions: 0, prompts: 0, requests: 0 };
+    let mut agent = Agent { orders, sessions: 0, prompts: 0, asked: 0, requests: 0, folder: PathBuf::new() };
     agent.log(&format!("start {}", std::process::id()))?;
     while let Some(message) = agent.hear()? {
         let (id, params) = (message["id"].clone(), message["params"].clone());
         match message["method"].as_str() {
             Some("initialize") if orders.hang_start => thread::sleep(FOREVER),
-            Some("initialize") => agent.answer(&id, json!({"protocolVersion": 1, "agentCapabilities": {}}))?,
+            Some("initialize") => {
+                let can = json!({"loadSession": orders.load || orders.load_fails});
+                agent.answer(&id, json!({"protocolVersion": 1, "agentCapabilities": can}))?;
+            }
+            Some("session/load") if orders.load_fails => {
+                let why = json!({"code": -32002, "message": "Resource not found"});
+                agent.say(&json!({"jsonrpc": "2.0", "id": id, "error": why}))?;
+            }
+            Some("session/load") => {
+                agent.speak(&params["sessionId"], "{\"said\": \"before\"}")?;
+                agent.answer(&id, json!({}))?;
+            }
             Some("session/new") => {
                 agent.sessions += 1;
+                agent.asked = 0;
+                agent.folder = params["cwd"].as_str().unwrap_or_default().into();
                 let plan = json!([{"id": "default"}, {"id": "plan"}]);
                 let modes = if orders.no_mode { json!([{"id": "default"}]) } else { plan };
                 let session = format!("s-{}", agent.sessions);
@@ -191,6 +222,7 @@ impl Agent<'_> {
     fn prompt(&mut self, id: &Value, params: &Value) -> io::Result<Option<ExitCode>> {
         let (orders, session) = (self.orders, &params["sessionId"]);
         self.prompts += 1;
+        self.asked += 1;
         let text = params["prompt"][0]["text"].as_str().unwrap_or_default().to_owned();
         if orders.garbage {
             let mut out = io::stdout().lock();
@@ -225,10 +257,14 @@ impl Agent<'_> {
             return Ok(Some(ExitCode::SUCCESS));
         }
         for kind in &orders.asks {
-            if self.ask(kind, session)? == Some("cancelled".to_owned()) && !orders.ignore_cancel {
+            let call = asked_for(kind);
+            if self.ask(call, session)? == Some("cancelled".to_owned()) && !orders.ignore_cancel {
                 self.answer(id, json!({"stopReason": "cancelled"}))?;
                 return Ok(None);
             }
+        }
+        if sensible::block_of(&text, "dicast.ask/1").is_some_and(|ask| ask["stage"] == "implement") {
+            self.change(session)?;
         }
         if let Some(code) = orders.die {
             writeln!(io::stderr(), "about to break")?;
@@ -262,6 +298,10 @@ impl Agent<'_> {
             thread::sleep(Duration::from_millis(orders.pause_ms));
             self.speak(session, piece)?;
         }
+        if let Some(cost) = orders.cost {
+            let cost = json!({"amount": cost * f64::from(self.asked), "currency": "USD"});
+            self.update(session, json!({"sessionUpdate": "usage_update", "used": 120, "size": 200_000, "cost": cost}))?;
+        }
         let stop = orders.stop.as_deref().unwrap_or("end_turn");
         let usage = json!({"inputTokens": 100, "cachedReadTokens": 20, "outputTokens": 34, "totalTokens": 154});
         self.answer(id, json!({"stopReason": stop, "usage": usage}))
@@ -280,13 +320,7 @@ impl Agent<'_> {
     }
 
     /// Asks for permission; returns the option that was chosen, or `cancelled`.
-    fn ask(&mut self, kind: &str, session: &Value) -> io::Result<Option<String>> {
-        let call = match kind {
-            "edit" => json!({"toolCallId": "t2", "title": "Edit src/lib.rs", "kind": "edit", "content": [
-                {"type": "diff", "path": "src/lib.rs", "oldText": "one\ntwo\n", "newText": "one\n2\n"}]}),
-            kind => json!({"toolCallId": "t2", "title": "touch pwned", "kind": kind,
-                "rawInput": {"command": "touch pwned", "cwd": "/repo"}}),
-        };
+    fn ask(&mut self, call: Value, session: &Value) -> io::Result<Option<String>> {
         let options = json!([{"optionId": "yes", "kind": "allow_once", "name": "Allow once"},
             {"optionId": "ever", "kind": "allow_always", "name": "Always allow"},
             {"optionId": "no", "kind": "reject_once", "name": "Reject"}]);
@@ -296,6 +330,19 @@ impl Agent<'_> {
         let chosen = outcome["optionId"].as_str().or(outcome["outcome"].as_str()).unwrap_or_default().to_owned();
         self.speak(session, &format!("permission: {chosen}\n"))?;
         Ok(Some(chosen))
+    }
+
+    /// Changes files, each if it gets permission.
+    fn change(&mut self, session: &Value) -> io::Result<()> {
+        for (path, text) in self.orders.writes.iter().filter_map(|order| order.split_once('=')) {
+            let (place, text) = (self.folder.join(path), text.replace("\\n", "\n"));
+            let shown = json!([{"type": "diff", "path": place, "oldText": "", "newText": text}]);
+            let call = json!({"toolCallId": path, "title": format!("Write {path}"), "kind": "edit", "content": shown});
+            if self.ask(call, session)?.as_deref() == Some("yes") {
+                std::fs::write(place, text)?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks something of the client, and waits for the answer.
@@ -309,6 +356,16 @@ impl Agent<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Something that needs permission, of a kind.
+fn asked_for(kind: &str) -> Value {
+    match kind {
+        "edit" => json!({"toolCallId": "t2", "title": "Edit src/lib.rs", "kind": "edit", "content": [
+            {"type": "diff", "path": "src/lib.rs", "oldText": "one\ntwo\n", "newText": "one\n2\n"}]}),
+        kind => json!({"toolCallId": "t2", "title": "touch pwned", "kind": kind,
+            "rawInput": {"command": "touch pwned", "cwd": "/repo"}}),
     }
 }
 

@@ -97,6 +97,7 @@ impl Bench {
             },
             prompt: format!("Plan it.\n\n```json\n{ask}\n```\n").into(),
             wanted: Wanted::Artifact(Expect { stage: Stage::Plan, topics: vec!["D-001".into()], sent: vec![] }),
+            session: None,
             used_before: Usage::default(),
         }
     }
@@ -159,15 +160,21 @@ fn error(ended: &TurnEnded) -> &AgentError {
 fn one_process_takes_the_draft_its_repair_and_the_next_question_and_is_ended_with_the_run() {
     live(|| async {
         let bench = Bench::new();
-        let draft = bench.turn(&["--first-bad"]);
+        let draft = bench.turn(&["--first-bad", "--cost", "0.05"]);
         let warmed = bench.handle.warm(bench.run.clone(), draft.seat.agent.clone(), draft.launch.clone());
         warmed.within(PATIENCE, "the start").await.unwrap();
         let ended = bench.take(draft.clone()).await;
         assert!(matches!(error(&ended), AgentError::NoArtifact { .. }), "{ended:?}");
         assert_eq!(ended.session.as_ref().map(|session| session.id.as_str()), Some("s-1"));
-        let ended = bench.take(Turn { kind: TurnKind::Repair, ..draft.clone() }).await;
+        let used_before = ended.session.unwrap().used;
+        let ended = bench.take(Turn { kind: TurnKind::Repair, used_before, ..draft.clone() }).await;
         assert!(ended.outcome.is_ok(), "{ended:?}");
         assert_eq!((ended.usage.input_tokens, ended.usage.cached_tokens, ended.usage.output_tokens), (120, 20, 34));
+        assert_eq!(
+            ended.usage.cost_micro_usd,
+            Some(50_000),
+            "it says what the session costs, and half of that was told"
+        );
         let mut next = draft;
         next.seat.stage = Stage::Tasks;
         assert!(bench.take(next).await.outcome.is_ok());
@@ -180,6 +187,41 @@ fn one_process_takes_the_draft_its_repair_and_the_next_question_and_is_ended_wit
         assert_eq!(bench.said("end of input"), 1, "it was asked to go before it was told to");
         bench.assert_nothing_left();
     });
+}
+
+#[test]
+fn a_session_of_an_earlier_process_is_loaded_or_a_new_one_begun_and_said_to_be() {
+    let cases: [(Flags, &str, &str); 3] = [
+        (&["--load"], "session/load earlier", "earlier"),
+        (&["--load-fails"], "session/load earlier", "s-1"),
+        (&[], "session/new", "s-1"),
+    ];
+    for (flags, asked, went_on) in cases {
+        live(|| async {
+            let bench = Bench::new();
+            let used_before = Usage { cost_micro_usd: Some(40_000), ..Usage::default() };
+            let flags = [flags, &["--cost", "0.05"]].concat();
+            let turn =
+                Turn { kind: TurnKind::Round, session: Some("earlier".into()), used_before, ..bench.turn(&flags) };
+            let seat = turn.seat.clone();
+            let ended = bench.take(turn).await;
+            assert!(ended.outcome.is_ok(), "{ended:?}");
+            assert_eq!(ended.session.unwrap().id, went_on, "{flags:?}");
+            assert!(
+                bench.said(asked) == 1 && bench.said(&format!("session/prompt {went_on}")) == 1,
+                "{:?}",
+                bench.log()
+            );
+            let transcript = std::fs::read_to_string(bench.folder.path().join(path_of(&seat))).unwrap();
+            let is_said = transcript.contains("· a new session: it cannot load");
+            assert_eq!(is_said, went_on != "earlier", "{transcript}");
+            let heard = format!("{transcript}{}", ended.raw.text);
+            assert!(!heard.contains("before"), "what was said before is not said now: {heard}");
+            let own = if went_on == "earlier" { 10_000 } else { 50_000 };
+            assert_eq!(ended.usage.cost_micro_usd, Some(own), "{flags:?}");
+            bench.dismiss().await;
+        });
+    }
 }
 
 #[test]

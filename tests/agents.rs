@@ -114,6 +114,7 @@ fn turn(flags: &[&str]) -> Turn {
             topics: vec!["D-001".into(), "D-002".into()],
             sent: vec![],
         }),
+        session: None,
         used_before: Usage::default(),
     }
 }

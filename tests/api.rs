@@ -16,15 +16,18 @@ mod live;
 #[path = "support/model_server.rs"]
 mod model_server;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dicast::actors::agents::process::Children;
 use dicast::actors::agents::{self, Handle};
 use dicast::actors::lanes::{LaneEnds, lanes};
+use dicast::actors::mcp::{self, Connector, Processes};
 use dicast::actors::{Scope, Waker};
 use dicast::domain::artifact::{Expect, sent_objects};
 use dicast::domain::budget::Price;
@@ -33,13 +36,15 @@ use dicast::domain::ids::{AgentName, RunId};
 use dicast::domain::moment::Moment;
 use dicast::domain::redact::Redactor;
 use dicast::domain::run::{Call, Limits, Purse, SeatKey, TurnEnded, TurnKind, Wanted};
-use dicast::domain::settings::{Api, JsonMode, Service};
+use dicast::domain::server::{Program, Reach, ServerSpec};
+use dicast::domain::settings::{Api, JsonMode, Lent, Service};
 use dicast::domain::stage::Stage;
 use dicast::domain::stream::Usage;
 use dicast::domain::transcript::path_of;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use example::example;
 use live::live;
 use model_server::Server;
 
@@ -85,6 +90,34 @@ impl World {
         Self { folder, server, scope, handle, ends }
     }
 
+    /// Makes a world with an MCP server, that is not asked to do anything by itself; what it hears stands in `mcp.log`.
+    fn lending(reply: &Value) -> Self {
+        let mut world = Self::new(reply);
+        let (lanes, ends) = lanes(Waker::nobody());
+        let children = Children::new(&world.scope);
+        let connector: Arc<dyn Connector> = Arc::new(Processes::new(children.clone(), "mcp"));
+        let path = |name: &str| world.folder.path().join(name).to_str().unwrap().to_owned();
+        let spec = ServerSpec {
+            name: "fake".into(),
+            reach: Reach::Process(Program {
+                command: example("fake_mcp_server").to_str().unwrap().to_owned(),
+                args: vec!["--log".into(), path("mcp.log")],
+                env: BTreeMap::new(),
+                cwd: path("repo"),
+            }),
+            root: path("repo"),
+            startup_ms: 10_000,
+            tool_ms: 10_000,
+        };
+        let clock: mcp::Clock = Arc::new(|| Moment(0));
+        let servers = mcp::spawn(&world.scope, &lanes, &clock, &connector, vec![spec]);
+        let transcripts = world.folder.path().join("transcripts");
+        let redactor = Redactor::new([SECRET.to_owned()]);
+        world.handle = agents::spawn_beside(&world.scope, lanes, children, transcripts, redactor, Some(servers));
+        world.ends = ends;
+        world
+    }
+
     fn call(&self, api: Api) -> Call {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -104,6 +137,7 @@ impl World {
                 key_env: None,
                 json_mode: JsonMode::JsonSchema,
                 tools: true,
+                lent: Lent::default(),
             },
             model: "scripted".into(),
             max_output_tokens: 4_000,
@@ -381,6 +415,69 @@ fn a_model_reads_the_repository_and_nothing_beside_it() {
 }
 
 #[test]
+fn tools_of_mcp_servers_are_offered_called_and_told_in_each_api_and_an_error_of_one_is_a_result() {
+    live(|| async {
+        for api in Api::ALL {
+            let calls = json!([
+                {"name": "fake__echo", "input": {"text": format!("it says {SECRET}")}},
+                {"name": "fake__fail", "input": {"text": "no such thing"}},
+                {"name": "fake__delete", "input": {"key": "x"}},
+            ]);
+            let world = World::lending(&json!({"text": SAYS, "tools": calls}));
+            let mut call = world.call(api);
+            call.service.lent.servers = ["fake".to_owned(), "gone".to_owned()].into();
+            call.service.lent.tools = ["fake__fail".to_owned()].into();
+            let seat = call.seat.clone();
+            let ended = world.take(call).await;
+            assert_eq!(artifact(&ended)["schema"], "dicast.artifact/1", "{api}");
+            let requests = world.requests();
+            let offered = requests[0]["body"]["tools"].to_string();
+            assert!(
+                offered.contains("fake__echo") && offered.contains("fake__fail") && !offered.contains("fake__delete")
+            );
+            let last = requests.last().unwrap()["body"].to_string();
+            assert!(last.contains("it says [redacted]") && last.contains("no such thing"), "{api}: {last}");
+            assert!(last.contains("there is no tool"), "{api}: {last}");
+            let transcript = world.transcript(&seat);
+            for told in ["· MCP server gone lends nothing", "store_memory, delete may change something", "fake__echo"]
+            {
+                assert!(transcript.contains(told), "{told:?} in {transcript}");
+            }
+            world.scope.cancel.cancel();
+        }
+    });
+}
+
+#[test]
+fn a_stop_also_ends_what_an_mcp_server_is_asked_for_a_model() {
+    live(|| async {
+        let calls = json!([{"name": "fake__sleep", "input": {"ms": 5_000}}]);
+        let world = World::lending(&json!({"text": SAYS, "tools": calls}));
+        let mut call = world.call(Api::Anthropic);
+        call.service.lent.servers = ["fake".to_owned()].into();
+        let stop = CancellationToken::new();
+        let turn = world.handle.call(call, stop.clone(), stop.clone());
+        let until = Instant::now() + PATIENCE;
+        let heard = |word: &str| {
+            let log = fs::read_to_string(world.folder.path().join("mcp.log")).unwrap_or_default();
+            log.lines().any(|line| line.starts_with(word))
+        };
+        let waits_for = async |word: &str| {
+            while !heard(word) {
+                assert!(Instant::now() < until, "{word}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        waits_for("tools/call").await;
+        stop.cancel();
+        let ended = turn.within(PATIENCE, "the end").await.unwrap();
+        assert_eq!(error(&ended), &AgentError::Cancelled);
+        waits_for("notifications/cancelled").await;
+        world.scope.cancel.cancel();
+    });
+}
+
+#[test]
 fn a_model_that_only_calls_tools_is_told_when_it_is_over() {
     let endless: Vec<Value> = (0..60).map(|_| json!({"name": "list_files", "input": {}})).collect();
     live(|| async {
@@ -474,8 +571,15 @@ fn the_repair_and_the_round_go_on_with_the_same_conversation() {
             assert_eq!((length(0), length(1)), (1, 3), "{api}: {}", requests[1]["body"]);
             // A conversation that is not kept any more is not begun anew behind anybody's back.
             let mut late = world.call(api);
-            late.session = Some(session);
+            late.session = Some(session.clone());
             assert!(matches!(error(&world.take(late).await), AgentError::Protocol { why } if why.contains("not kept")));
+            // What stands open needs nothing before it: it is asked in a new one, under another name.
+            let mut round = world.call(api);
+            (round.kind, round.session) = (TurnKind::Round, Some(session.clone()));
+            let seat = round.seat.clone();
+            let voted = world.take(round).await;
+            assert!(voted.session.is_some_and(|now| now.id != session.id && now.id.ends_with("-anew")), "{api}");
+            assert!(world.transcript(&seat).contains("· a new conversation"), "{}", world.transcript(&seat));
         }
     });
 }

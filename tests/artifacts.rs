@@ -19,6 +19,7 @@ use dicast::domain::document::{DocumentInputs, render};
 use dicast::domain::ids::{AgentName, Family, SpecId};
 use dicast::domain::spec::{self, Spec, parse_tasks};
 use dicast::domain::stage::Stage;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const SPEC: &str = "# Feature Specification: Rate limiter
@@ -202,15 +203,6 @@ fn task(id: &str, order: u32, title: &str, needs: &[&str], requirements: &[&str]
 /// Three task lists. claude's is the base; it lacks a task for FR-004 and a file that the others agree on, has one task
 /// twice, and two that wait for each other.
 fn task_lists() -> Vec<Seat> {
-    let seat = |name, tasks: Value, answers: Value| Seat {
-        name,
-        artifact: json!({"schema": "dicast.artifact/1", "stage": "tasks", "answers": answers, "tasks": tasks}),
-    };
-    let all = answers(["yes"; 4], "Redis", json!(20));
-    let mut abstaining = all.clone();
-    for i in [4, 5] {
-        abstaining[i] = json!({"topic": all[i]["topic"], "abstain": true});
-    }
     let claude = json!([
         task("B", 1, "Refuse over the limit", &["A"], &["FR-001"], &["src/limiter.rs"]),
         task("A", 2, "Write the store in src/store.rs", &[], &["FR-002"], &["src/store.rs"]),
@@ -223,8 +215,7 @@ fn task_lists() -> Vec<Seat> {
         task("T2", 2, "Refuse", &["T1"], &["FR-001", "FR-003"], &["src/limiter.rs", "src/clock.rs (new)"]),
         task("T3", 3, "Log refusals", &["T2"], &["FR-004"], &["src/log.rs (new)"]),
     ]);
-    let gemini = json!([task("1", 1, "Do all", &[], &["FR-001"], &["src/clock.rs (new)"])]);
-    vec![seat("claude", claude, all.clone()), seat("codex", codex, abstaining), seat("gemini", gemini, all)]
+    lists(claude, codex)
 }
 
 #[test]
@@ -258,7 +249,201 @@ fn every_must_is_covered_or_open_and_each_open_conflict_stands_once() {
     }
     let text = documents(Stage::Plan, &seats).remove(0).1;
     assert!(text.contains("| FR-002 | MUST | **OPEN**: nobody says how |"), "{text}");
-    assert_eq!(text.matches("**OPEN**").count(), 3);
+    for id in ["FR-001", "FR-003"] {
+        assert!(text.contains(&format!("| {id} | MUST | **OPEN**: agreed, but no step serves it (")), "{text}");
+    }
+    assert_eq!(text.matches("**OPEN**").count(), 5);
+}
+
+/// The task lines of a tasks.md, by what is done.
+fn line_of(text: &str, words: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with("- [ ] ") && line.contains(words));
+    line.unwrap_or_else(|| panic!("no task {words}: {text}")).to_owned()
+}
+
+fn id_of(text: &str, words: &str) -> String {
+    line_of(text, words).split_whitespace().nth(3).unwrap().to_owned()
+}
+
+/// The lists of three agents who cover everything; the first one's is the base, and the second's is what it may lack.
+fn lists(base: Value, other: Value) -> Vec<Seat> {
+    let all = answers(["yes"; 4], "Redis", json!(20));
+    let mut abstaining = all.clone();
+    for i in [4, 5] {
+        abstaining[i] = json!({"topic": all[i]["topic"], "abstain": true});
+    }
+    let short = json!([task("1", 1, "Do all", &[], &["FR-001"], &["src/clock.rs (new)"])]);
+    let seat = |name, tasks: Value, answers: Value| Seat {
+        name,
+        artifact: json!({"schema": "dicast.artifact/1", "stage": "tasks", "answers": answers, "tasks": tasks}),
+    };
+    vec![seat("claude", base, all.clone()), seat("codex", other, abstaining), seat("gemini", short, all)]
+}
+
+#[test]
+fn what_was_united_with_another_task_is_still_waited_for() {
+    let every = ["FR-001", "FR-002", "FR-003", "FR-004"];
+    let tasks = json!([
+        task("A", 1, "Measure it", &[], &every, &["src/limiter.rs"]),
+        task("S", 2, "Keep counters", &[], &[], &["src/store.rs"]),
+        task("B", 3, "measure it!", &["S"], &[], &[]),
+        task("C", 4, "Tune the limit", &["B"], &[], &[]),
+        task("X", 5, "Write about it", &["Z"], &[], &[]),
+    ]);
+    let text = documents(Stage::Tasks, &lists(tasks.clone(), tasks)).remove(0).1;
+    let id = |words: &str| id_of(&text, words);
+    let (measure, keep, tune, write) =
+        (id("Measure it"), id("Keep counters"), id("Tune the limit"), id("Write about it"));
+    for line in [
+        format!("- {measure} after {keep}\n"),
+        format!("- {tune} after {measure}\n"),
+        format!("- {write} after “Z” (claude), which no task here does\n"),
+    ] {
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    assert!(text.contains("## Phase 1: needs no other task of this list"), "{text}");
+    assert!(!text.contains("measure it!") && !text.contains("needs nothing else"), "{text}");
+}
+
+#[test]
+fn a_task_of_another_draft_waits_for_what_stands_here_under_other_words() {
+    let base = json!([
+        task("1", 1, "Refuse", &["2"], &["FR-001", "FR-003"], &["src/limiter.rs"]),
+        task("2", 2, "Write the store", &[], &["FR-002"], &["src/store.rs"]),
+    ]);
+    let others = json!([
+        task("1", 1, "Choose where to log", &[], &[], &[]),
+        task("2", 2, "Turn them away", &[], &["FR-001", "FR-002", "FR-003"], &["src/limiter.rs"]),
+        task("3", 3, "Log refusals", &["2", "1"], &["FR-004"], &["src/log.rs (new)"]),
+    ]);
+    let text = documents(Stage::Tasks, &lists(base, others)).remove(0).1;
+    assert!(text.contains("**Draft**: claude"), "{text}");
+    let (refuse, log) = (id_of(&text, "Refuse"), id_of(&text, "Log refusals"));
+    assert!(text.contains(&format!("- {log} after {refuse}\n")), "{text}");
+    assert!(
+        text.contains(&format!("- {log} after “Choose where to log” (codex), which no task here does\n")),
+        "{text}"
+    );
+}
+
+/// What agents of a generated panel may do; some say the same in other words.
+const TITLES: [&str; 8] =
+    ["Measure it", "measure it!", "Refuse", "Write the store", "Write  the store.", "Log refusals", "→", "Tune"];
+
+/// An item: its title, its requirements, its files and the items before it that it needs, by bit.
+type Drawn = (usize, u8, u8, u8);
+
+fn drawn_tasks(drawn: &[Drawn]) -> Value {
+    let pick = |names: &[&'static str], bits: u8| -> Vec<&'static str> {
+        names.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name).collect()
+    };
+    let tasks = drawn.iter().enumerate().map(|(at, (title, requirements, files, needs))| {
+        let needs: Vec<String> = (0..at).filter(|i| needs & (1 << i) != 0).map(|i| format!("{i}")).collect();
+        let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+        let order = u32::try_from(at).unwrap_or_default();
+        let requirements = pick(&["FR-001", "FR-002", "FR-003", "FR-004"], *requirements);
+        let files = pick(&["src/limiter.rs", "src/store.rs", "src/log.rs (new)"], *files);
+        task(&at.to_string(), order, TITLES[*title], &needs, &requirements, &files)
+    });
+    tasks.collect()
+}
+
+/// A panel of three: what each lists, and which requirements it says are covered, by bit.
+fn panels() -> impl Strategy<Value = Vec<(Vec<Drawn>, u8)>> {
+    let item = (0..TITLES.len(), 0..16_u8, 0..8_u8, proptest::num::u8::ANY);
+    let covered = prop_oneof![3 => Just(15_u8), 1 => 0..16_u8];
+    proptest::collection::vec((proptest::collection::vec(item, 1..6), covered), 3)
+}
+
+fn seats_of(stage: Stage, panel: &[(Vec<Drawn>, u8)]) -> Vec<Seat> {
+    let seat = |(name, (drawn, covered)): (&'static str, &(Vec<Drawn>, u8))| {
+        let says = [0, 1, 2, 3].map(|i| if covered & (1 << i) == 0 { "no" } else { "yes" });
+        let mut artifact = json!({"schema": "dicast.artifact/1", "stage": stage.name(), "summary": "so",
+            "answers": answers(says, "Redis", json!(20))});
+        let mut items = drawn_tasks(drawn);
+        if stage == Stage::Plan {
+            for item in items.as_array_mut().unwrap() {
+                item["step"] = item["title"].take();
+            }
+            artifact["work_breakdown"] = items;
+        } else {
+            artifact["tasks"] = items;
+        }
+        Seat { name, artifact }
+    };
+    ["claude", "codex", "gemini"].into_iter().zip(panel).map(seat).collect()
+}
+
+/// What a task line says is done.
+fn title_of(line: &str) -> String {
+    let rest = line[6..].split_once(' ').unwrap().1.trim_start_matches("[P] ");
+    rest.split(" in `").next().unwrap().split(" (FR-").next().unwrap().to_owned()
+}
+
+fn words(title: &str) -> String {
+    let title = title.to_lowercase();
+    let words: Vec<&str> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+/// Each must that a document does not mark OPEN is served by one of its items, which are given by line.
+fn every_must_is_served(text: &str, items: &[String]) {
+    for id in ["FR-001", "FR-002", "FR-003"] {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {id} | MUST |"))).unwrap();
+        assert!(row.contains("**OPEN**") || items.iter().any(|line| line.contains(id)), "{id}: {text}");
+    }
+}
+
+fn each_stands_once(titles: impl Iterator<Item = String>, text: &str) {
+    let titles: Vec<String> = titles.map(|title| words(&title)).collect();
+    let different: BTreeSet<&String> = titles.iter().collect();
+    assert_eq!(different.len(), titles.len(), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_any_panel_a_task_list_has_each_task_once_after_what_it_needs_and_every_must_served_or_open(panel in panels()) {
+        let text = documents(Stage::Tasks, &seats_of(Stage::Tasks, &panel)).remove(0).1;
+        let lines: Vec<String> = text.lines().filter(|line| line.starts_with("- [ ] ")).map(str::to_owned).collect();
+        each_stands_once(lines.iter().map(|line| title_of(line)), &text);
+        every_must_is_served(&text, &lines);
+        // No draft has a cycle, so the document has none either.
+        assert!(!text.contains("## Unordered"), "{text}");
+        let number = |id: &str| id.trim_start_matches('T').parse::<usize>().unwrap();
+        let mut told: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let after = text.lines().filter_map(|line| line.strip_prefix("- T")?.split_once(" after "));
+        for (id, before) in after.filter(|(_, before)| before.starts_with('T')) {
+            let before = before.replace(" and ", ", ").split(", ").map(number).collect::<BTreeSet<usize>>();
+            assert!(before.iter().all(|need| *need >= 1 && *need < number(id)), "{text}");
+            told.insert(number(id), before);
+        }
+        // What the base says of its own tasks is told, unless two of them are one here.
+        let base = text.split("**Draft**: ").nth(1).unwrap().lines().next().unwrap();
+        let at = ["claude", "codex", "gemini"].iter().position(|name| *name == base).unwrap();
+        let drawn = &panel[at].0;
+        let titles: BTreeSet<String> = drawn.iter().map(|(title, ..)| words(TITLES[*title])).collect();
+        if titles.len() == drawn.len() {
+            let place = |title: usize| lines.iter().position(|line| words(&title_of(line)) == words(TITLES[title])).unwrap() + 1;
+            for (i, (title, _, _, needs)) in drawn.iter().enumerate() {
+                for need in (0..i).filter(|need| needs & (1 << need) != 0) {
+                    assert!(told[&place(*title)].contains(&place(drawn[need].0)), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_any_panel_a_plan_has_each_step_once_and_every_must_served_or_open(panel in panels()) {
+        let text = documents(Stage::Plan, &seats_of(Stage::Plan, &panel)).remove(0).1;
+        let steps: Vec<String> = text
+            .split("## Work Breakdown").nth(1).unwrap().split("\n## ").next().unwrap()
+            .lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned).collect();
+        let title = |line: &String| line.split_once(". ").unwrap().1.split(" (FR-").next().unwrap().to_owned();
+        each_stands_once(steps.iter().map(title), &text);
+        every_must_is_served(&text, &steps);
+    }
 }
 
 #[test]
@@ -281,6 +466,23 @@ fn an_audit_is_published_like_this() {
     let [(path, text)] = documents.as_slice() else { panic!("one document") };
     assert_eq!(path, "specs/003-rate-limiter/review/audit.md");
     settings().bind(|| insta::assert_snapshot!("document_audit", text));
+}
+
+#[test]
+fn two_conflicts_on_one_requirement_are_both_shown() {
+    let seat = |name, covered: &str, decision: &str, status: &str| Seat {
+        name,
+        artifact: json!({
+            "schema": "dicast.artifact/1", "stage": "audit", "summary": "looked at it", "decision": decision,
+            "answers": answers([covered, "yes", "yes", "yes"], "Redis", json!(20)),
+            "checks": [{"item": "FR-001", "status": status, "evidence": [{"file": "src/limiter.rs"}]}],
+        }),
+    };
+    let seats = [seat("claude", "yes", "GO", "fail"), seat("codex", "no", "GO", "pass")];
+    let text = documents(Stage::Audit, &seats).remove(0).1;
+    let row = text.lines().find(|line| line.starts_with("| FR-001 |")).unwrap();
+    assert_eq!(row.matches("**OPEN**").count(), 2, "{text}");
+    assert_eq!(row.matches(" against ").count(), 2, "{text}");
 }
 
 /// Whether a value is valid, by the few words of JSON Schema that our schemas use.

@@ -10,6 +10,9 @@
 #[path = "cli/world.rs"]
 mod world;
 
+#[path = "support/shop.rs"]
+mod shop;
+
 #[path = "cli/first_steps.rs"]
 mod first_steps;
 
@@ -34,8 +37,17 @@ mod watching;
 #[path = "cli/candidates.rs"]
 mod candidates;
 
+#[path = "cli/statuses.rs"]
+mod statuses;
+
+#[path = "cli/back.rs"]
+mod back;
+
 #[path = "cli/round.rs"]
 mod round;
+
+#[path = "cli/clones.rs"]
+mod clones;
 
 #[path = "cli/ranges.rs"]
 mod ranges;
@@ -54,6 +66,9 @@ mod money;
 
 #[path = "cli/ledger.rs"]
 mod ledger;
+
+#[path = "cli/looking.rs"]
+mod looking;
 
 #[path = "cli/gates.rs"]
 mod gates;

@@ -15,7 +15,7 @@ use dicast::domain::memory::Profile;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
 use dicast::domain::settings::{
-    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, MemoryServer, Quorum, Round, Service, Settings,
+    AgentKind, Api, CheckSource, DiffLine, EnvValue, JsonMode, Lent, MemoryServer, Quorum, Round, Service, Settings,
     Transport, Trust, TrustItem, TrustSource,
 };
 use dicast::domain::stage::Stage;
@@ -527,6 +527,17 @@ const UNFIT: &[(&str, &str, &str)] = &[
         "write writes = [\"implement\"]",
     ),
     (
+        "name = \"a\"\npreset = \"codex\"\nkind = \"acp\"\nwrites = [\"implement\"]\n",
+        "5: preset \"codex\" over the Agent Client Protocol is not known to keep its changes inside a worktree",
+        "let claude, gemini or a program of your own write, or remove kind = \"acp\"",
+    ),
+    (
+        "name = \"a\"\nkind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.b\"\n\
+         mcp = [\"memory\"]\nmcp_tools = [\"tickets__find\"]\n",
+        "9: mcp_tools: \"tickets__find\" is of no server in mcp",
+        "write it as server__tool, and the server in mcp",
+    ),
+    (
         "name = \"a\"\npreset = \"qwen\"\nwrites = [\"implement\"]\n",
         "4: preset \"qwen\" is not known to keep its changes inside a worktree",
         "let claude, codex, gemini or a program of your own write",
@@ -867,25 +878,34 @@ fn the_store_remembers_the_last_five_approvals() {
 #[test]
 fn init_writes_a_config_that_loads_as_the_defaults_and_is_approved() {
     let world = World::new().cargo();
-    let loaded = init::write(&world.sources, &init::facts(&world.sources), Moment(5)).unwrap();
+    let loaded = init::write_approved(&world.sources, &init::facts(&world.sources, vec![]), Moment(5)).unwrap();
     assert!(matches!(loaded.trust, Trust::Approved(_)));
     let mut settings = loaded.runnable().unwrap();
     assert_eq!(settings.checks.remove("cargo-test").map(|check| check.source), Some(CheckSource::Declared));
     assert_eq!(settings, Settings::default());
-    let again = init::write(&world.sources, &init::facts(&world.sources), Moment(6)).unwrap_err();
+    let again = init::write_approved(&world.sources, &init::facts(&world.sources, vec![]), Moment(6)).unwrap_err();
     assert_eq!(again.exit(), 64);
     let ignore = read_text_capped(&world.sources.repo.join(".dicast/.gitignore"), 999).unwrap();
     assert_eq!(ignore.as_deref(), Some(init::GITIGNORE));
 
     // In a repository without tests nothing runs, and nothing is asked.
     let bare = World::new();
-    assert_eq!(init::write(&bare.sources, &init::facts(&bare.sources), Moment(5)).unwrap().trust, Trust::Unneeded);
+    assert_eq!(
+        init::write_approved(&bare.sources, &init::facts(&bare.sources, vec![]), Moment(5)).unwrap().trust,
+        Trust::Unneeded
+    );
 }
 
 #[test]
 fn what_init_comments_out_works_when_it_is_uncommented() {
     let facts = init::RepoFacts {
         agents: found::KNOWN.iter().map(|known| found::Found { name: known.name, path: "/bin/x".into() }).collect(),
+        servers: vec![init::Serving {
+            name: "llama.cpp".into(),
+            base_url: "http://127.0.0.1:8080/v1".into(),
+            model: "a \"quoted\" model\\of \u{1b}[31mmine".into(),
+            models: 2,
+        }],
         checks: BTreeMap::new(),
     };
     let text = init::text(&facts);
@@ -896,7 +916,18 @@ fn what_init_comments_out_works_when_it_is_uncommented() {
     // Who was found and has a preset is on the panel as it stands.
     let settings = World::new().given(&text).load().settings;
     let names: Vec<_> = settings.agents.iter().map(|agent| agent.name.as_str()).collect();
-    assert_eq!(names, ["claude", "codex", "gemini", "qwen"], "opencode is not, before it is told a model");
+    assert_eq!(
+        names,
+        ["claude", "codex", "gemini", "qwen", "llama.cpp"],
+        "opencode is not, before it is told a model; a server that answered is"
+    );
+    let server = settings.agents.last().unwrap();
+    assert_eq!(
+        server.model.as_deref(),
+        Some("a \"quoted\" model\\of \u{1b}[31mmine"),
+        "a name is text, whatever it holds"
+    );
+    assert!(matches!(&server.kind, AgentKind::Api(service) if service.base_url == "http://127.0.0.1:8080/v1"));
     let mut rest = text.split("\n# [mcp_servers").nth(1).map(|rest| format!("# [mcp_servers{rest}")).unwrap();
     for (placeholder, real) in
         [("<name>", "x"), ("<stage>", "plan"), ("<model>", "x"), ("server = \"memory\"", "server = \"x\"")]
@@ -1138,9 +1169,15 @@ fn a_model_over_http_is_its_address_and_the_name_of_its_key() {
         key_env: Some("MY_MODEL".into()),
         json_mode: JsonMode::None,
         tools: false,
+        lent: Lent::default(),
     };
     assert_eq!(service, wanted);
     assert!(secret.contains(&"MY_MODEL".to_owned()), "{secret:?}");
+    let (lent, _) =
+        of("kind = \"api\"\nfamily = \"f\"\napi = \"anthropic\"\nmodel = \"m\"\nbase_url = \"https://a.example\"\n\
+        mcp = [\"memory\"]\nmcp_tools = [\"memory__store_memory\"]\n");
+    let wanted = Lent { servers: ["memory".to_owned()].into(), tools: ["memory__store_memory".to_owned()].into() };
+    assert_eq!(lent.lent, wanted);
     let (local, _) = of("preset = \"ollama\"\nfamily = \"qwen\"\nmodel = \"qwen3\"\n");
     assert_eq!(
         (local.api, local.base_url.as_str(), local.key_env, local.json_mode, local.tools),
@@ -1183,9 +1220,14 @@ fn what_a_model_over_http_lacks_or_has_no_use_for_is_refused_at_its_place() {
 #[test]
 fn an_address_of_the_project_is_approved_with_the_key_that_goes_there() {
     let text = "[[agents]]\nname = \"a\"\nkind = \"api\"\nfamily = \"f\"\nmodel = \"m\"\napi = \"anthropic\"\n\
-        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\n";
+        base_url = \"https://x.example\"\napi_key_env = \"MY_MODEL\"\nmcp = [\"gone\", \"memory\"]\nmcp_tools = [\"gone__f\"]\n";
     let loaded = World::new().project(text).load();
     assert!(!loaded.trust.is_granted());
     let item = &loaded.trust.proposal().unwrap().items[0];
-    assert_eq!((item.argv[0].as_str(), item.env_pass[0].as_str()), ("https://x.example/v1/messages", "MY_MODEL"));
+    let argv: Vec<&str> = item.argv.iter().map(|word| word.as_str()).collect();
+    assert_eq!(argv, ["https://x.example/v1/messages", "mcp:gone", "mcp:memory", "gone__f"], "what goes there");
+    assert_eq!(item.env_pass[0].as_str(), "MY_MODEL");
+    let told: Vec<&str> = loaded.warnings.iter().map(|warning| warning.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("offered nothing of \"gone\"")), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("\"memory\"")), "{told:?}");
 }

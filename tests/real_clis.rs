@@ -1,6 +1,24 @@
 //! The presets against the real programs, at the versions that `.ci/real-parts` installs, talking to the scripted model
 //! server on the loopback interface: what they answer, how they fail, that they only read, and that nothing is left.
 //!
+//! | what happens | claude, codex, gemini | opencode, qwen | over ACP |
+//! |---|---|---|---|
+//! | a valid answer, its tokens, a session | `a_question_is_answered_…` | the same | `one_process_is_asked_twice_…` |
+//! | the answer's schema | `the_schema_is_asked_for_…` (gemini has none) | none | none |
+//! | JSON among prose | `an_answer_among_prose_…` | the same | each answer is |
+//! | the prompt or the schema given back | `what_was_sent_…` | | |
+//! | 429, then an answer | `one_refusal_…` | | |
+//! | 500, 503, 401, 429, a context that overflows | `every_failure_…` | `the_slower_programs_…` | `an_error_of_its_api_…` |
+//! | nobody there | `an_api_that_nobody_…` | | |
+//! | a stream that breaks off | `an_answer_that_breaks_off_…` | | |
+//! | a hang, also in the middle | `an_api_that_hangs_…` | the same | |
+//! | a stop, and a tool in a session of its own | `a_stop_in_mid_stream_…` | qwen | `a_stop_in_the_middle_…` |
+//! | a write where it only reads | `an_attempt_to_write_…` | the same | the same name |
+//! | a write where it may | `who_may_write_…` | refused by the config | claude, gemini: the same name |
+//! | hooks and servers of the repository | `nothing_that_a_repository_…` | the same | `nothing_that_the_repository_…` |
+//! | 900 kB of prompt | `a_prompt_of_900_…` | the same | |
+//! | two of one program at once | `two_agents_…` | the same | |
+//!
 //! Ignored unless asked for: `.ci/real-parts` installs the programs, names their folder in `DICAST_REAL_PARTS`, and runs
 //! these tests. Nothing here leaves the machine.
 
@@ -16,6 +34,8 @@
 mod example;
 #[path = "support/model_server.rs"]
 mod model_server;
+#[path = "real_clis/real_model.rs"]
+mod real_model;
 #[path = "real_clis/spoken.rs"]
 mod spoken;
 #[path = "support/tagged.rs"]
@@ -23,6 +43,7 @@ mod tagged;
 #[path = "real_clis/world.rs"]
 mod world;
 
+use std::path::Path;
 use std::time::Duration;
 
 use dicast::domain::artifact::sent_objects;
@@ -274,6 +295,52 @@ fn an_attempt_to_write_writes_nothing() {
         assert!(!world.repo().join("pwned").exists(), "{cli:?}");
         // It was tried, and the turn went on without it.
         assert!(world.requests().len() > tools.as_array().unwrap().len(), "{cli:?}: {:?}", world.requests());
+        artifact(&ended);
+    });
+}
+
+/// What the model of a program that may write has it do: change its worktree, and try the repository in each way it has.
+pub(crate) fn writes(cli: Cli, tree: &Path, repo: &Path) -> Value {
+    let at = |folder: &Path, name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (new, out, run) = (at(tree, "new.txt"), at(repo, "pwned"), format!("echo x > {}", at(repo, "ran")));
+    match cli {
+        Cli::Claude => json!([
+            {"name": "Write", "input": {"file_path": new, "content": "new\n"}},
+            {"name": "Write", "input": {"file_path": out, "content": "x"}},
+            {"name": "Bash", "input": {"command": run}},
+        ]),
+        Cli::Codex => json!([
+            {"name": "exec_command", "input": {"cmd": format!("echo new > {new}")}},
+            {"name": "exec_command", "input": {"cmd": format!("echo x > {out}; {run}")}},
+        ]),
+        Cli::Gemini => json!([
+            {"name": "write_file", "input": {"file_path": new, "content": "new\n"}},
+            {"name": "write_file", "input": {"file_path": out, "content": "x"}},
+            {"name": "run_shell_command", "input": {"command": run}},
+        ]),
+        Cli::Opencode | Cli::Qwen => json!([]),
+    }
+}
+
+/// Sees that the worktree was changed, and the repository was not.
+pub(crate) fn assert_written(cli: Cli, tree: &Path, repo: &Path, ended: &TurnEnded) {
+    let written = std::fs::read_to_string(tree.join("new.txt"));
+    assert_eq!(written.ok().as_deref(), Some("new\n"), "{cli:?}: {}", ended.raw.text);
+    let left: Vec<_> = std::fs::read_dir(repo).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["a.txt"], "{cli:?}: {}", ended.raw.text);
+}
+
+#[test]
+#[ignore = "needs the real programs: .ci/real-parts"]
+fn who_may_write_changes_its_worktree_and_not_the_repository() {
+    live(ALL, |cli| async move {
+        let world = World::unscripted(cli);
+        let (tree, repo) = (world.worktree(), world.repo());
+        let mut reply = good();
+        reply["tools"] = writes(cli, &tree, &repo);
+        let world = world.scripted(&reply);
+        let ended = world.take(Asking { worktree: Some(tree.clone()), ..Asking::default() }).await;
+        assert_written(cli, &tree, &repo, &ended);
         artifact(&ended);
     });
 }

@@ -52,6 +52,38 @@ fn it_starts_shows_the_specs_and_quits_by_key_without_a_trace() {
     assert!(processes::has_ended(pid));
 }
 
+/// Puts a program on the PATH of whoever is started here.
+fn install(repo: &Repo, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = repo.home().join("bin");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("a file");
+    std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).expect("a mode");
+}
+
+#[test]
+fn on_the_first_run_a_program_that_hangs_delays_nobody_and_one_key_writes_the_config() {
+    let mut repo = Repo::new(BINARY);
+    install(&repo, "claude", "echo '2.1.330 (Claude Code)'");
+    install(&repo, "codex", "trap '' TERM; sleep 600 & wait; sleep 600");
+    repo.set("PATH", &format!("{}:/usr/bin:/bin", repo.home().join("bin").display()));
+    let mut session = Session::start(&repo.program(&[]), SIZE.0, SIZE.1);
+    session.wait_for("claude 2.1.330");
+    session.wait_for("i writes a config");
+    let pid = session.pid();
+    let hung = || processes::owned_by(pid).into_iter().filter(|process| process.contains("codex")).count();
+    session.until("codex is asked for its version", PATIENCE, || (hung() > 0).then_some(()));
+    session.send("i");
+    session.wait_for("NOT APPROVED");
+    session.wait_for("agent codex");
+    assert_eq!(hung(), 0, "who was still asked is ended with the screen before");
+    session.send("a");
+    session.wait_for("codex (openai)");
+    let config = repo.read(".dicast/config.toml").expect("the config");
+    assert!(config.contains("preset = \"claude\"") && config.contains("preset = \"codex\""), "{config}");
+    session.quit();
+}
+
 /// A panel of agents that never answer.
 const HANGING: &[pty::repo::FakeAgent<'static>] = &[("ann", &["--hang"]), ("bob", &["--hang"]), ("cyd", &["--hang"])];
 

@@ -19,6 +19,8 @@ mod disk;
 mod many;
 #[path = "terminal_slow/permission.rs"]
 mod permission;
+#[path = "terminal_slow/secrets.rs"]
+mod secrets;
 #[path = "support/seed.rs"]
 mod seed;
 
@@ -65,6 +67,12 @@ fn an_agent_that_asks_for_permission_is_answered_by_key_by_a_stop_and_by_rule() 
     permission::by_key();
     permission::by_stop();
     permission::by_rule();
+}
+
+#[test]
+#[ignore = "slow: every frame of a whole run is read"]
+fn a_secret_that_agents_and_a_spec_print_is_in_no_frame() {
+    secrets::no_frame_shows_it();
 }
 
 #[test]

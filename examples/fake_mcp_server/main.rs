@@ -316,7 +316,12 @@ fn tools(flags: &Flags, one_more: bool) -> Value {
         false => names.extend(["store_memory", "get", "search", "delete", "stats"]),
     }
     names.extend(one_more.then_some("late"));
-    let tools: Vec<Value> = names.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+    let tool = |name: &&str| {
+        let reads = ["echo", "sleep", "get", "search", "stats"].contains(name);
+        let hints = json!({"readOnlyHint": reads});
+        json!({"name": name, "description": format!("fake {name}"), "inputSchema": {"type": "object"}, "annotations": hints})
+    };
+    let tools: Vec<Value> = names.iter().map(tool).collect();
     json!({ "tools": tools })
 }
 

@@ -15,6 +15,7 @@
 //!
 //! ```text
 //! consensus → { mcp (only to gather), evidence, repo }        scribe → { evidence, repo }
+//! agents → { mcp (tools that a model over HTTP is offered) }
 //! ```
 //!
 //! The graph is acyclic, and no actor calls the UI. Actor asks actor by awaiting a reply under its own deadline.

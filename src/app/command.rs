@@ -35,6 +35,8 @@ pub enum Command {
     Dissent(SpecId),
     /// Read and check the repository again.
     Check,
+    /// Write the first config of the repository.
+    Init,
     /// Stop the run.
     Cancel,
     /// Give the terminal back; the run goes on without a screen.
@@ -96,6 +98,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("report", Takes::Spec, "writes what was decided, why and by whom as a page"),
     ("dissent", Takes::Spec, "losing assertions: open, closed, decided"),
     ("check", Takes::Nothing, "read and check the repository again"),
+    ("init", Takes::Nothing, "a first config with what was found on this machine"),
     ("cancel", Takes::Nothing, "stop the run"),
     ("detach", Takes::Nothing, "give the terminal back; the run goes on without a screen"),
     ("servers", Takes::Nothing, "the MCP servers"),
@@ -216,6 +219,7 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
     }
     Ok(match name {
         "check" => Command::Check,
+        "init" => Command::Init,
         "cancel" => Command::Cancel,
         "detach" => Command::Detach,
         "servers" => Command::Servers,

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::outcome::{AskId, Outcome};
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::candidate::Landing;
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
@@ -19,6 +20,7 @@ use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
+use crate::domain::machine::Spot;
 use crate::domain::memory;
 use crate::domain::run::{SeatKey, TurnKind, Wanted};
 use crate::domain::skip::Skipped;
@@ -36,6 +38,10 @@ pub struct CommitId(pub u64);
 pub enum Effect {
     /// Read and check the repository.
     Survey,
+    /// Look at something on this machine.
+    Look(Spot),
+    /// Write the first config of the repository, from what was found.
+    Init,
     /// Do something for a run.
     Run(RunId, RunEffect),
     /// Tell what the journal of another process's run has beyond the records that were seen.
@@ -155,6 +161,8 @@ pub enum RunEffect {
         skipped: Skipped,
         /// What was asked, of a stage that is only decided anew.
         agenda: Option<Vec<Topic>>,
+        /// Why the stage is done again, where the run went back to it.
+        back: Option<Box<Back>>,
     },
     /// Make files and records durable.
     Commit {
@@ -232,6 +240,8 @@ pub enum RunEffect {
         /// Whether it is taken back.
         back: bool,
     },
+    /// Take a candidate that did not pass back from the working copy, and remove the worktrees of its try.
+    TakeBack(Box<Landing>),
     /// Copy to memory.
     Mirror {
         /// The stage.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
 use crate::domain::acp::{Answer, Weight};
+use crate::domain::back::Back;
 use crate::domain::budget::{dollars, tokens};
 use crate::domain::candidate::{Landing, Place, Tried};
 use crate::domain::claim::Severity;
@@ -145,6 +146,19 @@ pub enum What {
         /// Whether it was taken back.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         undone: bool,
+    },
+    /// A stage did not pass, and the run goes back to an earlier one.
+    #[serde(rename = "stage.back")]
+    WentBack {
+        /// The stage that did not pass.
+        stage: Stage,
+        /// The stage that is done again.
+        to: Stage,
+        /// Which try of it begins, from 2.
+        #[serde(rename = "try")]
+        nth: u32,
+        /// What went wrong.
+        why: Safe,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -364,6 +378,12 @@ impl What {
             commit,
             undone,
         }
+    }
+
+    /// Returns the event of a run that goes back.
+    pub(super) fn went_back(back: &Back) -> Self {
+        let (stage, to) = (Stage::Validate, Stage::Implement);
+        What::WentBack { stage, to, nth: back.nth, why: back.why.clone() }
     }
 
     /// Returns the event of a request for permission that was answered.

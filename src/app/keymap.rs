@@ -213,6 +213,8 @@ pub enum Action {
     Offer(u8),
     /// Read and check the repository again.
     Survey,
+    /// Write the first config of the repository.
+    Init,
     /// Write a recording for a bug report.
     Dump,
 }
@@ -242,6 +244,7 @@ use Place as P;
 /// All bindings. A view's own come before those that hold everywhere.
 pub const TABLE: &[Binding] = &[
     bind(P::Home, &[Key::Enter], A::Open, "open", 1),
+    bind(P::Home, &[Key::Char('i')], A::Init, "init", 2),
     bind(P::Home, &[Key::Char('p')], A::Plan, "plan", 2),
     bind(P::Home, &[Key::Char('a')], A::Trust, "approve", 3),
     bind(P::Home, &[Key::Char('n')], A::New, "new spec", 5),

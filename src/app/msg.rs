@@ -23,6 +23,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Gathered, Judgement};
+use crate::domain::machine::News;
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
@@ -48,6 +49,10 @@ pub enum Msg {
     Progressed(Vec<Progress>),
     /// The repository was read and checked.
     Surveyed(Result<Arc<Overview>, Failure>),
+    /// Something on this machine was looked at.
+    Seen(News),
+    /// The first config was written, or could not be.
+    Initialised(Result<(), Failure>),
     /// The evidence tells what was run before, and what others run now.
     Recalled {
         /// How long each stage usually takes, in milliseconds.
@@ -293,7 +298,7 @@ pub struct FoundRun {
     pub rounds: BTreeMap<String, Arc<str>>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
-    /// The texts of the files that its changes and candidates are in, by path.
+    /// The texts of the files that its changes, candidates and guardrails are in, by path.
     #[serde(default)]
     pub changes: BTreeMap<String, Arc<str>>,
     /// What each stage was opened with, the last time.
@@ -319,6 +324,9 @@ pub struct PublishReport {
     pub written: Vec<FileRef>,
     /// Left alone because a hand had edited them; ours is beside them under this path.
     pub kept_aside: Vec<FileRef>,
+    /// Verdicts that were not as recorded: they made way, and are beside ours under this path.
+    #[serde(default)]
+    pub gave_way: Vec<FileRef>,
 }
 
 /// What mirroring did.

@@ -214,6 +214,22 @@ pub enum Command {
         #[arg(value_name = "RUN|SPEC")]
         what: Option<String>,
     },
+    /// Shows what each agent did at each stage, over every run that is kept.
+    Stats {
+        /// Only this spec's runs.
+        spec: Option<String>,
+    },
+    /// Shows the end of our own log.
+    Log {
+        /// How many lines.
+        #[arg(long, value_name = "N", default_value_t = super::commands::log::LINES)]
+        lines: usize,
+        /// Goes on with what is added, until it is stopped.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Shows that this program works on this machine: no network, no config, nothing written that stays.
+    SelfCheck,
     /// Follows a run that another process owns, without touching it, and exits as it does.
     Watch {
         /// Whose run; may be left out if only one is live.
@@ -232,6 +248,12 @@ pub enum Command {
         /// How fast the agents play: 1 is their own pace, 0 at once.
         #[arg(long, default_value_t = 1)]
         speed: u32,
+        /// Switches faults on, and shows that each ends as it must: in lines, exit 0 or 3.
+        #[arg(long)]
+        chaos: bool,
+        /// Which faults: the same seed has the same.
+        #[arg(long, value_name = "N", default_value_t = 1, requires = "chaos")]
+        seed: u64,
     },
     /// The memory server that comes with the program.
     #[command(subcommand)]
@@ -530,6 +552,9 @@ impl Command {
             | Command::Trust(_)
             | Command::Cancel { .. }
             | Command::Demo { .. }
+            | Command::Stats { .. }
+            | Command::Log { .. }
+            | Command::SelfCheck
             | Command::Memory(_)
             | Command::Watch { .. }
             | Command::Replay { .. }
@@ -580,6 +605,9 @@ impl Command {
             Command::Evidence(Evidence::Anchor { .. }) => "anchor the evidence",
             Command::Bench(Bench::Consensus { .. }) => "measure the verdicts",
             Command::Bench(Bench::Check) => "measure check",
+            Command::Stats { .. } => "count what agents did",
+            Command::Log { .. } => "show the log",
+            Command::SelfCheck => "check this program",
             Command::Watch { .. } => "follow the run",
             Command::Replay { .. } => "tell the run again",
             Command::Agents => "list the agents",

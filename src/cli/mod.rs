@@ -89,7 +89,13 @@ impl Args {
     /// Returns the level of the log, unless the command writes nothing, not even a log.
     pub fn log_level(&self) -> Option<&str> {
         match self.command {
-            Some(Command::Check { .. } | Command::Decide { .. } | Command::Play { .. }) => None,
+            Some(
+                Command::Check { .. }
+                | Command::Decide { .. }
+                | Command::Play { .. }
+                | Command::Log { .. }
+                | Command::SelfCheck,
+            ) => None,
             _ if self.global.log_level == "off" => None,
             _ => Some(&self.global.log_level),
         }

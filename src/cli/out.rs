@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::app::event::{Event, What};
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
+use crate::domain::redact::Redactor;
 use crate::domain::safe::Safe;
 
 use super::{github, plain};
@@ -20,6 +21,9 @@ static EVENTS: AtomicU64 = AtomicU64::new(0);
 
 /// Why stdout could not be written, if it could not: the first error.
 static LOST: OnceLock<String> = OnceLock::new();
+
+/// What takes secrets out of all that is written. Not set for commands that read nothing of the user's.
+static VEIL: OnceLock<Redactor> = OnceLock::new();
 
 /// The exit code when a result could not be written.
 const UNWRITTEN: u8 = 3;
@@ -149,6 +153,11 @@ pub fn next_sequence() -> u64 {
     EVENTS.fetch_add(1, Ordering::Relaxed) + 1
 }
 
+/// Takes secrets out of whatever is written from now on. The first one holds: a process has one config.
+pub fn hide(redactor: Redactor) {
+    let _ = VEIL.set(redactor);
+}
+
 /// Writes to stdout. A reader that is gone (`| head`) has read what it wanted; any other error is remembered for
 /// [`settle`].
 pub fn put(text: &str) {
@@ -156,9 +165,34 @@ pub fn put(text: &str) {
     if text.is_empty() {
         return;
     }
-    if let Err(why) = write(std::io::stdout().lock(), &for_log(text)) {
+    if let Err(why) = write(Heard(std::io::stdout().lock()), &for_log(text)) {
         // Only the first error tells what happened.
         let _ = LOST.set(why);
+    }
+}
+
+/// Whether whoever read stdout is gone.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Tells whether whoever read stdout is gone: then there is nobody to follow anything for.
+pub fn is_unheard() -> bool {
+    UNHEARD.load(Ordering::Acquire)
+}
+
+/// Stdout, which remembers that its reader went.
+struct Heard<W>(W);
+
+impl<W: Write> Write for Heard<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).inspect_err(|error| {
+            if error.kind() == ErrorKind::BrokenPipe {
+                UNHEARD.store(true, Ordering::Release);
+            }
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -179,9 +213,11 @@ pub fn say(text: &str) {
     let _ = write(std::io::stderr().lock(), &for_log(Safe::block(text).as_str()));
 }
 
-/// Returns lines as they may stand in a log: where a step of GitHub Actions reads it, none of them is a command.
+/// Returns lines as they may stand in a log: without secrets, and where a step of GitHub Actions reads it, none of them
+/// is a command.
 fn for_log(text: &str) -> Cow<'_, str> {
-    if github::is_reading() { github::defused(text) } else { Cow::Borrowed(text) }
+    let text = VEIL.get().map_or(Cow::Borrowed(text), |veil| veil.clean(text));
+    if github::is_reading() { Cow::Owned(github::defused(&text).into_owned()) } else { text }
 }
 
 /// Writes all of a text; nobody reading it is no error.

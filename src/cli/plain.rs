@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::app::event::{Event, Tokens, What};
 use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
+use crate::domain::back::MOST;
 use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
@@ -14,6 +15,7 @@ use crate::domain::guardrail::Report;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
+use crate::domain::stage::Stage;
 
 pub use crate::app::event::EVENT_SCHEMA;
 
@@ -57,6 +59,7 @@ pub fn lines(event: &Event) -> (String, String) {
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
         What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
+        What::WentBack { stage, to, nth, why } => progress(back(*stage, *to, *nth, why)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {
@@ -111,6 +114,12 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(text)
         }
     }
+}
+
+/// Says that a run goes back, with the first line of why.
+fn back(stage: Stage, to: Stage, nth: u32, why: &Safe) -> String {
+    let first = why.as_str().lines().next().unwrap_or_default();
+    format!("{stage} did not pass, back to {to} (try {nth} of {}): {first}", MOST + 1)
 }
 
 /// Writes how many notes of earlier runs agents were told.

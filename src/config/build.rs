@@ -12,10 +12,11 @@ use crate::domain::gate::{Checkpoint, Gate};
 use crate::domain::ids::{AgentName, BadName, Family};
 use crate::domain::memory::Profile;
 use crate::domain::preset::preset;
+use crate::domain::safe::Safe;
 use crate::domain::settings::{
     Agent, AgentKind, Api, CheckSource, CheckTemplate, Consensus, Context, EnvValue, Evidence, Guardrails, JsonMode,
-    Launch, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts, Transport,
-    Worktrees, local, unusable,
+    Launch, Lent, Limits, MemoryServer, OnHangup, Retry, Round, Server, Service, Settings, StageRules, Timeouts,
+    Transport, Worktrees, local, unusable,
 };
 use crate::domain::stage::Stage;
 use crate::domain::stream::rule::BadRule;
@@ -28,14 +29,16 @@ use super::shape::{self, argvs, did_you_mean, env, env_names, flag, gates, numbe
 use super::tree::{Layer, Node, Value};
 
 /// Which kinds of agents a key does something for; keys that are not listed concern all.
-const KINDS_OF: [(&str, &[&str]); 24] = [
-    ("writes", &["command"]),
+const KINDS_OF: [(&str, &[&str]); 27] = [
+    ("writes", &["command", "acp"]),
     ("preset", &["command", "acp", "api"]),
     ("api", &["api"]),
     ("base_url", &["api"]),
     ("api_key_env", &["api"]),
     ("json_mode", &["api"]),
     ("tools", &["api"]),
+    ("mcp", &["api"]),
+    ("mcp_tools", &["api"]),
     ("schema_args", &["command"]),
     ("resume_args", &["command"]),
     ("extract", &["command"]),
@@ -47,6 +50,7 @@ const KINDS_OF: [(&str, &[&str]); 24] = [
     ("role", &["command", "acp", "api"]),
     ("script", &["replay"]),
     ("mode", &["acp"]),
+    ("write_mode", &["acp"]),
     ("on_permission", &["acp"]),
     ("model", &["command", "acp", "api", "replay"]),
     ("timeouts", &["command", "acp", "api", "replay", "memory"]),
@@ -166,10 +170,21 @@ fn writes(entry: &Node) -> Result<BTreeSet<Stage>, Failure> {
         return Err(node.refuse("files are changed at implement only", "write writes = [\"implement\"]"));
     }
     let known = entry.get("preset").map(|named| placed(named, text)).transpose()?.and_then(preset);
-    match known.filter(|known| known.writes.is_empty() && !writes.is_empty()) {
+    let is_spoken = string(entry, "kind")? == "acp";
+    let (may, where_, next) = match known {
+        _ if writes.is_empty() => return Ok(writes),
+        None => return Ok(writes),
+        Some(known) if is_spoken => (
+            known.acp.write_mode.is_some(),
+            " over the Agent Client Protocol",
+            "let claude, gemini or a program of your own write, or remove kind = \"acp\"",
+        ),
+        Some(known) => (!known.writes.is_empty(), "", "let claude, codex, gemini or a program of your own write"),
+    };
+    match known.filter(|_| !may) {
         Some(known) => Err(node.refuse(
-            format!("preset {:?} is not known to keep its changes inside a worktree", known.name),
-            "let claude, codex, gemini or a program of your own write",
+            format!("preset {:?}{where_} is not known to keep its changes inside a worktree", known.name),
+            next,
         )),
         None => Ok(writes),
     }
@@ -213,7 +228,47 @@ fn service(entry: &Node, full: &Node) -> Result<Service, Failure> {
         key_env: optional(full, "api_key_env")?,
         json_mode: JsonMode::ALL.into_iter().find(|known| known.name() == mode).unwrap_or(JsonMode::JsonSchema),
         tools: placed(required(full, "tools")?, flag)?,
+        lent: lent(full)?,
     })
+}
+
+/// Reads what a model is offered of MCP servers.
+fn lent(full: &Node) -> Result<Lent, Failure> {
+    let set = |key: &str| Ok::<_, Failure>(placed(required(full, key)?, texts)?.into_iter().collect::<BTreeSet<_>>());
+    let lent = Lent { servers: set("mcp")?, tools: set("mcp_tools")? };
+    if !lent.servers.is_empty() && !placed(required(full, "tools")?, flag)? {
+        return Err(required(full, "mcp")?.refuse("mcp does nothing beside tools = false", "remove one of them"));
+    }
+    let is_of_one = |tool: &String| lent.servers.iter().any(|server| tool.starts_with(&format!("{server}__")));
+    match lent.tools.iter().find(|tool| !is_of_one(tool)) {
+        None => Ok(lent),
+        Some(tool) => Err(required(full, "mcp_tools")?.refuse(
+            format!("mcp_tools: {tool:?} is of no server in mcp"),
+            "write it as server__tool, and the server in mcp",
+        )),
+    }
+}
+
+/// Says which agents are offered servers that are not there. No error: what other programs brought is not on every machine.
+pub(super) fn without_lender(settings: &Settings) -> Vec<Safe> {
+    let is_there = |name: &str| {
+        let offered = settings.offers.iter().any(|offer| offer.name == name);
+        offered || settings.servers.contains_key(name) || name == settings.memory.name()
+    };
+    let named = settings.agents.iter().flat_map(|agent| match &agent.kind {
+        AgentKind::Api(service) => service.lent.servers.iter().map(|name| (agent, name)).collect(),
+        AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => Vec::new(),
+    });
+    let missing = named.filter(|(_, name)| !is_there(name));
+    missing
+        .map(|(agent, name)| {
+            let next = format!("add [mcp_servers.{name}], or take it out of mcp");
+            Safe::line(&format!(
+                "agent {} is offered nothing of {name:?}: there is no such MCP server; {next}",
+                agent.name
+            ))
+        })
+        .collect()
 }
 
 fn launch(entry: &Node) -> Result<Launch, Failure> {
@@ -245,7 +300,8 @@ fn spoken(entry: &Node, full: &Node) -> Result<Launch, Failure> {
         "reject" => OnPermission::Reject,
         _ => OnPermission::Ask,
     };
-    let manner = Manner { mode: optional(full, "mode")?, on_permission, ..Manner::default() };
+    let (mode, write_mode) = (optional(full, "mode")?, optional(full, "write_mode")?);
+    let manner = Manner { mode, write_mode, on_permission, ..Manner::default() };
     if let Some(named) = entry.get("preset") {
         return presets::spoken(entry, full, placed(named, text)?, manner);
     }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::disk::text::{is_executable, is_file, on_path, read_text_capped};
 use crate::domain::check::{BUILD_FILES, FileText, Tree, checks as detected};
 use crate::domain::ids::AgentName;
+use crate::domain::machine::{Access, Machine, ModelServer, Program, Sight};
 use crate::domain::preset::{Credential, Preset, preset};
-use crate::domain::settings::{Agent, AgentKind, CheckSource, CheckTemplate, Settings};
+use crate::domain::settings::{Agent, AgentKind, CheckSource, CheckTemplate, LOCAL, Settings};
 
 /// An agent CLI that this program knows by name.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,44 @@ fn place(path: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
     let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(Path::new);
     let moved = MOVED.iter().find_map(|(usual, name)| Some(set(name)?.join(path.strip_prefix(usual)?)));
     moved.or_else(|| Some(set("HOME")?.join(path)))
+}
+
+/// Writes a credential as it is shown: the variable's name, or the file below the home folder.
+pub fn shown(credential: Credential) -> String {
+    match credential {
+        Credential::Key(name) | Credential::Plan(name) => format!("${name}"),
+        Credential::File(path) | Credential::Stored(path) => format!("~/{path}"),
+    }
+}
+
+/// Finds what of a panel stands on this machine. Nothing is started and nobody is asked.
+pub fn machine(env: &BTreeMap<String, String>) -> Machine {
+    let path = env.get("PATH").map(OsStr::new);
+    let is_known = |name: &str| KNOWN.iter().find(|known| known.name == name);
+    let programs = find_on_path(KNOWN.iter().map(|known| known.name), path).into_iter().map(|found| Program {
+        name: found.name.to_owned(),
+        family: is_known(found.name).map_or(found.name, |known| known.family).to_owned(),
+        access: preset(found.name).map_or(Access::NoPreset, |known| match credential(known, env) {
+            Some(by) => Access::SignedIn(shown(by)),
+            None => Access::NoSign(known.sign_in.to_owned()),
+        }),
+        version: Sight::Looking,
+    });
+    let adapters = find_on_path(ADAPTERS.iter().map(|(name, _)| *name), path);
+    let servers = LOCAL.iter().map(|local| ModelServer {
+        name: local.name.to_owned(),
+        base_url: local.base_url.to_owned(),
+        models: Sight::Looking,
+    });
+    Machine {
+        programs: programs.collect(),
+        adapters: ADAPTERS
+            .iter()
+            .filter(|(name, _)| adapters.iter().any(|found| found.name == *name))
+            .map(|(name, preset)| ((*name).to_owned(), (*preset).to_owned()))
+            .collect(),
+        servers: servers.collect(),
+    }
 }
 
 /// Finds by what the program of an agent with a preset is signed in: a key that its config gives it, or else what is

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::disk::text::{is_file, write_atomic_text};
 use crate::domain::failure::Failure;
+use crate::domain::machine::Machine;
 use crate::domain::moment::Moment;
 use crate::domain::preset::preset;
 use crate::domain::settings::CheckTemplate;
@@ -24,8 +25,36 @@ pub const GITIGNORE: &str = "# Written by dicast: only the config is for everybo
 pub struct RepoFacts {
     /// Agent programs on PATH.
     pub agents: Vec<Found>,
+    /// Servers of models on this machine that answered.
+    pub servers: Vec<Serving>,
     /// Checks that the build files offer.
     pub checks: BTreeMap<String, CheckTemplate>,
+}
+
+/// A server of models that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    /// Its name as a preset.
+    pub name: String,
+    /// Where it is.
+    pub base_url: String,
+    /// The first model that it named.
+    pub model: String,
+    /// How many it named.
+    pub models: usize,
+}
+
+impl Serving {
+    /// Returns the servers of a machine that answered.
+    pub fn of(machine: &Machine) -> Vec<Self> {
+        let serving = machine.serving().map(|(server, model, models)| Self {
+            name: server.name.clone(),
+            base_url: server.base_url.clone(),
+            model: model.as_str().to_owned(),
+            models,
+        });
+        serving.collect()
+    }
 }
 
 /// Returns the text of a first config.
@@ -35,7 +64,7 @@ pub fn text(facts: &RepoFacts) -> String {
          # what is set in ~/.config/dicast/config.toml is used unless it is set here.\n\
          # A change of a byte here asks for approval again before anything is run.\n",
     );
-    agents(&mut out, &facts.agents);
+    agents(&mut out, facts);
     let mut section = "";
     for key in KEYS.iter().filter(|key| matches!(key.state, State::Works)) {
         let Some((table, word)) = key.path.rsplit_once('.') else { continue };
@@ -66,7 +95,8 @@ fn line(out: &mut String, text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-fn agents(out: &mut String, found: &[Found]) {
+fn agents(out: &mut String, facts: &RepoFacts) {
+    let RepoFacts { agents: found, servers, .. } = facts;
     line(out, "\n# The panel. Any program that reads a prompt on stdin and prints an answer on stdout can be on it.");
     if found.is_empty() {
         line(out, "# No agent program that dicast knows by name was found on PATH.");
@@ -92,6 +122,7 @@ fn agents(out: &mut String, found: &[Found]) {
             }
         }
     }
+    servers.iter().for_each(|serving| server(out, serving));
     line(out, "\n# [[agents]]");
     for key in KEYS.iter().filter(|key| matches!(key.state, State::Works)) {
         let Some(word) = key.path.strip_prefix("agents[].") else { continue };
@@ -104,6 +135,18 @@ fn agents(out: &mut String, found: &[Found]) {
             Otherwise::Required => line(out, &format!("# {word} = …   (required)")),
         }
     }
+}
+
+/// Names the server's first model, which only a person can say whose it is.
+fn server(out: &mut String, Serving { name, base_url, model, models }: &Serving) {
+    let model = toml::Value::String(model.clone());
+    line(
+        out,
+        &format!("# Found at {base_url}: {name}, with {models} to choose from. It reads the repository by our own"),
+    );
+    line(out, "# tools. Say under family whose model it is: one vote for each.");
+    line(out, &format!("[[agents]]\nname = \"{name}\"\npreset = \"{name}\"\nkind = \"api\"\nfamily = \"{name}\""));
+    line(out, &format!("model = {model}"));
 }
 
 fn checks(out: &mut String, found: &BTreeMap<String, CheckTemplate>) {
@@ -137,11 +180,11 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// Writes the first config of a repository and approves what it wrote.
+/// Writes the first config of a repository. Nothing of it runs before it is approved.
 ///
 /// # Errors
 /// A usage failure when there is a config already, a disk failure when it cannot be written.
-pub fn write(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded, Failure> {
+pub fn write(sources: &Sources, facts: &RepoFacts) -> Result<(), Failure> {
     let path = sources.repo.join(PROJECT_CONFIG);
     if is_file(&path) {
         return Err(Failure::usage(PROJECT_CONFIG, "it is there already", "edit it, or remove it first"));
@@ -150,7 +193,15 @@ pub fn write(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded,
     if !is_file(&ignore) {
         write_atomic_text(&ignore, GITIGNORE)?;
     }
-    write_atomic_text(&path, &text(facts))?;
+    write_atomic_text(&path, &text(facts))
+}
+
+/// Writes the first config of a repository and approves what it wrote: for somebody who asked for exactly that.
+///
+/// # Errors
+/// Those of [`write`]; when what is approved cannot be kept.
+pub fn write_approved(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded, Failure> {
+    write(sources, facts)?;
     let own = Sources { given_config: None, ..sources.clone() };
     if let (Some(proposal), Some(store)) = (load(&own)?.trust.proposal(), own.trust_store.clone()) {
         Store::open(store)?.approve(proposal, at)?;
@@ -158,11 +209,12 @@ pub fn write(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded,
     load(&own)
 }
 
-/// Looks at a repository and at PATH.
-pub fn facts(sources: &Sources) -> RepoFacts {
+/// Looks at a repository and at PATH; of servers it is told.
+pub fn facts(sources: &Sources, servers: Vec<Serving>) -> RepoFacts {
     let path = sources.env.get("PATH").map(std::ffi::OsStr::new);
     RepoFacts {
         agents: found::find_on_path(KNOWN.iter().map(|known| known.name), path),
+        servers,
         checks: found::checks(&sources.repo),
     }
 }

@@ -58,13 +58,13 @@ pub const KEYS: &[Key] = &[
     key(
         "agents[].preset",
         Shape::Choice {
-            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm"],
+            now: &["claude", "codex", "gemini", "opencode", "qwen", "llama.cpp", "ollama", "vllm", "lmstudio"],
             later: &["crush"],
         },
         Unset("none"),
         "A known agent CLI, ready-made: how it is started so that it only reads, how its output is read, how it goes on \
          with a session; it sets `kind` and `family`. Or a server of models on this machine (`llama.cpp`, `ollama`, \
-         `vllm`): it sets `kind`, `api` and `base_url`.",
+         `vllm`, `lmstudio`): it sets `kind`, `api` and `base_url`.",
     ),
     key(
         "agents[].kind",
@@ -123,6 +123,19 @@ pub const KEYS: &[Key] = &[
         "Whether a model over HTTP may list, read and search the repository's files, as far as git does not ignore them. \
          For models that cannot call tools: `false`.",
     ),
+    key(
+        "agents[].mcp",
+        Shape::Texts,
+        Value("[]"),
+        "MCP servers whose tools a model over HTTP is offered besides, as `server__tool`: those that declare that they only \
+         read (`readOnlyHint`). The embedded memory is called `memory`.",
+    ),
+    key(
+        "agents[].mcp_tools",
+        Shape::Texts,
+        Value("[]"),
+        "Tools of these servers, as `server__tool`, that are offered although they do not declare that.",
+    ),
     key("agents[].args", Shape::Texts, Value("[]"), "Arguments added after `command`, or after a preset's own."),
     key(
         "agents[].schema_args",
@@ -159,11 +172,18 @@ pub const KEYS: &[Key] = &[
          turn.",
     ),
     key(
+        "agents[].write_mode",
+        Shape::Text,
+        Unset("with a preset, the one in which it asks before each change; else the agent's own"),
+        "The session mode that an agent of kind `acp` is put in instead where it may change files.",
+    ),
+    key(
         "agents[].on_permission",
         Shape::Choice { now: &["ask", "reject"], later: &[] },
         Value("\"ask\""),
         "What happens when an agent of kind `acp` asks for permission: a person is asked on screen (`ask`), or it is \
-         refused. What would change files is refused always, and so is everything where nobody can be asked.",
+         refused. What would change files is refused unless it is in the agent's own worktree, and everything else where nobody \
+         can be asked.",
     ),
     key("agents[].role", Shape::Text, Unset("none"), "What its prompt asks it to be, for example `architect`."),
     key(
@@ -185,7 +205,7 @@ pub const KEYS: &[Key] = &[
         Unset("not read"),
         "Where the output of transport `json` or `jsonl` holds something, as `PATH if CONDITIONS`. Values: `delta`, \
          `text`, `answer`, `structured`, `error`, `http_status`, `retry_after_ms`, `retry`, `session`, `doing`, `tool`, \
-         `tool_input`, `tool_output`, `input_tokens`, `cached_tokens`, `output_tokens`, `cost_usd`. Conditions alone: \
+         `tool_input`, `tool_output`, `input_tokens`, `cached_tokens`, `output_tokens`, `cost_usd`, `session_cost_usd`. Conditions alone: \
          `ok` (required), `failed`, `counts_session`.",
     ),
     key(
@@ -236,7 +256,7 @@ pub const KEYS: &[Key] = &[
         Shape::Stages,
         Value("[]"),
         "Where it may change files: `[\"implement\"]`, in a git worktree of its own, or nowhere. Of the presets, `claude`, \
-         `codex` and `gemini` can.",
+         `codex` and `gemini` can; with kind `acp` `claude` and `gemini`.",
     ),
     key(
         "agents[].max_output_tokens",
@@ -411,7 +431,9 @@ pub const KEYS: &[Key] = &[
         Shape::Flag,
         Value("true"),
         "Whether an agent is asked that is paid by the token and of which nobody can tell what it costs: neither its \
-         program nor [prices].",
+         program nor [prices]. On as it stands: few keys have a price here, so a first run would stop at each of them; \
+         such an agent is said to be unpriced, never counted as $0, and bounded by its time and its longest answer. Where \
+         no such turn may be paid for, set it to false.",
     ),
     key(
         "prices.<model>.input_per_mtok_usd",

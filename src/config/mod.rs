@@ -247,6 +247,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
         }
     }
     settings.offers = offers;
+    warnings.extend(build::without_lender(&settings));
     Ok(Loaded { settings, trust, values: values(merged), files, warnings })
 }
 

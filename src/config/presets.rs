@@ -100,7 +100,19 @@ pub(super) fn launch(entry: &Node, full: &Node, name: &str) -> Result<Launch, Fa
 /// A usage failure where something is missing, or is no name of a model.
 pub(super) fn spoken(entry: &Node, full: &Node, name: &str, manner: Manner) -> Result<Launch, Failure> {
     let known = checked(entry, name)?;
-    let Spoken { command, model, model_env, mode, extra, files: _, is_outside: _, install: _ } = known.acp;
+    let Spoken {
+        command,
+        model,
+        model_env,
+        mode,
+        extra,
+        write_mode,
+        write_extra,
+        tells_cost: _,
+        files: _,
+        is_outside: _,
+        install: _,
+    } = known.acp;
     let mut command = started_by(entry, command)?;
     let (mut variables, mut chosen) = (set(known), None);
     if let Some(node) = entry.get("model") {
@@ -120,6 +132,8 @@ pub(super) fn spoken(entry: &Node, full: &Node, name: &str, manner: Manner) -> R
         mode: manner.mode.or(Some(mode.to_owned())),
         model: chosen.filter(|_| known.needs_model),
         extra: extra.map(str::to_owned),
+        write_mode: manner.write_mode.or(write_mode.map(str::to_owned)),
+        write_extra: write_extra.map(str::to_owned),
         ..manner
     };
     Ok(Launch {

@@ -250,10 +250,12 @@ fn items(settings: &Settings, of_project: &OfProject) -> Vec<TrustItem> {
     for agent in settings.agents.iter().filter(|agent| of_project.agents.contains(agent.name.as_str())) {
         match &agent.kind {
             AgentKind::Command(launch) => items.push(item(&format!("agent {}", agent.name), launch)),
-            // The repository and a key of ours go to that address.
+            // The repository and a key of ours go to that address, and what servers and tools give that it names.
             AgentKind::Api(service) => {
                 let env_pass = service.key_env.iter().cloned().collect();
-                let place = Launch { env_pass, ..Launch::plain(vec![service.endpoint()], BTreeMap::new()) };
+                let lent = service.lent.servers.iter().map(|server| format!("mcp:{server}"));
+                let words = std::iter::once(service.endpoint()).chain(lent).chain(service.lent.tools.iter().cloned());
+                let place = Launch { env_pass, ..Launch::plain(words.collect(), BTreeMap::new()) };
                 items.push(item(&format!("agent {}", agent.name), &place));
             }
             // A script is played by a child of ours, and an external participant runs elsewhere.

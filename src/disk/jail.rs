@@ -69,6 +69,20 @@ pub enum Withheld {
     NoText(String),
 }
 
+/// Tells whether a path that may not be there yet is inside a folder once every link on it is followed, and is nothing of
+/// git's own.
+#[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
+pub fn holds(folder: &Path, path: &Path) -> bool {
+    let goes_up = path.components().any(|part| part == Component::ParentDir);
+    // The deepest part of it that is there, a link that leads nowhere too.
+    let there = path.ancestors().find(|part| part.symlink_metadata().is_ok());
+    let (Some(there), Ok(folder), false) = (there, folder.canonicalize(), goes_up) else { return false };
+    let (Ok(real), Ok(new)) = (there.canonicalize(), path.strip_prefix(there)) else { return false };
+    let is_gits = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
+    let inside = real.strip_prefix(&folder).map(|old| old.join(new));
+    inside.is_ok_and(|inside| inside.components().next().is_some() && !inside.components().any(is_gits))
+}
+
 impl Jail {
     /// Makes the jail of a repository.
     pub fn new(root: PathBuf) -> Self {
@@ -275,6 +289,30 @@ mod tests {
         .unwrap();
         let jail = Jail::new(folder.path().join("repo"));
         (folder, jail)
+    }
+
+    #[test]
+    fn a_folder_holds_what_is_in_it_once_links_are_followed_and_nothing_of_gits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, out) = (folder.path().join("tree"), folder.path().join("out"));
+        for made in [tree.join("src"), tree.join(".git"), out.clone()] {
+            fs::create_dir_all(made).unwrap();
+        }
+        fs::write(tree.join("src/a"), "x").unwrap();
+        symlink(&out, tree.join("away")).unwrap();
+        symlink(out.join("new"), tree.join("nowhere")).unwrap();
+        symlink("src", tree.join("near")).unwrap();
+        symlink(&tree, folder.path().join("alias")).unwrap();
+        for inside in ["src/a", "src/new", "new/deep/er", "near/a"] {
+            assert!(holds(&tree, &tree.join(inside)), "{inside}");
+        }
+        assert!(holds(&folder.path().join("alias"), &tree.join("src/a")));
+        for outside in
+            ["", "../out/x", "src/../../out", "away/x", "nowhere", ".git", ".git/config", ".GIT/hooks/x", "src/.git"]
+        {
+            assert!(!holds(&tree, &tree.join(outside)), "{outside}");
+        }
+        assert!(!holds(&tree, &out.join("x")) && !holds(&tree, Path::new("/etc/passwd")));
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub enum Charge {
     Priced(Price),
     /// By the token; its program says what a turn cost.
     Told,
-    /// By the token, as far as we know, and nobody says how much.
+    /// By the token, as far as we know, and nobody is known to say how much. What it says nevertheless is counted.
     Unpriced,
 }
 
@@ -88,9 +88,9 @@ impl Charge {
     pub fn counted(self, used: Usage, reckoned: u64) -> Usage {
         let has_tokens = used.input_tokens > 0 || used.output_tokens > 0;
         let cost = match self {
-            Charge::Free | Charge::Plan | Charge::Unpriced => None,
+            Charge::Free | Charge::Plan => None,
             // Nothing for tokens is what a program says that knows no price.
-            Charge::Told => used.cost_micro_usd.filter(|cost| *cost > 0 || !has_tokens),
+            Charge::Told | Charge::Unpriced => used.cost_micro_usd.filter(|cost| *cost > 0 || !has_tokens),
             Charge::Priced(price) if has_tokens => Some(price.of(used.input_tokens, used.output_tokens)),
             Charge::Priced(_) => Some(reckoned),
         };
@@ -209,8 +209,8 @@ mod tests {
         let cost = |charge: Charge| charge.counted(told, 5).cost_micro_usd;
         assert_eq!(cost(Charge::Free), None);
         assert_eq!(cost(Charge::Plan), None, "a plan is paid for, whatever a program reckons");
-        assert_eq!(cost(Charge::Unpriced), None, "unpriced is not $0");
-        assert_eq!(cost(Charge::Told), Some(9));
+        assert_eq!(Charge::Unpriced.counted(used(9, 9, None), 5).cost_micro_usd, None, "unpriced is not $0");
+        assert_eq!((cost(Charge::Unpriced), cost(Charge::Told)), (Some(9), Some(9)), "who says it is believed");
         assert_eq!(Charge::Told.counted(used(9, 9, Some(0)), 5).cost_micro_usd, None, "who says $0 knows no price");
         assert_eq!(cost(Charge::Priced(OPUS)), Some(22_500), "a configured price is surer than a program's word");
         assert_eq!(Charge::Priced(OPUS).counted(used(0, 0, None), 5).cost_micro_usd, Some(5));

@@ -40,6 +40,32 @@ impl Moment {
         let (s, ms) = (ms_of_day / 1_000, ms_of_day % 1_000);
         format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z", s / 3_600, s / 60 % 60, s % 60)
     }
+
+    /// Reads a moment as HTTP writes it (RFC 9110, IMF-fixdate: `Mon, 23 Nov 2026 02:00:00 GMT`); `None` for anything
+    /// else, and for moments before 1970. The day of the week is not looked at.
+    ///
+    /// Days-from-civil after Howard Hinnant, as [`Moment::rfc3339`].
+    pub fn of_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let words: Vec<&str> = text.split_once(", ")?.1.split(' ').collect();
+        let [day, month, year, time, "GMT"] = words.as_slice() else { return None };
+        let number = |text: &str, digits: usize, most: u64| -> Option<u64> {
+            let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse().ok().filter(|number| is_number && *number <= most)
+        };
+        let (day, year) = (number(day, 2, 31).filter(|day| *day > 0)?, number(year, 4, 9_999)?);
+        let month = MONTHS.iter().zip(1_u64..).find(|(name, _)| *name == month)?.1;
+        let clock: Vec<&str> = time.split(':').collect();
+        let [hours, minutes, seconds] = clock.as_slice() else { return None };
+        // A minute may have a 61st second.
+        let (h, m, s) = (number(hours, 2, 23)?, number(minutes, 2, 59)?, number(seconds, 2, 60)?);
+        let y = year.checked_sub(u64::from(month <= 2))?;
+        let yoe = y % 400;
+        let mp = if month > 2 { month - 3 } else { month + 9 };
+        let doe = yoe * 365 + yoe / 4 - yoe / 100 + (153 * mp + 2) / 5 + day - 1;
+        let days = (y / 400 * 146_097 + doe).checked_sub(719_468)?;
+        Some(Self((days * 86_400 + h * 3_600 + m * 60 + s) * 1_000))
+    }
 }
 
 /// Writes a duration for people: `0:04`, `02:41`, `1:02:03`.
@@ -61,6 +87,28 @@ mod tests {
         assert_eq!(Moment(0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Moment(951_827_696_789).rfc3339(), "2000-02-29T12:34:56.789Z");
         assert_eq!(Moment(1_795_352_095_120).rfc3339(), "2026-11-22T12:54:55.120Z");
+    }
+
+    #[test]
+    fn moments_are_read_as_http_writes_them() {
+        let read = |text: &str| Moment::of_http_date(text).map(Moment::rfc3339);
+        assert_eq!(read("Mon, 23 Nov 2026 02:00:00 GMT").as_deref(), Some("2026-11-23T02:00:00.000Z"));
+        assert_eq!(read("Tue, 29 Feb 2000 12:34:56 GMT").as_deref(), Some("2000-02-29T12:34:56.000Z"));
+        assert_eq!(read("Thu, 01 Jan 1970 00:00:00 GMT").as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        for bad in [
+            "",
+            "120",
+            "Mon, 23 Nov 2026 02:00:00 CET",
+            "Mon, 23 Nov 2026 25:00:00 GMT",
+            "Mon, 00 Nov 2026 02:00:00 GMT",
+            "Mon, 3 Nov 2026 02:00:00 GMT",
+            "Mon, 23 Foo 2026 02:00:00 GMT",
+            "Wed, 31 Dec 1969 23:59:59 GMT",
+            "Mon, 23 Nov 2026 02:00:00 GMT x",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

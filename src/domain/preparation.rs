@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
+use super::back::Back;
 use super::check::{self, Changed, Content, Tree};
 use super::claim::derive::{Backed, Prior};
 use super::claim::host;
@@ -50,12 +51,25 @@ pub struct Preparation {
     pub constitution: BTreeSet<String>,
     /// What agents are told of earlier runs; no verdict is bound to it.
     pub recalled: Vec<Note>,
+    /// What we wrote that stands in the spec's folder, by path, as the verdicts there tell: ours to replace, also in a
+    /// clone.
+    #[serde(default)]
+    pub standing: BTreeMap<String, Sha>,
+    /// The stage that it starts from, where that was decided about another text of the spec.
+    #[serde(default)]
+    pub outdated: Option<Stage>,
+    /// Which files of the spec no agent is shown, in words.
+    #[serde(default)]
+    pub unseen: Option<Safe>,
     /// What the host says itself.
     #[serde(default)]
     pub host: Vec<Backed>,
     /// The git range that is audited, if it is one.
     #[serde(default)]
     pub range: Option<Arc<Range>>,
+    /// The git tree that worktrees start with, where that is not the commit's: of a change that is to be mended.
+    #[serde(default)]
+    pub start: Option<String>,
 }
 
 /// Longest question that stands for a topic's id in a sentence, in characters.
@@ -105,6 +119,8 @@ pub struct Ask {
     pub change: Option<Changed>,
     /// Stages that a person left out, and why.
     pub skipped: Skipped,
+    /// Why the stage is done again, where a run went back to it.
+    pub back: Option<Back>,
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
@@ -133,7 +149,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     };
     spec.asked()?;
     let verdicts = verdicts_before(tree, spec, ask)?;
-    let documents = documents(tree, spec, ask.stage);
+    let (documents, left_out) = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
     let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
@@ -143,17 +159,16 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
     let range = ask.change.as_ref().map(|change| Arc::new(change.range.clone()));
     let says = host::says(ask.stage, spec, report.of(&spec.id), range.as_deref());
-    let host: Vec<Safe> = report
-        .of(&spec.id)
-        .take(FINDINGS_MAX)
-        .map(|found| Safe::line(&format!("{}:{} {}", found.place.file, found.place.line, found.message)))
-        .collect();
+    let found =
+        |found: &check::Finding| Safe::line(&format!("{}:{} {}", found.place.file, found.place.line, found.message));
+    let host: Vec<Safe> = report.of(&spec.id).take(FINDINGS_MAX).map(found).collect();
     let facts = RepoFacts {
         commit: ask.commit.clone(),
         checks: ask.checks.clone(),
         files: tree.files.keys().filter(|path| !is_ours(path)).cloned().collect(),
     };
     let recalled: Vec<Safe> = ask.recalled.iter().map(|note| note.text.clone()).collect();
+    let failure = ask.back.as_ref().map(|back| back.told(ask.commit.as_deref()));
     let inputs = PromptInputs {
         spec,
         spec_text: tree.text(&spec.file).unwrap_or_default(),
@@ -164,7 +179,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         change: ask.change.as_ref(),
         host: &host,
         recalled: &recalled,
-        failure: None,
+        failure: failure.as_deref(),
         attempt: 1,
     };
     let rendered: Vec<(AgentName, Rendered)> = ask
@@ -190,6 +205,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
                 .into_iter()
                 .chain(range.as_ref().map(|range| range.as_context()))
                 .chain(skip::as_context(&ask.skipped, ask.stage))
+                .chain(ask.back.as_ref().map(Back::as_context))
                 .collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
@@ -199,7 +215,11 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         ledger,
         constitution: tree.constitution().map(|(_, text)| rules(text)).unwrap_or_default(),
         recalled: ask.recalled.clone(),
+        unseen: unseen(&left_out),
+        standing: standing(tree, spec),
+        outdated: outdated(spec, ask, &verdicts),
         range,
+        start: ask.back.as_ref().and_then(|back| back.start(ask.commit.as_deref())).map(str::to_owned),
         host: says,
         agenda,
         spec: Arc::new(spec.clone()),
@@ -268,10 +288,18 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     }
 }
 
+/// Returns the stage that this one starts from if the spec says something else by now. Commits that are named need no
+/// verdict before theirs.
+fn outdated(spec: &Spec, ask: &Ask, verdicts: &BTreeMap<Stage, Verdict>) -> Option<Stage> {
+    let needed = ask.stage.needs().filter(|needed| !ask.skipped.contains_key(needed) && ask.change.is_none())?;
+    let judged = verdicts.get(&needed)?.inputs.spec_sha256.as_ref();
+    (judged != Some(&spec.sha)).then_some(needed)
+}
+
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
 fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
-    let path = format!("{}/verdicts/{stage}.json", spec.own);
+    let path = spec.verdict_path(stage);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
         place: path.clone(),
@@ -289,44 +317,76 @@ fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, F
     Ok(Some(verdict))
 }
 
-/// Folders of github/spec-kit's layout whose texts are inputs of plan and tasks.
-const FOLDERS: [&str; 2] = ["contracts", "checklists"];
+/// Finds what stands in a spec's folder as we wrote it: verdicts that are what their hash says, and the documents that
+/// they name. What was altered is not among it.
+fn standing(tree: &Tree, spec: &Spec) -> BTreeMap<String, Sha> {
+    let mut standing = BTreeMap::new();
+    for stage in Stage::ALL {
+        let Ok(Some(verdict)) = recorded(tree, spec, stage) else { continue };
+        let path = spec.verdict_path(stage);
+        standing.extend(tree.text(&path).map(Sha::of).map(|sha| (path, sha)));
+        standing.extend(verdict.published);
+    }
+    standing
+}
 
-/// Most files of those folders that are quoted: a contract of more is a library.
+/// Most files of a spec's folders that are quoted: a contract of more is a library.
 const FOLDER_FILES: usize = 24;
 
 /// Most bytes of those files together: every agent reads them.
 const FOLDER_BYTES: usize = 128 << 10;
 
-/// Texts of a spec's `contracts/` and `checklists/`, in the order of their paths, as far as they fit.
-fn beside<'t>(tree: &'t Tree, spec: &Spec) -> Vec<Quoted<'t>> {
-    let mut left = FOLDER_BYTES;
-    let in_folder = |name: &&str| {
-        let folder = format!("{}/{name}/", spec.dir);
-        let below = tree.files.range(folder.clone()..).take_while(move |(path, _)| path.starts_with(&folder));
-        below.filter_map(|(path, file)| Some(Quoted { path, text: file.as_text()? })).collect::<Vec<_>>()
-    };
-    let all = FOLDERS.iter().flat_map(in_folder).take(FOLDER_FILES);
-    all.filter(|file| {
-        let fits = file.text.len() <= left;
-        left -= if fits { file.text.len() } else { 0 };
-        fits
-    })
-    .collect()
+/// Most files that a warning names.
+const NAMED_MAX: usize = 5;
+
+/// The documents of a spec that a stage builds on, and the folders (github/spec-kit's) whose texts are quoted with them.
+/// Whoever writes the code, or looks at it, needs what it has to keep to.
+fn sources(stage: Stage) -> (&'static [&'static str], &'static [&'static str]) {
+    match stage {
+        Stage::Plan => (
+            &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md"],
+            &["contracts", "checklists"],
+        ),
+        Stage::Tasks => (
+            &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md", "plan.md"],
+            &["contracts", "checklists"],
+        ),
+        Stage::Implement | Stage::Validate => (&["plan.md", "tasks.md", "data-model.md", "design.md"], &["contracts"]),
+        Stage::Audit | Stage::Unlock => (&["plan.md", "tasks.md"], &[]),
+    }
 }
 
-/// The documents that a stage builds on, as far as they are there.
-fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> Vec<Quoted<'t>> {
-    let names: &[&str] = match stage {
-        Stage::Plan => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md"],
-        Stage::Tasks => &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md", "plan.md"],
-        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => &["plan.md", "tasks.md"],
-    };
+/// The documents that a stage builds on, as far as they are there and fit, and the paths of those that do not fit.
+fn documents<'t>(tree: &'t Tree, spec: &Spec, stage: Stage) -> (Vec<Quoted<'t>>, Vec<&'t str>) {
+    let (names, folders) = sources(stage);
     let mut found: Vec<Quoted<'t>> = names.iter().filter_map(|name| quoted(tree, &tree.path_of(spec, name))).collect();
-    if stage <= Stage::Tasks {
-        found.extend(beside(tree, spec));
+    let (mut left, mut taken, mut left_out) = (FOLDER_BYTES, 0, Vec::new());
+    for folder in folders {
+        let folder = format!("{}/{folder}/", spec.dir);
+        for (path, file) in tree.files.range(folder.clone()..).take_while(|(path, _)| path.starts_with(&folder)) {
+            match &file.content {
+                Content::Text(text) if text.len() <= left && taken < FOLDER_FILES => {
+                    (left, taken) = (left - text.len(), taken + 1);
+                    found.push(Quoted { path, text });
+                }
+                Content::Text(_) | Content::TooLarge => left_out.push(path.as_str()),
+                Content::Binary(_) | Content::Link => {}
+            }
+        }
     }
-    found
+    (found, left_out)
+}
+
+/// Says which files of the spec no agent is shown, if any.
+fn unseen(left_out: &[&str]) -> Option<Safe> {
+    let named = left_out.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = left_out.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let text = format!(
+        "no agent is shown {named}{more}: of a spec's folders {FOLDER_FILES} files and {} KiB go into a prompt",
+        FOLDER_BYTES >> 10
+    );
+    (!left_out.is_empty()).then(|| Safe::line(&text))
 }
 
 fn quoted<'t>(tree: &'t Tree, path: &str) -> Option<Quoted<'t>> {
@@ -361,16 +421,13 @@ fn is_ours(path: &str) -> bool {
 /// Names the state of a working copy: the hash of every file's path and content, without what we publish ourselves.
 /// (git's own tree id would not see changes that are not committed.)
 pub fn tree_id(tree: &Tree) -> String {
-    // Of every spec: what is published for one must not make another's verdict stale.
+    // Of every spec: what is published for one must not make another's verdict stale. What a stage reads of it is named
+    // by the inputs' documents.
     let folders = spec::find(tree.files.keys().map(String::as_str));
-    let published: Vec<String> = folders
-        .iter()
-        .flat_map(|folder| ["verdicts", "review"].map(|name| format!("{}/{name}/", folder.own)))
-        .collect();
     let files: BTreeMap<&str, String> = tree
         .files
         .iter()
-        .filter(|(path, _)| !is_ours(path) && !published.iter().any(|folder| path.starts_with(folder)))
+        .filter(|(path, _)| !is_ours(path) && !folders.iter().any(|folder| folder.publishes(path)))
         .map(|(path, file)| {
             let id = match &file.content {
                 Content::Text(text) => Sha::of(text).to_string(),

@@ -63,6 +63,13 @@ pub struct Spoken {
     pub mode: &'static str,
     /// What a session is opened with besides; JSON.
     pub extra: Option<&'static str>,
+    /// The session mode in which it asks before each change of a file, where it may write; none where it is not known to
+    /// ask, or to keep to its folder.
+    pub write_mode: Option<&'static str>,
+    /// What a session is opened with instead, where it may write; JSON.
+    pub write_extra: Option<&'static str>,
+    /// Whether it says what its sessions cost.
+    pub tells_cost: bool,
     /// Files in its private folder.
     pub files: &'static [(&'static str, &'static str)],
     /// Whether it works in its private folder instead of the repository.
@@ -232,6 +239,12 @@ const CLAUDE: Preset = Preset {
             "{\"claudeCode\":{\"options\":{\"settingSources\":[\"user\"],\"strictMcpConfig\":true,\
              \"tools\":[\"Read\",\"Grep\",\"Glob\"]}}}",
         ),
+        write_mode: Some("default"),
+        write_extra: Some(
+            "{\"claudeCode\":{\"options\":{\"settingSources\":[\"user\"],\"strictMcpConfig\":true,\
+             \"tools\":[\"Read\",\"Grep\",\"Glob\",\"Edit\",\"Write\"]}}}",
+        ),
+        tells_cost: true,
         files: &[],
         is_outside: false,
         install: "npm install -g @agentclientprotocol/claude-agent-acp",
@@ -280,6 +293,10 @@ const CODEX: Preset = Preset {
         model_env: Some(("CODEX_CONFIG", "{\"model\":\"{model}\"}")),
         mode: "read-only",
         extra: None,
+        // It would have to trust the worktree, and with that run what the repository brings.
+        write_mode: None,
+        write_extra: None,
+        tells_cost: false,
         // It trusts the folder of every session, and with that whatever the repository brings for it would run.
         files: &[("AGENTS.md", ELSEWHERE)],
         is_outside: true,
@@ -354,6 +371,9 @@ const GEMINI: Preset = Preset {
         model_env: None,
         mode: "plan",
         extra: None,
+        write_mode: Some("default"),
+        write_extra: None,
+        tells_cost: false,
         files: GEMINI_FILES,
         is_outside: true,
         install: "npm install -g @google/gemini-cli",
@@ -425,6 +445,9 @@ const OPENCODE: Preset = Preset {
         // It is no protection by itself: what it may use stands in the variable above.
         mode: "plan",
         extra: None,
+        write_mode: None,
+        write_extra: None,
+        tells_cost: false,
         files: &[("AGENTS.md", ELSEWHERE)],
         is_outside: true,
         install: "npm install -g opencode-ai",
@@ -504,6 +527,9 @@ const QWEN: Preset = Preset {
         model_env: None,
         mode: "plan",
         extra: None,
+        write_mode: None,
+        write_extra: None,
+        tells_cost: false,
         files: &[],
         is_outside: true,
         install: "npm install -g @qwen-code/qwen-code",

@@ -3,6 +3,7 @@
 //! It must not know the environment: the values to hide are given.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
@@ -119,23 +120,55 @@ impl Redactor {
     /// Returns the text without secrets; cleaning it again changes nothing.
     pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = String::new();
-        let (mut kept_to, mut i) = (0, 0);
-        while let Some(at) = self.next_start(text, i) {
-            i = at;
-            let Some((length, mark)) = self.secret_at(text, i) else {
-                i += 1;
-                continue;
-            };
-            out.push_str(&text[kept_to..i]);
+        let mut kept_to = 0;
+        for (secret, mark) in self.found(text) {
+            out.push_str(&text[kept_to..secret.start]);
             out.push_str(mark);
-            i += length;
-            kept_to = i;
+            kept_to = secret.end;
         }
         if kept_to == 0 {
             return Cow::Borrowed(text);
         }
         out.push_str(&text[kept_to..]);
         Cow::Owned(out)
+    }
+
+    /// Returns where secrets stand in a text, in bytes and in order; the home folder is none.
+    pub fn secrets<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+        self.found(text).filter(|(_, mark)| *mark == MARK).map(|(place, _)| place)
+    }
+
+    /// Returns where a secret begins of which the text has only the first part: it was cut there, or goes on in the next
+    /// line. With it comes what is still to come, where that is known.
+    pub fn begun<'t>(&'t self, text: &str) -> Option<(usize, &'t str)> {
+        let words = self.words.iter().filter(|(_, mark)| *mark == MARK);
+        let of_word = |(word, _): &'t (String, &'static str)| {
+            let cuts = (SHORTEST..word.len()).rev().filter(|cut| word.is_char_boundary(*cut));
+            let cut = cuts.into_iter().find(|cut| text.ends_with(&word[..*cut]))?;
+            Some((text.len() - cut, &word[cut..]))
+        };
+        let of_shape = |(start, alphabet, _): &(&str, Alphabet, usize)| {
+            let at = text.rfind(start)?;
+            let body = &text.as_bytes()[at + start.len()..];
+            let is_cut = body.len() >= SHORTEST && body.iter().all(|byte| alphabet.holds(*byte));
+            (is_cut && body.iter().any(u8::is_ascii_digit)).then_some((at, ""))
+        };
+        words.filter_map(of_word).min_by_key(|(at, _)| *at).or_else(|| SHAPES.iter().find_map(of_shape))
+    }
+
+    /// Finds what is replaced, and by what.
+    fn found<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (Range<usize>, &'static str)> + 't {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            while let Some(at) = self.next_start(text, from) {
+                if let Some((length, mark)) = self.secret_at(text, at) {
+                    from = at + length;
+                    return Some((at..from, mark));
+                }
+                from = at + 1;
+            }
+            None
+        })
     }
 
     /// Cleans every string inside a JSON value; names of members stay.
@@ -275,6 +308,17 @@ mod tests {
     fn the_home_folder_becomes_a_tilde() {
         let redactor = Redactor::default().hiding_home("/home/alice/");
         assert_eq!(redactor.clean("at /home/alice/src/lib.rs:3"), "at ~/src/lib.rs:3");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_known_by_its_beginning() {
+        let redactor = Redactor::new(["correct-horse-battery".to_owned()]);
+        assert_eq!(redactor.begun("say correct-horse"), Some((4, "-battery")));
+        assert_eq!(redactor.begun("say correct-horse "), None);
+        assert_eq!(redactor.begun("say correct"), None, "a word that begins like one is no secret");
+        assert_eq!(redactor.begun("token ghp_0123456789"), Some((6, "")));
+        assert_eq!(redactor.begun("the sk-learn-package"), None);
+        assert_eq!(redactor.secrets("a correct-horse-battery b").next(), Some(2..23));
     }
 
     #[test]

@@ -149,6 +149,9 @@ pub struct Turn {
     pub prompt: Arc<str>,
     /// What it is to bring.
     pub wanted: Wanted,
+    /// The session that it goes on with. A program that is started for each turn has it in its command.
+    #[serde(default)]
+    pub session: Option<String>,
     /// What the session that it goes on with has used before.
     pub used_before: Usage,
 }

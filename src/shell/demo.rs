@@ -61,7 +61,19 @@ impl Copy {
     /// # Errors
     /// When it cannot be written.
     pub fn make(flags: Flags) -> Result<Self, Failure> {
-        let folder = copy()?;
+        Self::of(flags, "demo", CONFIG)
+    }
+
+    /// Makes a copy with whoever and whatever the given part of a config adds.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn with_faults(flags: Flags, added: &str) -> Result<Self, Failure> {
+        Self::of(flags, "chaos", &[CONFIG, added].concat())
+    }
+
+    fn of(flags: Flags, name: &str, config: &str) -> Result<Self, Failure> {
+        let folder = copy(name, config)?;
         let mut sources = Sources::of_this_process(folder.clone())?;
         // It is ours, word for word: nothing in it waits for approval. Nobody else's config or variables matter here.
         sources.user_config = None;
@@ -93,6 +105,15 @@ impl Copy {
         expect("plan", headless(self.start(vec![Request::Start(plan)]))?, CONFLICT)
     }
 
+    /// Asks the panel for a plan; returns the exit code, whatever it is.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn ask(&self) -> Result<u8, Failure> {
+        let plan = StartRun { fresh: true, ..StartRun::of(self.spec.clone(), vec![STAGE]) };
+        headless(self.start(vec![Request::Start(plan)]))
+    }
+
     /// Runs the test that settles the conflict; returns the exit code of what it ends with.
     ///
     /// # Errors
@@ -117,6 +138,9 @@ impl Copy {
     }
 }
 
+/// Who of the panel never answers (`examples/demo/panel.toml`).
+pub const ABSENT: &str = "dale";
+
 /// The stage that is shown.
 pub const STAGE: Stage = Stage::Plan;
 
@@ -137,13 +161,13 @@ fn expect(what: &str, got: u8, shown: u8) -> Result<u8, Failure> {
 }
 
 /// Copies the sample into a new folder under the system's folder for temporary files.
-fn copy() -> Result<PathBuf, Failure> {
-    let parent = std::env::temp_dir().join(format!("dicast-demo-{}", std::process::id()));
+fn copy(name: &str, config: &str) -> Result<PathBuf, Failure> {
+    let parent = std::env::temp_dir().join(format!("dicast-{name}-{}", std::process::id()));
     let folder = parent.join("pantry");
     let store = Store::real(&folder);
     store.make_base()?;
     let ours = [
-        (".dicast/config.toml", CONFIG),
+        (".dicast/config.toml", config),
         (".dicast/panel.toml", SCRIPT),
         (".dicast/.gitignore", config::init::GITIGNORE),
     ];

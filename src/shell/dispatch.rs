@@ -4,6 +4,7 @@
 //! queue behind work. It must not decide anything.
 
 mod found;
+mod machine;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use super::guard::guarded;
 use super::hands::{Hands, Places, redactor};
 use super::inbox::{Inbox, Pending};
 use super::own;
-use crate::actors::evidence::{self, Commit, Document, NewFile};
+use crate::actors::evidence::{self, Commit, Document, Edited, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
 use crate::actors::{Reply, promise};
@@ -25,6 +26,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
@@ -48,6 +50,14 @@ pub struct Dispatch {
     places: Places,
     foreign: Foreign,
     runs: BTreeMap<RunId, Tokens>,
+}
+
+/// What a stage is prepared with besides its spec.
+struct Given {
+    range: Option<String>,
+    skipped: Skipped,
+    agenda: Option<Vec<Topic>>,
+    back: Option<Box<Back>>,
 }
 
 /// What stops the parts of one run.
@@ -80,6 +90,8 @@ impl Dispatch {
                 inbox.expect(Pending::Survey(reply));
                 inbox.expect(Pending::Runs(self.foreign.recall()));
             }
+            Effect::Look(spot) => self.look(spot, inbox),
+            Effect::Init => inbox.expect(Pending::Initialised(self.init(model))),
             Effect::Run(id, effect) => self.perform_for(&id, effect, model, inbox),
             Effect::FollowForeign { spec, run, seen } => {
                 let reply = self.foreign.follow(spec, run.clone(), seen);
@@ -160,8 +172,9 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
+                let given = Given { range, skipped, agenda, back };
+                let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -204,6 +217,7 @@ impl Dispatch {
                 let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
                 inbox.expect(Pending::Landed(id, landed));
             }
+            RunEffect::TakeBack(landing) => inbox.expect(self.take_back(model, id, *landing)),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -211,16 +225,20 @@ impl Dispatch {
             RunEffect::Mirror { stage, entries } => {
                 inbox.expect(Pending::Mirrored(id, stage, self.mirror(model, entries, stop)));
             }
-            RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
-                let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
-                inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
-            }
+            RunEffect::KeepLate { spec, file, .. } => inbox.expect(self.keep_late(spec, id, file)),
             RunEffect::Release { spec, uproot } => {
                 let uprooting = uproot.then(|| self.uproot(model, &id, root));
                 let reply = self.release(spec, &id, uprooting);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
+    }
+
+    /// Keeps what came after its time, beside the run's own files.
+    fn keep_late(&self, spec: SpecId, run: RunId, (path, bytes): (String, Arc<str>)) -> Pending {
+        let token = self.hands.scope.cancel.clone();
+        let late = self.hands.evidence.late(spec, run, NewFile { path, bytes }, token);
+        Pending::Quiet("keep a late answer", self.quiet(late))
     }
 
     /// Starts a job of our own whose answer is awaited like an actor's.
@@ -262,7 +280,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
+        given: Given,
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -275,11 +293,13 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
-            skipped,
-            agenda,
+            skipped: given.skipped,
+            back: given.back.map(|back| *back),
+            agenda: given.agenda,
             spec,
             stage,
         };
+        let range = given.range;
         let recalling = self.recall(model, &ask.spec, token.clone());
         let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
         let cut = token.clone();
@@ -341,12 +361,15 @@ impl Dispatch {
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
+        let verdict = run.preparation.as_ref().map(|preparation| preparation.spec.verdict_path(stage));
         let documents = judgement
             .documents
             .iter()
             .map(|(path, bytes)| {
                 let ours = ours.get(path).cloned().unwrap_or_default();
-                Document { path: path.clone(), bytes: Arc::clone(bytes), ours }
+                // People write documents, and nobody but us writes verdicts.
+                let edited = if verdict.as_ref() == Some(path) { Edited::GivesWay } else { Edited::Stays };
+                Document { path: path.clone(), bytes: Arc::clone(bytes), ours, edited }
             })
             .collect();
         let token = self.hands.scope.cancel.clone();
@@ -365,7 +388,8 @@ impl Dispatch {
                     evidence.append_ledger(spec, at, records, token).await?;
                 }
             }
-            Ok(PublishReport { written: report.written, kept_aside: report.kept_aside })
+            let evidence::PublishReport { written, kept_aside, gave_way } = report;
+            Ok(PublishReport { written, kept_aside, gave_way })
         })
     }
 

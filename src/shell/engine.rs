@@ -116,7 +116,8 @@ impl Engine {
         let guard = runtime.enter();
         let hands = Hands::start(scope.clone(), &lanes, clock, &places, &settings);
         drop(guard);
-        let model = Model::new(clock.now(), boot, Arc::new(settings), trust);
+        let mut model = Model::new(clock.now(), boot, Arc::new(settings), trust);
+        model.machine = config::found::machine(&variables());
         // Nobody sends: without a listener signals keep their own meaning.
         let (_, signals) = mpsc::channel(1);
         let pulse = Pulse::default();
@@ -169,6 +170,9 @@ impl Engine {
         let mut dispatch = Dispatch::new(hands.clone(), places);
         reap_strays(&scope, &hands);
         dispatch.perform(Effect::Survey, &model, &mut inbox);
+        for spot in model.first_spots() {
+            dispatch.perform(Effect::Look(spot), &model, &mut inbox);
+        }
         let shell =
             Shell { model, face, inbox, dispatch, waker: waker.clone(), clock, recorder: Recorder::default(), pulse };
         let outcome = shell.run(requests);
@@ -189,8 +193,6 @@ const DEMO_MEMORY_MS: u64 = 5_000;
 
 fn boot(plan: &Plan, clock: Clock) -> Boot {
     let repo = plan.repo.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned());
-    let path = std::env::var_os("PATH");
-    let found = config::found::find_on_path(config::found::KNOWN.iter().map(|known| known.name), path.as_deref());
     let mut seed = [0; 8];
     // The hasher's keys are drawn from the system once per process: randomness without another dependency.
     use std::hash::{BuildHasher as _, Hasher as _};
@@ -208,7 +210,7 @@ fn boot(plan: &Plan, clock: Clock) -> Boot {
         allow_hollow: plan.flags.allow_hollow,
         fail_on_dissent: plan.flags.fail_on_dissent,
         no_round: plan.flags.no_round,
-        found_agents: found.into_iter().map(|found| found.name.to_owned()).collect(),
+        has_config: plan.flags.config.is_some() || crate::disk::text::is_file(&plan.repo.join(config::PROJECT_CONFIG)),
         on_plan: config::found::on_plan(&plan.settings, &variables()),
         user: std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()),
         animate: std::env::var_os("DICAST_REDUCED_MOTION").is_none(),
@@ -218,7 +220,7 @@ fn boot(plan: &Plan, clock: Clock) -> Boot {
 }
 
 /// Our environment, as far as it is text.
-fn variables() -> BTreeMap<String, String> {
+pub(super) fn variables() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

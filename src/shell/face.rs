@@ -13,6 +13,8 @@ use crate::app::model::Model;
 use crate::app::outcome::{AskId, Outcome};
 use crate::cli::{out, plain};
 use crate::domain::failure::Failure;
+use crate::domain::redact::Redactor;
+use crate::view::veil;
 
 /// What shows the model.
 pub trait Face {
@@ -58,14 +60,16 @@ pub struct Screen {
     lent: watch::Sender<bool>,
     /// How the commands that stay behind name the repository.
     aim: plain::Aim,
+    /// What no frame may show.
+    redactor: Redactor,
     /// It could not be written, or was given back for good: nobody looks any more.
     gone: bool,
 }
 
 impl Screen {
     /// Shows the model on a terminal that was taken.
-    pub fn new(terminal: Terminal, lent: watch::Sender<bool>, aim: plain::Aim) -> Self {
-        Self { terminal, lent, aim, gone: false }
+    pub fn new(terminal: Terminal, lent: watch::Sender<bool>, aim: plain::Aim, redactor: Redactor) -> Self {
+        Self { terminal, lent, aim, redactor, gone: false }
     }
 }
 
@@ -75,7 +79,11 @@ impl Face for Screen {
     }
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
-        let drawn = self.terminal.draw(|frame| crate::view::draw(model, frame));
+        let redactor = &self.redactor;
+        let drawn = self.terminal.draw(|frame| {
+            crate::view::draw(model, frame);
+            veil::hide(frame.buffer_mut(), redactor);
+        });
         self.gone = drawn.is_err();
         drawn
     }

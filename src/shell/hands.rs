@@ -92,12 +92,13 @@ impl Hands {
         let root = places.repo.clone();
         let consensus = consensus::spawn(&scope, repo.clone(), evidence.clone(), memory.clone(), root);
         Self {
-            agents: agents::spawn(
+            agents: agents::spawn_beside(
                 &scope,
                 lanes.clone(),
                 children.clone(),
                 dicast.join("transcripts"),
                 redactor(settings),
+                Some(mcp.clone()),
             ),
             transcript: transcript::spawn(&scope, dicast.join("transcripts")),
             evidence,
@@ -114,13 +115,17 @@ impl Hands {
 
 /// Makes what takes the values of configured variables out of whatever is kept, and the user's home out of paths.
 pub fn redactor(settings: &Settings) -> Redactor {
+    match std::env::var("HOME") {
+        Ok(home) => secrets(settings).hiding_home(&home),
+        Err(_) => secrets(settings),
+    }
+}
+
+/// The same for what is only shown: there the user's home may stand.
+pub fn secrets(settings: &Settings) -> Redactor {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let redactor = Redactor::of_variables(&settings.secret_variables(), variables);
-    match std::env::var("HOME") {
-        Ok(home) => redactor.hiding_home(&home),
-        Err(_) => redactor,
-    }
+    Redactor::of_variables(&settings.secret_variables(), variables)
 }
 
 fn servers(places: &Places, settings: &Settings) -> Vec<ServerSpec> {

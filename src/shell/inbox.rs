@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::actors::Reply;
+use crate::actors::agents::models::Models;
+use crate::actors::agents::version::Version;
 use crate::actors::lanes::LaneEnds;
 use crate::actors::scribe::Created;
 use crate::app::effect::CommitId;
@@ -22,9 +24,11 @@ use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::FileRef;
 use crate::domain::journal::summary::{RunSummary, typical};
 use crate::domain::judgement::Judgement;
+use crate::domain::machine::{Machine, News};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
 use crate::domain::run::{SeatKey, TurnEnded, TurnKind};
+use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 use crate::domain::transcript::Page;
 
@@ -36,6 +40,14 @@ const PER_TURN: usize = 256;
 pub enum Pending {
     /// The survey.
     Survey(Reply<Arc<Overview>>),
+    /// What is on PATH.
+    Path(Reply<Machine>),
+    /// The version of a program.
+    Version(String, Reply<Version>),
+    /// The models of a server.
+    Models(String, Reply<Models>),
+    /// The first config.
+    Initialised(Reply<()>),
     /// What was run before, and what others run now.
     Runs(Reply<(Vec<RunSummary>, Vec<ForeignRun>)>),
     /// More of another process's run.
@@ -91,6 +103,22 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
     let run = |id: &RunId, msg: RunMsg| Some(Msg::Run(id.clone(), msg));
     Some(match pending {
         Pending::Survey(reply) => Some(Msg::Surveyed(reply.poll_now()?)),
+        Pending::Path(reply) => match reply.poll_now()? {
+            Ok(machine) => Some(Msg::Seen(News::Path(machine))),
+            Err(failure) => {
+                tracing::warn!(%failure, "could not look at PATH");
+                None
+            }
+        },
+        Pending::Version(name, reply) => {
+            let version = reply.poll_now()?.unwrap_or_else(|failure| Err(Safe::line(&failure.to_string())));
+            Some(Msg::Seen(News::Version(name.clone(), version)))
+        }
+        Pending::Models(name, reply) => {
+            let models = reply.poll_now()?.unwrap_or_else(|failure| Err(Safe::line(&failure.to_string())));
+            Some(Msg::Seen(News::Models(name.clone(), models)))
+        }
+        Pending::Initialised(reply) => Some(Msg::Initialised(reply.poll_now()?)),
         Pending::Runs(reply) => match reply.poll_now()? {
             Ok((runs, foreign)) => Some(Msg::Recalled { typical: typical(&runs), foreign }),
             Err(failure) => {

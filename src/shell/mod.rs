@@ -180,6 +180,8 @@ impl<F: Face> Shell<F> {
                     Effect::Answer(ask, outcome) => self.face.answer(ask, outcome),
                     Effect::Copy(text) => self.face.copy(&text),
                     effect @ (Effect::Survey
+                    | Effect::Look(_)
+                    | Effect::Init
                     | Effect::Run(..)
                     | Effect::FollowForeign { .. }
                     | Effect::AskOwner(_)

@@ -4,6 +4,7 @@
 //! It must not know processes, nor what is asked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::hands::Places;
 use crate::domain::acp::{Manner, Server};
@@ -13,18 +14,20 @@ use crate::domain::run::{Launch, Limits};
 use crate::domain::settings::{self, Agent, MemoryServer, Settings, Transport, program};
 use crate::domain::stream;
 
-/// Returns what is started for an agent of a run: the same for all its turns.
+/// Returns what is started for an agent of a run: the same for all its turns in which it may write, and for all others.
 pub(super) fn launch(
     places: &Places,
     settings: &Settings,
     run: &RunId,
     (agent, limits): (&Agent, Limits),
-    of: &settings::Launch,
+    (of, worktree): (&settings::Launch, Option<&Path>),
 ) -> Launch {
-    let private = places.private.join(format!("{run}-{}", agent.name));
-    let mut launch =
-        launch::spoken(of, launch::Places { repo: &places.repo, worktree: None, private: &private }, limits);
+    // Whoever writes is another process than the one that only reads.
+    let how = if worktree.is_some() { "-writes" } else { "" };
+    let private = places.private.join(format!("{run}-{}{how}", agent.name));
+    let mut launch = launch::spoken(of, launch::Places { repo: &places.repo, worktree, private: &private }, limits);
     if let stream::Transport::Acp(manner) = &mut launch.transport {
+        worktree.into_iter().for_each(|folder| manner.writing(folder.to_string_lossy().into_owned()));
         remember(places, settings, manner);
     }
     launch

@@ -11,10 +11,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::engine::{Engine, Flags, Plan, own_program};
 use super::face::Screen;
+use super::hands::secrets;
 use super::input::{Assembler, ESC_ALONE};
 use super::terminal::{Terminal, restore};
 use crate::actors::Scope;
 use crate::app::key::Key;
+use crate::app::model::View;
 use crate::app::msg::{Input, Request};
 use crate::cli::plain::Aim;
 use crate::config::{self, Loaded, Sources};
@@ -41,20 +43,23 @@ pub struct Start {
 /// What keeps it from starting: config, the terminal, the system.
 pub fn interactive(start: Start) -> Result<u8, Failure> {
     crate::telemetry::watch_panics(restore);
+    let mut is_again = false;
     loop {
-        let (exit, reload) = on_screen(start.clone())?;
+        let (exit, reload) = on_screen(start.clone(), is_again)?;
         if !reload {
             return Ok(exit);
         }
+        is_again = true;
     }
 }
 
 /// Runs on the terminal once; tells whether to start over.
-fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
+fn on_screen(start: Start, is_again: bool) -> Result<(u8, bool), Failure> {
     let loaded = config::load(&start.sources)?;
     // Without approval the screen comes up all the same, with nothing of the repository's running.
     let settings = loaded.runnable().unwrap_or_else(|_| inert(&loaded));
     let aim = aim(&start);
+    let hidden = secrets(&settings);
     let plan = Plan {
         repo: start.sources.repo,
         program: own_program()?,
@@ -64,6 +69,10 @@ fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
         headless: false,
     };
     let mut engine = Engine::start(plan)?;
+    // Whoever has just had a config written, or approved a part, sees what else would run.
+    if is_again && !engine.model.trust.is_granted() {
+        engine.model.views.push(View::Trust { scroll: 0 });
+    }
     let terminal = Terminal::take().map_err(|error| terminal_failure(&error))?;
     let (lent, is_lent) = watch::channel(false);
     let (sender, keys) = mpsc::channel(KEYS);
@@ -72,7 +81,7 @@ fn on_screen(start: Start) -> Result<(u8, bool), Failure> {
     if let Ok(size) = crossterm::terminal::size() {
         engine.model.size = size;
     }
-    let screen = Screen::new(terminal, lent, aim);
+    let screen = Screen::new(terminal, lent, aim, hidden);
     engine.run(screen, Some(keys), start.requests).map_err(|error| terminal_failure(&error))
 }
 

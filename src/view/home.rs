@@ -15,9 +15,9 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::{dashboard, header, spinner, verdict};
+use super::{dashboard, header, machine, spinner, verdict};
 use crate::app::model::{Load, Model};
-use crate::app::update::{HomeRow, home_rows};
+use crate::app::update::{HomeRow, can_init, home_rows};
 use crate::domain::check::{Finding, Severity, Tally};
 use crate::domain::consensus::Call;
 use crate::domain::ids::SpecId;
@@ -143,7 +143,7 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
         (false, false, false) => "",
     };
     lines.push(("specs", vec![plain(format!("{}{layouts}", overview.specs.len()))]));
-    lines.extend(agents(model));
+    lines.extend(if model.is_first_run() { machine::facts(model, room) } else { agents(model) });
     let checks: BTreeSet<&String> = model.settings.checks.keys().chain(overview.checks.keys()).collect();
     let names: Vec<String> = checks.into_iter().map(|name| Safe::line(name).to_string()).collect();
     let mut line =
@@ -167,15 +167,9 @@ fn facts<'m>(model: &'m Model, overview: &'m Overview, room: usize) -> Vec<(&'st
     lines
 }
 
-/// Returns how many agents wait for approval.
-fn waiting(model: &Model) -> usize {
-    let proposal = model.trust.proposal().filter(|_| !model.trust.is_granted());
-    proposal.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count())
-}
-
 fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
     let agents = &model.settings.agents;
-    let waiting = waiting(model);
+    let waiting = model.agents_waiting();
     if agents.is_empty() && waiting > 0 {
         let words =
             if waiting == 1 { "1 waits for approval".to_owned() } else { format!("{waiting} wait for approval") };
@@ -183,14 +177,7 @@ fn agents(model: &Model) -> Vec<(&'static str, Vec<Piece<'_>>)> {
         return vec![("agents", line)];
     }
     if agents.is_empty() {
-        let machine: Vec<String> = model.boot.found_agents.iter().map(|name| Safe::line(name).to_string()).collect();
-        let here = if machine.is_empty() {
-            " · and none that we know is on this machine".to_owned()
-        } else {
-            format!(" · on this machine: {}", machine.join(", "))
-        };
-        let next = "`dicast init` writes a config to name them in; `dicast demo` plays scripted ones";
-        return vec![("agents", vec![piece("none configured", Ink::Warn), plain(here)]), ("", vec![dim(next)])];
+        return vec![("agents", vec![piece("none configured", Ink::Warn)])];
     }
     let names: Vec<String> = agents.iter().map(|agent| format!("{} ({})", agent.name, agent.family)).collect();
     let families: BTreeSet<&str> = agents.iter().map(|agent| agent.family.as_str()).collect();
@@ -372,8 +359,11 @@ fn asks(
         let is_chosen = cursor == Some(at);
         let who: Vec<&str> = model.settings.roster(*stage).map(|agent| agent.name.as_str()).collect();
         let with = if who.is_empty() {
-            let words =
-                if waiting(model) > 0 { "once its agents are approved" } else { "no agent is configured for it" };
+            let words = match model.agents_waiting() {
+                0 if can_init(model) => "nobody to ask yet: i writes a config",
+                0 => "no agent is configured for it",
+                _ => "once its agents are approved",
+            };
             piece(words, Ink::Warn)
         } else {
             let usual = model.typical.get(stage).map(|ms| format!(" · usually {}", clock(*ms)));

@@ -36,6 +36,7 @@ mod help;
 mod home;
 mod ledger;
 mod live;
+mod machine;
 mod merged;
 mod overlay;
 mod permissions;
@@ -49,6 +50,7 @@ mod text;
 pub mod theme;
 mod transcript;
 mod trust;
+pub mod veil;
 mod verdict;
 mod why;
 

@@ -1,53 +1,24 @@
 //! Implement from the outside: writers in worktrees of their own, a real git repository, real test runs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
+use super::memory::journal;
 use super::runs::fake_agent;
+use super::shop::{git, limit, shop_with};
 use super::world::World;
-
-/// Runs every function `test_*` of `tests/*_test.sh`, and names it as libtest does.
-const RUNNER: &str = "#!/bin/sh\nred=0\nfor f in tests/*_test.sh; do\n\
-    for t in $(sed -n 's/^\\(test_[a-z_]*\\)().*/\\1/p' \"$f\"); do\n\
-    if ( . \"./$f\"; $t ) >/dev/null 2>&1; then echo \"test $t ... ok\"; else echo \"test $t ... FAILED\"; red=1; fi\n\
-    done\ndone\nexit $red\n";
 
 const TASKS: &str = "# Tasks: Rate limiter\n\n- [ ] T001 Make the limit 10 in `src/limit.sh` (FR-001)\n\
     - [ ] T002 Try it in `tests/ten_test.sh` (FR-001)\n";
 
-fn limit(n: u32) -> String {
-    format!("src/limit.sh=limit() {{ echo {n}; }}\\n")
-}
-
 /// A repository with a program and a test in one commit, and writers that change these files.
 fn shop(writers: &[(&str, &[String])]) -> World {
-    let world = World::with_spec()
-        .file("specs/003-rate-limiter/tasks.md", TASKS)
-        .file("src/limit.sh", "limit() { echo 5; }\n")
-        .file("tests/old_test.sh", "test_old() { . src/limit.sh; [ \"$(limit)\" -ge 5 ]; }\n")
-        .file("run_tests.sh", RUNNER);
-    fs::set_permissions(world.path("run_tests.sh"), fs::Permissions::from_mode(0o755)).unwrap();
-    world.git(&["config", "user.name", "Ada"]);
-    world.git(&["config", "user.email", "ada@example.org"]);
-    world.git(&["add", "-A"]);
-    world.git(&["commit", "-q", "-m", "first"]);
-    let mut config = "[checks.sh]\nargv = [\"./run_tests.sh\", \"{id}\"]\n\n".to_owned();
-    for (name, files) in writers {
+    let flags = |files: &[String]| {
         let flags: Vec<String> = files.iter().map(|file| format!("\"--write\", {file:?}")).collect();
-        config.push_str(&format!(
-            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\n\
-             writes = [\"implement\"]\ncommand = [{:?}, {}]\n\n",
-            fake_agent().to_str().unwrap(),
-            flags.join(", ")
-        ));
-    }
-    world.write(".dicast/config.toml", config);
-    world.dicast(&["trust", "approve"]).exits(0);
-    world
-}
-
-fn git(world: &World, words: &[&str]) -> String {
-    String::from_utf8(world.command("git").args(words).output().unwrap().stdout).unwrap().trim().to_owned()
+        flags.join(", ")
+    };
+    let writers: Vec<(&str, String)> = writers.iter().map(|(name, files)| (*name, flags(files))).collect();
+    let writers: Vec<(&str, &str)> = writers.iter().map(|(name, flags)| (*name, flags.as_str())).collect();
+    shop_with(&fake_agent(), &writers, &[("specs/003-rate-limiter/tasks.md", TASKS)])
 }
 
 #[test]
@@ -78,6 +49,51 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
     assert_eq!(told, format!("Ada\nDicast-Verdict: {}", hash[0]["hash"].as_str().unwrap()));
     assert_eq!(own(), before);
     world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// A writer that is spoken to over the Agent Client Protocol.
+fn speaker(name: &str, flags: &[&str]) -> String {
+    let agent = fake_agent().with_file_name("fake_acp_agent");
+    assert!(agent.exists(), "run `cargo build --example fake_acp_agent` first");
+    format!(
+        "[[agents]]\nname = \"{name}\"\nkind = \"acp\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\nmode = \"plan\"\n\
+         write_mode = \"default\"\nwrites = [\"implement\"]\ncommand = {:?}\n\n",
+        [&[agent.to_str().unwrap()], flags].concat()
+    )
+}
+
+#[test]
+fn an_agent_that_is_spoken_to_writes_in_its_worktree_and_nowhere_else_whatever_it_asks() {
+    let world = shop(&[]);
+    let (log, out) = (world.path("log"), world.path("src/limit.sh"));
+    let outside = format!("{}=pwned", out.display());
+    let flags = ["--write", &limit(10), "--write", &outside, "--write", "../up=pwned", "--write", ".git=pwned"];
+    let writer = speaker("ann", &[&flags[..], &["--ask", "execute", "--log", log.to_str().unwrap()]].concat());
+    let checks = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    world.write(".dicast/config.toml", checks + &writer);
+    world.dicast(&["trust", "approve"]).exits(0);
+    let done = world.dicast(&["implement", "--apply", "best"]).exits(0);
+    let done = done.says("landed   ann on dicast/003-rate-limiter").complains("refused by rule: outside its worktree");
+    assert!(!done.err.contains("given once"), "what it is there for is not told each time: {}", done.err);
+    assert_eq!(fs::read_to_string(&out).unwrap(), "limit() { echo 5; }\n", "the working copy is left alone");
+    assert_eq!(git(&world, &["diff", "--stat=80", "--name-only", "HEAD", "dicast/003-rate-limiter"]), "src/limit.sh");
+    assert_eq!(git(&world, &["show", "dicast/003-rate-limiter:src/limit.sh"]), "limit() { echo 10; }");
+    let log = fs::read_to_string(log).unwrap();
+    let said: Vec<&str> = log
+        .lines()
+        .filter(|line| line.starts_with("answer"))
+        .map(|line| ["\"yes\"", "\"no\""].into_iter().find(|word| line.contains(word)).unwrap())
+        .collect();
+    assert_eq!(
+        said,
+        ["\"no\"", "\"yes\"", "\"no\"", "\"no\"", "\"no\""],
+        "the command, its file, three elsewhere: {log}"
+    );
+    assert!(log.contains("session/set_mode default") && !log.contains("session/set_mode plan"), "{log}");
+    let journal = format!("{:?}", journal(&world));
+    for rule in ["rule: in its own worktree", "rule: outside its worktree", "rule: nobody can be asked here"] {
+        assert!(journal.contains(rule), "{rule} in {journal}");
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn agents_and_doctor_say_the_version_of_what_is_on_path_and_wait_for_nobody() {
     let said = crate::world::said(asked.env("PATH", &path).env("ANTHROPIC_API_KEY", "k").args(["agents"])).exits(0);
     assert!(began.elapsed().as_secs() < 12, "one deadline for all of them: {:?}", began.elapsed());
     let said = said.says("2.1.330").says("signed in by $ANTHROPIC_API_KEY").says("no version (no answer in 5 s)");
-    said.says("no version (exit 3: node is too old)").says("ollama is on PATH").says("codex login");
+    said.says("no version (exit 3: node is too old)").says("preset = \"ollama\" asks").says("codex login");
     assert_eq!(std::fs::read_to_string(world.home().join("cwd")).unwrap(), "/\n", "nothing of a repository is near");
 
     world.write(".dicast/config.toml", "[[agents]]\nname = \"claude\"\npreset = \"claude\"\n");
@@ -100,7 +100,7 @@ fn agents_and_doctor_say_the_version_of_what_is_on_path_and_wait_for_nobody() {
     assert!(item("agents")["next"].as_str().unwrap().contains("npm install -g opencode-ai"), "{value}");
     assert_eq!(item("credentials")["state"], "missing");
     assert!(item("credentials")["next"].as_str().unwrap().contains("ANTHROPIC_API_KEY"), "{value}");
-    assert!(item("models")["text"].as_str().unwrap().contains("ollama (http://127.0.0.1:11434/v1)"), "{value}");
+    assert!(item("models")["text"].as_str().unwrap().contains("http://127.0.0.1:11434/v1"), "{value}");
 }
 
 #[test]

@@ -97,3 +97,23 @@ fn a_new_spec_is_a_folder_whose_open_points_clarify_asks() {
     world.dicast(&["new"]).exits(64);
     world.dicast(&["new", " "]).exits(64).complains("no words");
 }
+
+#[test]
+#[ignore = "slow tier: eight processes at once"]
+fn specs_that_are_made_at_once_get_numbers_of_their_own_and_none_that_a_branch_has() {
+    let world = world();
+    world.git(&["init", "-q", "-b", "main"]);
+    let commit = ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "one"];
+    world.git(&commit);
+    world.git(&["branch", "041-elsewhere"]);
+    world.git(&["pack-refs", "--all"]);
+    let begun: Vec<_> = (0..8).map(|n| world.program().args(["new", &format!("Thing {n}")]).spawn().unwrap()).collect();
+    for mut child in begun {
+        assert!(child.wait().unwrap().success());
+    }
+    let folders = std::fs::read_dir(world.path("specs")).unwrap();
+    let mut numbers: Vec<String> =
+        folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()[..3].to_owned()).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["001", "042", "043", "044", "045", "046", "047", "048", "049"]);
+}

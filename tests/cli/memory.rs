@@ -174,7 +174,7 @@ fn evidence(world: &World, file: &str) -> PathBuf {
     found[0].join(file)
 }
 
-fn journal(world: &World) -> Vec<Value> {
+pub(crate) fn journal(world: &World) -> Vec<Value> {
     let lines = events(&std::fs::read_to_string(evidence(world, "journal.jsonl")).unwrap());
     lines.into_iter().map(|line| line.get("record").cloned().unwrap_or(line)).collect()
 }

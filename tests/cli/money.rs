@@ -4,7 +4,7 @@ use crate::runs::fake_agent;
 use crate::world::World;
 
 /// A panel whose programs say what they used: `ann` at a configured price, `bob` in its own words, `cat` without any.
-fn paid() -> World {
+pub(crate) fn paid() -> World {
     let world = World::with_spec();
     let agent = |name: &str, more: &str, says: &str| {
         let made = format!("made=$({:?} | grep '^{{'); ", fake_agent());

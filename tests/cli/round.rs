@@ -23,7 +23,7 @@ pub(crate) fn played(agents: &[&str], script: &str) -> World {
 }
 
 /// A plan that covers everything, in words of its own.
-fn plan(agent: &str, step: &str, risk: &str, more: &str) -> String {
+pub(crate) fn plan(agent: &str, step: &str, risk: &str, more: &str) -> String {
     format!(
         r#"
 [agents.{agent}.plan.answer]

@@ -53,6 +53,20 @@ fn a_secret_that_everybody_prints_reaches_no_sink() {
         run(&["report", "003"]),
         run(&["servers"]),
         run(&["doctor"]),
+        run(&["check", "003"]),
+        run(&["check", "003", "--json", "--output", "sarif", "check.sarif"]),
+        run(&["clarify", "003"]),
+        run(&["analyze", "003", "--json"]),
+        run(&["status", "003", "--json"]),
+        run(&["dissent", "003"]),
+        run(&["dissent", "003", "--json"]),
+        run(&["consensus", "003", "plan"]),
+        run(&["replay", &of_run(&world), "--speed", "0"]),
+        run(&["replay", &of_run(&world), "--speed", "0", "--json"]),
+        run(&["evidence", "bundle", &of_run(&world), "--out", "run.bundle"]),
+        run(&["report", "003", "--out", "page.html"]),
+        run(&["plan", "--fresh", "--output", "junit", "plan.xml", "--output", "md", "plan.md"]),
+        run(&["--plain"]),
     ];
     assert!(told[0].out.contains("agent.finished"), "{}", told[0].out);
     for said in &told {
@@ -63,11 +77,11 @@ fn a_secret_that_everybody_prints_reaches_no_sink() {
     }
     for secret in [SECRET, TOKEN] {
         let mut found = Vec::new();
-        holding(&world.path(".dicast"), secret, &mut found);
-        holding(&world.path("specs"), secret, &mut found);
+        holding(&world.repo(), secret, &mut found);
         holding(&world.home(), secret, &mut found);
         // What the user wrote stays as it is.
-        found.retain(|path| !path.ends_with("003-rate-limiter/spec.md") && !path.ends_with(".dicast/config.toml"));
+        let users = ["003-rate-limiter/spec.md", ".dicast/config.toml", "repo/answer.txt"];
+        found.retain(|path| !users.iter().any(|end| path.ends_with(end)));
         found.retain(|path| !is_approval(&world, path));
         assert_eq!(found, Vec::<PathBuf>::new(), "{secret}");
     }
@@ -80,6 +94,13 @@ fn a_secret_that_everybody_prints_reaches_no_sink() {
         "{marked:?}"
     );
     world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// The run that the evidence has.
+fn of_run(world: &World) -> String {
+    let runs = fs::read_dir(world.path(".dicast/evidence/consensus/003-rate-limiter")).unwrap();
+    let run = runs.map(Result::unwrap).filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name()).max();
+    run.unwrap().into_string().unwrap()
 }
 
 /// What was approved is kept as it was shown, also a command that holds a secret in clear.

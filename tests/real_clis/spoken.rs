@@ -5,7 +5,7 @@ use dicast::domain::run::{Turn, TurnKind};
 use serde_json::{Value, json};
 
 use crate::world::{Asking, Cli, World, live_spoken};
-use crate::{EVERY, IsRight, artifact, error, good};
+use crate::{EVERY, IsRight, artifact, assert_written, error, good, writes};
 
 #[test]
 #[ignore = "needs the real programs: .ci/real-parts"]
@@ -19,6 +19,7 @@ fn one_process_is_asked_twice_in_one_session_and_is_gone_with_its_run() {
         // Qwen does not say what it used.
         let used = ended.usage;
         assert!(cli == Cli::Qwen || (used.input_tokens >= 120 && used.output_tokens >= 34), "{cli:?}: {used:?}");
+        assert!(cli != Cli::Claude || used.cost_micro_usd.is_some(), "{cli:?}: {used:?}");
         let again = world.take_spoken(Turn { kind: TurnKind::Repair, ..draft.clone() }).await;
         artifact(&again);
         let words = |request: &Value| request["body"].to_string().matches("Plan it.").count();
@@ -60,6 +61,24 @@ fn an_attempt_to_write_changes_nothing() {
         let ended = world.take_spoken(turn).await;
         assert!(!world.repo().join("pwned").exists(), "{cli:?} wrote: {}", ended.raw.text);
         assert!(world.requests().len() >= 2, "{cli:?} was asked to use its tools: {}", ended.raw.text);
+        world.dismiss(run).await;
+    });
+}
+
+#[test]
+#[ignore = "needs the real programs: .ci/real-parts"]
+fn who_may_write_asks_before_and_changes_its_worktree_alone() {
+    live_spoken([Cli::Gemini, Cli::Claude], |cli| async move {
+        let world = World::spoken(cli, &good());
+        let (tree, repo) = (world.worktree(), world.repo());
+        let mut reply = good();
+        reply["tools"] = writes(cli, &tree, &repo);
+        let mut world = world.scripted(&reply);
+        let turn = world.turn(Asking { worktree: Some(tree.clone()), ..Asking::default() });
+        let run = turn.seat.run.clone();
+        let ended = world.take_spoken(turn).await;
+        assert_written(cli, &tree, &repo, &ended);
+        artifact(&ended);
         world.dismiss(run).await;
     });
 }

@@ -22,7 +22,7 @@ use dicast::domain::redact::Redactor;
 use dicast::domain::run::{Limits, SeatKey, Turn, TurnEnded, TurnKind, Wanted};
 use dicast::domain::settings::AgentKind;
 use dicast::domain::stage::Stage;
-use dicast::domain::stream::Session;
+use dicast::domain::stream::{Session, Transport};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ use crate::model_server::Server;
 use crate::tagged::tagged;
 
 /// No turn is waited for longer: a hang is a failure.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(450);
 
 /// A program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +125,8 @@ pub(crate) struct Asking {
     pub(crate) total_ms: u64,
     /// The name of the turn's own folder: some programs keep sessions by folder.
     pub(crate) place: u64,
+    /// The folder that it may change.
+    pub(crate) worktree: Option<PathBuf>,
 }
 
 impl Default for Asking {
@@ -139,6 +141,7 @@ impl Default for Asking {
             idle_ms: 60_000,
             total_ms: 90_000,
             place: rand(),
+            worktree: None,
         }
     }
 }
@@ -150,6 +153,9 @@ pub(crate) struct World {
     server: Option<Server>,
     url: String,
     args: Vec<String>,
+    env: Vec<(&'static str, &'static str)>,
+    /// Whether it is not asked to follow a schema, although it could.
+    pub(crate) asks_for_no_schema: bool,
     /// Whether it is spoken to over the Agent Client Protocol.
     is_spoken: bool,
     /// How often it asked for permission.
@@ -189,9 +195,23 @@ impl World {
         let children = Children::new(&scope);
         let transcripts = folder.path().join("transcripts");
         let handle = agents::spawn(&scope, lanes, children.clone(), transcripts, Redactor::default());
-        let (server, url, args) = (None, String::new(), Vec::new());
-        let (is_spoken, refused) = (false, 0);
-        Self { cli, folder, server, url, args, is_spoken, refused, scope, children, handle, ends }
+        let (server, url, args, env) = (None, String::new(), Vec::new(), Vec::new());
+        let (is_spoken, refused, asks_for_no_schema) = (false, 0, false);
+        Self {
+            cli,
+            folder,
+            server,
+            url,
+            args,
+            env,
+            asks_for_no_schema,
+            is_spoken,
+            refused,
+            scope,
+            children,
+            handle,
+            ends,
+        }
     }
 
     /// Gives it a model that says one thing.
@@ -226,8 +246,27 @@ impl World {
         self
     }
 
+    /// Makes a world with a model that is there already.
+    pub(crate) fn with_model(cli: Cli, url: &str) -> Self {
+        let mut world = Self::unscripted(cli);
+        url.clone_into(&mut world.url);
+        world
+    }
+
+    pub(crate) fn add_env(&mut self, name: &'static str, value: &'static str) {
+        self.env.push((name, value));
+    }
+
     pub(crate) fn add_args(&mut self, args: &[&str]) {
         self.args.extend(args.iter().map(|word| (*word).to_owned()));
+    }
+
+    /// Makes a folder that the program may change.
+    pub(crate) fn worktree(&self) -> PathBuf {
+        let tree = self.folder.path().join("tree");
+        fs::create_dir_all(&tree).unwrap();
+        fs::write(tree.join("a.txt"), "hello\n").unwrap();
+        tree
     }
 
     pub(crate) fn repo(&self) -> PathBuf {
@@ -306,11 +345,12 @@ impl World {
             args.extend(["--auth-type".into(), "openai".into()]);
         }
         let model = if self.cli == Cli::Opencode { "fake/scripted" } else { "scripted" };
-        let env = json!({
+        let mut env = json!({
             "OPENAI_API_KEY": "k", "OPENAI_BASE_URL": format!("{url}/v1"),
             "HOME": home, "PATH": path, "NO_PROXY": "127.0.0.1", "FAKE_KEY": "k", "ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": url,
             "GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url, "CLAUDE_CODE_MAX_RETRIES": "1",
         });
+        self.env.iter().for_each(|(name, value)| env[name] = json!(value));
         let list = |key: &str, value: &str| format!("{key} = {value}\n");
         let pairs: Vec<String> =
             env.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -330,20 +370,30 @@ impl World {
         fs::write(&given, self.config()).unwrap();
         let sources = Sources { repo: self.repo(), given_config: Some(given), ..Sources::default() };
         let loaded = load(&sources).unwrap();
-        let AgentKind::Command(of) = &loaded.settings.agents[0].kind else { panic!("a preset is a command") };
+        let AgentKind::Command(mut of) = loaded.settings.agents[0].kind.clone() else {
+            panic!("a preset is a command")
+        };
+        if self.asks_for_no_schema {
+            of.schema_args.clear();
+        }
         let run = RunId::mint(Moment(1), u64::from(std::process::id()), rand());
         let private = self.folder.path().join("turns").join(asking.place.to_string());
         let repo = self.repo();
         let limits =
             Limits { idle_ms: asking.idle_ms, total_ms: asking.total_ms, kill_grace_ms: 2_000, ..Limits::default() };
-        let places = Places { repo: &repo, worktree: None, private: &private };
-        let launch = launch(of, places, limits, &asking.wanted, asking.session.as_ref());
+        let worktree = asking.worktree.as_deref();
+        let places = Places { repo: &repo, worktree, private: &private };
+        let mut launch = launch(&of, places, limits, &asking.wanted, asking.session.as_ref());
+        if let (Transport::Acp(manner), Some(tree)) = (&mut launch.transport, worktree) {
+            manner.writing(tree.to_str().unwrap().to_owned());
+        }
         Turn {
             seat: SeatKey { run, stage: Stage::Plan, attempt: 1, agent: AgentName::new("real").unwrap() },
             kind: TurnKind::Draft,
             launch,
             prompt: asking.prompt.into(),
             wanted: asking.wanted,
+            session: asking.session.as_ref().map(|session| session.id.clone()),
             used_before: asking.session.map(|session| session.used).unwrap_or_default(),
         }
     }
@@ -355,7 +405,8 @@ impl World {
         ended
     }
 
-    /// Takes a turn of a program that is kept warm, and answers what it asks permission for as a person who refuses.
+    /// Takes a turn of a program that is kept warm, and answers what it asks permission for as the rules do where nobody is
+    /// there: it may change its worktree, and nothing else.
     pub(crate) async fn take_spoken(&mut self, turn: Turn) -> TurnEnded {
         let mut reply = self.handle.take_turn(turn, CancellationToken::new(), CancellationToken::new());
         let until = tokio::time::Instant::now() + PATIENCE;
@@ -365,9 +416,11 @@ impl World {
             }
             while let Some(fact) = self.ends.fact() {
                 if let Fact::PermissionAsked(request) = fact {
-                    self.refused += 1;
-                    let refused = self.handle.permit(request.seat, request.number, acp::Answer::Reject);
-                    refused.within(PATIENCE, "the refusal").await.unwrap();
+                    let may = (request.weight, request.reach) == (acp::Weight::Change, acp::Reach::Inside);
+                    self.refused += usize::from(!may);
+                    let answer = if may { acp::Answer::Once } else { acp::Answer::Reject };
+                    let permitted = self.handle.permit(request.seat, request.number, answer);
+                    permitted.within(PATIENCE, "the answer").await.unwrap();
                 }
             }
             assert!(tokio::time::Instant::now() < until, "{:?} never ended its turn", self.cli);

@@ -23,13 +23,14 @@ use dicast::domain::guardrail::{Ran, Report, When};
 use dicast::domain::hash::Sha;
 use dicast::domain::ids::SpecId;
 use dicast::domain::judgement::{Judgement, Round};
+use dicast::domain::machine::{Access, Machine, Sight};
 use dicast::domain::moment::Moment;
 use dicast::domain::overview::Overview;
 use dicast::domain::round::{Asking, Ballot, changes, open};
 use dicast::domain::run::{SeatKey, TurnKind};
 use dicast::domain::safe::Safe;
 use dicast::domain::server;
-use dicast::domain::settings::{Offer, Server, Transport, TrustItem, TrustSource};
+use dicast::domain::settings::{Offer, Server, Transport, Trust, TrustItem, TrustSource};
 use dicast::domain::stage::Stage;
 use dicast::domain::stream::Usage;
 use dicast::domain::transcript::{Page, Row};
@@ -520,7 +521,8 @@ fn view(view: View, model: Model) -> Model {
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
     let pages = [crate::ledger::all(), crate::candidates::all()].concat();
-    [repository(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()].concat()
+    [repository(), machines(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()]
+        .concat()
 }
 
 /// An agent that asks for something, with what it offers.
@@ -562,6 +564,35 @@ fn permissions() -> Vec<Fixture> {
         ("permissions_many", queue(many(), 1)),
         ("permissions_long", queue(vec![permission(1, "gemini", long, 18_000)], 0)),
         ("run_permission", Model { permissions: vec![permission(1, "claude", command.clone(), 18_000)], ..asking() }),
+    ]
+}
+
+/// The first screen where nobody is configured, with what stands on the machine.
+fn first(machine: Machine) -> Model {
+    Model { settings: Arc::default(), trust: Trust::Unneeded, machine, ..home() }
+}
+
+/// The states of what is found on the machine: asked, some, one voice, none, more than fits.
+fn machines() -> Vec<Fixture> {
+    let signed_in = || Access::SignedIn("~/.claude/.credentials.json".into());
+    let not_yet = || Access::NoSign("run `codex login`".into());
+    let version = |text: &str| Sight::Seen(Safe::line(text));
+    let looking = || [Sight::Looking, Sight::Looking, Sight::Looking, Sight::Looking];
+    let nobody = || [silent(), silent(), silent(), silent()];
+    let models: Vec<Safe> = ["qwen3:8b", "llama3.3:70b", "gemma3"].map(Safe::line).into();
+    let two = |codex| vec![("claude", signed_in(), version("2.1.330")), ("codex", not_yet(), codex)];
+    let late = Sight::Unseen(Safe::line("no answer in 5 s"));
+    let many: Vec<(&str, Access, Sight<Safe>)> = ["claude", "codex", "gemini", "opencode", "qwen", "crush", "goose"]
+        .map(|name| (name, not_yet(), version("1.2.3-a-long-version\u{1b}[31m")))
+        .into();
+    let long = || Sight::Seen(vec![Safe::line(&"日本語-model-".repeat(8)); 50]);
+    let all = [long(), long(), long(), long()];
+    vec![
+        ("first_asking", first(machine(&two(Sight::Looking), &[], looking()))),
+        ("first_some", first(machine(&two(late), &["codex-acp"], [silent(), Sight::Seen(models), silent(), silent()]))),
+        ("first_one", first(machine(&two(Sight::Looking)[..1], &[], nobody()))),
+        ("first_none", first(machine(&[], &[], nobody()))),
+        ("first_overfull", first(machine(&many, &["claude-agent-acp", "codex-acp"], all))),
     ]
 }
 

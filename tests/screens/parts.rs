@@ -16,6 +16,7 @@ use dicast::domain::ids::{AgentName, Family, RunId, SpecId};
 use dicast::domain::journal;
 use dicast::domain::journal::FileRef;
 use dicast::domain::judgement::{self, Ground, Human, Judgement, Phantom};
+use dicast::domain::machine::{Access, Machine, ModelServer, Program, Sight};
 use dicast::domain::moment::Moment;
 use dicast::domain::overview::{Git, Overview, SpecOverview};
 use dicast::domain::preparation::Preparation;
@@ -83,12 +84,41 @@ pub(crate) fn started() -> Model {
         repo: "payments-api".into(),
         version: "0.1.0".into(),
         user: "ana".into(),
-        found_agents: vec!["claude".into(), "codex".into()],
         animate: true,
         yes: false,
         ..Boot::default()
     };
     Model { now: NOW, ..Model::new(START, boot, Arc::new(settings(&PANEL)), Trust::Unneeded) }
+}
+
+/// What stands on a machine: programs with their versions, adapters, and what each of the four servers says.
+pub(crate) fn machine(
+    programs: &[(&str, Access, Sight<Safe>)],
+    adapters: &[&str],
+    servers: [Sight<Vec<Safe>>; 4],
+) -> Machine {
+    let places = [("llama.cpp", 8080), ("ollama", 11434), ("vllm", 8000), ("lmstudio", 1234)];
+    let program = |(name, access, version): &(&str, Access, Sight<Safe>)| Program {
+        name: (*name).to_owned(),
+        family: (*name).to_owned(),
+        access: access.clone(),
+        version: version.clone(),
+    };
+    let server = |((name, port), models): ((&str, u16), Sight<Vec<Safe>>)| ModelServer {
+        name: name.to_owned(),
+        base_url: format!("http://127.0.0.1:{port}/v1"),
+        models,
+    };
+    Machine {
+        programs: programs.iter().map(program).collect(),
+        adapters: adapters.iter().map(|name| ((*name).to_owned(), "claude".to_owned())).collect(),
+        servers: places.into_iter().zip(servers).map(server).collect(),
+    }
+}
+
+/// What nobody listens at says.
+pub(crate) fn silent() -> Sight<Vec<Safe>> {
+    Sight::Unseen(Safe::line("nothing listens there"))
 }
 
 pub(crate) fn tree(specs: usize) -> Tree {
@@ -210,8 +240,12 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
 pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
+        start: None,
         recalled: Vec::new(),
         range: None,
+        unseen: None,
+        standing: BTreeMap::new(),
+        outdated: None,
         host: Vec::new(),
         agenda: agenda::agenda(&spec, &[]),
         spec: Arc::new(spec),
@@ -270,6 +304,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         tried: None,
         landing: None,
         landed: false,
+        back: None,
         stop: None,
         warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::process::{Capture, Children, Cut, NotStarted, Program, Spoken, Tag, converse};
 use crate::actors::Scope;
 use crate::actors::lanes::Lanes;
+use crate::actors::mcp;
 use crate::disk::scratch;
 use crate::domain::artifact::{Unusable, UnusableKind};
 use crate::domain::classify::{Exit, classify, named, repair_text, told};
@@ -29,6 +30,8 @@ pub(super) struct Tools {
     pub(super) children: Children,
     pub(super) transcripts: PathBuf,
     pub(super) redactor: Arc<Redactor>,
+    /// Where tools of MCP servers are called, if anywhere.
+    pub(super) servers: Option<mcp::Handle>,
 }
 
 impl Tools {

@@ -146,6 +146,11 @@ impl Live {
         self.used = used;
     }
 
+    /// Its session is a new one: what another has used is of no concern.
+    pub(super) fn begin_anew(&mut self) {
+        self.used_before = Usage::default();
+    }
+
     /// Ends a line that was said without an end.
     pub(super) fn pause(&mut self) {
         self.end_of_line();

@@ -12,6 +12,7 @@ mod api;
 mod command;
 mod hearing;
 mod live;
+pub mod models;
 pub mod process;
 pub mod version;
 
@@ -21,12 +22,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::acp::Warm;
+use self::acp::{Leases, Warm};
 use self::api::Conversations;
 use self::command::Tools;
 use self::process::Children;
 use super::lanes::Lanes;
-use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
+use super::{MAILBOX, Promise, Reply, Scope, Waker, mcp, post};
 use crate::domain::acp::Answer;
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, RunId};
@@ -97,14 +98,27 @@ impl Command {
 /// Starts the actor. Children are started through `children`; transcripts go below the folder `transcripts`, without
 /// what `redactor` knows to be secret.
 pub fn spawn(scope: &Scope, lanes: Lanes, children: Children, transcripts: PathBuf, redactor: Redactor) -> Handle {
+    spawn_beside(scope, lanes, children, transcripts, redactor, None)
+}
+
+/// Does the same beside the actor of MCP servers, whose tools models over HTTP may be offered.
+pub fn spawn_beside(
+    scope: &Scope,
+    lanes: Lanes,
+    children: Children,
+    transcripts: PathBuf,
+    redactor: Redactor,
+    servers: Option<mcp::Handle>,
+) -> Handle {
     let (mailbox, commands) = mpsc::channel(MAILBOX);
-    let tools = Tools { scope: scope.clone(), lanes, children, transcripts, redactor: Arc::new(redactor) };
+    let tools = Tools { scope: scope.clone(), lanes, children, transcripts, redactor: Arc::new(redactor), servers };
     scope.spawn(run(tools, commands));
     Handle { mailbox, waker: scope.waker().clone() }
 }
 
 async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
     let (cancel, scope, warm) = (tools.scope.cancel.clone(), tools.scope.clone(), Warm::default());
+    let mut leases = Leases::default();
     let conversations = Arc::new(Conversations::default());
     while let Some(Some(command)) = cancel.run_until_cancelled(mailbox.recv()).await {
         match command {
@@ -114,14 +128,15 @@ async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
                 scope.spawn(taken);
             }
             Command::TakeTurn { turn, stop, kill, promise } if turn.launch.transport.manner().is_some() => {
-                let (tools, warm) = (tools.clone(), warm.clone());
-                tools.scope.clone().spawn(async move { warm.take_turn(&tools, *turn, (stop, kill), promise).await });
+                let (tools, warm, lease) = (tools.clone(), warm.clone(), leases.give(&turn.seat.run));
+                let taken = async move { warm.take_turn(&tools, &lease, *turn, (stop, kill), promise).await };
+                scope.spawn(taken);
             }
             Command::Warm { run, agent, launch, promise } => {
-                let (tools, warm) = (tools.clone(), warm.clone());
-                tools.scope.clone().spawn(async move {
+                let (tools, warm, lease) = (tools.clone(), warm.clone(), leases.give(&run));
+                scope.spawn(async move {
                     if launch.transport.manner().is_some()
-                        && let Err(error) = warm.start(&tools, &run, &agent, &launch).await
+                        && let Err(error) = warm.start(&tools, &lease, (&run, &agent), &launch).await
                     {
                         tracing::info!(%agent, %error, "not started before its turn");
                     }
@@ -133,6 +148,7 @@ async fn run(tools: Tools, mut mailbox: mpsc::Receiver<Command>) {
                 tools.scope.spawn(async move { promise.keep(warm.permit(seat, number, answer).await) });
             }
             Command::Dismiss { run, kill, promise } => {
+                leases.end(&run);
                 let warm = warm.clone();
                 tools.scope.spawn(async move { promise.keep(warm.dismiss(&run, &kill).await) });
             }

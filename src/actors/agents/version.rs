@@ -1,4 +1,4 @@
-//! What version a program says it has: `--version`, all programs at once, each under a deadline.
+//! What version a program says it has: `--version`, under a deadline; what it started then is ended.
 //!
 //! It must not know which programs these are, nor be given one that the user did not install: it is started.
 
@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{Children, Cut, Program, Tag, converse};
@@ -25,18 +24,15 @@ const OUTPUT_MAX: u64 = 16 << 10;
 /// A version, or why there is none, in words.
 pub type Version = Result<Safe, Safe>;
 
-/// Asks programs for their versions; the answers stand in the order of the programs. Must be called inside the runtime.
-pub fn versions(scope: &Scope, programs: Vec<PathBuf>) -> Reply<Vec<Version>> {
+/// Asks a program for its version.
+pub fn version(scope: &Scope, children: &Children, program: PathBuf) -> Reply<Version> {
     let (promise, reply) = promise("agents", scope.waker());
-    let (children, cancel) = (Children::new(scope), scope.cancel.clone());
-    scope.spawn(async move {
-        let asked = programs.iter().map(|program| version(&children, program, &cancel));
-        promise.keep(Ok(join_all(asked).await));
-    });
+    let (children, cancel) = (children.clone(), scope.cancel.clone());
+    scope.spawn(async move { promise.keep(Ok(told(&children, &program, &cancel).await)) });
     reply
 }
 
-async fn version(children: &Children, program: &Path, stop: &CancellationToken) -> Version {
+async fn told(children: &Children, program: &Path, stop: &CancellationToken) -> Version {
     let program = program.display().to_string();
     let tag = Tag { run: "version".into(), seat: program.clone() };
     let asked = Program {

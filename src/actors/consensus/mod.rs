@@ -371,7 +371,7 @@ fn decide(mut case: Case) -> Result<Judgement, Failure> {
         let grave = preparation.host.iter().filter(|backed| backed.assertion.severity >= Severity::Major);
         case.warnings.extend(grave.map(|backed| Safe::line(&format!("{HOST}: {}", backed.because))));
     }
-    let documents = if is_final { documents(&case, &panel, &verdict)? } else { Vec::new() };
+    let documents = if is_final { documents(&case, &panel, &mut verdict)? } else { Vec::new() };
     let standing = is_final.then(|| Arc::new(standing(&case, &verdict, &grounds)));
     let helped = is_final.then(|| consensus::helped(&panel, &verdict)).flatten();
     Ok(Judgement {
@@ -412,8 +412,8 @@ fn inputs_of<'a>(case: &'a Case, known: &DeriveInputs<'a>, agent: &AgentName) ->
     DeriveInputs { diff: own.or(known.diff), ..*known }
 }
 
-/// Writes the stage's documents, and its verdict as it stands in the spec's folder.
-fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(String, Arc<str>)>, Failure> {
+/// Writes the stage's documents, and its verdict, which names them, as it stands in the spec's folder.
+fn documents(case: &Case, panel: &Panel, verdict: &mut Verdict) -> Result<Vec<(String, Arc<str>)>, Failure> {
     let preparation = &case.question.preparation;
     let artifacts: BTreeMap<AgentName, Artifact> =
         case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
@@ -421,9 +421,10 @@ fn documents(case: &Case, panel: &Panel, verdict: &Verdict) -> Result<Vec<(Strin
         DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel, verdict, artifacts: &artifacts };
     let rendered = document::render(preparation.stage, &inputs).into_iter();
     let mut documents: Vec<(String, Arc<str>)> = rendered.map(|(path, text)| (path, text.into())).collect();
+    verdict.published = documents.iter().map(|(path, text)| (path.clone(), Sha::of(text.as_bytes()))).collect();
     let text = serde_json::to_string_pretty(verdict)
         .map_err(|error| Failure::BadReply { from: "the verdict".into(), why: error.to_string() })?;
-    documents.push((format!("{}/verdicts/{}.json", preparation.spec.own, preparation.stage), (text + "\n").into()));
+    documents.push((preparation.spec.verdict_path(preparation.stage), (text + "\n").into()));
     Ok(documents)
 }
 

@@ -126,6 +126,17 @@ pub struct Document {
     /// Hashes of versions that are ours to replace: those published before, and the one that the caller has seen and
     /// means to replace. A file with any other content was edited by hand and is left alone.
     pub ours: Vec<Sha>,
+    /// What becomes of such a file.
+    pub edited: Edited,
+}
+
+/// What becomes of a file that stands where a document is to be written, and is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edited {
+    /// It keeps its name: ours goes beside it.
+    Stays,
+    /// It goes beside, and ours takes the name.
+    GivesWay,
 }
 
 /// What publishing did.
@@ -135,6 +146,8 @@ pub struct PublishReport {
     pub written: Vec<FileRef>,
     /// Documents that a hand had edited: ours is at this path beside them.
     pub kept_aside: Vec<FileRef>,
+    /// Files that were not ours and made way: at this path beside the document that took their name.
+    pub gave_way: Vec<FileRef>,
 }
 
 /// A run that was taken away.

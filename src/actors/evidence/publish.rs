@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::book::numbered;
 use super::vault::{Vault, bad_path};
-use super::{Document, PublishReport};
+use super::{Document, Edited, PublishReport};
 use crate::disk::store::{is_inside, parent};
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -14,10 +14,13 @@ use crate::domain::journal::FileRef;
 use crate::domain::journal::verification::TEMPORARY;
 
 /// Put before a document's ending when a hand's edit keeps its name: `plan.dicast-new.md`.
-const ASIDE: &str = "dicast-new";
+const NEW: &str = "dicast-new";
 
-/// Writes each document under its name if what stands there is ours (or nothing), else beside it. Doing it again
-/// changes nothing. A failure may leave some written: the next publication goes on.
+/// Put before the ending of what was not ours and made way: `plan.dicast-old.json`.
+const OLD: &str = "dicast-old";
+
+/// Writes each document under its name if what stands there is ours (or nothing, or gives way), else beside it. Doing it
+/// again changes nothing. A failure may leave some written: the next publication goes on.
 pub(super) fn publish(vault: &Vault, documents: &[Document]) -> Result<PublishReport, Failure> {
     if let Some(bad) = documents.iter().find(|document| !is_inside(&document.path)) {
         return Err(bad_path(&bad.path));
@@ -30,17 +33,23 @@ pub(super) fn publish(vault: &Vault, documents: &[Document]) -> Result<PublishRe
         vault.repository.make_dirs(folder)?;
         sweep(vault, &document.path)?;
         let is_ours = |sha: &Sha| *sha == file.sha256 || document.ours.contains(sha);
-        if put(vault, &file, &text, is_ours)? {
+        let mut is_written = put(vault, &file, text.as_bytes(), is_ours)?;
+        while !is_written && document.edited == Edited::GivesWay {
+            let (old, bytes) = not_ours(vault, &file.path)?;
+            report.gave_way.push(put_beside(vault, old.clone(), OLD, &bytes, |_| false)?);
+            is_written = put(vault, &file, text.as_bytes(), |sha| is_ours(sha) || *sha == old.sha256)?;
+        }
+        if is_written {
             report.written.push(file);
         } else {
-            report.kept_aside.push(put_aside(vault, file, &text)?);
+            report.kept_aside.push(put_beside(vault, file.clone(), NEW, text.as_bytes(), is_ours)?);
         }
     }
     Ok(report)
 }
 
 /// Writes a document unless something that is not ours stands there; returns whether it has the content now.
-fn put(vault: &Vault, file: &FileRef, text: &str, is_ours: impl Fn(&Sha) -> bool) -> Result<bool, Failure> {
+fn put(vault: &Vault, file: &FileRef, bytes: &[u8], is_ours: impl Fn(&Sha) -> bool) -> Result<bool, Failure> {
     // Looked at before, so that nothing is written in vain, and again after the slow part, so that a hand which saves
     // meanwhile is seen.
     let there = vault.repository.digest(&file.path)?;
@@ -49,7 +58,7 @@ fn put(vault: &Vault, file: &FileRef, text: &str, is_ours: impl Fn(&Sha) -> bool
         Some((sha, _)) if !is_ours(&sha) => return Ok(false),
         Some(_) | None => {}
     }
-    let staged = vault.repository.stage(&file.path, text.as_bytes())?;
+    let staged = vault.repository.stage(&file.path, bytes)?;
     if vault.repository.digest(&file.path)?.is_some_and(|(sha, _)| !is_ours(&sha)) {
         return Ok(false);
     }
@@ -58,23 +67,35 @@ fn put(vault: &Vault, file: &FileRef, text: &str, is_ours: impl Fn(&Sha) -> bool
     Ok(true)
 }
 
-/// Writes ours beside a hand's version; what stands beside it already may have been edited too.
-fn put_aside(vault: &Vault, mut file: FileRef, text: &str) -> Result<FileRef, Failure> {
-    let aside = numbered_aside(&file.path);
-    file.path.clone_from(&aside);
+/// Reads what stands where a document is to be.
+fn not_ours(vault: &Vault, path: &str) -> Result<(FileRef, Vec<u8>), Failure> {
+    let bytes = vault.repository.read(path, u64::MAX)?.unwrap_or_default();
+    Ok((FileRef { path: path.to_owned(), sha256: Sha::of(&bytes), bytes: bytes.len() as u64 }, bytes))
+}
+
+/// Writes a version beside the one that has the name; what stands beside it already may have been edited too.
+fn put_beside(
+    vault: &Vault,
+    mut file: FileRef,
+    mark: &str,
+    bytes: &[u8],
+    is_ours: impl Fn(&Sha) -> bool,
+) -> Result<FileRef, Failure> {
+    let beside = marked(&file.path, mark);
+    file.path.clone_from(&beside);
     let mut count = 2;
-    while !put(vault, &file, text, |_| false)? {
-        file.path = numbered(&aside, count);
+    while !put(vault, &file, bytes, &is_ours)? {
+        file.path = numbered(&beside, count);
         count += 1;
     }
     Ok(file)
 }
 
-fn numbered_aside(path: &str) -> String {
+fn marked(path: &str, mark: &str) -> String {
     let file = path.rfind('/').map_or(0, |slash| slash + 1);
     match path[file..].rfind('.').filter(|dot| *dot > 0) {
-        Some(dot) => format!("{}.{ASIDE}{}", &path[..file + dot], &path[file + dot..]),
-        None => format!("{path}.{ASIDE}"),
+        Some(dot) => format!("{}.{mark}{}", &path[..file + dot], &path[file + dot..]),
+        None => format!("{path}.{mark}"),
     }
 }
 

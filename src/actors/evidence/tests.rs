@@ -373,7 +373,8 @@ fn secrets_reach_neither_files_nor_records_nor_documents() {
     let kept = outcome[0].as_ref().unwrap()[0].clone();
     assert_eq!(&*vault.read(&spec("001-x"), &run_id(1), &kept).unwrap(), "the key is [redacted]");
     append(&vault, Moment(1), vec![json!({"type": "x", "why": [KEY]})]).unwrap();
-    let document = Document { path: "specs/001-x/plan.md".into(), bytes: KEY.into(), ours: vec![] };
+    let document =
+        Document { path: "specs/001-x/plan.md".into(), bytes: KEY.into(), ours: vec![], edited: Edited::Stays };
     publish::publish(&vault, &[document]).unwrap();
     vault.keep_late(&spec("001-x"), &run_id(1), &raw).unwrap();
     for file in vault.tree(&PathBuf::new()).unwrap().0 {
@@ -388,8 +389,12 @@ fn secrets_reach_neither_files_nor_records_nor_documents() {
 fn a_document_edited_by_hand_is_never_overwritten() {
     let twin = Twin::new();
     let vault = vault(&twin);
-    let document =
-        |text: &str, ours: Vec<Sha>| Document { path: "specs/001-x/plan.md".into(), bytes: text.into(), ours };
+    let document = |text: &str, ours: Vec<Sha>| Document {
+        path: "specs/001-x/plan.md".into(),
+        bytes: text.into(),
+        ours,
+        edited: Edited::Stays,
+    };
     let read = |path: &str| vault.repository.read(path, 99).unwrap().map(|b| String::from_utf8(b).unwrap());
     let first = publish::publish(&vault, &[document("one", vec![])]).unwrap();
     assert_eq!((first.written.len(), first.kept_aside.len()), (1, 0));
@@ -406,8 +411,52 @@ fn a_document_edited_by_hand_is_never_overwritten() {
     assert_eq!(read("specs/001-x/plan.md").unwrap(), "two by hand");
     assert_eq!(read("specs/001-x/plan.dicast-new.md").unwrap(), "three");
     assert_eq!(read("specs/001-x/plan.dicast-new.2.md").unwrap(), "four");
-    let outside = Document { path: "../x".into(), bytes: "".into(), ours: vec![] };
+    let outside = Document { path: "../x".into(), bytes: "".into(), ours: vec![], edited: Edited::Stays };
     assert!(publish::publish(&vault, &[outside]).is_err());
+}
+
+#[test]
+fn a_verdict_that_is_not_ours_makes_way_and_nothing_of_it_is_lost() {
+    let twin = Twin::new();
+    let vault = vault(&twin);
+    let verdict = |text: &str, ours: Vec<Sha>| {
+        let path = "specs/001-x/verdicts/plan.json".into();
+        publish::publish(&vault, &[Document { path, bytes: text.into(), ours, edited: Edited::GivesWay }]).unwrap()
+    };
+    let read = |path: &str| vault.repository.read(path, 99).unwrap().map(|b| String::from_utf8(b).unwrap());
+    assert!(verdict("one", vec![]).gave_way.is_empty());
+    assert!(verdict("two", vec![Sha::of("one")]).gave_way.is_empty(), "what is ours is replaced");
+    for (altered, new, beside) in [
+        ("altered", "three", "specs/001-x/verdicts/plan.dicast-old.json"),
+        ("again", "four", "specs/001-x/verdicts/plan.dicast-old.2.json"),
+        ("altered", "five", "specs/001-x/verdicts/plan.dicast-old.json"),
+    ] {
+        twin.tamper("specs/001-x/verdicts/plan.json", |bytes| *bytes = altered.into());
+        let report = verdict(new, vec![]);
+        assert_eq!((report.written.len(), report.kept_aside.len(), report.gave_way.len()), (1, 0, 1));
+        assert_eq!(report.gave_way[0].path, beside);
+        assert_eq!(
+            (read(beside).unwrap(), read("specs/001-x/verdicts/plan.json").unwrap()),
+            (altered.into(), new.into())
+        );
+        assert_eq!(verdict(new, vec![]).gave_way, [], "doing it again changes nothing");
+    }
+}
+
+#[test]
+fn a_version_beside_a_hands_edit_is_ours_to_replace() {
+    let twin = Twin::new();
+    let vault = vault(&twin);
+    let put = |text: &str, ours: &str| {
+        let path = "specs/001-x/plan.md".into();
+        let document = Document { path, bytes: text.into(), ours: vec![Sha::of(ours)], edited: Edited::Stays };
+        publish::publish(&vault, &[document]).unwrap()
+    };
+    put("one", "");
+    twin.tamper("specs/001-x/plan.md", |bytes| *bytes = b"by hand".into());
+    for (text, before) in [("two", "one"), ("three", "two")] {
+        assert_eq!(put(text, before).kept_aside[0].path, "specs/001-x/plan.dicast-new.md");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test waits for its future on a runtime of its own")]

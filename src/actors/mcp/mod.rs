@@ -73,6 +73,12 @@ pub struct Tool {
     pub required: BTreeSet<String>,
     /// The arguments that it takes; empty if it does not say.
     pub known: BTreeSet<String>,
+    /// What it does, in its server's words.
+    pub does: String,
+    /// The JSON Schema of what it takes, as its server gives it.
+    pub takes: Value,
+    /// Whether its server declares that it changes nothing.
+    pub only_reads: bool,
 }
 
 /// Asks servers; cheap to clone.

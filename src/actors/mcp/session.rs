@@ -282,7 +282,7 @@ impl Session {
             return Ok(Vec::new());
         }
         let tools = self.bounded(limit, self.peer.list_all_tools()).await?;
-        Ok(tools.into_iter().map(|tool| shape(tool.name.into_owned(), &tool.input_schema)).collect())
+        Ok(tools.into_iter().map(shape).collect())
     }
 
     /// Calls a tool once. Dropping the future tells the server that the call is cancelled
@@ -427,11 +427,15 @@ fn read_answer(result: CallToolResult) -> Result<Value, String> {
 }
 
 /// Reads what a tool takes from its JSON schema.
-fn shape(name: String, schema: &serde_json::Map<String, Value>) -> Tool {
+fn shape(tool: rmcp::model::Tool) -> Tool {
+    let schema = &tool.input_schema;
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     let known = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     Tool {
-        name,
+        name: tool.name.to_string(),
+        does: tool.description.as_deref().unwrap_or_default().to_owned(),
+        takes: Value::Object((**schema).clone()),
+        only_reads: tool.annotations.as_ref().is_some_and(|told| told.read_only_hint == Some(true)),
         required: required.filter_map(Value::as_str).map(str::to_owned).collect(),
         known: known.map(|(name, _)| name.clone()).collect(),
     }

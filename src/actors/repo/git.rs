@@ -148,6 +148,15 @@ impl Git {
         self
     }
 
+    /// Reads the names of the branches, also of those that lie in `packed-refs`; none where there is no git repository.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`].
+    pub(super) async fn branches(&self) -> Result<Vec<String>, Failure> {
+        let told = self.run(&["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"], "").await?;
+        Ok(told.unwrap_or_default().lines().map(str::to_owned).collect())
+    }
+
     /// Runs one command that must succeed; returns what it said.
     ///
     /// # Errors

@@ -94,9 +94,8 @@ pub(super) async fn run(
     if when == When::Before && rails.clean_tree {
         let shot = tree::snapshot(scope, children, root, &cuts.stop).await?;
         let folders = spec::find(shot.tree.files.keys().map(String::as_str));
-        let dir = folders.into_iter().find(|folder| folder.id == spec).map(|folder| folder.dir);
         let history = shot.tree.history.as_ref().ok_or_else(|| untold(stage))?;
-        dirty = uncommitted(&history.dirty, dir.as_deref().unwrap_or_default());
+        dirty = uncommitted(&history.dirty, &folders, &spec);
     }
     let argvs = match when {
         When::Before => rails.before,

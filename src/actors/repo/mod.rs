@@ -142,6 +142,11 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TreeId { root, at, token, promise })
     }
 
+    /// Reads the names of the branches here; none outside a git repository.
+    pub fn branches(&self, root: PathBuf, token: CancellationToken) -> Reply<Vec<String>> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Branches { root, token, promise })
+    }
+
     /// Reads the texts of our git notes; none outside a git repository.
     pub fn notes(&self, root: PathBuf, token: CancellationToken) -> Reply<Vec<String>> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Notes { root, token, promise })
@@ -246,6 +251,11 @@ enum Command {
         entries: Vec<gate::Entry>,
         token: CancellationToken,
         promise: Promise<Held>,
+    },
+    Branches {
+        root: PathBuf,
+        token: CancellationToken,
+        promise: Promise<Vec<String>>,
     },
     Notes {
         root: PathBuf,
@@ -357,6 +367,10 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             }
             Command::Hold { root, spec, gates, entries, token, promise } => {
                 scope.answer(token.clone(), promise, reader.hold(root, spec, gates, entries, token));
+            }
+            Command::Branches { root, token, promise } => {
+                let git = git::Git::new(reader.children, &root, token.clone());
+                scope.answer(token, promise, async move { git.branches().await });
             }
             Command::Notes { root, token, promise } => {
                 let git = git::Git::new(reader.children, &root, token.clone());

@@ -11,7 +11,9 @@ use super::tree;
 use crate::actors::Scope;
 use crate::actors::agents::process::Children;
 use crate::domain::failure::Failure;
+use crate::domain::guardrail::uncommitted;
 use crate::domain::preparation::{Ask, Preparation, prepare};
+use crate::domain::spec;
 use crate::domain::stage::Stage;
 
 /// Reads the working copy and prepares a stage from it.
@@ -35,8 +37,8 @@ pub(super) async fn prepared(
     }
     if ask.stage == Stage::Implement && ask.agenda.is_none() {
         let (Some(git), Some(history)) = (&shot.git, &shot.tree.history) else { return Err(no_git()) };
-        let dir = shot.reading.specs.iter().find(|spec| spec.id == ask.spec).map(|spec| spec.dir.as_str());
-        git.can_branch(&history.dirty, dir.unwrap_or_default()).await?;
+        let folders = spec::find(shot.tree.files.keys().map(String::as_str));
+        git.can_branch(&uncommitted(&history.dirty, &folders, &ask.spec)).await?;
     }
     ask.commit = shot.place.as_ref().and_then(|place| place.head.clone());
     let job = scope.spawn_blocking(move || prepare(&shot.tree, &ask).map(Arc::new));

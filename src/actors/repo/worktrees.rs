@@ -15,7 +15,6 @@ use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
-use crate::domain::guardrail::uncommitted;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::safe::Safe;
 
@@ -42,6 +41,8 @@ pub struct Plot {
     pub base: String,
     /// Whether what is there is of an earlier attempt, and is thrown away.
     pub afresh: bool,
+    /// The tree that it starts with, where that is not the commit's: that of a change which is to be mended.
+    pub start: Option<String>,
     /// The folder of all worktrees, absolute.
     pub folder: PathBuf,
     /// The most that all of them may take, in bytes.
@@ -70,16 +71,12 @@ struct Listed {
 }
 
 impl Git {
-    /// Tells whether candidates can start here: there is a commit, it is the whole repository, and the working copy has
-    /// nothing that the commit lacks, the spec's folder and ours aside.
+    /// Tells whether candidates can start here: there is a commit, it is the whole repository, and nothing that is
+    /// theirs to start from is `changed` since.
     ///
     /// # Errors
     /// Exit 10 with what to do.
-    pub(super) async fn can_branch(
-        &self,
-        dirty: &std::collections::BTreeSet<String>,
-        dir: &str,
-    ) -> Result<(), Failure> {
+    pub(super) async fn can_branch(&self, changed: &[Safe]) -> Result<(), Failure> {
         let place = "stage implement";
         let prefix = self.run(&["rev-parse", "--show-prefix"], "").await?.unwrap_or_default();
         if !prefix.trim().is_empty() {
@@ -89,8 +86,7 @@ impl Git {
         if self.run(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], "").await?.is_none() {
             return Err(Failure::needs_input(place, "there is no commit to start from", "commit what is there first"));
         }
-        let changed = uncommitted(dirty, dir);
-        match changed.as_slice() {
+        match changed {
             [] => Ok(()),
             [first, rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
@@ -113,9 +109,11 @@ impl Git {
             let is_ours = is_there && self.run(&args, "").await?.is_some();
             match (is_ours, is_there) {
                 (true, _) if plot.afresh => {
-                    let shown = path.to_string_lossy().into_owned();
-                    let git = self.at(&self.folder(), None);
-                    git.must("worktree remove", &["worktree", "remove", "--force", &shown], "").await?;
+                    // In place: a program that is kept warm works in it. Whatever branch it changed to stays where it is.
+                    let (git, start) = (self.at(&path, None), self.start_of(plot).await?);
+                    git.must("checkout", &["checkout", "--quiet", "--force", "--detach", &start], "").await?;
+                    git.must("clean", &["clean", "-ffdxq"], "").await?;
+                    return Ok(path);
                 }
                 (true, _) => return Ok(path),
                 (false, true) => return Err(in_the_way(&path)),
@@ -137,8 +135,17 @@ impl Git {
         scope.spawn_blocking(move || scratch::make(&parent)).await.map_err(|_| gone())??;
         let shown = path.to_string_lossy().into_owned();
         let git = self.at(&self.folder(), None);
-        git.must("worktree add", &["worktree", "add", "--force", "--detach", &shown, &plot.base], "").await?;
+        let start = self.start_of(plot).await?;
+        git.must("worktree add", &["worktree", "add", "--force", "--detach", &shown, &start], "").await?;
         Ok(path)
+    }
+
+    /// Returns the commit that an agent's worktree starts from.
+    async fn start_of(&self, plot: &Plot) -> Result<String, Failure> {
+        match &plot.start {
+            Some(tree) => self.commit_on_base(plot, tree).await,
+            None => Ok(plot.base.clone()),
+        }
     }
 
     /// Reads what an agent changed in its worktree, whatever it says of it, and keeps it in the repository under a ref of
@@ -232,12 +239,17 @@ impl Git {
 
     /// Keeps a tree from git's own cleaning up.
     async fn keep(&self, plot: &Plot, tree: &str) -> Result<(), Failure> {
+        let commit = self.commit_on_base(plot, tree).await?;
+        self.must("update-ref", &["update-ref", &plot.kept(), &commit], "").await.map(drop)
+    }
+
+    /// Makes a commit of a tree on the commit that an agent starts from: the same each time.
+    async fn commit_on_base(&self, plot: &Plot, tree: &str) -> Result<String, Failure> {
         let mut git = self.clone();
         git.set(&NOBODY);
         let git = git.with("GIT_AUTHOR_DATE", "@0 +0000").with("GIT_COMMITTER_DATE", "@0 +0000");
         let args = ["commit-tree", tree, "-p", &plot.base, "-m", "candidate"];
-        let commit = git.must("commit-tree", &args, "").await?;
-        git.must("update-ref", &["update-ref", &plot.kept(), commit.trim()], "").await.map(drop)
+        Ok(git.must("commit-tree", &args, "").await?.trim().to_owned())
     }
 
     /// Removes the worktrees of a run: what came of them is kept.

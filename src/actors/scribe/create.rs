@@ -1,5 +1,7 @@
 //! Making the folder of a new spec.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::pen;
@@ -13,6 +15,9 @@ use crate::domain::moment::Moment;
 /// Folders whose names have taken numbers.
 const SHELVES: [&str; 2] = ["specs", ".specify/specs"];
 
+/// How long git may take to list branches: it has a deadline of its own before this one.
+const BRANCHES: Duration = Duration::from_secs(15);
+
 /// Length of a date in a time as RFC 3339 writes it.
 const DATE: usize = 10;
 
@@ -24,14 +29,15 @@ impl Scribe {
         }
         let _turn = self.turn.lock().await;
         let guard = self.lock(at, token).await?;
-        let created = self.off_thread(move |store| create(store, &text, at)).await;
+        // A spec may be at work on a branch whose folder is not here.
+        let branches = self.repo.branches(self.root.clone(), token.clone()).within(BRANCHES, "the branches").await?;
+        let created = self.off_thread(move |store| create(store, &text, at, branches)).await;
         drop(guard);
         created
     }
 }
 
-fn create(store: &Store, text: &str, at: Moment) -> Result<Created, Failure> {
-    let mut names = Vec::new();
+fn create(store: &Store, text: &str, at: Moment, mut names: Vec<String>) -> Result<Created, Failure> {
     for shelf in SHELVES {
         names.extend(store.list(shelf)?.into_iter().filter(|entry| entry.kind == EntryKind::Dir).map(|e| e.name));
     }

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
 use crate::domain::acp;
+use crate::domain::back::Back;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::When;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::judgement::Judgement;
+use crate::domain::machine::{Machine, Spot};
 use crate::domain::memory;
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
@@ -48,6 +50,9 @@ pub struct Model {
     pub settings: Arc<Settings>,
     /// Whether the project's config may start anything.
     pub trust: Trust,
+    /// What of a panel stands on this machine.
+    #[serde(default)]
+    pub machine: Machine,
     /// What the repository holds.
     pub survey: Load<Arc<Overview>>,
     /// How long each stage usually takes here, in milliseconds; empty until it is known.
@@ -128,8 +133,9 @@ pub struct Boot {
     pub allow_hollow: bool,
     /// Whether open dissent makes the exit code 1.
     pub fail_on_dissent: bool,
-    /// Coding agents by name on PATH.
-    pub found_agents: Vec<String>,
+    /// Whether the repository has a config of its own, or one was given by hand.
+    #[serde(default)]
+    pub has_config: bool,
     /// Agents whose user pays for a plan, as far as the kind of their credentials tells.
     #[serde(default)]
     pub on_plan: BTreeSet<AgentName>,
@@ -230,6 +236,8 @@ pub enum Then {
         /// Whether it was taken back.
         undone: bool,
     },
+    /// That the run goes back to implement is kept.
+    WentBack(Box<Back>),
     /// The stop is recorded.
     Stopped,
     /// The run is closed.
@@ -270,6 +278,7 @@ impl Model {
             boot,
             settings,
             trust,
+            machine: Machine::default(),
             survey: Load::Loading(now),
             typical: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -325,6 +334,23 @@ impl Model {
         }
     }
 
+    /// Returns how many agents wait for approval.
+    pub fn agents_waiting(&self) -> usize {
+        let proposal = self.trust.proposal().filter(|_| !self.trust.is_granted());
+        proposal.map_or(0, |p| p.items.iter().filter(|item| item.what.as_str().starts_with("agent")).count())
+    }
+
+    /// Tells whether a person has nobody to ask yet: then it is of use to know what stands on this machine.
+    pub fn is_first_run(&self) -> bool {
+        let nobody = self.settings.agents.is_empty() && self.agents_waiting() == 0;
+        nobody && !self.boot.demo && !self.boot.headless
+    }
+
+    /// Returns what is looked at when the program starts.
+    pub fn first_spots(&self) -> Vec<Spot> {
+        if self.is_first_run() { self.machine.spots() } else { Vec::new() }
+    }
+
     /// Returns the servers of other programs that can be approved here.
     pub fn offers(&self) -> impl Iterator<Item = &Offer> + Clone {
         self.settings.offers.iter().filter(|offer| !offer.is_approved)
@@ -346,6 +372,7 @@ impl Model {
             || self.runs.values().any(|run| run.phase.owner().is_some())
             || self.notice.is_some()
             || matches!(self.survey, Load::Loading(_))
+            || (self.is_first_run() && self.machine.is_looking())
             || self.servers.values().any(|s| matches!(s.state, server::State::Starting | server::State::Lost { .. }))
             || matches!(self.view(), View::Conflict(Conflict { checking: Some(_), .. }))
             || matches!(self.view(), View::Ledger(LedgerPage { ledger: Load::Loading(_), .. }))

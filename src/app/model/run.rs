@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Take, Tried};
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
@@ -116,6 +117,9 @@ pub struct Run {
     /// Whether that landing is done: the candidate is where it goes.
     #[serde(default)]
     pub landed: bool,
+    /// That it went back to implement, the last time.
+    #[serde(default)]
+    pub back: Option<Box<Back>>,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.

@@ -166,6 +166,7 @@ fn a_model_over_http_costs_its_price_and_nothing_on_this_machine_without_one() {
             key_env: None,
             json_mode: JsonMode::JsonSchema,
             tools: true,
+            lent: Default::default(),
         });
     }
     let script = Script::of(settings, true);

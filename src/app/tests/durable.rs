@@ -2,9 +2,12 @@
 
 use super::script::{Kind, Script, agent, names};
 use super::world::{Play, full};
+use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
-use crate::app::msg::RunMsg;
+use crate::app::msg::{PublishReport, RunMsg};
+use crate::domain::hash::Sha;
+use crate::domain::journal::FileRef;
 use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
 
@@ -48,6 +51,26 @@ fn a_verdict_is_told_and_published_only_when_it_is_kept() {
     let kept = names(&script.answer_one(Kind::Commit));
     assert_eq!(kept[kept.len() - 2..], ["stage.verdict", "publish"]);
     assert!(script.run().verdicts.contains_key(&Stage::Plan));
+}
+
+#[test]
+fn what_the_committed_verdicts_say_is_ours_may_be_replaced_without_a_journal_of_it() {
+    let mut script = Script::new();
+    script.world.standing = [("plan.md".to_owned(), Sha::of("of another machine"))].into();
+    script.hold(Kind::Publish).start(&[Stage::Plan]).settle().expect_phase(Phase::Publishing);
+    let published = |effect: &Effect| match effect {
+        Effect::Run(_, RunEffect::Publish { ours, .. }) => Some(ours.clone()),
+        _ => None,
+    };
+    let ours = script.pending.iter().find_map(published).unwrap();
+    assert_eq!(ours["plan.md"], [Sha::of("of another machine")]);
+    let beside = FileRef { path: "plan.dicast-new.md".into(), sha256: Sha::of("new"), bytes: 3 };
+    let old = FileRef { path: "verdicts/plan.dicast-old.json".into(), ..beside.clone() };
+    let report = PublishReport { written: Vec::new(), kept_aside: vec![beside], gave_way: vec![old] };
+    script.answer_with(Kind::Publish, RunMsg::Published(Stage::Plan, Ok(report)));
+    let told: Vec<String> = script.run().warnings.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|text| text.contains("the next stage reads it; ours is plan.dicast-new.md")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("it is kept as verdicts/plan.dicast-old.json")), "{told:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::model::{Phase, View, Warmth};
 use crate::app::msg::{Msg, RunMsg};
-use crate::domain::acp::{Answer, Manner, OnPermission, Request};
+use crate::domain::acp::{Answer, Manner, OnPermission, Reach, Request};
 use crate::domain::fact::Fact;
 use crate::domain::run::SeatKey;
 use crate::domain::settings::{AgentKind, Launch};
@@ -22,6 +22,28 @@ fn at_work(on_permission: OnPermission, headless: bool) -> Script {
     let mut script = Script::of(settings, headless);
     script.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle().expect_phase(Phase::Asking);
     script
+}
+
+#[test]
+fn who_writes_changes_files_of_its_worktree_and_no_others() {
+    let mut script = at_work(OnPermission::Reject, true);
+    std::sync::Arc::make_mut(&mut script.model.settings).agents[2].writes = [Stage::Plan].into();
+    let cases = [(Reach::Inside, Answer::Once), (Reach::Outside, Answer::Reject), (Reach::Unknown, Answer::Reject)];
+    for (number, (reach, wanted)) in (1..).zip(cases) {
+        let request = Request { reach, ..request(&script, number, "edit") };
+        script.send(Msg::Told(Fact::PermissionAsked(Box::new(request))));
+        script.settle();
+        assert_eq!(answers(&script).last(), Some(&(number, wanted)), "{reach:?}");
+    }
+    // A file longer than anybody reads is its own business there; leaving its mode is not.
+    let long = Request { reach: Reach::Inside, left_out: 9, ..request(&script, 4, "edit") };
+    let switch = Request { reach: Reach::Inside, ..request(&script, 5, "switch_mode") };
+    for request in [long, switch] {
+        script.send(Msg::Told(Fact::PermissionAsked(Box::new(request))));
+        script.settle();
+    }
+    assert_eq!(answers(&script)[3..], [(4, Answer::Once), (5, Answer::Reject)]);
+    assert_eq!(recorded(&script), 5);
 }
 
 fn request(script: &Script, number: u64, kind: &str) -> Request {

@@ -2,6 +2,7 @@
 
 use super::script::{Kind, Script, names, spec};
 use super::world::{Play, says};
+use crate::app::event::{Event, What};
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
 use crate::app::msg::{Msg, Request, Start};
@@ -9,6 +10,38 @@ use crate::domain::consensus::Status;
 use crate::domain::failure::AgentError;
 use crate::domain::journal::{Closed, Record};
 use crate::domain::stage::Stage;
+
+#[test]
+fn a_spec_that_changes_between_two_stages_of_a_run_is_planned_anew() {
+    let mut script = Script::headless();
+    script.hold(Kind::Publish).start(&[Stage::Plan, Stage::Tasks]).settle().expect_phase(Phase::Publishing);
+    script.hold(Kind::Prepare).answer_one(Kind::Publish);
+    script.settle();
+    script.world.outdated.insert(Stage::Plan);
+    script.unhold().settle();
+    let told = |event: &&Event| matches!(&event.what, What::Warning { text } if text.as_str().contains("its plan was decided · it starts over"));
+    assert!(script.events().iter().any(told), "{}", script.story());
+    let ends = script.world.journals.values();
+    let ends: Vec<_> = ends.map(|j| crate::domain::journal::closed(j.records.iter().map(|(_, r)| r))).collect();
+    // Ids are drawn, so the runs come in any order.
+    assert!(
+        ends.len() == 2 && ends.contains(&Some(Closed::Stale)) && ends.contains(&Some(Closed::Decided)),
+        "{ends:?}"
+    );
+    assert_eq!(script.asked().len(), 9, "the plan twice, the tasks once, by three agents");
+    assert_eq!(script.quits(), [0]);
+}
+
+#[test]
+fn a_stage_behind_an_outdated_one_starts_only_when_a_person_says_that_it_still_holds() {
+    let mut script = Script::headless();
+    script.world.outdated = [Stage::Plan].into();
+    script.start(&[Stage::Tasks]).settle();
+    let Phase::Failed(failure) = &script.run().phase else { panic!("{:?}", script.run().phase) };
+    assert_eq!(failure.exit(), 10);
+    assert!(failure.hint().contains("dicast plan") && failure.hint().contains("--skip-stage plan=REASON"), "{failure}");
+    assert_eq!(script.asked(), Vec::<String>::new());
+}
 
 /// Killed while one agent was still at work.
 fn killed() -> Script {

@@ -9,6 +9,7 @@ use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
 use crate::domain::consensus::{Label, Status};
 use crate::domain::failure::AgentError;
+use crate::domain::journal::Record;
 use crate::domain::run::TurnKind;
 use crate::domain::settings::Round;
 use crate::domain::stage::Stage;
@@ -47,6 +48,21 @@ fn a_conflict_is_asked_about_once_before_the_verdict_and_a_withdrawal_settles_it
         _ => None,
     });
     assert_eq!(told.as_deref(), Some("the round settled 1"));
+}
+
+#[test]
+fn who_votes_in_another_session_than_it_answered_in_is_recorded_so() {
+    let mut script = split(Script::headless());
+    script.world.sessions.extend([("claude".into(), ["a", "a"]), ("codex".into(), ["b", "c"])]);
+    script.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    let records = script.world.journals[&script.id()].records.iter();
+    let voted: Vec<(&str, bool)> = records
+        .filter_map(|(_, record)| match record {
+            Record::RoundAnswered { agent, anew, .. } => Some((agent.as_str(), *anew)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(voted, [("claude", false), ("codex", true), ("gemini", false)]);
 }
 
 #[test]

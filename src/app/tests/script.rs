@@ -58,7 +58,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::TakeTurn { .. } | RunEffect::AskElsewhere { .. } => Some(Kind::Turn),
             RunEffect::Judge(_) => Some(Kind::Judge),
             RunEffect::RunCheck(_) => Some(Kind::Check),
-            RunEffect::Land { .. } => Some(Kind::Land),
+            RunEffect::Land { .. } | RunEffect::TakeBack(_) => Some(Kind::Land),
             RunEffect::Publish { .. } => Some(Kind::Publish),
             RunEffect::Mirror { .. } => Some(Kind::Mirror),
             RunEffect::Release { .. } => Some(Kind::Release),
@@ -356,6 +356,8 @@ fn record_name(record: &Record) -> String {
 pub(super) fn names(effects: &[Effect]) -> Vec<String> {
     let name = |effect: &Effect| match effect {
         Effect::Survey => "survey".to_owned(),
+        Effect::Look(spot) => format!("look at {spot:?}"),
+        Effect::Init => "init".to_owned(),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { closed, .. } => if *closed { "find closed" } else { "find" }.to_owned(),
             RunEffect::Open { abandon, .. } => if abandon.is_some() { "abandon, open" } else { "open" }.to_owned(),
@@ -387,6 +389,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::Kill => "kill".to_owned(),
             RunEffect::Judge(question) => if question.provisional { "judge provisionally" } else { "judge" }.to_owned(),
             RunEffect::RunCheck(_) => "check".to_owned(),
+            RunEffect::TakeBack(_) => "take back".to_owned(),
             RunEffect::Land { back, .. } => if *back { "take back" } else { "land" }.to_owned(),
             RunEffect::Publish { .. } => "publish".to_owned(),
             RunEffect::Mirror { .. } => "mirror".to_owned(),

@@ -5,11 +5,13 @@
 mod again;
 mod answer;
 mod ask;
+mod back;
 mod cancel;
 mod candidates;
 mod checkpoint;
 mod durable;
 mod exit;
+mod first;
 mod foreign;
 mod gate;
 mod land;
@@ -38,6 +40,7 @@ use crate::domain::safe::Safe;
 
 pub use candidates::{hunks, patch};
 pub use exit::{exit_of, worst};
+pub use first::can_init;
 pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
@@ -63,6 +66,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Told(fact) => told(model, fact),
         Msg::Progressed(progress) => seats::progressed(model, progress),
         Msg::Surveyed(survey) => ask::surveyed(model, survey),
+        Msg::Seen(news) => first::seen(model, news),
+        Msg::Initialised(outcome) => first::initialised(model, outcome),
         Msg::Recalled { typical, foreign } => ask::recalled(model, typical, foreign),
         Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),

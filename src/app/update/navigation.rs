@@ -5,8 +5,8 @@
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
 use super::{
-    ask, cancel, candidates, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split, typed,
-    verdict,
+    ask, cancel, candidates, first, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split,
+    typed, verdict,
 };
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -142,6 +142,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Approve => ask::approve(model),
         Action::Offer(nth) => ask::look_at_offer(model, nth),
         Action::Survey => typed::survey(model),
+        Action::Init => first::init(model),
         Action::Suspend => vec![Effect::Suspend],
         Action::Detach => cancel::detach(model),
         Action::Dump => vec![Effect::DumpRecording],

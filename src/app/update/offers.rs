@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{cancel, candidates, gate, ledger, permission, round, seats, settle, split, verdict};
+use super::{cancel, candidates, first, gate, ledger, permission, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 use crate::domain::acp::Answer;
@@ -30,6 +30,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Trust if matches!(view, View::Servers { .. }) => model.offers().next().is_some(),
         Action::Trust => model.trust.proposal().is_some() || model.offers().next().is_some(),
         Action::Offer(nth) => model.offers().count() >= usize::from(nth),
+        Action::Init => first::can_init(model),
         Action::Approve => !model.trust.is_granted(),
         Action::StopAgent => is_live && !run.is_some_and(super::is_waiting),
         Action::StopRun => run.is_some_and(|run| run.phase.is_under_way()),

@@ -8,7 +8,7 @@ use super::{notice, run as runs, seats};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Permission, SeatState, Then, View};
-use crate::domain::acp::{Answer, OnPermission, Request};
+use crate::domain::acp::{Answer, OnPermission, Reach, Request, Weight};
 use crate::domain::journal::Record;
 use crate::domain::moment::clock;
 use crate::domain::run::SeatKey;
@@ -20,6 +20,14 @@ const PATIENCE_MS: u64 = 120_000;
 /// Lines that a page key moves.
 const PAGE: usize = 8;
 
+/// Who answered.
+enum By<'a> {
+    /// A rule: which one.
+    Rule(&'a str),
+    /// A person: who.
+    Person(&'a str),
+}
+
 /// An agent asks for permission.
 pub(super) fn asked(model: &mut Model, request: Request) -> Vec<Effect> {
     let seat = request.seat.clone();
@@ -28,8 +36,8 @@ pub(super) fn asked(model: &mut Model, request: Request) -> Vec<Effect> {
         // Its turn is over: with that the request was cancelled.
         return Vec::new();
     }
-    if let Some(rule) = rule(model, &request) {
-        return answer(model, &request, Answer::Reject, rule);
+    if let Some((said, rule)) = rule(model, &request) {
+        return answer(model, &request, said, By::Rule(rule));
     }
     notice(model, format!("{} asks permission to {} · P", seat.agent, request.weight.words()));
     let (since, until) = (model.now, model.now.plus_ms(PATIENCE_MS));
@@ -37,25 +45,44 @@ pub(super) fn asked(model: &mut Model, request: Request) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Returns the rule by which a request is refused, if nobody is asked.
-fn rule(model: &Model, request: &Request) -> Option<&'static str> {
+/// Returns the rule by which a request is answered, if nobody is asked.
+fn rule(model: &Model, request: &Request) -> Option<(Answer, &'static str)> {
     let agent = model.settings.agents.iter().find(|agent| agent.name == request.seat.agent);
     let manner = agent.and_then(|agent| agent.manner());
-    // Agents answer in words at every stage: none of them writes, whoever says yes.
-    if !request.weight.is_reading() {
-        return Some("rule: agents only read");
+    let may_write = agent.is_some_and(|agent| agent.writes.contains(&request.seat.stage));
+    match request.weight {
+        Weight::SwitchMode => return Some((Answer::Reject, "it stays in its mode")),
+        Weight::Change => return Some(changes(may_write, request)),
+        Weight::Look | Weight::Run | Weight::Fetch | Weight::Other => {}
     }
     if manner.is_none_or(|manner| manner.on_permission == OnPermission::Reject) {
-        return Some("rule: on_permission = \"reject\"");
+        return Some((Answer::Reject, "on_permission = \"reject\""));
     }
-    model.boot.headless.then_some("rule: nobody can be asked here")
+    model.boot.headless.then_some((Answer::Reject, "nobody can be asked here"))
+}
+
+/// Files are changed in the agent's own worktree, where it has one, and nowhere else, whoever says yes: the host takes
+/// its diff from there, and what it is worth is seen then.
+fn changes(may_write: bool, request: &Request) -> (Answer, &'static str) {
+    match request.reach {
+        _ if !may_write => (Answer::Reject, "agents only read"),
+        Reach::Unknown => (Answer::Reject, "it does not say which files"),
+        Reach::Outside => (Answer::Reject, "outside its worktree"),
+        Reach::Inside if request.offers(Answer::Once) => (Answer::Once, "in its own worktree"),
+        Reach::Inside => (Answer::Reject, "it offers no yes for one time"),
+    }
 }
 
 /// Puts an answer on record; the agent hears it once it is there.
-fn answer(model: &mut Model, request: &Request, answer: Answer, by: &str) -> Vec<Effect> {
+fn answer(model: &mut Model, request: &Request, answer: Answer, by: By<'_>) -> Vec<Effect> {
     let Request { seat, number, title, weight, .. } = request.clone();
-    let what = What::permission(&seat.agent, weight, &title, answer, by);
-    let event = runs::emit(model, Some(&seat.run), what);
+    let (words, is_told) = match by {
+        // What a rule grants is what an agent is there for: it is kept, and nobody is told of each.
+        By::Rule(rule) => (format!("rule: {rule}"), answer == Answer::Reject),
+        By::Person(name) => (name.to_owned(), true),
+    };
+    let what = What::permission(&seat.agent, weight, &title, answer, &words);
+    let event = is_told.then(|| runs::emit(model, Some(&seat.run), what));
     let record = Record::PermissionAnswered {
         stage: seat.stage,
         agent: seat.agent.clone(),
@@ -63,11 +90,11 @@ fn answer(model: &mut Model, request: &Request, answer: Answer, by: &str) -> Vec
         title,
         weight,
         answer,
-        by: by.to_owned(),
+        by: words,
     };
     let run = seat.run.clone();
     let permit = Effect::Run(run.clone(), RunEffect::Permit { seat, number, answer });
-    commit(model, &run, Batch::record(record), Then::Nothing, vec![permit, event])
+    commit(model, &run, Batch::record(record), Then::Nothing, [permit].into_iter().chain(event).collect())
 }
 
 /// Time passed: nobody answered, or nobody is there any more who could.
@@ -78,11 +105,11 @@ pub(super) fn tick(model: &mut Model) -> Vec<Effect> {
     model.permissions = waiting;
     settle(model);
     let why = if is_alone {
-        "rule: nobody can be asked any more".to_owned()
+        "nobody can be asked any more".to_owned()
     } else {
-        format!("rule: nobody answered within {}", clock(PATIENCE_MS))
+        format!("nobody answered within {}", clock(PATIENCE_MS))
     };
-    late.iter().flat_map(|late| answer(model, &late.request, Answer::Reject, &why)).collect()
+    late.iter().flat_map(|late| answer(model, &late.request, Answer::Reject, By::Rule(&why))).collect()
 }
 
 /// Takes requests out of the queue whose turn has ended, or is being ended: the agent hears that they are cancelled.
@@ -128,7 +155,7 @@ pub(super) fn decide(model: &mut Model, said: Answer) -> Vec<Effect> {
     }
     notice(model, format!("{}: {} {}", request.seat.agent, request.title, said.words()));
     let by = if model.boot.user.is_empty() { "you".to_owned() } else { model.boot.user.clone() };
-    answer(model, &request, said, &by)
+    answer(model, &request, said, By::Person(&by))
 }
 
 /// Scrolls the selected request; tells whether there is one.

@@ -177,7 +177,12 @@ pub(super) fn closed(model: &mut Model, id: &RunId) -> Vec<Effect> {
 }
 
 /// An agent voted: its votes count once they are durable.
-pub(super) fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded) -> Vec<Effect> {
+pub(super) fn answered(
+    model: &mut Model,
+    key: &SeatKey,
+    text: Arc<str>,
+    (ended, anew): (&TurnEnded, bool),
+) -> Vec<Effect> {
     if let Some(seat) = seats::current(model, key) {
         seat.state = SeatState::Keeping;
     }
@@ -194,6 +199,7 @@ pub(super) fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: 
         raw: FileRef::of(&files[1]),
         took_ms: ended.took_ms,
         usage: ended.usage,
+        anew,
     };
     let event = seats::finished(model, key, TurnKind::Round, (ended.took_ms, ended.usage), None);
     commit(model, &key.run, Batch { files, records: vec![record] }, Then::Voted { agent, text }, vec![event])
@@ -310,6 +316,7 @@ pub(super) fn adopt(
         | Record::LandingIntended { .. }
         | Record::Landed { .. }
         | Record::LandingUndone { .. }
+        | Record::WentBack { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }

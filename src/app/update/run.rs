@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
+use super::{ask, back, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
@@ -106,6 +106,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         tried: None,
         landing: None,
         landed: false,
+        back: None,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -139,7 +140,7 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
             let old = match land::standing(&found) {
                 land::Standing::Decided => {
                     run.options.reopened = true;
-                    run.pending = run.take.take().map(Reopened::Take);
+                    run.pending = run.take.clone().map(Reopened::Take);
                     adopt(model, id, found)
                 }
                 land::Standing::Open => adopt(model, id, found),
@@ -170,6 +171,9 @@ fn covers(found: &FoundRun, run: &Run) -> bool {
         {
             is_decided = matches!(record, Record::StageDecided { .. });
         }
+        if let Record::WentBack { .. } = record {
+            is_decided = false;
+        }
     }
     run.options.reopened || !is_decided || last == Some(run.stage)
 }
@@ -198,6 +202,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     run.opened_with = found.inputs;
     run.agendas = found.agendas;
     run.gathered = found.gathered;
+    back::resume(&mut run, &found.records);
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
             && shown == id
@@ -236,8 +241,11 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
         Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
         Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
         Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
-        Record::GuardrailsRan { stage, when, passed, .. } => {
+        Record::WentBack { back } => back::forget(run, back.clone()),
+        Record::GuardrailsRan { stage, when, passed, report } => {
             run.guarded.entry(*stage).or_default().insert(*when, *passed);
+            let text = found.changes.get(&report.path);
+            run.guard = text.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
         }
         // Who asks for just that stage now wants it after all, and a reason given anew replaces the old one.
         Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
@@ -319,7 +327,7 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
     }
-    checkpoint::enter(model, id)
+    back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
 }
 
 /// Reads the inputs of the stage at hand.
@@ -337,6 +345,7 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
         range,
         skipped: run.skipped.clone(),
         agenda,
+        back: run.back.clone().filter(|_| run.stage == Stage::Implement),
     };
     effects.push(Effect::Run(id.clone(), effect));
     effects
@@ -344,14 +353,17 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
 
 /// Has agents that take long to start, and are kept warm, started while inputs are read.
 fn warm<'s>(run: &mut Run, roster: impl Iterator<Item = &'s Agent>) -> Vec<Effect> {
-    let spoken: Vec<&AgentName> = roster.filter(|agent| agent.manner().is_some()).map(|agent| &agent.name).collect();
+    let spoken: Vec<&Agent> = roster.filter(|agent| agent.manner().is_some()).collect();
     if spoken.is_empty() {
         return Vec::new();
     }
     run.warmth = Warmth::Warm;
     let kept = run.kept.get(&run.stage);
-    let is_asked = |agent: &AgentName| kept.is_none_or(|kept| !kept.contains_key(agent));
-    let asked: Vec<AgentName> = spoken.into_iter().filter(|agent| is_asked(agent)).cloned().collect();
+    // Who writes is started in its worktree, which is made for its turn.
+    let is_asked =
+        |agent: &Agent| !agent.writes.contains(&run.stage) && kept.is_none_or(|kept| !kept.contains_key(&agent.name));
+    let asked: Vec<AgentName> =
+        spoken.into_iter().filter(|agent| is_asked(agent)).map(|agent| agent.name.clone()).collect();
     // Who only decides anew asks nobody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     let effect = Effect::Run(run.id.clone(), RunEffect::Warm(asked.clone()));
@@ -380,6 +392,9 @@ pub(super) fn prepared(
         Ok(preparation) => preparation,
         Err(failure) => return fail(model, id, failure),
     };
+    if let Some(before) = preparation.outdated.filter(|_| !run.options.reopened) {
+        return outdated(model, id, before, &preparation.spec.file);
+    }
     let seats: Vec<Seat> = model.settings.roster(stage).map(|agent| seat(run, agent)).collect();
     let inputs: Arc<str> = match serde_json::to_string_pretty(&preparation.inputs) {
         Ok(text) => text.into(),
@@ -417,6 +432,8 @@ pub(super) fn prepared(
     }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
+    let warnings = model.settings.one_voice(stage).map(|text| Safe::line(&text)).into_iter();
+    let warnings: Vec<Safe> = warnings.chain(preparation.unseen.clone()).collect();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
         run.seats = seats;
@@ -427,9 +444,7 @@ pub(super) fn prepared(
         Some(id),
         What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
     )];
-    if let Some(text) = model.settings.one_voice(stage).map(|text| Safe::line(&text)) {
-        events.push(emit(model, Some(id), What::Warning { text }));
-    }
+    events.extend(warnings.into_iter().map(|text| emit(model, Some(id), What::Warning { text })));
     commit(model, id, Batch { files, records }, Then::StageOpened, events)
 }
 
@@ -456,13 +471,39 @@ fn stale(model: &mut Model, id: &RunId, changed: &str) -> Vec<Effect> {
         };
         return fail(model, id, failure);
     }
-    notice(model, format!("changed since the run was stopped: {changed} · it starts over"));
+    start_over(model, id, format!("changed since the run was stopped: {changed} · it starts over"))
+}
+
+/// The spec changed since the stage before was decided, at a gate or by hand: a run that decided it starts over. One that
+/// began behind it asks a person, for whom the change may be a slip of the pen.
+fn outdated(model: &mut Model, id: &RunId, before: Stage, file: &str) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    let (spec, stage) = (&run.spec, run.stage);
+    if run.stages.contains(&before) {
+        return start_over(model, id, format!("{file} changed since its {before} was decided · it starts over"));
+    }
+    let failure = Failure::needs_input(
+        format!("{stage} of {spec}"),
+        format!("its {before} is about another text: {file} changed since"),
+        format!(
+            "run `dicast {before} {spec}` again; if the {before} still holds, say so on record: \
+             `dicast auto {spec} --from {stage} --skip-stage {before}=REASON`"
+        ),
+    );
+    fail(model, id, failure)
+}
+
+/// Closes a run whose stages judged what is not there any more; a fresh one follows when that is on record.
+fn start_over(model: &mut Model, id: &RunId, why: String) -> Vec<Effect> {
+    let mut effects = vec![emit(model, Some(id), What::Warning { text: Safe::line(&why) })];
+    notice(model, why);
     if let Some(run) = model.runs.get_mut(id) {
         run.options.restart = true;
         run.phase = Phase::Stopped;
         run.ended = Some(model.now);
     }
-    close(model, id, Closed::Stale)
+    effects.extend(close(model, id, Closed::Stale));
+    effects
 }
 
 /// Opens the last recorded run of a spec again, to decide something about it or to ask only those that are missing.
@@ -507,8 +548,7 @@ fn seat(run: &Run, agent: &crate::domain::settings::Agent) -> Seat {
     Seat {
         took_ms: kept.map(|kept| kept.took_ms),
         wrote: kept.map(|kept| kept.wrote),
-        // A conversation over HTTP is kept only while the program that had it lives: what was recorded starts anew.
-        session: kept.and_then(|kept| kept.session.clone()).filter(|_| !matches!(agent.kind, AgentKind::Api(_))),
+        session: kept.and_then(|kept| kept.session.clone()),
         change: kept.and_then(|kept| kept.change.clone()),
         answer,
         ..Seat::new(who, attempt, state)
@@ -533,6 +573,17 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
         return fail(model, id, failure);
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    turn_to(run, stage);
+    checkpoint::enter(model, id)
+}
+
+/// Puts a stage in the place of the one at hand, as nobody has begun it.
+pub(super) fn turn_to(run: &mut Run, stage: Stage) {
+    // Whoever is asked again is asked with another number: what comes late of the try before is told apart by it.
+    for seat in &run.seats {
+        let highest = run.attempts.entry(run.stage).or_default().entry(seat.who.agent.clone()).or_insert(0);
+        *highest = (*highest).max(seat.attempt);
+    }
     run.stage = stage;
     // What was opened again is the stage before: this one is begun as any other.
     run.options.reopened = false;
@@ -544,7 +595,6 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     run.decisions.clear();
     run.known = Arc::default();
     run.judge_again = false;
-    checkpoint::enter(model, id)
 }
 
 /// Ends a run that cannot go on. A run whose journal is ours is closed there too.

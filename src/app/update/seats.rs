@@ -352,8 +352,11 @@ pub(super) fn turn_ended(
     }
     permission::withdraw(model, |seat| seat == key);
     let outcome = outcome.map(|ended| spend::counted(model, key, ended));
+    let mut is_anew = false;
     if let (Some(seat), Ok(ended)) = (current(model, key), &outcome) {
-        seat.session = ended.session.clone().or(seat.session.take());
+        let before = seat.session.take();
+        is_anew = before.as_ref().zip(ended.session.as_ref()).is_some_and(|(before, now)| before.id != now.id);
+        seat.session = ended.session.clone().or(before);
     }
     let unanswered = |model: &mut Model, failed: TurnFailed, ended: Option<&TurnEnded>| match kind {
         TurnKind::Draft | TurnKind::Repair => unanswered(model, key, kind, failed, ended),
@@ -361,7 +364,7 @@ pub(super) fn turn_ended(
     };
     match outcome {
         Ok(ended) => match (&ended.outcome, kind) {
-            (Ok(text), TurnKind::Round) => round::answered(model, key, Arc::clone(text), &ended),
+            (Ok(text), TurnKind::Round) => round::answered(model, key, Arc::clone(text), (&ended, is_anew)),
             (Ok(text), TurnKind::Draft | TurnKind::Repair) => answered(model, key, Arc::clone(text), &ended),
             (Err(failed), _) => {
                 again::note_limit(model, key, &failed.error);

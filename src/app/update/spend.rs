@@ -9,9 +9,10 @@ use crate::app::event::{Spent, Tokens};
 use crate::app::model::{Model, Run, Seat, SeatState};
 use crate::domain::budget::{Charge, Refusal};
 use crate::domain::ids::{AgentName, RunId};
+use crate::domain::preset::preset;
 use crate::domain::run::{SeatKey, TurnEnded};
-use crate::domain::settings::{Agent, AgentKind};
-use crate::domain::stream::Usage;
+use crate::domain::settings::{Agent, AgentKind, Launch};
+use crate::domain::stream::{Transport, Usage};
 
 /// Tells how an agent's turns are charged.
 pub fn charge(model: &Model, agent: &Agent) -> Charge {
@@ -28,8 +29,17 @@ pub fn charge(model: &Model, agent: &Agent) -> Charge {
         // Whoever names a price pays it, whatever signs of a plan there are.
         Some(price) => Charge::Priced(*price),
         None if model.boot.on_plan.contains(&agent.name) => Charge::Plan,
-        None if launch.transport.dialect().is_some_and(|dialect| dialect.knows_cost()) => Charge::Told,
+        None if tells_cost(launch) => Charge::Told,
         None => Charge::Unpriced,
+    }
+}
+
+/// Tells whether a program is known to say what its turns cost.
+fn tells_cost(launch: &Launch) -> bool {
+    match &launch.transport {
+        Transport::Acp(_) => launch.preset.as_deref().and_then(preset).is_some_and(|known| known.acp.tells_cost),
+        Transport::Text => false,
+        Transport::Json(dialect) | Transport::Jsonl(dialect) => dialect.knows_cost(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{ask, cancel, complain, gate, ledger, navigation, notice, reading, run as runs};
+use super::{ask, cancel, complain, first, gate, ledger, navigation, notice, reading, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -156,6 +156,7 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
         }
         Command::Dissent(spec) => ledger::open(model, spec),
         Command::Check => survey(model),
+        Command::Init => first::init(model),
         Command::Cancel => cancel::asked(model, None),
         Command::Detach => cancel::detach(model),
         Command::Servers => {
@@ -183,7 +184,7 @@ pub(super) fn survey(model: &mut Model) -> Vec<Effect> {
     if model.survey.ready().is_none() {
         model.survey = Load::Loading(model.now);
     }
-    vec![Effect::Survey]
+    [Effect::Survey].into_iter().chain(first::look_again(model)).collect()
 }
 
 fn search_key(model: &mut Model, mut line: Line, key: Key) -> Vec<Effect> {

@@ -8,11 +8,14 @@ use std::time::Duration;
 use super::super::ask::Desk;
 use super::super::out::{Done, table};
 use super::Context;
+use crate::actors::agents::models;
+use crate::actors::agents::process::Children;
 use crate::actors::agents::version::{self, Version};
-use crate::config::found::{self, Found, KNOWN, credential, credential_of};
+use crate::config::found::{self, Found, KNOWN, credential, credential_of, shown};
 use crate::config::{Loaded, Sources};
 use crate::disk::text::is_executable;
 use crate::domain::failure::Failure;
+use crate::domain::machine::{Machine, ModelServer, News, Sight};
 use crate::domain::preset::{Credential, Preset, preset};
 use crate::domain::safe::Safe;
 use crate::domain::settings::{Agent, AgentKind, LOCAL, Local, Service, program};
@@ -24,14 +27,14 @@ use crate::domain::settings::{Agent, AgentKind, LOCAL, Local, Service, program};
 pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
     let loaded = crate::config::load(&sources)?;
-    let on_path = asked(&sources)?;
+    let (on_path, machine) = (asked(&sources)?, served(&sources)?);
     if context.global.json {
         let configured = loaded.settings.agents.iter().map(|agent| {
             let there = is_there(agent, &sources);
             serde_json::json!({
                 "schema": "dicast.agent/1", "name": agent.name, "family": agent.family, "kind": kind(agent),
                 "stages": agent.stages, "configured": true, "found": there, "preset": preset_of(agent).map(|known| known.name),
-                "credentials": credential_of(agent, &sources.env).map(named).or_else(|| key_of(agent, &sources)),
+                "credentials": credential_of(agent, &sources.env).map(shown).or_else(|| key_of(agent, &sources)),
                 "address": service_of(agent).map(|service| &service.base_url), "model": agent.model,
             })
         });
@@ -41,7 +44,7 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
                 "schema": "dicast.agent/1", "name": found.name, "family": family(found), "kind": "command",
                 "stages": [], "configured": false, "found": true, "preset": known.map(|known| known.name),
                 "version": version.as_ref().ok(), "why_no_version": version.as_ref().err(),
-                "credentials": known.and_then(|known| credential(known, &sources.env)).map(named),
+                "credentials": known.and_then(|known| credential(known, &sources.env)).map(shown),
             })
         });
         let adapters = adapters(&sources).into_iter().map(|(name, preset)| {
@@ -50,14 +53,29 @@ pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
                 "found": true, "preset": preset, "credentials": null,
             })
         });
+        let servers = machine.serving().map(|(server, model, _)| {
+            serde_json::json!({
+                "schema": "dicast.agent/1", "name": server.name, "family": null, "kind": "api", "stages": [],
+                "configured": false, "found": true, "preset": server.name, "credentials": null,
+                "address": server.base_url, "model": model, "models": seen(server),
+            })
+        });
         return Ok(Done::json(
-            configured.chain(found).chain(adapters).map(|line| format!("{line}\n")).collect::<String>(),
+            configured.chain(found).chain(adapters).chain(servers).map(|line| format!("{line}\n")).collect::<String>(),
         ));
     }
-    Ok(Done::lines(text(&loaded, &sources, &on_path)))
+    Ok(Done::lines(text(&loaded, &sources, &on_path, &machine)))
 }
 
-fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> String {
+/// The models that a server named.
+fn seen(server: &ModelServer) -> &[Safe] {
+    match &server.models {
+        Sight::Seen(models) => models,
+        Sight::Looking | Sight::Unseen(_) => &[],
+    }
+}
+
+fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)], machine: &Machine) -> String {
     let agents = &loaded.settings.agents;
     let mut out = String::new();
     if agents.is_empty() {
@@ -94,8 +112,18 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
             "{name} is on PATH: kind = \"acp\" beside preset = \"{preset}\" speaks to it and keeps it warm\n"
         ));
     }
-    for Local { name, program, base_url } in model_servers(sources) {
-        out.push_str(&format!("{program} is on PATH: preset = \"{name}\" asks a model that it serves ({base_url})\n"));
+    for (server, _, _) in machine.serving() {
+        let models = list(seen(server));
+        let ModelServer { name, base_url, .. } = server;
+        out.push_str(&format!(
+            "{name} answers at {base_url} and serves {models}: preset = \"{name}\" asks one of them\n"
+        ));
+    }
+    let is_silent = |local: &Local| machine.serving().all(|(server, _, _)| server.name != local.name);
+    for Local { name, program, base_url } in model_servers(sources).into_iter().filter(is_silent) {
+        out.push_str(&format!(
+            "{program} is on PATH: preset = \"{name}\" asks a model that it serves ({base_url}); it is not started\n"
+        ));
     }
     if agents.is_empty() {
         out.push_str("next: `dicast init` writes a config with what was found\n");
@@ -103,18 +131,25 @@ fn text(loaded: &Loaded, sources: &Sources, on_path: &[(Found, Version)]) -> Str
     out
 }
 
+/// Most models of one server that are named in a line.
+const NAMED: usize = 4;
+
+/// Lists models, the first few by name.
+pub(super) fn list(models: &[Safe]) -> String {
+    if models.is_empty() {
+        return "no model".to_owned();
+    }
+    let mut names: Vec<String> = models.iter().take(NAMED).map(ToString::to_string).collect();
+    if models.len() > NAMED {
+        names.push(format!("{} more", models.len() - NAMED));
+    }
+    names.join(", ")
+}
+
 fn preset_of(agent: &Agent) -> Option<&'static Preset> {
     match &agent.kind {
         AgentKind::Command(launch) => launch.preset.as_deref().and_then(preset),
         AgentKind::Api(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
-    }
-}
-
-/// A credential as it is shown: the variable's name, or the file below the home folder.
-fn named(credential: Credential) -> String {
-    match credential {
-        Credential::Key(name) | Credential::Plan(name) => format!("${name}"),
-        Credential::File(path) | Credential::Stored(path) => format!("~/{path}"),
     }
 }
 
@@ -130,11 +165,11 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
     }
     Some(match credential_of(agent, &sources.env) {
         Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
-            format!("signed in by {}: paid by the token", named(found))
+            format!("signed in by {}: paid by the token", shown(found))
         }
-        Some(found @ Credential::Plan(_)) => format!("signed in by {}: a plan", named(found)),
+        Some(found @ Credential::Plan(_)) => format!("signed in by {}: a plan", shown(found)),
         Some(found @ Credential::File(_)) => {
-            format!("signed in by {}: taken for a plan, it is not read (if it holds a key, set [prices])", named(found))
+            format!("signed in by {}: taken for a plan, it is not read (if it holds a key, set [prices])", shown(found))
         }
         // There are other places (a keychain, a cloud's own variables): this is a guess.
         None => format!("no sign of credentials; if it fails: {}", known.sign_in),
@@ -151,7 +186,7 @@ fn there((found, version): &(Found, Version), sources: &Sources) -> Vec<String> 
         None => "no preset: describe how it is started".to_owned(),
         Some(known) => credential(known, &sources.env).map_or_else(
             || format!("no sign of credentials; next: {}", known.sign_in),
-            |by| format!("signed in by {}", named(by)),
+            |by| format!("signed in by {}", shown(by)),
         ),
     };
     vec![format!("  {}", found.name), version, access]
@@ -170,10 +205,29 @@ pub(super) fn asked(sources: &Sources) -> Result<Vec<(Found, Version)>, Failure>
         return Ok(Vec::new());
     }
     let desk = Desk::open()?;
-    let programs = found.iter().map(|found| found.path.clone()).collect();
-    let reply = desk.inside(|| version::versions(&desk.scope, programs));
-    let versions = desk.ask(ASKING, "the versions of the agent programs", reply)?;
-    Ok(found.into_iter().zip(versions).collect())
+    let children = Children::new(&desk.scope);
+    let asked: Vec<_> =
+        found.into_iter().map(|found| (version::version(&desk.scope, &children, found.path.clone()), found)).collect();
+    let told = |(reply, found)| Ok((found, desk.ask(ASKING, "the version of an agent program", reply)?));
+    asked.into_iter().map(told).collect()
+}
+
+/// How long the servers together may take; each has its own deadline below.
+const SERVING: Duration = Duration::from_millis(2_000);
+
+/// Looks at this machine, and asks the usual addresses for models. No program is started.
+///
+/// # Errors
+/// When the system gives us no threads; when the command is stopped.
+pub(super) fn served(sources: &Sources) -> Result<Machine, Failure> {
+    let desk = Desk::open()?;
+    let mut machine = found::machine(&sources.env);
+    let asked: Vec<_> = machine.servers.iter().map(|server| (server.name.clone(), server.base_url.clone())).collect();
+    let asked: Vec<_> = asked.into_iter().map(|(name, place)| (name, models::models(&desk.scope, &place))).collect();
+    for (name, reply) in asked {
+        machine.learn(News::Models(name, desk.ask(SERVING, "the servers of models", reply)?));
+    }
+    Ok(machine)
 }
 
 /// Returns the programs on PATH that serve models here.
@@ -239,7 +293,7 @@ pub(super) fn access(loaded: &Loaded, sources: &Sources) -> (Vec<String>, Option
         if found.is_none() {
             next.get_or_insert_with(|| known.sign_in.to_owned());
         }
-        Some(format!("{} {}", agent.name, found.map_or_else(|| "shows no sign of any".to_owned(), named)))
+        Some(format!("{} {}", agent.name, found.map_or_else(|| "shows no sign of any".to_owned(), shown)))
     };
     let said = loaded.settings.agents.iter().filter_map(say).collect();
     (said, next)

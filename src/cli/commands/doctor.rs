@@ -1,5 +1,5 @@
-//! `dicast doctor`: what was found, what is missing, what to do about it. Nothing is sent or written, and nothing started
-//! but `--version` of the agent programs on PATH.
+//! `dicast doctor`: what was found, what is missing, what to do about it. Nothing is written, nothing is started but
+//! `--version` of the agent programs on PATH, and nothing is asked but the usual addresses of servers on this machine.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -13,9 +13,10 @@ use crate::config::{Layer, Loaded, Setting, Sources};
 use crate::disk::Store;
 use crate::disk::look::is_writable;
 use crate::domain::failure::Failure;
+use crate::domain::machine::{Machine, Sight};
 use crate::domain::preset::PRESETS;
 use crate::domain::redact::Redactor;
-use crate::domain::settings::{CheckSource, MemoryServer, Transport};
+use crate::domain::settings::{Agent, AgentKind, CheckSource, MemoryServer, Transport};
 use crate::telemetry;
 
 /// One thing that was looked at.
@@ -58,8 +59,9 @@ pub(super) fn doctor(context: &Context) -> Result<Done, Failure> {
     let loaded = crate::config::load(&sources);
     match &loaded {
         Ok(loaded) => {
-            let versions = agents::asked(&sources)?;
+            let (versions, machine) = (agents::asked(&sources)?, agents::served(&sources)?);
             items.extend(configured(context, &sources, loaded, &versions));
+            items.extend(models(&sources, loaded, &machine));
         }
         Err(failure) => items.push(wrong("config", failure)),
     }
@@ -127,7 +129,6 @@ fn configured(context: &Context, sources: &Sources, loaded: &Loaded, versions: &
     ];
     items.extend(access(sources, loaded));
     items.extend(adapters(sources));
-    items.extend(models(sources));
     items.extend(offered(loaded));
     items
 }
@@ -171,11 +172,32 @@ fn adapters(sources: &Sources) -> Option<Item> {
     (!said.is_empty()).then(|| fine("adapters", format!("on PATH: {}; kind = \"acp\" uses them", said.join(", "))))
 }
 
-/// What serves models on this machine.
-fn models(sources: &Sources) -> Option<Item> {
+/// What serves models on this machine: who answers, and what would if it were started.
+fn models(sources: &Sources, loaded: &Loaded, machine: &Machine) -> Option<Item> {
+    let answers = |name: &str| machine.serving().any(|(server, _, _)| server.name == name);
+    let mut said: Vec<String> = Vec::new();
+    for server in &machine.servers {
+        if let Sight::Seen(models) = &server.models {
+            said.push(format!("{} serves {} ({})", server.name, agents::list(models), server.base_url));
+        }
+    }
     let found = agents::model_servers(sources);
-    let said: Vec<String> = found.iter().map(|local| format!("{} ({})", local.program, local.base_url)).collect();
-    (!said.is_empty()).then(|| fine("models", format!("on PATH: {}", said.join(", "))))
+    let silent: Vec<_> = found.into_iter().filter(|local| !answers(local.name)).collect();
+    said.extend(silent.iter().map(|local| format!("{} is on PATH, {} does not answer", local.program, local.base_url)));
+    let is_asked = |place: &str| {
+        let is_there = |agent: &Agent| matches!(&agent.kind, AgentKind::Api(service) if service.base_url == place);
+        loaded.settings.agents.iter().any(is_there)
+    };
+    let unasked = machine.serving().find(|(server, _, _)| !is_asked(&server.base_url));
+    let next = unasked.map(|(server, model, _)| {
+        let name = &server.name;
+        format!(
+            "ask it: preset = \"{name}\", family = …, model = \"{model}\" under [[agents]] (`dicast init` writes that)"
+        )
+    });
+    let next = next.or_else(|| silent.first().map(|local| format!("start {} to have it asked", local.program)));
+    let text = said.join("; ");
+    (!said.is_empty()).then(|| Item { next, ..fine("models", text) })
 }
 
 /// How to get another family, where only one is there.

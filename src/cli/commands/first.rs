@@ -4,6 +4,8 @@
 
 use super::super::check::summary;
 use super::super::out::table;
+use super::agents::list;
+use crate::domain::machine::{Access, Machine, Program, Sight};
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::settings::Trust;
 
@@ -11,11 +13,11 @@ use crate::domain::settings::Trust;
 const SHOWN: usize = 3;
 
 /// Writes what was found in a repository, what the rules say, and what can be done next.
-pub(super) fn text(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust) -> String {
+pub(super) fn text(overview: &Overview, panel: &[String], machine: &Machine, trust: &Trust) -> String {
     let branch = overview.git.as_ref().and_then(|git| git.branch.clone());
     let at = branch.map(|branch| format!(" ⎇ {branch}")).unwrap_or_default();
     let mut out = format!("{}{at} · nothing sent, nothing written\n\nFound\n", overview.name);
-    out.push_str(&table(&found(overview, panel, on_path, trust)));
+    out.push_str(&table(&found(overview, panel, machine, trust)));
     let seconds = format!("{}.{} s", overview.took_ms / 1_000, overview.took_ms % 1_000 / 100);
     out.push_str(&format!("\nChecked just now, by rules, {seconds}\n"));
     if overview.specs.is_empty() {
@@ -27,9 +29,9 @@ pub(super) fn text(overview: &Overview, panel: &[String], on_path: &[&str], trus
     out
 }
 
-fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust) -> Vec<Vec<String>> {
+fn found(overview: &Overview, panel: &[String], machine: &Machine, trust: &Trust) -> Vec<Vec<String>> {
     let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
-    let on_path: Vec<String> = on_path.iter().map(|name| (*name).to_owned()).collect();
+    let on_path: Vec<String> = machine.programs.iter().map(program).collect();
     let checks: Vec<String> =
         overview.checks.iter().map(|(name, argv)| format!("{name} ({})", argv.join(" "))).collect();
     let approved = match (checks.is_empty(), trust.is_granted()) {
@@ -39,9 +41,19 @@ fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust)
     let mut rows = vec![
         vec!["  specs".to_owned(), overview.specs.len().to_string()],
         vec!["  agents".to_owned(), format!("configured: {}; on PATH: {}", list(panel), list(&on_path))],
+        vec![
+            "  models".to_owned(),
+            match models(machine).as_slice() {
+                [] => "no server of models answers on this machine".to_owned(),
+                servers => servers.join("; "),
+            },
+        ],
         vec!["  checks".to_owned(), format!("{}{approved}", list(&checks))],
         vec!["  context".to_owned(), list(&overview.context)],
     ];
+    if panel.is_empty() {
+        rows.insert(2, vec![String::new(), voices(machine)]);
+    }
     if !overview.hooks.is_empty() {
         rows.push(vec![
             "  hooks".to_owned(),
@@ -49,6 +61,35 @@ fn found(overview: &Overview, panel: &[String], on_path: &[&str], trust: &Trust)
         ]);
     }
     rows
+}
+
+fn program(program: &Program) -> String {
+    let access = match &program.access {
+        Access::SignedIn(_) => "signed in",
+        Access::NoSign(_) => "not signed in",
+        Access::NoPreset => "no preset",
+    };
+    format!("{} ({access})", program.name)
+}
+
+/// The servers that answered, with what they serve.
+fn models(machine: &Machine) -> Vec<String> {
+    let said = machine.servers.iter().filter_map(|server| match &server.models {
+        Sight::Seen(models) => Some(format!("{} serves {}", server.name, list(models))),
+        Sight::Looking | Sight::Unseen(_) => None,
+    });
+    said.collect()
+}
+
+/// Says what a panel of what stands here could do, and what would make it a better one.
+fn voices(machine: &Machine) -> String {
+    let said = match machine.families().len() {
+        0 => "nobody to ask yet; `dicast check` needs nobody".to_owned(),
+        1 => "one voice: the host checks what it says, but nobody can differ from it".to_owned(),
+        2 => "2 families: they can agree or differ, a third would break ties".to_owned(),
+        n => format!("{n} families, one vote each"),
+    };
+    machine.missing().map_or(said.clone(), |next| format!("{said}; next: {next}"))
 }
 
 fn checked(spec: &SpecOverview, out: &mut String) {

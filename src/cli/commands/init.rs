@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::out::Done;
-use super::Context;
+use super::{Context, agents};
 use crate::config::{PROJECT_CONFIG, init as first};
 use crate::domain::failure::Failure;
 use crate::domain::settings::Settings;
@@ -14,12 +14,14 @@ use crate::domain::settings::Settings;
 /// Usage when there is one already.
 pub(super) fn init(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
-    let facts = first::facts(&sources);
-    let loaded = first::write(&sources, &facts, context.now)?;
+    let machine = agents::served(&sources)?;
+    let facts = first::facts(&sources, first::Serving::of(&machine));
+    let loaded = first::write_approved(&sources, &facts, context.now)?;
     let agents: Vec<&str> = facts.agents.iter().map(|found| found.name).collect();
     if context.global.json {
         return Ok(Done::value(&serde_json::json!({
             "schema": "dicast.init/1", "config": PROJECT_CONFIG, "found": agents,
+            "servers": facts.servers.iter().map(|server| &server.name).collect::<Vec<_>>(),
             "checks": facts.checks.keys().collect::<Vec<_>>(), "approved": loaded.trust.is_granted(),
         })));
     }
@@ -27,6 +29,10 @@ pub(super) fn init(context: &Context) -> Result<Done, Failure> {
     if !facts.checks.is_empty() {
         let names: Vec<&str> = facts.checks.keys().map(String::as_str).collect();
         text.push_str(&format!("checks: {} (approved)\n", names.join(", ")));
+    }
+    for server in &facts.servers {
+        let first::Serving { name, base_url, model, .. } = server;
+        text.push_str(&format!("{name} answers at {base_url}: {model} is on the panel\n"));
     }
     text.push_str(&panel(&agents, &loaded.settings));
     Ok(Done::lines(text))
@@ -38,7 +44,7 @@ fn panel(found: &[&str], settings: &Settings) -> String {
     let families: BTreeSet<&str> = settings.agents.iter().map(|agent| agent.family.as_str()).collect();
     let others: Vec<&str> = found.iter().filter(|name| !names.contains(name)).copied().collect();
     let mut text = match names.is_empty() {
-        true => "agents: none with a preset found on PATH; describe yours under [[agents]]\n".to_owned(),
+        true => "agents: none with a preset found on PATH, and no server of models answers; describe yours under [[agents]]\n".to_owned(),
         false => format!("agents: {} on the panel (approved); they only read\n", names.join(", ")),
     };
     if !others.is_empty() {

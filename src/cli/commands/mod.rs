@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
 use super::ask::Desk;
-use super::out::Done;
+use super::out::{self, Done};
 use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
@@ -20,6 +20,7 @@ use crate::domain::stage::Stage;
 mod agents;
 mod bench;
 mod cancel;
+mod chaos;
 mod check;
 mod consensus;
 mod decide;
@@ -33,6 +34,7 @@ mod gate;
 mod guardrail;
 mod init;
 mod keeping;
+pub mod log;
 mod mcp;
 mod memory;
 mod output;
@@ -44,7 +46,9 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod self_check;
 mod servers;
+mod stats;
 mod status;
 mod survey;
 mod trust;
@@ -119,6 +123,9 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Doctor => doctor::doctor(&here()?),
         Command::Init => init::init(&here()?),
         Command::Trust(what) => trust::trust(&here()?, &what),
+        Command::Stats { spec } => stats::stats(&here()?, spec.as_deref()),
+        Command::Log { lines, follow } => log::log(global.json, lines, follow),
+        Command::SelfCheck => self_check::self_check(global.json),
         Command::Watch { spec } => watch::watch(&here()?, spec.as_deref()),
         Command::Replay { run, speed } => replay::replay(&here()?, &run, speed),
         Command::Cancel { what } => cancel::cancel(&here()?, what.as_deref()),
@@ -131,7 +138,8 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         // These know no repository.
         Command::Decide { panel, explain } => decide::decide(&panel, explain.as_deref(), &global),
         Command::Play { script, agent, speed } => memory::play(&script, agent.as_deref(), speed),
-        Command::Demo { speed } => demo::demo(&global, speed),
+        Command::Demo { speed, chaos: true, seed } => chaos::chaos(&global, speed, seed),
+        Command::Demo { speed, chaos: false, .. } => demo::demo(&global, speed),
     }
 }
 
@@ -139,7 +147,11 @@ impl Context {
     /// Finds the repository.
     fn of(global: Global) -> Result<Self, Failure> {
         let repo = place::repository(global.repo.as_deref())?;
-        Ok(Self { global, repo, now: now() })
+        let context = Self { global, repo, now: now() };
+        // With a config that cannot be read, what is a secret without it: whoever needs it says what is wrong there.
+        let settings = context.loaded().map(|loaded| loaded.settings).unwrap_or_default();
+        out::hide(crate::shell::hands::secrets(&settings));
+        Ok(context)
     }
 
     /// Returns what config is read from.

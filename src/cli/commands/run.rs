@@ -276,8 +276,8 @@ pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
     let loaded = crate::config::load(&sources)?;
     let overview = survey::overview(context)?;
     let panel: Vec<String> = loaded.settings.agents.iter().map(|agent| agent.name.to_string()).collect();
-    let on_path: Vec<&str> = agents::on_path(&sources).iter().map(|found| found.name).collect();
-    Ok(Done::lines(first::text(&overview, &panel, &on_path, &loaded.trust)))
+    let machine = agents::served(&sources)?;
+    Ok(Done::lines(first::text(&overview, &panel, &machine, &loaded.trust)))
 }
 
 /// Tells whether there is a terminal to draw on and to read keys from, and nobody asked for lines.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use permission::{Answer, Choice, Request, Weight};
+pub use permission::{Answer, Choice, Reach, Request, Weight, paths};
 
 use super::classify::{named, told};
 use super::failure::AgentError;
@@ -36,6 +36,15 @@ pub struct Manner {
     /// The model that its session has to say it uses: it would choose another one in silence, and send everything there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The session mode that it is put in where it may change files, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_mode: Option<String>,
+    /// What a session is opened with where it may change files, instead of [`Manner::extra`]; JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_extra: Option<String>,
+    /// The folder that it may change, absolute; filled in when it is started for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Who answers when it asks for permission.
     #[serde(default)]
     pub on_permission: OnPermission,
@@ -48,6 +57,15 @@ pub struct Manner {
     /// What is said of it in its transcript when it is started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
+}
+
+impl Manner {
+    /// Turns it into the manner of an agent that may change a folder.
+    pub fn writing(&mut self, folder: String) {
+        self.mode = self.write_mode.take();
+        self.extra = self.write_extra.take().or(self.extra.take());
+        self.folder = Some(folder);
+    }
 }
 
 /// Who answers when an agent asks for permission.
@@ -105,7 +123,11 @@ const READS: &[(&str, &str)] = &[
     ("input_tokens", "result.usage.cachedWriteTokens if result.stopReason"),
     ("cached_tokens", "result.usage.cachedReadTokens if result.stopReason"),
     ("output_tokens", "result.usage.outputTokens if result.stopReason"),
-    // Gemini's own place for the same.
+    (
+        "session_cost_usd",
+        "params.update.cost.amount if params.update.sessionUpdate=usage_update and params.update.cost.currency=USD",
+    ),
+    // Gemini's own place for its tokens.
     ("input_tokens", "result._meta.quota.token_count.input_tokens if not result.usage"),
     ("output_tokens", "result._meta.quota.token_count.output_tokens if not result.usage"),
 ];
@@ -317,6 +339,11 @@ pub fn shaken(result: &Value) -> Result<(), AgentError> {
     }
 }
 
+/// Tells whether an agent can go on with a session of an earlier process, as it says when hands are shaken.
+pub fn can_load(result: &Value) -> bool {
+    result.pointer("/agentCapabilities/loadSession") == Some(&Value::Bool(true))
+}
+
 /// Something that is said to an agent: one line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Say<'a> {
@@ -324,6 +351,17 @@ pub enum Say<'a> {
     Initialize,
     /// Open a session in a folder.
     NewSession {
+        /// The folder, absolute.
+        cwd: &'a str,
+        /// The servers that it is given, their variables looked up.
+        servers: &'a [Server],
+        /// What it is opened with besides; JSON.
+        extra: Option<&'a str>,
+    },
+    /// Go on with a session that an earlier process of the agent had; it tells the whole of it again.
+    LoadSession {
+        /// Which.
+        session: &'a str,
         /// The folder, absolute.
         cwd: &'a str,
         /// The servers that it is given, their variables looked up.
@@ -358,6 +396,11 @@ impl Say<'_> {
                     "clientInfo": {"name": "dicast", "version": env!("CARGO_PKG_VERSION")}}),
             ),
             Say::NewSession { cwd, servers, extra } => ("session/new", new_session(cwd, servers, *extra)),
+            Say::LoadSession { session, cwd, servers, extra } => {
+                let mut params = new_session(cwd, servers, *extra);
+                params["sessionId"] = json!(session);
+                ("session/load", params)
+            }
             Say::SetMode { session, mode } => ("session/set_mode", json!({"sessionId": session, "modeId": mode})),
             Say::Prompt { session, text } => {
                 ("session/prompt", json!({"sessionId": session, "prompt": [{"type": "text", "text": text}]}))

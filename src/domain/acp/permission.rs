@@ -30,12 +30,28 @@ pub struct Request {
     pub title: Safe,
     /// What kind of thing it is.
     pub weight: Weight,
+    /// Where the files are that it names.
+    #[serde(default)]
+    pub reach: Reach,
     /// The command, the change or what else there is of it, line by line.
     pub body: Vec<Safe>,
     /// What of the body was left out: then nobody can say yes to it.
     pub left_out: usize,
     /// What it can be answered, as the agent offers it.
     pub options: BTreeMap<Choice, Offered>,
+}
+
+/// Where the files are that a request names, as the disk says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// It names none, or nobody looked.
+    #[default]
+    Unknown,
+    /// All of them are in the folder that its agent may change.
+    Inside,
+    /// At least one is elsewhere.
+    Outside,
 }
 
 /// One answer that an agent offers.
@@ -66,13 +82,15 @@ pub enum Weight {
 }
 
 impl Weight {
-    fn of(kind: &str) -> Self {
+    fn of(kind: &str, content: Option<&Value>) -> Self {
         match kind {
             "read" | "search" | "think" => Weight::Look,
             "edit" | "delete" | "move" => Weight::Change,
             "execute" => Weight::Run,
             "fetch" => Weight::Fetch,
             "switch_mode" => Weight::SwitchMode,
+            // It does not say, and shows a change.
+            _ if changes(content).next().is_some() => Weight::Change,
             _ => Weight::Other,
         }
     }
@@ -86,14 +104,6 @@ impl Weight {
             Weight::Fetch => "fetch",
             Weight::SwitchMode => "leave its mode",
             Weight::Other => "do something",
-        }
-    }
-
-    /// Tells whether an agent that is only to read may ever do it, whoever says yes.
-    pub fn is_reading(self) -> bool {
-        match self {
-            Weight::Change | Weight::SwitchMode => false,
-            Weight::Look | Weight::Run | Weight::Fetch | Weight::Other => true,
         }
     }
 }
@@ -163,7 +173,8 @@ impl Request {
             seat,
             number,
             title: Safe::line(&cut(title)),
-            weight: Weight::of(text("kind")),
+            weight: Weight::of(text("kind"), part("content")),
+            reach: Reach::Unknown,
             body: lines.iter().map(|line| Safe::line(&cut(line))).collect(),
             left_out: left_out + usize::from(is_cut),
             options: options(params.get("options")),
@@ -180,13 +191,18 @@ impl Request {
         self
     }
 
-    /// Tells whether it can be answered so: it is offered, and what is said yes to was seen whole.
-    pub fn takes(&self, answer: Answer) -> bool {
+    /// Tells whether it can be answered so.
+    pub fn offers(&self, answer: Answer) -> bool {
         match answer {
-            Answer::Once => self.left_out == 0 && self.options.contains_key(&Choice::AllowOnce),
-            Answer::Always => self.left_out == 0 && self.options.contains_key(&Choice::AllowAlways),
+            Answer::Once => self.options.contains_key(&Choice::AllowOnce),
+            Answer::Always => self.options.contains_key(&Choice::AllowAlways),
             Answer::Reject => true,
         }
+    }
+
+    /// Tells whether a person can answer it so: it is offered, and what is said yes to was seen whole.
+    pub fn takes(&self, answer: Answer) -> bool {
+        self.offers(answer) && (self.left_out == 0 || answer == Answer::Reject)
     }
 
     /// Returns the option of the agent that says it; none is said by cancelling the request.
@@ -198,6 +214,37 @@ impl Request {
         };
         kinds.iter().find_map(|kind| self.options.get(kind)).map(|offered| offered.id.as_str())
     }
+}
+
+/// Returns every path that a request names: of its changes, of the places that it goes to, and of what its tool is given.
+/// `known` is what was told of the same tool call before.
+pub fn paths(params: &Value, known: Option<&Value>) -> Vec<String> {
+    let call = params.get("toolCall").unwrap_or(&Value::Null);
+    let mut paths = Vec::new();
+    for told in [Some(call), known].into_iter().flatten() {
+        let places = told.get("locations").and_then(Value::as_array).into_iter().flatten();
+        let named = changes(told.get("content")).chain(places);
+        paths.extend(named.filter_map(|one| one.get("path")?.as_str()).map(str::to_owned));
+        let given = told.get("rawInput").and_then(Value::as_object).into_iter().flatten();
+        paths.extend(
+            given.filter(|(key, _)| names_a_file(key)).filter_map(|(_, path)| path.as_str()).map(str::to_owned),
+        );
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Tells whether what a tool is given under this name is a path, as the tools of the programs that we know name theirs.
+fn names_a_file(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.contains("path") || key.contains("file") || ["source", "destination", "target", "from", "to"].contains(&&*key)
+}
+
+/// Returns the changes among what a tool call shows.
+fn changes(content: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let parts = content.and_then(Value::as_array).into_iter().flatten();
+    parts.filter(|part| part.get("type").is_some_and(|kind| kind == "diff"))
 }
 
 fn is_nothing(value: &Value) -> bool {
@@ -230,7 +277,7 @@ fn options(offered: Option<&Value>) -> BTreeMap<Choice, Offered> {
 /// Writes what is asked: changes as lines with `-` and `+`, then the command, else what the tool is given.
 fn body(input: Option<&Value>, content: Option<&Value>, lines: &mut Vec<String>) {
     let parts = || content.and_then(Value::as_array).into_iter().flatten();
-    for part in parts().filter(|part| part.get("type").is_some_and(|kind| kind == "diff")) {
+    for part in changes(content) {
         let text = |key: &str| part.get(key).and_then(Value::as_str).unwrap_or_default();
         change(text("path"), text("oldText"), text("newText"), lines);
     }

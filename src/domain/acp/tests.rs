@@ -191,9 +191,22 @@ fn a_change_is_shown_as_what_goes_and_what_comes() {
     let call = r#"{"title":"a.rs","kind":"edit","content":[{"type":"diff","path":"src/a.rs","oldText":"one\ntwo\nthree","newText":"one\n2\nthree"}]}"#;
     let request = asked(call, None);
     assert_eq!(lines(&request), ["src/a.rs, from line 2", "- two", "+ 2"]);
-    assert!(!request.weight.is_reading());
+    assert_eq!(request.weight, Weight::Change);
+    let untold = asked(r#"{"content":[{"type":"diff","path":"b","newText":"x"}]}"#, None);
+    assert_eq!(untold.weight, Weight::Change, "whatever it is called");
     let new = asked(r#"{"kind":"edit","content":[{"type":"diff","path":"b","oldText":null,"newText":"x\n"}]}"#, None);
     assert_eq!(lines(&new), ["b, from line 1", "+ x"]);
+}
+
+#[test]
+fn every_file_that_a_request_names_is_found() {
+    let call = serde_json::json!({"kind": "move", "locations": [{"path": "/r/a"}],
+        "content": [{"type": "diff", "path": "/r/b", "newText": "from /r/no"}],
+        "rawInput": {"file_path": "/r/c", "to": "../d", "text": "/r/no", "filePaths": ["x"], "recursive": true}});
+    let known = serde_json::json!({"rawInput": {"abs_path": "/r/e"}, "locations": [{"path": "/r/a"}]});
+    let found = paths(&serde_json::json!({"toolCall": call}), Some(&known));
+    assert_eq!(found, ["../d", "/r/a", "/r/b", "/r/c", "/r/e"]);
+    assert_eq!(paths(&Value::Null, None), Vec::<String>::new());
 }
 
 #[test]

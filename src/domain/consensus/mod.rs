@@ -49,6 +49,8 @@ pub use settled::settled;
 pub use standing::{Holder, Standing, Standings, says, standing};
 pub use verdict::{Artifact, Coverage, Decision, Dissent, Families, Judged, Merged, VERDICT_SCHEMA, Verdict, Vote};
 
+use std::collections::BTreeMap;
+
 use crate::domain::claim::Tier;
 use crate::domain::hash::Sha;
 use ruling::{Case, Findings};
@@ -107,6 +109,7 @@ fn write(case: &Case<'_>, findings: Findings) -> Verdict {
         artifacts: bench.agents.iter().filter_map(|a| artifact(a)).collect(),
         claims,
         hash: Sha("".into()),
+        published: BTreeMap::new(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It must not know how it was computed, nor when: times are put in by whoever records it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::label::{Label, Status};
@@ -177,6 +179,10 @@ pub struct Verdict {
     pub artifacts: Vec<Artifact>,
     /// sha256 of the canonical JSON of all the above but `recorded_at` and the artifacts' paths.
     pub hash: Sha,
+    /// The documents written with it, by path relative to the repository; outside the hash. By it a clone, which has
+    /// no journal, tells what we wrote from what a hand has edited.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<String, Sha>,
 }
 
 impl Verdict {

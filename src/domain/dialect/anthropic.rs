@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::tools::{Tool, tools};
+use super::tools::Tool;
 use super::{ANSWER, Ask, Call, Draft, Offer, Returned, Stop, number, text};
 use crate::domain::settings::JsonMode;
 
@@ -23,7 +23,7 @@ pub(super) fn body(ask: &Ask<'_>) -> Value {
     let told = |tool: Tool| json!({"name": tool.name, "description": tool.does, "input_schema": tool.takes});
     let mut offered: Vec<Value> = match ask.offer {
         Offer::Nothing => Vec::new(),
-        Offer::Tools | Offer::Over => tools().into_iter().map(told).collect(),
+        Offer::Tools | Offer::Over => ask.told().map(told).collect(),
     };
     let has_answer = ask.mode == JsonMode::JsonSchema;
     if has_answer {

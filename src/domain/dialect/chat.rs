@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::tools::tools;
+use super::tools::Tool;
 use super::{Ask, Draft, Offer, Returned, Stop, number, text};
 use crate::domain::launch::strict;
 use crate::domain::settings::JsonMode;
@@ -20,11 +20,11 @@ pub(super) fn body(ask: &Ask<'_>) -> Value {
         "max_tokens": ask.max_output_tokens,
     });
     if ask.offer != Offer::Nothing {
-        let function = |tool: super::tools::Tool| {
+        let function = |tool: Tool| {
             let function = json!({"name": tool.name, "description": tool.does, "parameters": tool.takes});
             json!({"type": "function", "function": function})
         };
-        body["tools"] = tools().into_iter().map(function).collect();
+        body["tools"] = ask.told().map(function).collect();
     }
     if ask.offer == Offer::Over {
         body["tool_choice"] = json!("none");

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::text;
 use crate::domain::classify::told;
 use crate::domain::failure::AgentError;
+use crate::domain::moment::Moment;
 use crate::domain::settings::{JsonMode, Service};
 
 /// Longest quotation of a server's words, in characters.
@@ -155,9 +156,15 @@ fn quoted(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(QUOTE).collect()
 }
 
-/// Reads how long a server asks to wait, in milliseconds, from the headers `retry-after-ms` and `retry-after` (seconds;
-/// a date is not read, and the usual wait holds).
-pub fn retry_after_ms(milliseconds: Option<&str>, seconds: Option<&str>) -> Option<u64> {
-    let whole = milliseconds.and_then(|text| text.trim().parse().ok());
-    whole.or_else(|| seconds?.trim().parse::<u64>().ok().map(|seconds| seconds.saturating_mul(1_000)))
+/// Reads how long a server asks to wait, in milliseconds, from the headers `retry-after-ms` and `retry-after` (seconds,
+/// or the moment from which on it may be asked: held against its own `date`, so that no clock of ours matters).
+pub fn retry_after_ms(milliseconds: Option<&str>, after: Option<&str>, date: Option<&str>) -> Option<u64> {
+    if let Some(whole) = milliseconds.and_then(|text| text.trim().parse().ok()) {
+        return Some(whole);
+    }
+    let after = after?.trim();
+    if let Ok(seconds) = after.parse::<u64>() {
+        return Some(seconds.saturating_mul(1_000));
+    }
+    Some(Moment::of_http_date(after)?.since(Moment::of_http_date(date?.trim())?))
 }

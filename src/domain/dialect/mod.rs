@@ -44,6 +44,8 @@ pub struct Ask<'a> {
     pub schema: &'a Value,
     /// What may be used.
     pub offer: Offer,
+    /// Tools besides those for the repository.
+    pub more: &'a [tools::Tool],
     /// Most tokens that it may write.
     pub max_output_tokens: u64,
 }
@@ -109,6 +111,13 @@ pub struct Reply {
     pub usage: Usage,
     /// Itself, as the conversation goes on with it.
     pub said: Vec<Value>,
+}
+
+impl Ask<'_> {
+    /// Returns the tools that are told: those for the repository, then the others.
+    fn told(&self) -> impl Iterator<Item = tools::Tool> {
+        tools::tools().into_iter().chain(self.more.iter().cloned())
+    }
 }
 
 /// Writes a request.

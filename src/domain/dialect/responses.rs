@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::fault::Wrong;
-use super::tools::{Tool, tools};
+use super::tools::Tool;
 use super::{Ask, Draft, Offer, Returned, Stop, number, text};
 use crate::domain::launch::strict;
 use crate::domain::settings::JsonMode;
@@ -21,7 +21,7 @@ pub(super) fn body(ask: &Ask<'_>) -> Value {
     });
     if ask.offer != Offer::Nothing {
         let function = |tool: Tool| json!({"type": "function", "name": tool.name, "description": tool.does, "parameters": tool.takes, "strict": false});
-        body["tools"] = tools().into_iter().map(function).collect();
+        body["tools"] = ask.told().map(function).collect();
     }
     if ask.offer == Offer::Over {
         body["tool_choice"] = json!("none");

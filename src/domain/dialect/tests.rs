@@ -12,7 +12,7 @@ fn schema() -> Value {
 fn asked(api: Api, mode: JsonMode, offer: Offer) -> Value {
     let messages = [user(api, "Plan it.", &[])];
     let schema = schema();
-    body(api, &Ask { model: "m", messages: &messages, mode, schema: &schema, offer, max_output_tokens: 77 })
+    body(api, &Ask { model: "m", messages: &messages, mode, schema: &schema, offer, more: &[], max_output_tokens: 77 })
 }
 
 fn read(api: Api, events: &[Value]) -> Result<(Reply, Vec<String>), Wrong> {
@@ -276,6 +276,7 @@ fn service() -> Service {
         key_env: Some("A_KEY".into()),
         json_mode: JsonMode::JsonSchema,
         tools: true,
+        lent: Default::default(),
     }
 }
 
@@ -345,8 +346,12 @@ fn an_error_in_the_middle_of_a_reply_has_the_same_classes() {
 
 #[test]
 fn a_wait_is_read_in_milliseconds_or_seconds_and_a_date_is_not_guessed_at() {
-    assert_eq!(retry_after_ms(Some("1500"), Some("9")), Some(1_500));
-    assert_eq!(retry_after_ms(None, Some(" 2 ")), Some(2_000));
-    assert_eq!(retry_after_ms(None, Some("Mon, 23 Nov 2026 02:00:00 GMT")), None);
-    assert_eq!(retry_after_ms(None, None), None);
+    assert_eq!(retry_after_ms(Some("1500"), Some("9"), None), Some(1_500));
+    assert_eq!(retry_after_ms(None, Some(" 2 "), None), Some(2_000));
+    let (at, now) = ("Mon, 23 Nov 2026 02:00:00 GMT", Some("Mon, 23 Nov 2026 01:58:30 GMT"));
+    assert_eq!(retry_after_ms(None, Some(at), now), Some(90_000));
+    assert_eq!(retry_after_ms(None, now, Some(at)), Some(0), "a moment that is past asks for no wait");
+    assert_eq!(retry_after_ms(None, Some(at), None), None, "without a date of its own nobody knows its clock");
+    assert_eq!(retry_after_ms(None, Some("soon"), now), None);
+    assert_eq!(retry_after_ms(None, None, now), None);
 }

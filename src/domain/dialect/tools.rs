@@ -13,9 +13,9 @@ pub const LINES_MAX: usize = 800;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What it does.
-    pub does: &'static str,
+    pub does: String,
     /// The JSON Schema of what it takes.
     pub takes: Value,
 }
@@ -46,6 +46,9 @@ pub enum Wish {
     },
 }
 
+/// The names of the tools.
+const OWN: [&str; 3] = ["list_files", "read_file", "search_text"];
+
 /// Returns the tools.
 pub fn tools() -> [Tool; 3] {
     let text = |means: &str| json!({"type": "string", "description": means});
@@ -53,13 +56,13 @@ pub fn tools() -> [Tool; 3] {
     let takes = |members: Value, required: &[&str]| json!({"type": "object", "properties": members, "required": required, "additionalProperties": false});
     [
         Tool {
-            name: "list_files",
-            does: "Lists the files of the repository, or those below one of its folders.",
+            name: "list_files".to_owned(),
+            does: "Lists the files of the repository, or those below one of its folders.".to_owned(),
             takes: takes(json!({"folder": text("A folder, relative to the repository; leave it out for all.")}), &[]),
         },
         Tool {
-            name: "read_file",
-            does: "Reads a text file of the repository, with line numbers.",
+            name: "read_file".to_owned(),
+            does: "Reads a text file of the repository, with line numbers.".to_owned(),
             takes: takes(
                 json!({
                     "path": text("The file, relative to the repository."),
@@ -70,9 +73,11 @@ pub fn tools() -> [Tool; 3] {
             ),
         },
         Tool {
-            name: "search_text",
-            does: "Finds the lines of the repository's text files that hold a text, literally. Letters match in either \
-                case if the text has no capital.",
+            name: "search_text".to_owned(),
+            does:
+                "Finds the lines of the repository's text files that hold a text, literally. Letters match in either \
+                case if the text has no capital."
+                    .to_owned(),
             takes: takes(
                 json!({
                     "text": text("What to find."),
@@ -100,8 +105,8 @@ pub fn wish(name: &str, input: &str) -> Result<Wish, String> {
         text: Option<String>,
         within: Option<String>,
     }
-    if !tools().iter().any(|tool| tool.name == name) {
-        return Err(format!("there is no tool {name:?}: there are list_files, read_file and search_text"));
+    if !OWN.contains(&name) {
+        return Err(format!("there is no tool {name:?}: there are {}", OWN.join(", ")));
     }
     let input = if input.trim().is_empty() { "{}" } else { input };
     let taken: Taken = serde_json::from_str(input).map_err(|error| format!("{name} cannot read its input: {error}"))?;
@@ -192,7 +197,7 @@ mod tests {
     fn every_tool_that_is_told_is_understood() {
         for tool in tools() {
             let given = r#"{"path":"a","text":"b"}"#;
-            assert!(wish(tool.name, given).is_ok(), "{}", tool.name);
+            assert!(OWN.contains(&&*tool.name) && wish(&tool.name, given).is_ok(), "{}", tool.name);
             assert_eq!(tool.takes["type"], "object");
         }
     }

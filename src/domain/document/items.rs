@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Desk;
+use super::order::Order;
 use crate::domain::artifact::Body;
 use crate::domain::artifact::body::{Coverage, Plan, Tasks};
 use crate::domain::claim::Kind;
@@ -12,11 +13,20 @@ use crate::domain::claim::derive::file_path;
 use crate::domain::ids::AgentName;
 use crate::domain::spec::Spec;
 
+/// What a draft calls an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    /// Whose draft.
+    pub from: String,
+    /// The id in it.
+    pub id: String,
+}
+
 /// A step or a task.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
-    /// Its id in its own draft; empty for a step.
-    pub id: String,
+    /// What its own draft calls it, then the names of those that were united with it; none for a step.
+    pub names: Vec<Name>,
     /// What is done.
     pub title: String,
     /// Why.
@@ -27,8 +37,10 @@ pub(super) struct Item {
     pub requirements: Vec<String>,
     /// Paths.
     pub files: Vec<String>,
-    /// Ids, in its own draft, of what must be done before.
-    pub needs: Vec<String>,
+    /// What must be done before.
+    pub needs: Vec<Name>,
+    /// What must be done before those that were united with it.
+    pub inherited: Vec<Name>,
     /// Whether it can be done beside others.
     pub parallel: bool,
     /// Whose draft it is from.
@@ -42,25 +54,24 @@ pub(super) struct Item {
 impl Item {
     /// Two items with the same words are one.
     fn words(&self) -> String {
-        self.title
-            .to_lowercase()
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|w| !w.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
+        let title = self.title.to_lowercase();
+        let words: Vec<&str> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() { title } else { words.join(" ") }
     }
 
-    fn shares(&self, other: &Item) -> bool {
+    /// Tells whether another item is about the same: its words, or a requirement and a file of it.
+    pub(super) fn shares(&self, other: &Item) -> bool {
         let any = |a: &[String], b: &[String]| a.iter().any(|x| b.contains(x));
         self.words() == other.words()
             || (any(&self.requirements, &other.requirements) && any(&self.files, &other.files))
     }
 }
 
-/// The items of the document: the base's without repeats and without what is false, then what is agreed beside it.
-pub(super) fn items(desk: &Desk<'_>) -> Vec<Item> {
+/// The items of the document: the base's without repeats and without what is false, then what is agreed beside it; and
+/// the order that they have.
+pub(super) fn items(desk: &Desk<'_>) -> (Vec<Item>, Order) {
     let drafts: Vec<Vec<Item>> = desk.drafts.iter().map(|(name, _)| draft(desk, name)).collect();
-    let Some((base, others)) = drafts.split_first() else { return Vec::new() };
+    let (base, others) = drafts.split_first().map_or((&[][..], &[][..]), |(base, others)| (base, others));
     let mut items: Vec<Item> = Vec::new();
     for item in base {
         push(&mut items, item.clone());
@@ -74,7 +85,8 @@ pub(super) fn items(desk: &Desk<'_>) -> Vec<Item> {
         }
         item.also = also.into_iter().collect();
     }
-    items
+    let order = Order::of(&items, &drafts);
+    (items, order)
 }
 
 /// Adds an item, or unites it with the one that has the same words.
@@ -86,12 +98,14 @@ fn push(items: &mut Vec<Item>, item: Item) {
     };
     add_new(&mut kept.requirements, item.requirements);
     add_new(&mut kept.files, item.files);
+    add_new(&mut kept.names, item.names);
+    add_new(&mut kept.inherited, item.needs);
 }
 
-fn add_new(list: &mut Vec<String>, more: Vec<String>) {
-    for text in more {
-        if !list.contains(&text) {
-            list.push(text);
+fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !list.contains(&one) {
+            list.push(one);
         }
     }
 }
@@ -148,13 +162,14 @@ fn draft(desk: &Desk<'_>, name: &AgentName) -> Vec<Item> {
 
 fn of_plan(plan: &Plan, name: &AgentName) -> Vec<Item> {
     let item = |step: &crate::domain::artifact::body::Step| Item {
-        id: String::new(),
+        names: Vec::new(),
         title: step.step.clone(),
         rationale: step.rationale.clone(),
         check: step.success_signal.clone(),
         requirements: step.requirements.clone(),
         files: step.files.iter().map(|file| file_path(file)).collect(),
         needs: Vec::new(),
+        inherited: Vec::new(),
         parallel: false,
         from: name.to_string(),
         is_added: false,
@@ -166,14 +181,16 @@ fn of_plan(plan: &Plan, name: &AgentName) -> Vec<Item> {
 fn of_tasks(tasks: &Tasks, name: &AgentName) -> Vec<Item> {
     let mut sorted: Vec<_> = tasks.tasks.iter().collect();
     sorted.sort_by_key(|task| task.order);
+    let named = |id: &String| Name { from: name.to_string(), id: id.trim().to_owned() };
     let item = |task: &crate::domain::artifact::body::TaskItem| Item {
-        id: task.task_id.clone(),
+        names: vec![named(&task.task_id)],
         title: task.title.clone(),
         rationale: String::new(),
         check: task.validation_step.clone(),
         requirements: task.requirements.clone(),
         files: task.files.iter().map(|file| file_path(file)).collect(),
-        needs: task.depends_on.clone(),
+        needs: task.depends_on.iter().map(named).collect(),
+        inherited: Vec::new(),
         parallel: task.parallel,
         from: name.to_string(),
         is_added: false,
@@ -216,43 +233,4 @@ pub(super) fn validation_of(body: &Body, spec: &Spec, requirement: &str) -> Stri
             .unwrap_or_default(),
         Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => String::new(),
     }
-}
-
-/// Tasks in an order in which each comes after all that it needs, by phase: a phase needs only those before it. What
-/// never gets ready (a cycle) comes last, in a phase of its own.
-pub(super) fn phases(items: &[Item]) -> (Vec<Vec<usize>>, Vec<usize>) {
-    let index = |from: &str, id: &str| items.iter().position(|item| item.from == from && item.id == id);
-    let needs: Vec<BTreeSet<usize>> = items
-        .iter()
-        .enumerate()
-        .map(|(at, item)| item.needs.iter().filter_map(|id| index(&item.from, id)).filter(|i| *i != at).collect())
-        .collect();
-    let mut done: BTreeSet<usize> = BTreeSet::new();
-    let mut phases = Vec::new();
-    loop {
-        let ready: Vec<usize> = (0..items.len())
-            .filter(|at| !done.contains(at) && needs[*at].iter().all(|need| done.contains(need)))
-            .collect();
-        if ready.is_empty() {
-            break;
-        }
-        done.extend(&ready);
-        phases.push(ready);
-    }
-    let left = (0..items.len()).filter(|at| !done.contains(at)).collect();
-    (phases, left)
-}
-
-/// What an item needs, by place among the items.
-pub(super) fn needs_of(items: &[Item], at: usize) -> Vec<usize> {
-    let Some(item) = items.get(at) else { return Vec::new() };
-    let mut needs: Vec<usize> = item
-        .needs
-        .iter()
-        .filter_map(|id| items.iter().position(|other| other.from == item.from && other.id == *id))
-        .filter(|need| *need != at)
-        .collect();
-    needs.sort_unstable();
-    needs.dedup();
-    needs
 }

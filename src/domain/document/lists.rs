@@ -1,13 +1,35 @@
 //! Parts that several documents share: requirements, decisions, risks, what is open, what was struck.
 
 use super::Desk;
-use super::items::validation_of;
+use super::items::{Item, validation_of};
 use super::voices::{Stands, codes};
 use super::words::{cell, inline, table};
 use crate::domain::claim::derive::risk_subject;
 use crate::domain::claim::{Kind, Severity};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::spec::{Level, Requirement};
+
+/// What a document lists that serves requirements.
+#[derive(Clone, Copy)]
+pub(super) enum Served<'i> {
+    /// Steps or tasks, by that word.
+    By(&'static str, &'i [Item]),
+    /// Nothing: it judges what is there.
+    Elsewhere,
+}
+
+impl Served<'_> {
+    /// The word for what would serve a requirement, if nothing of it does.
+    fn lacks(self, requirement: &str) -> Option<&'static str> {
+        match self {
+            Served::By(word, items) => {
+                let is_served = items.iter().any(|item| item.requirements.iter().any(|id| id == requirement));
+                (!is_served).then_some(word)
+            }
+            Served::Elsewhere => None,
+        }
+    }
+}
 
 impl Desk<'_> {
     /// Lines under the title: what was decided, by whom.
@@ -24,13 +46,14 @@ impl Desk<'_> {
         )
     }
 
-    /// Whether and how each requirement is covered: every must is covered or OPEN.
-    pub(super) fn requirements(&self) -> String {
-        let rows: Vec<Vec<String>> = self.inputs.spec.requirements.iter().map(|r| self.requirement_row(r)).collect();
+    /// Whether and how each requirement is covered: every must is covered, and by something that is listed, or OPEN.
+    pub(super) fn requirements(&self, served: Served<'_>) -> String {
+        let row = |requirement| self.requirement_row(requirement, served);
+        let rows: Vec<Vec<String>> = self.inputs.spec.requirements.iter().map(row).collect();
         table(&["Requirement", "Level", "Covered", "Checked by"], &rows)
     }
 
-    fn requirement_row(&self, requirement: &Requirement) -> Vec<String> {
+    fn requirement_row(&self, requirement: &Requirement, served: Served<'_>) -> Vec<String> {
         let checked = self
             .voices
             .claim(Kind::Test, &requirement.id, "checked-by")
@@ -44,13 +67,13 @@ impl Desk<'_> {
         vec![
             requirement.id.clone(),
             requirement.level.word().to_owned(),
-            self.coverage(requirement).replace('|', "\\|"),
+            self.coverage(requirement, served).replace('|', "\\|"),
             format!("{}{separator}{}", cell(&said), codes(&named).replace('|', "\\|")),
         ]
     }
 
     /// How a requirement stands: by `covers`, and at audit by `satisfied`.
-    fn coverage(&self, requirement: &Requirement) -> String {
+    fn coverage(&self, requirement: &Requirement, served: Served<'_>) -> String {
         let id = &requirement.id;
         let claims = [(Kind::Covers, "covered"), (Kind::Finding, "satisfied")];
         let mut claims: Vec<&Judged> = claims.into_iter().filter_map(|(k, p)| self.voices.claim(k, id, p)).collect();
@@ -63,8 +86,13 @@ impl Desk<'_> {
         let open = if is_must { "**OPEN**: " } else { "" };
         let said = |claim: &Judged| format!("({}){}", self.voices.support(claim), self.voices.against(claim));
         let of = |wanted: fn(&Stands) -> bool| claims.iter().find(|claim| wanted(&self.voices.stands(claim)));
-        if let Some(claim) = of(|stands| matches!(stands, Stands::Open)) {
-            format!("**OPEN**: {}", self.voices.sides(claim))
+        let unsettled: Vec<String> = claims
+            .iter()
+            .filter(|claim| self.voices.stands(claim) == Stands::Open)
+            .map(|claim| format!("**OPEN**: {}", self.voices.sides(claim)))
+            .collect();
+        if !unsettled.is_empty() {
+            unsettled.join("; ")
         } else if let Some((claim, by)) = claims.iter().find_map(|claim| match self.voices.stands(claim) {
             Stands::Waived(by) => Some((claim, by)),
             Stands::Yes | Stands::No | Stands::Open | Stands::Struck => None,
@@ -73,7 +101,13 @@ impl Desk<'_> {
         } else if let Some(claim) = of(|stands| matches!(stands, Stands::No)) {
             format!("{open}no {}", said(claim))
         } else if let Some(claim) = of(|stands| matches!(stands, Stands::Yes)) {
-            format!("yes {}", said(claim))
+            match served.lacks(id) {
+                None => format!("yes {}", said(claim)),
+                Some(what) if claim.label.is_decided() => {
+                    format!("{open}agreed, but no {what} serves it {}", said(claim))
+                }
+                Some(what) => format!("{open}said, but no {what} serves it {}", said(claim)),
+            }
         } else {
             format!("{open}all that was said of it was found false")
         }

@@ -19,6 +19,7 @@ use super::stage::Stage;
 
 mod items;
 mod lists;
+mod order;
 mod plan;
 mod review;
 mod voices;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::Desk;
-use super::items::{Item, items, needs_of, phases};
+use super::items::{Item, items};
+use super::lists::Served;
 use super::voices::codes;
 use super::words::{code, inline, listed, section};
 use crate::domain::artifact::Body;
@@ -14,7 +15,7 @@ use crate::domain::claim::{Kind, Polarity};
 /// Writes plan.md.
 pub(super) fn plan(desk: &Desk<'_>) -> String {
     let spec = desk.inputs.spec;
-    let items = items(desk);
+    let (items, _) = items(desk);
     let mut out = format!("# Implementation Plan: {}\n\n", inline(&spec.title));
     let file = spec.file.rsplit('/').next().unwrap_or(&spec.file);
     let _ = writeln!(out, "**Branch**: `{}` | **Spec**: [{file}]({file}) | {}\n", spec.id, desk.standing());
@@ -24,7 +25,7 @@ pub(super) fn plan(desk: &Desk<'_>) -> String {
     section(&mut out, "Constitution Check", &constitution(desk));
     section(&mut out, "Project Structure", &structure(&items));
     section(&mut out, "Work Breakdown", &steps(&items));
-    section(&mut out, "Acceptance Mapping", &desk.requirements());
+    section(&mut out, "Acceptance Mapping", &desk.requirements(Served::By("step", &items)));
     section(&mut out, "Risks", &desk.risks());
     section(&mut out, "Questions", &questions(desk));
     section(&mut out, "Open", &desk.open(&[]));
@@ -99,11 +100,11 @@ fn questions(desk: &Desk<'_>) -> String {
 /// Writes tasks.md. Tasks are numbered anew, in an order in which each comes after what it needs.
 pub(super) fn tasks(desk: &Desk<'_>) -> String {
     let spec = desk.inputs.spec;
-    let items = items(desk);
-    let (phases, stuck) = phases(&items);
-    let order: Vec<usize> = phases.iter().flatten().chain(&stuck).copied().collect();
+    let (items, order) = items(desk);
+    let (phases, stuck) = order.phases();
+    let listed_as: Vec<usize> = phases.iter().flatten().chain(&stuck).copied().collect();
     let id = |at: usize| {
-        let place = order.iter().position(|other| *other == at).unwrap_or(0);
+        let place = listed_as.iter().position(|other| *other == at).unwrap_or(0);
         format!("T{:03}", place + 1)
     };
     let mut out = format!("# Tasks: {}\n\n", inline(&spec.title));
@@ -113,22 +114,29 @@ pub(super) fn tasks(desk: &Desk<'_>) -> String {
     let _ = writeln!(out, "{}", desk.standing());
     section(&mut out, "Format: `[ID] [P?] Description`", "- **[P]**: can be done beside the others of its phase");
     for (n, phase) in phases.iter().enumerate() {
-        let after = if n == 0 { "needs nothing else" } else { "after the phases before" };
+        let after = match n {
+            0 if phase.iter().all(|at| order.missing(*at).is_empty()) => "needs nothing else",
+            0 => "needs no other task of this list",
+            _ => "after the phases before",
+        };
         let lines: String = phase.iter().map(|at| task_line(&items[*at], &id(*at))).collect();
         section(&mut out, &format!("Phase {}: {after}", n + 1), &lines);
     }
     let lines: String = stuck.iter().map(|at| task_line(&items[*at], &id(*at))).collect();
     section(&mut out, "Unordered: these wait for each other", &lines);
     let mut needs = String::new();
-    for at in &order {
-        let before: Vec<String> = needs_of(&items, *at).into_iter().map(id).collect();
+    for at in &listed_as {
+        let before: Vec<String> = order.before(*at).iter().map(|before| id(*before)).collect();
         if !before.is_empty() {
             let _ = writeln!(needs, "- {} after {}", id(*at), listed(&before));
+        }
+        for missing in order.missing(*at) {
+            let _ = writeln!(needs, "- {} after {}, which no task here does", id(*at), inline(missing));
         }
     }
     section(&mut out, "Dependencies & Execution Order", &needs);
     section(&mut out, "Decisions", &desk.decisions());
-    section(&mut out, "Acceptance Coverage", &desk.requirements());
+    section(&mut out, "Acceptance Coverage", &desk.requirements(Served::By("task", &items)));
     section(&mut out, "Open", &desk.open(&[]));
     section(&mut out, "Struck", &desk.voices.struck());
     out

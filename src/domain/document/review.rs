@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Desk;
+use super::lists::Served;
 use super::voices::Stands;
 use super::words::{cell, inline, section, table};
 use crate::domain::artifact::Body;
@@ -25,7 +26,7 @@ pub(super) fn review(stage: Stage, desk: &Desk<'_>) -> String {
     section(&mut out, "Decision", &decision(desk));
     section(&mut out, "Conditions", &conditions(desk));
     section(&mut out, "Summary", &inline(&desk.base().1.summary));
-    section(&mut out, "Requirements", &desk.requirements());
+    section(&mut out, "Requirements", &desk.requirements(Served::Elsewhere));
     section(&mut out, "Tests", &claims(desk, Kind::Test, "passes", "Test"));
     section(&mut out, "Checks", &checks(desk));
     section(&mut out, "Open Items", &claims(desk, Kind::Finding, "open", "Item"));

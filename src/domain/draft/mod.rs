@@ -2,6 +2,9 @@
 //!
 //! It must not know which folders exist, nor write any: it is given names and gives text.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
 use super::failure::Failure;
 use super::ids::SpecId;
 
@@ -49,16 +52,45 @@ const FILLERS: [&str; 22] = [
     "build",
 ];
 
-/// Returns the name that a sentence gives to a spec, without its number: whole words, `new` where it has none.
+/// Letters that are no letter with a mark, as people write them without.
+const FOLDED: [(char, &str); 10] = [
+    ('ß', "ss"),
+    ('æ', "ae"),
+    ('œ', "oe"),
+    ('ø', "o"),
+    ('ł', "l"),
+    ('đ', "d"),
+    ('ð', "d"),
+    ('þ', "th"),
+    ('ħ', "h"),
+    ('ı', "i"),
+];
+
+/// Writes a text in lower case without accents, as far as that is known.
+fn folded(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.to_lowercase().nfkd().filter(|c| !is_combining_mark(*c)) {
+        match FOLDED.iter().find(|(letter, _)| *letter == c) {
+            Some((_, plain)) => out.push_str(plain),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+/// Returns the name that a sentence gives to a spec, without its number: whole words without accents (only a first one
+/// that is too long is cut), `new` where it has none in Latin letters.
 pub fn slug(text: &str) -> String {
-    let words = || {
-        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
-    };
+    let text = folded(text);
+    let words = || text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned);
     let telling: Vec<String> = words().filter(|word| !FILLERS.contains(&word.as_str())).collect();
     let chosen = if telling.is_empty() { words().collect() } else { telling };
     let mut slug = String::new();
     for word in chosen {
-        let joined = if slug.is_empty() { word.clone() } else { format!("{slug}-{word}") };
+        let joined = match slug.is_empty() {
+            true => word.chars().take(SLUG_MAX).collect(),
+            false => format!("{slug}-{word}"),
+        };
         if joined.len() > SLUG_MAX {
             break;
         }
@@ -106,6 +138,10 @@ mod tests {
         assert_eq!(slug("I want to"), "i-want-to");
         assert_eq!(slug("日本語 🦀"), "new");
         assert!(slug(&"word ".repeat(40)).len() <= SLUG_MAX);
+        assert_eq!(slug("Größe ändern"), "grosse-andern");
+        assert_eq!(slug("Łódź: e\u{301}tudier l'œuvre ＡＢＣ"), "lodz-etudier-l-oeuvre-abc");
+        assert_eq!(slug(&"x".repeat(50)), "x".repeat(SLUG_MAX));
+        assert_eq!(slug(&format!("{} limiter", "x".repeat(50))), "x".repeat(SLUG_MAX));
     }
 
     #[test]

@@ -261,13 +261,13 @@ pub struct Choice {
 }
 
 impl Issue {
-    /// Returns the edit that an answer stands for: the number of a choice from 1, its words, or own words.
+    /// Returns the edit that an answer stands for: the words of a choice, its number from 1, or own words.
     pub fn edit_for(&self, answer: &str) -> Option<Edit> {
         let answer = answer.trim();
-        let by_number = answer.parse::<usize>().ok().and_then(|n| self.choices.get(n.checked_sub(1)?));
-        let by_words = || self.choices.iter().find(|choice| choice.words.as_str() == answer);
-        let chosen = if self.slot.is_some() { by_words() } else { by_number.or_else(by_words) };
-        match chosen {
+        let by_number = || answer.parse::<usize>().ok().and_then(|n| self.choices.get(n.checked_sub(1)?));
+        // Words first: of "2 or 3 times" the 2 means two times.
+        let by_words = self.choices.iter().find(|choice| choice.words.as_str() == answer);
+        match by_words.or_else(by_number) {
             Some(choice) => Some(choice.edit.clone()),
             None => self.slot.as_ref().filter(|_| !answer.is_empty()).map(|slot| slot.edit(answer)),
         }

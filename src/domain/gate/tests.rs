@@ -216,7 +216,13 @@ fn a_choice_is_picked_by_number_or_words() {
     assert_eq!((issue.matter, issue.resolvability), (Matter::OpenChoice, Resolvability::SuggestFix));
     let words: Vec<&str> = issue.choices.iter().map(|choice| choice.words.as_str()).collect();
     assert_eq!(words, ["memory", "Redis"]);
-    assert_eq!(issue.edit_for("Redis").unwrap().becomes, ["- **FR-001**: It MUST keep counters in Redis"]);
+    for (answer, becomes) in [("Redis", "Redis"), ("1", "memory"), ("2", "Redis"), ("3", "3"), ("a file", "a file")] {
+        let line = format!("- **FR-001**: It MUST keep counters in {becomes}");
+        assert_eq!(issue.edit_for(answer).unwrap().becomes, [line], "{answer}");
+    }
+    let mut numbers = issue.clone();
+    numbers.choices[1].words = Safe::line("1");
+    assert_eq!(numbers.edit_for("1").unwrap(), numbers.choices[1].edit, "its words come before its place");
     let (clash, _) = held(
         "- **FR-001**: It MUST keep 10 entries per client\n- **FR-001**: It MUST keep 20 entries per client",
         &[Gate::Analyze],

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::hash::Sha;
 use super::ids::SpecId;
 use super::safe::Safe;
+use super::spec::Folder;
 use super::stage::Stage;
 
 /// On which side of a stage.
@@ -144,16 +145,22 @@ pub fn telling_lines(output: &str) -> Vec<Safe> {
     chosen[from..].iter().map(|line| Safe::line(line)).collect()
 }
 
-/// Returns the changed files that should have been committed: all but ours, and the documents of the spec itself.
-pub fn uncommitted<'p>(dirty: impl IntoIterator<Item = &'p String>, dir: &str) -> Vec<Safe> {
-    let own = format!("{dir}/");
-    let theirs = dirty.into_iter().filter(|path| !path.starts_with(OURS) && !path.starts_with(&own));
+/// Returns the changed files that should have been committed: all but ours, the documents of the spec itself, and what
+/// stages wrote for any other.
+pub fn uncommitted<'p>(dirty: impl IntoIterator<Item = &'p String>, folders: &[Folder], spec: &SpecId) -> Vec<Safe> {
+    let is_in = |path: &str, dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+    let is_apart = |path: &str| {
+        path.starts_with(OURS)
+            || folders.iter().any(|folder| folder.publishes(path) || (folder.id == *spec && is_in(path, &folder.dir)))
+    };
+    let theirs = dirty.into_iter().filter(|path| !is_apart(path));
     theirs.take(DIRTY_MAX).map(|path| Safe::line(path)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::spec;
 
     fn ran(passed: bool, exit: Option<i32>, ended: Option<&str>) -> Ran {
         Ran {
@@ -208,9 +215,23 @@ mod tests {
 
     #[test]
     fn our_own_files_need_not_be_committed() {
-        let dirty =
-            ["specs/001-x/plan.md", ".dicast/config.toml", "src/a.rs", "specs/001-xy/spec.md"].map(String::from);
-        let told: Vec<String> = uncommitted(&dirty, "specs/001-x").iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["src/a.rs", "specs/001-xy/spec.md"]);
+        let paths = ["specs/001-x/spec.md", "specs/001-xy/spec.md"];
+        let dirty = [
+            "specs/001-x/plan.md",
+            "specs/001-x/notes.md",
+            ".dicast/config.toml",
+            "src/a.rs",
+            "specs/001-xy/spec.md",
+            "specs/001-xy/plan.md",
+            "specs/001-xy/tasks.dicast-new.2.md",
+            "specs/001-xy/verdicts/plan.json",
+            "specs/001-xy/review/audit.md",
+            "specs/001-xy/planning.md",
+            "src/plan.md",
+        ]
+        .map(String::from);
+        let told = uncommitted(&dirty, &spec::find(paths), &SpecId::new("001-x").unwrap());
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["src/a.rs", "specs/001-xy/spec.md", "specs/001-xy/planning.md", "src/plan.md"]);
     }
 }

@@ -25,7 +25,7 @@ use super::stage::Stage;
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
 pub use offer::Offer;
 pub use policy::{BadRatio, Consensus, Quorum, Ratio, Round, StageRules};
-pub use service::{Api, JsonMode, LOCAL, Local, Service, local, unusable};
+pub use service::{Api, JsonMode, LOCAL, Lent, Local, Service, is_here, local, unusable};
 pub use trust::{DiffLine, Proposal, Trust, TrustItem, TrustSource};
 
 /// Everything that can be configured in this version.

@@ -2,6 +2,7 @@
 //!
 //! It must not know HTTP, nor hold a key: only the name of the variable that has it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,24 @@ pub struct Service {
     pub json_mode: JsonMode,
     /// Whether it may list, read and search the repository.
     pub tools: bool,
+    /// What it is offered besides.
+    #[serde(default, skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
+}
+
+/// What a model is offered of MCP servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lent {
+    /// The servers, by name.
+    pub servers: BTreeSet<String>,
+    /// Tools, as `server__tool`, that are offered although they do not declare that they only read.
+    pub tools: BTreeSet<String>,
+}
+
+impl Lent {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The APIs that are spoken.
@@ -91,10 +110,11 @@ pub struct Local {
 }
 
 /// The servers of models that are known by name; all speak [`Api::OpenaiChat`].
-pub const LOCAL: [Local; 3] = [
+pub const LOCAL: [Local; 4] = [
     Local { name: "llama.cpp", program: "llama-server", base_url: "http://127.0.0.1:8080/v1" },
     Local { name: "ollama", program: "ollama", base_url: "http://127.0.0.1:11434/v1" },
     Local { name: "vllm", program: "vllm", base_url: "http://127.0.0.1:8000/v1" },
+    Local { name: "lmstudio", program: "lms", base_url: "http://127.0.0.1:1234/v1" },
 ];
 
 /// Finds a server of models by its name as a preset.
@@ -122,7 +142,8 @@ impl Service {
     }
 }
 
-fn is_here(url: &str) -> bool {
+/// Tells whether an address is one of this machine.
+pub fn is_here(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -148,7 +169,14 @@ mod tests {
     use super::*;
 
     fn service(api: Api, base_url: &str) -> Service {
-        Service { api, base_url: base_url.into(), key_env: None, json_mode: JsonMode::JsonSchema, tools: true }
+        Service {
+            api,
+            base_url: base_url.into(),
+            key_env: None,
+            json_mode: JsonMode::JsonSchema,
+            tools: true,
+            lent: Lent::default(),
+        }
     }
 
     #[test]

@@ -24,6 +24,23 @@ pub struct Folder {
     pub documents: Vec<String>,
 }
 
+impl Folder {
+    /// Tells whether a file is one that stages write for the spec: its plan, its task list, a version of either beside a
+    /// hand's edit, a review, a verdict.
+    pub fn publishes(&self, path: &str) -> bool {
+        let Some(name) = path.strip_prefix(&self.own).and_then(|rest| rest.strip_prefix('/')) else { return false };
+        let is_document = |rest: &str| rest == ".md" || (rest.starts_with(".dicast-new") && rest.ends_with(".md"));
+        WRITTEN_BELOW.iter().any(|folder| name.starts_with(folder))
+            || WRITTEN.iter().any(|stem| name.strip_prefix(stem).is_some_and(is_document))
+    }
+}
+
+/// Folders of a spec in which stages write.
+const WRITTEN_BELOW: [&str; 2] = ["verdicts/", "review/"];
+
+/// Documents of a spec that stages write, without their ending.
+const WRITTEN: [&str; 2] = ["plan", "tasks"];
+
 /// Finds the specs among paths: `specs/<id>/spec.md`, `.specify/specs/<id>/spec.md`, `docs/SPEC-…/{PRD,spec}.md`,
 /// `openspec/specs/<id>/spec.md`, `openspec/changes/<id>/specs/<capability>/spec.md`. Sorted by id; of two folders with
 /// one name the first path wins. A change of several capabilities is a spec for each: `<id>.<capability>`.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::hash::Sha;
 use super::ids::SpecId;
+use super::stage::Stage;
 
 mod find;
 mod ids;
@@ -208,6 +209,11 @@ impl Spec {
     pub fn path_of(&self, name: &str, is_there: impl Fn(&str) -> bool) -> String {
         let own = format!("{}/{name}", self.own);
         if self.own == self.dir || is_there(&own) { own } else { format!("{}/{name}", self.dir) }
+    }
+
+    /// Returns the path of the verdict that a stage records.
+    pub fn verdict_path(&self, stage: Stage) -> String {
+        format!("{}/verdicts/{stage}.json", self.own)
     }
 
     /// Returns what is asked, which is at least one thing.

@@ -108,6 +108,8 @@ pub enum Field {
     OutputTokens,
     /// What the program says it cost, in USD; added up.
     CostUsd,
+    /// What the program says its whole session cost so far, in USD; the latest counts.
+    SessionCostUsd,
 }
 
 /// Something that a line can tell by being there.
@@ -123,7 +125,7 @@ pub enum Sign {
 }
 
 /// The words for both in a config: value fields first.
-const FIELDS: [(&str, Field); 17] = [
+const FIELDS: [(&str, Field); 18] = [
     ("delta", Field::Delta),
     ("text", Field::Text),
     ("answer", Field::Answer),
@@ -141,6 +143,7 @@ const FIELDS: [(&str, Field); 17] = [
     ("cached_tokens", Field::CachedTokens),
     ("output_tokens", Field::OutputTokens),
     ("cost_usd", Field::CostUsd),
+    ("session_cost_usd", Field::SessionCostUsd),
 ];
 
 const SIGNS: [(&str, Sign); 3] = [("ok", Sign::Ok), ("failed", Sign::Failed), ("counts_session", Sign::CountsSession)];
@@ -186,7 +189,7 @@ impl Dialect {
 
     /// Tells whether it says where a turn's cost stands.
     pub fn knows_cost(&self) -> bool {
-        self.finds.contains_key(&Field::CostUsd)
+        [Field::CostUsd, Field::SessionCostUsd].iter().any(|field| self.finds.contains_key(field))
     }
 
     fn find<'v>(&self, field: Field, line: &'v Value) -> Vec<&'v Value> {
@@ -288,6 +291,7 @@ pub struct Account {
     pub session: Option<String>,
     usage: Usage,
     counts_session: bool,
+    session_cost: Option<u64>,
     /// How it ended, if it said so.
     pub end: Option<End>,
     /// What went wrong last, in its words.
@@ -334,7 +338,14 @@ impl Account {
 
     /// Returns what the turn used. `before` is what earlier turns of its session used.
     pub fn usage(&self, before: Usage) -> Usage {
-        if self.counts_session { self.usage.minus(before) } else { self.usage }
+        let own = if self.counts_session { self.usage.minus(before) } else { self.usage };
+        match self.session_cost {
+            Some(cost) => {
+                let earlier = before.cost_micro_usd.unwrap_or(0);
+                Usage { cost_micro_usd: Some(cost.saturating_sub(earlier)), ..own }
+            }
+            None => own,
+        }
     }
 
     fn value(&mut self, line: &Value) -> Vec<Event> {
@@ -400,6 +411,8 @@ impl Account {
         let sum = |field| self.dialect.find(field, line).into_iter().filter_map(Value::as_u64).sum();
         let costs = self.dialect.find(Field::CostUsd, line);
         let cost = costs.into_iter().filter_map(Value::as_f64).map(micro_usd).reduce(u64::saturating_add);
+        let session = self.dialect.find(Field::SessionCostUsd, line).into_iter().find_map(Value::as_f64);
+        self.session_cost = session.map(micro_usd).or(self.session_cost);
         self.usage = self.usage.plus(Usage {
             input_tokens: sum(Field::InputTokens),
             cached_tokens: sum(Field::CachedTokens),

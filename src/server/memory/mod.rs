@@ -189,13 +189,19 @@ impl Memory {
         .await
     }
 
-    #[tool(description = "Find memories by words and tags, best first, as a JSON array of {memory, score}")]
+    #[tool(
+        description = "Find memories by words and tags, best first, as a JSON array of {memory, score}",
+        annotations(read_only_hint = true, open_world_hint = false)
+    )]
     async fn search(&self, Parameters(args): Parameters<SearchArgs>) -> Result<String, String> {
         let limit = args.limit.unwrap_or(LIMIT).min(LIMIT_MAX);
         self.ask(move |shelf| shelf.search(&args.query, &args.tags, limit)).await
     }
 
-    #[tool(description = "Read one memory by id or key; null if there is none")]
+    #[tool(
+        description = "Read one memory by id or key; null if there is none",
+        annotations(read_only_hint = true, open_world_hint = false)
+    )]
     async fn get(&self, Parameters(args): Parameters<PlaceArgs>) -> Result<String, String> {
         let place = args.place()?;
         self.ask(move |shelf| shelf.get(&place)).await
@@ -208,7 +214,7 @@ impl Memory {
         self.ask(move |shelf| Ok(serde_json::json!({ "deleted": shelf.delete(&place)? }))).await
     }
 
-    #[tool(description = "Count memories and tags")]
+    #[tool(description = "Count memories and tags", annotations(read_only_hint = true, open_world_hint = false))]
     async fn stats(&self) -> Result<String, String> {
         self.ask(|shelf| shelf.stats()).await
     }

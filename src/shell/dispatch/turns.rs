@@ -18,6 +18,7 @@ use crate::app::model::Model;
 use crate::app::update::charge;
 use crate::domain::acp::Answer;
 use crate::domain::budget::Charge;
+use crate::domain::candidate::Landing;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::launch;
@@ -65,14 +66,14 @@ impl Dispatch {
         let launch = agent.and_then(|agent| {
             self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref()))
         });
-        let used_before = session.map(|session| session.used).unwrap_or_default();
+        let (session, used_before) = session.map(|session| (Some(session.id), session.used)).unwrap_or_default();
         let (stop, kill) = self.seat_tokens(seat);
         match launch {
             Some(mut launch) => {
                 if kind == TurnKind::Round {
                     launch.limits.total_ms = launch.limits.total_ms.min(round::TURN_MS);
                 }
-                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, used_before };
+                let turn = Turn { seat: seat.clone(), kind, launch, prompt, wanted, session, used_before };
                 match plot {
                     Some(plot) => self.take_turn_in(plot, turn, stop, kill),
                     None => self.hands.agents.take_turn(turn, stop, kill),
@@ -119,6 +120,7 @@ impl Dispatch {
             agent: seat.agent.clone(),
             base: preparation.inputs.commit.clone().unwrap_or_default(),
             afresh: is_another_try,
+            start: preparation.start.clone(),
             folder: self.worktrees(model),
             quota: model.settings.worktrees.quota_mb << 20,
             apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
@@ -128,6 +130,18 @@ impl Dispatch {
     /// Removes the worktrees of a run.
     pub(super) fn uproot(&self, model: &Model, id: &RunId, token: CancellationToken) -> Reply<()> {
         self.hands.repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), token)
+    }
+
+    /// Takes back what landed and removes the worktrees of its try: those of the next one start with that change. Done
+    /// twice it is done once, and what was begun is done to its end, also while the run is being stopped.
+    pub(super) fn take_back(&self, model: &Model, id: RunId, landing: Landing) -> Pending {
+        let (repo, root, token) = (self.hands.repo.clone(), self.places.repo.clone(), self.hands.scope.cancel.clone());
+        let uprooting = self.uproot(model, &id, token.clone());
+        let taken = self.job(async move {
+            uprooting.await?;
+            repo.land(root, landing, true, token).await
+        });
+        Pending::Landed(id, taken)
     }
 
     /// Returns the folder of all worktrees.
@@ -163,7 +177,7 @@ impl Dispatch {
     pub(super) fn warm(&self, model: &Model, run: &RunId, agents: &[AgentName]) {
         for agent in model.settings.agents.iter().filter(|agent| agents.contains(&agent.name)) {
             if let AgentKind::Command(of) = &agent.kind {
-                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), of);
+                let launch = spoken::launch(&self.places, &model.settings, run, (agent, limits(agent)), (of, None));
                 // The answer only tells that it was tried.
                 drop(self.hands.agents.warm(run.clone(), agent.name.clone(), launch));
             }
@@ -214,7 +228,7 @@ impl Dispatch {
         let cwd = self.places.repo.to_string_lossy().into_owned();
         match &agent.kind {
             AgentKind::Command(of) if agent.manner().is_some() => {
-                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), of))
+                Some(spoken::launch(&self.places, settings, &seat.run, (agent, limits), (of, worktree)))
             }
             AgentKind::Command(of) => {
                 // The same for every turn of a seat: some programs keep sessions by folder.

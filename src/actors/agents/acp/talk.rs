@@ -4,6 +4,7 @@
 //! sees to it that each is answered exactly once, whatever becomes of the turn.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,11 +18,13 @@ use super::super::process::clock::{Alarm, Clock};
 use super::super::process::{Cut, Ended, Spoken};
 use super::wire::{Leave, Wire, Wired};
 use crate::actors::Promise;
-use crate::domain::acp::{self, Answer, Heard, Manner, Opened, Refused, Request, Say, Server, StopReason};
+use crate::disk::jail;
+use crate::domain::acp::{self, Answer, Heard, Manner, Opened, Reach, Refused, Request, Say, Server, StopReason};
 use crate::domain::classify::{Exit, classify};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::run::{Launch, SeatKey, Turn, TurnEnded, TurnKind};
+use crate::domain::stream::Usage;
 
 /// Most requests for permission of one agent that wait at a time; what comes on top is cancelled.
 const ASKED_MAX: usize = 32;
@@ -98,6 +101,8 @@ struct Watch<'a> {
     cut: Option<Cut>,
     /// The session, once it was asked.
     prompted: Option<String>,
+    /// Whether what is heard was said before, and is told again.
+    is_told_again: bool,
 }
 
 /// A request for permission that is not answered yet.
@@ -114,6 +119,8 @@ pub(super) struct Talk {
     servers: Vec<Server>,
     wire: Wire,
     session: Session,
+    /// Whether it can go on with a session of an earlier process.
+    can_load: bool,
     last_id: u64,
     /// The answer to the request that is waited for.
     answered: Option<(u64, Result<Value, Refused>)>,
@@ -133,6 +140,7 @@ impl Talk {
             servers,
             wire,
             session: Session::Shaking(0),
+            can_load: false,
             last_id: 0,
             answered: None,
             asked: BTreeMap::new(),
@@ -174,7 +182,7 @@ impl Talk {
 
     /// Takes one turn; returns itself if it can take another one.
     async fn take(mut self, job: Job, orders: &mut mpsc::Receiver<Order>) -> Option<Self> {
-        let Job { turn, stop, kill, promise } = job;
+        let Job { mut turn, stop, kill, promise } = job;
         let began = Instant::now();
         let tools = self.tools.clone();
         if matches!(self.session, Session::Used(_)) {
@@ -192,16 +200,17 @@ impl Talk {
             live: Live::new(&tools, &turn),
             cut: None,
             prompted: None,
+            is_told_again: false,
         };
         if turn.kind == TurnKind::Draft {
             self.manner.remark.iter().for_each(|remark| watch.live.note(&format!("· {remark}")));
         }
-        let outcome = self.converse(&turn, &mut watch).await;
+        let outcome = self.converse(&mut turn, &mut watch).await;
         self.cancel_asked();
         self.calls.clear();
         let (captured, session) = (self.wire.captured(&turn.launch.limits), watch.prompted);
         let account = watch.live.close().await.map(|mut account| {
-            account.session = account.session.or(session);
+            account.session = session.or(account.session);
             account
         });
         let stderr = captured.1.text();
@@ -233,16 +242,25 @@ impl Talk {
     }
 
     /// Asks, and waits for the end of the turn.
-    async fn converse(&mut self, turn: &Turn, watch: &mut Watch<'_>) -> Result<Value, Ending> {
+    async fn converse(&mut self, turn: &mut Turn, watch: &mut Watch<'_>) -> Result<Value, Ending> {
         if turn.kind == TurnKind::Draft && matches!(self.session, Session::Used(_)) {
             self.open();
         }
-        let session = loop {
+        let opened = loop {
             match &self.session {
                 Session::Fresh(session) | Session::Used(session) => break session.clone(),
                 Session::Failed(error) => return Err(Ending::Broken(error.clone())),
                 Session::Shaking(_) | Session::Opening(_) => self.step(watch).await?,
             }
+        };
+        let session = match turn.session.clone().filter(|earlier| *earlier != opened) {
+            Some(earlier) if self.load(&earlier, watch).await? => earlier,
+            Some(_) => {
+                watch.live.begin_anew();
+                turn.used_before = Usage::default();
+                opened
+            }
+            None => opened,
         };
         self.session = Session::Used(session.clone());
         if let Some(mode) = self.manner.mode.clone() {
@@ -262,6 +280,27 @@ impl Talk {
         }
     }
 
+    /// Goes on with a session that an earlier process had; tells whether it could. What that says again is not heard.
+    async fn load(&mut self, session: &str, watch: &mut Watch<'_>) -> Result<bool, Ending> {
+        if !self.can_load {
+            watch.live.note("· a new session: it cannot load the one that it had");
+            return Ok(false);
+        }
+        let (cwd, servers, extra) = (self.launch.cwd.clone(), self.servers.clone(), self.manner.extra.clone());
+        let id = self.ask(&Say::LoadSession { session, cwd: &cwd, servers: &servers, extra: extra.as_deref() });
+        watch.is_told_again = true;
+        let loaded = self.answer(id, watch).await;
+        watch.is_told_again = false;
+        drop(self.wire.captured(&self.launch.limits));
+        match loaded? {
+            Ok(_) => Ok(true),
+            Err(refused) => {
+                watch.live.note(&format!("· a new session: it cannot load the one that it had: {}", refused.words));
+                Ok(false)
+            }
+        }
+    }
+
     async fn answer(&mut self, id: u64, watch: &mut Watch<'_>) -> Result<Result<Value, Refused>, Ending> {
         loop {
             match self.answered.take() {
@@ -274,6 +313,7 @@ impl Talk {
     /// Waits for the next thing that happens in a turn.
     async fn step(&mut self, watch: &mut Watch<'_>) -> Result<(), Ending> {
         let (at, alarm) = watch.clock.next();
+        let mut ear = (!watch.is_told_again).then_some(&mut watch.live);
         tokio::select! {
             biased;
             () = watch.kill.cancelled() => Err(Ending::Cut(*watch.cut.get_or_insert(Cut::Stopped))),
@@ -291,7 +331,7 @@ impl Talk {
                 }
                 None => Err(Ending::Cut(*watch.cut.get_or_insert(Cut::Stopped))),
             },
-            wired = self.wire.next(&mut watch.live) => self.wired(wired, Some(watch)).await,
+            wired = self.wire.next(&mut ear) => self.wired(wired, Some(watch)).await,
             () = sleep_until(at) => match alarm {
                 Alarm::Grace | Alarm::Stays => Err(Ending::Cut(watch.cut.unwrap_or(Cut::Stopped))),
                 Alarm::Late(which, after_ms) => self.wind_up(Cut::Late { which, after_ms }, watch),
@@ -338,6 +378,7 @@ impl Talk {
     fn answered(&mut self, id: u64, outcome: Result<Value, Refused>) {
         match self.session {
             Session::Shaking(shaking) if shaking == id => {
+                self.can_load = outcome.as_ref().is_ok_and(acp::can_load);
                 let shaken = outcome.map_err(|refused| refused.error("")).and_then(|result| acp::shaken(&result));
                 match shaken {
                     Ok(()) => self.open(),
@@ -383,7 +424,8 @@ impl Talk {
         let call = params.pointer("/toolCall/toolCallId").and_then(Value::as_str);
         let known = call.and_then(|call| self.calls.get(call));
         let redactor = &self.tools.redactor;
-        let request = Request::of(watch.seat.clone(), self.last_number, params, known);
+        let reach = self.reach(acp::paths(params, known)).await;
+        let request = Request { reach, ..Request::of(watch.seat.clone(), self.last_number, params, known) };
         let request = request.cleaned(|text| redactor.clean(text).into_owned());
         watch.live.note(&format!("? asks for permission to {}: {}", request.weight.words(), request.title));
         watch.clock.hold(true);
@@ -391,10 +433,21 @@ impl Talk {
         self.tools.lanes.tell(Fact::PermissionAsked(Box::new(request)), &watch.kill).await;
     }
 
+    /// Finds out where files are: in the folder that this agent may change, or elsewhere.
+    async fn reach(&self, paths: Vec<String>) -> Reach {
+        let Some(folder) = self.manner.folder.clone().filter(|_| !paths.is_empty()) else { return Reach::Unknown };
+        let cwd = PathBuf::from(&self.launch.cwd);
+        let all = move || paths.iter().all(|path| jail::holds(folder.as_ref(), &cwd.join(path)));
+        match self.tools.scope.spawn_blocking(all).await {
+            Ok(true) => Reach::Inside,
+            Ok(false) | Err(_) => Reach::Outside,
+        }
+    }
+
     /// Answers a request for permission, if it is still open.
     fn permit(&mut self, number: u64, answer: Answer, watch: &mut Watch<'_>) {
         let Some(Asked { id, request }) = self.asked.remove(&number) else { return };
-        let answer = if request.takes(answer) { answer } else { Answer::Reject };
+        let answer = if request.offers(answer) { answer } else { Answer::Reject };
         self.wire.say(&acp::permit(&id, request.option(answer)));
         watch.live.note(&format!("  permission was {}", answer.words()));
         watch.clock.hold(!self.asked.is_empty());
@@ -416,7 +469,9 @@ impl Talk {
         let known = self.calls.entry(call).or_insert_with(|| Value::Object(serde_json::Map::new()));
         if let Value::Object(known) = known {
             known.extend(
-                update.into_iter().filter(|(key, _)| ["title", "kind", "rawInput", "content"].contains(&key.as_str())),
+                update
+                    .into_iter()
+                    .filter(|(key, _)| ["title", "kind", "rawInput", "content", "locations"].contains(&key.as_str())),
             );
         }
     }

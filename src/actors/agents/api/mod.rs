@@ -1,9 +1,10 @@
 //! One turn of a model over HTTP: requests until the model wants no more of the repository, then its answer.
 //!
 //! It owns the conversations, kept in memory while the program lives, and the loop of tools; [`wire`] sends and hears,
-//! [`record`] keeps what was sent and heard. It must not know whether the turn should be taken, nor send a request
+//! [`loans`] are the tools of others, [`record`] keeps what was sent and heard. It must not know whether the turn should be taken, nor send a request
 //! again: the brain decides.
 
+mod loans;
 mod record;
 mod wire;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::loans::Loans;
 use self::record::Record;
 use self::wire::{Ear, Wire};
 use super::command::Tools;
@@ -27,7 +29,7 @@ use crate::domain::dialect::{self, Ask, Offer, Reply, Returned, Stop};
 use crate::domain::fact::Fact;
 use crate::domain::failure::{AgentError, Deadline};
 use crate::domain::redact::Redactor;
-use crate::domain::run::{Call, SeatKey, TurnEnded, TurnFailed, Wanted};
+use crate::domain::run::{Call, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
 use crate::domain::settings::JsonMode;
 use crate::domain::stream::{Event, Session, Usage};
@@ -92,9 +94,10 @@ impl Conversations {
     }
 }
 
-/// The name of a seat's conversation.
-fn session_of(seat: &SeatKey) -> String {
-    format!("{}-{}-{}-{}", seat.run, seat.stage, seat.attempt, seat.agent)
+/// The name of a seat's conversation; of one that was begun anew it is another.
+fn session_of(seat: &SeatKey, is_anew: bool) -> String {
+    let how = if is_anew { "-anew" } else { "" };
+    format!("{}-{}-{}-{}{how}", seat.run, seat.stage, seat.attempt, seat.agent)
 }
 
 /// Takes one turn. Either token ends it at once: its connection is dropped, and nothing of it is left.
@@ -176,14 +179,27 @@ impl<'t> Talk<'t> {
         let api = call.service.api;
         let failed = |error| TurnFailed { error, repair: None };
         let wire = Wire::of(&tools.scope, &call.service, &call.limits).await.map_err(failed)?;
-        let mut talk = match &call.session {
+        let mut is_anew = false;
+        let mut talk = match call.session.as_ref().map(|session| conversations.take(&session.id)) {
             None => Conversation::default(),
-            Some(session) => conversations.take(&session.id).ok_or_else(|| {
+            Some(Some(kept)) => kept,
+            // What stands open is asked in words that need nothing before them.
+            Some(None) if call.kind == TurnKind::Round => {
+                is_anew = true;
+                live.note("· a new conversation: the one that it had is not kept any more");
+                Conversation::default()
+            }
+            Some(None) => {
                 let why = "the conversation that it was to go on with is not kept any more".to_owned();
-                failed(AgentError::Protocol { why })
-            })?,
+                return Err(failed(AgentError::Protocol { why }));
+            }
         };
         talk.messages.push(dialect::user(api, &call.prompt, &talk.open));
+        let stop = CancellationToken::new();
+        // Whoever drops this turn ends what it asked of others.
+        let _stops_with_us = stop.clone().drop_guard();
+        let (loans, remarks) = Loans::of(tools, &call.service.lent, &stop).await;
+        remarks.iter().for_each(|remark| live.note(remark));
         let schema = call.wanted.schema();
         let mut sent = talk.messages.len() - 1;
         let (mut rounds, mut looked) = (0, 0);
@@ -201,6 +217,7 @@ impl<'t> Talk<'t> {
                 mode: call.service.json_mode,
                 schema: &schema,
                 offer,
+                more: loans.told(),
                 max_output_tokens: call.max_output_tokens,
             };
             let body = dialect::body(api, &ask);
@@ -215,7 +232,7 @@ impl<'t> Talk<'t> {
             sent = talk.messages.len();
             match &reply.stop {
                 Stop::Calls if reply.answer.is_none() && offer == Offer::Tools => {
-                    let results = self.look(&reply.calls, live).await;
+                    let results = self.look(&reply.calls, &loans, &stop, live).await;
                     let told = results.iter().map(|one| one.text.len()).sum::<usize>();
                     looked += told;
                     let again = reply.usage.input_tokens + reply.usage.output_tokens + tokens(told);
@@ -230,7 +247,7 @@ impl<'t> Talk<'t> {
                 }
                 Stop::Over | Stop::Length | Stop::Calls => {
                     talk.open = reply.answer.iter().chain(&reply.calls).cloned().collect();
-                    let id = session_of(&call.seat);
+                    let id = session_of(&call.seat, is_anew);
                     conversations.keep(id.clone(), talk);
                     // What the next turn sends again.
                     self.session = Some(Session { id, used: reply.usage });
@@ -245,27 +262,27 @@ impl<'t> Talk<'t> {
     }
 
     /// Carries out calls of tools, one after the other.
-    async fn look(&self, calls: &[dialect::Call], live: &mut Live) -> Vec<Returned> {
-        let stop = CancellationToken::new();
-        let _stops_with_us = stop.clone().drop_guard();
+    async fn look(
+        &self,
+        calls: &[dialect::Call],
+        loans: &Loans,
+        stop: &CancellationToken,
+        live: &mut Live,
+    ) -> Vec<Returned> {
         let mut results = Vec::new();
         for call in calls {
-            let looked = match wish(&call.name, &call.input) {
-                Err(why) => {
+            let looked = match (loans.find(&call.name), wish(&call.name, &call.input)) {
+                (Some(loan), _) => {
+                    live.tell(Event::Called(call.name.clone(), call.input.clone()), 0);
+                    loan.call(self.tools, &call.input, stop.child_token()).await
+                }
+                (None, Err(why)) => {
                     live.tell(Event::Called(call.name.clone(), call.input.clone()), 0);
                     Err(why)
                 }
-                Ok(wish) => {
+                (None, Ok(wish)) => {
                     live.tell(Event::Called(call.name.clone(), wish.in_short().to_owned()), 0);
-                    let (jail, stop) = (Jail::new(self.call.repo.clone().into()), stop.clone());
-                    let redactor = Arc::clone(&self.tools.redactor);
-                    let clean = move |text: &str| redactor.clean(text).into_owned();
-                    let work = move || look_up(&jail, &wish, &clean, &|| stop.is_cancelled());
-                    let work = self.tools.scope.spawn_blocking(work);
-                    match tokio::time::timeout(LOOK, work).await {
-                        Ok(Ok(looked)) => looked,
-                        Ok(Err(_)) | Err(_) => Err("it could not be looked up in time".into()),
-                    }
+                    self.look_up(wish, stop.clone()).await
                 }
             };
             let is_error = looked.is_err();
@@ -275,6 +292,18 @@ impl<'t> Talk<'t> {
             results.push(Returned { id: call.id.clone(), text, is_error });
         }
         results
+    }
+
+    /// Looks into the repository.
+    async fn look_up(&self, wish: Wish, stop: CancellationToken) -> Result<String, String> {
+        let jail = Jail::new(self.call.repo.clone().into());
+        let redactor = Arc::clone(&self.tools.redactor);
+        let clean = move |text: &str| redactor.clean(text).into_owned();
+        let work = move || look_up(&jail, &wish, &clean, &|| stop.is_cancelled());
+        match tokio::time::timeout(LOOK, self.tools.scope.spawn_blocking(work)).await {
+            Ok(Ok(looked)) => looked,
+            Ok(Err(_)) | Err(_) => Err("it could not be looked up in time".into()),
+        }
     }
 
     /// Finds out what the reply is worth.

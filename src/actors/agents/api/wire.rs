@@ -197,7 +197,8 @@ impl<'s> Wire<'s> {
     async fn refusal(&self, response: Response, until: Instant, ear: &mut Ear<'_>) -> AgentError {
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let wait = retry_after_ms(header("retry-after-ms").as_deref(), header("retry-after").as_deref());
+        let [wait_ms, after, date] = ["retry-after-ms", "retry-after", "date"].map(header);
+        let wait = retry_after_ms(wait_ms.as_deref(), after.as_deref(), date.as_deref());
         let body = self.start(response, until, ear).await;
         ear.record.breaks(Some(status), &body);
         refused(self.service, status, &String::from_utf8_lossy(&body), wait)

@@ -62,6 +62,23 @@ impl Listener for () {
     }
 }
 
+/// Somebody listens, or nobody.
+impl<L: Listener> Listener for Option<&mut L> {
+    fn heard(&mut self, stream: Stream, bytes: &[u8]) {
+        if let Some(listener) = self {
+            listener.heard(stream, bytes);
+        }
+    }
+    fn due(&self) -> Option<Instant> {
+        self.as_ref().and_then(|listener| listener.due())
+    }
+    fn wake(&mut self) {
+        if let Some(listener) = self {
+            listener.wake();
+        }
+    }
+}
+
 /// Why we cut a child short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {

@@ -296,7 +296,14 @@ mod tests {
 
     fn tool(name: &str, required: &[&str], known: &[&str]) -> Tool {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Tool { name: name.into(), required: set(required), known: set(known) }
+        Tool {
+            name: name.into(),
+            required: set(required),
+            known: set(known),
+            does: String::new(),
+            takes: serde_json::Value::Null,
+            only_reads: false,
+        }
     }
 
     #[test]

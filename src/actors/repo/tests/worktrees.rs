@@ -60,6 +60,7 @@ impl Bench {
         Plot {
             run: RunId::mint(Moment(1_795_352_000_000), 7, 1),
             agent: AgentName::new(agent).unwrap(),
+            start: None,
             base: self.said(&["rev-parse", "HEAD"]),
             afresh: false,
             folder: self.root().join(".dicast/worktrees"),
