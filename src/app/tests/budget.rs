@@ -185,6 +185,7 @@ fn models_over_http_at_work_together_stay_within_the_budget_however_often_they_l
             key_env: None,
             json_mode: JsonMode::JsonSchema,
             tools: true,
+            lent: Default::default(),
         });
     }
     let mut script = script(settings);

@@ -117,6 +117,7 @@ fn models_over_http_share_the_limit_of_their_address_and_key() {
             key_env: Some(if at == 2 { "OTHER_KEY" } else { "A_KEY" }.into()),
             json_mode: JsonMode::None,
             tools: false,
+            lent: Default::default(),
         });
     }
     let mut script = Script::of(settings, false);
