@@ -170,7 +170,7 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
             Some((shared, limit)) => {
                 let (shared, told) = (Safe::line(&shared), &limit.told);
                 let wait = clock(limit.until.since(model.now));
-                ("◔", Ink::Warn, format!("{shared} is rate limited, as {told} was told · starts in {wait}"), elapsed)
+                ("◔", Ink::Warn, format!("starts in {wait} · {shared} is rate limited, as {told} was told"), elapsed)
             }
             None => ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed),
         },
