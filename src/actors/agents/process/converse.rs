@@ -77,6 +77,9 @@ impl<L: Listener> Listener for Option<&mut L> {
             listener.wake();
         }
     }
+    fn has_all(&self, can_speak: bool) -> bool {
+        self.as_ref().is_some_and(|listener| listener.has_all(can_speak))
+    }
 }
 
 /// Why we cut a child short.
