@@ -342,7 +342,7 @@ impl AgentError {
                     "read the last lines of {name}'s transcript ({TRANSCRIPTS}), then ask it again (--rerun-missing)"
                 )
             }
-            AgentError::Cancelled => format!("ask only {name} again when you want it (--rerun-missing)"),
+            AgentError::Cancelled => "ask it again when you want it (--rerun-missing)".into(),
             AgentError::Budget { why } => why.hint().into(),
         }
     }

@@ -127,7 +127,7 @@ fn from_now(ms: u64) -> Instant {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a test stands outside, and drives a runtime of its own")]
+#[expect(clippy::disallowed_methods, reason = "a test stands outside and drives a runtime of its own")]
 mod tests {
     use super::*;
 
