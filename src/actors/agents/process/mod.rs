@@ -186,7 +186,8 @@ impl Children {
         let Some(found) = located(&name, env.get("PATH").map(String::as_str)) else {
             return Err(NotStarted::NotFound { command: name });
         };
-        let mut inner = tokio::process::Command::new(found)
+        let mut command = tokio::process::Command::new(found);
+        command
             .args(program.command.iter().skip(1))
             .env_clear()
             .envs(env)
@@ -198,9 +199,8 @@ impl Children {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(refused)?;
+            .kill_on_drop(true);
+        let mut inner = spawned(&mut command).map_err(refused)?;
         widen(inner.stdout.as_ref());
         let pid = inner.id().unwrap_or_default();
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
@@ -214,6 +214,24 @@ impl Children {
             inner,
             deaths,
         })
+    }
+}
+
+/// How often a start is tried again where the program's file is open for writing: a scratch copy that was just written is,
+/// for as long as a child that another thread forked meanwhile has not begun its own program. Each try takes about that long.
+const BUSY_TRIES: u32 = 200;
+
+/// Starts a command; one whose file is still being let go of is tried again.
+fn spawned(command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                tries += 1;
+                std::thread::yield_now();
+            }
+            started => return started,
+        }
     }
 }
 
