@@ -203,6 +203,9 @@ pub enum What {
         /// In words, if it did not answer.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// What to do about it, if it is not asked again by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
         /// When it is asked again.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_at: Option<String>,

@@ -166,7 +166,7 @@ impl Follower {
                 self.end = End::Stopped { by: by.clone() };
                 What::Warning { text: Safe::line(&format!("stopped by {by}, {survivors} processes left")) }
             }
-            Record::RunClosed { why } => {
+            Record::RunClosed { why, .. } => {
                 self.end = End::Closed(*why);
                 return None;
             }
@@ -236,6 +236,10 @@ impl Follower {
             attempt,
             duration_ms,
             why: failed.map(|(error, _)| error.to_string()),
+            // Whether a repair follows is not on record: what to do is told by the end of that.
+            next: failed
+                .filter(|(error, at)| at.is_none() && (kind != TurnKind::Draft || !has_repair(error)))
+                .map(|(error, _)| error.hint(agent.as_str())),
             retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
             turn: named(kind),
             tokens: Tokens::of(used),
@@ -247,6 +251,10 @@ impl Follower {
 /// Reads what a file of the run holds; one that cannot be read tells nothing.
 fn json<T: serde::de::DeserializeOwned>(text: Option<Arc<str>>) -> Option<T> {
     serde_json::from_str(&text?).ok()
+}
+
+fn has_repair(error: &AgentError) -> bool {
+    matches!(error, AgentError::NoArtifact { .. })
 }
 
 fn named(kind: TurnKind) -> Option<TurnKind> {

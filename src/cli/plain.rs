@@ -74,8 +74,9 @@ pub fn lines(event: &Event) -> (String, String) {
         What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), tokens, cost_micro_usd, .. } => {
             progress(format!("{agent}: voted in {}{}", took(*duration_ms), used(*tokens, *cost_micro_usd)))
         }
-        What::AgentFinished { agent, duration_ms, why: Some(why), turn: Some(_), .. } => {
-            progress(format!("{agent}: {why} after {}, stays silent in the round", took(*duration_ms)))
+        What::AgentFinished { agent, duration_ms, why: Some(why), next, turn: Some(_), .. } => {
+            let next = next_step(next.as_deref());
+            progress(format!("{agent}: {why} after {}, stays silent in the round{next}", took(*duration_ms)))
         }
         What::RoundStarted { items, agents, .. } => {
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
@@ -83,12 +84,12 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("round: {things} open, asking {} once, without names", agents.join(", ")))
         }
         What::RoundFinished { changes, .. } => progress(changes.to_string()),
-        What::AgentFinished { agent, duration_ms, why, retry_at, tokens, cost_micro_usd, .. } => {
+        What::AgentFinished { agent, duration_ms, why, next, retry_at, tokens, cost_micro_usd, .. } => {
             let took = format!("{}{}", took(*duration_ms), used(*tokens, *cost_micro_usd));
             let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
             progress(match why {
                 None => format!("{agent}: answered in {took}"),
-                Some(why) => format!("{agent}: {why} after {took}{again}"),
+                Some(why) => format!("{agent}: {why} after {took}{again}{}", next_step(next.as_deref())),
             })
         }
         What::ServerChanged { server } => progress(format!("MCP server {}: {}", server.name, state(&server.state))),
@@ -128,6 +129,10 @@ fn told(recalled: usize) -> String {
         1 => " (told 1 note of an earlier run)".to_owned(),
         n => format!(" (told {n} notes of earlier runs)"),
     }
+}
+
+fn next_step(next: Option<&str>) -> String {
+    next.map(|next| format!("\n  next     {next}")).unwrap_or_default()
 }
 
 fn state(state: &State) -> String {

@@ -63,7 +63,7 @@ mod tests {
     fn what_was_left_out_or_done_elsewhere_is_behind_it() {
         let reason = Skipped::from([(Stage::Plan, "by hand".to_owned())]);
         let tasks = (Stage::Tasks, Step { skipped: reason.clone(), ..step(true) });
-        assert_eq!(next_of(&[tasks.clone()]), Some(Stage::Implement));
+        assert_eq!(next_of(std::slice::from_ref(&tasks)), Some(Stage::Implement));
         assert_eq!(next_of(&[(Stage::Plan, step(false)), tasks.clone()]), Some(Stage::Implement));
         assert_eq!(left_out(&[tasks.clone()].into()), reason);
         assert_eq!(left_out(&[(Stage::Plan, step(true)), tasks].into()), Skipped::new());

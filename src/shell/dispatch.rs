@@ -258,7 +258,7 @@ impl Dispatch {
         self.job(async move {
             if let Some(run) = abandon {
                 evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
-                let records = vec![Record::RunClosed { why: Closed::Abandoned }];
+                let records = vec![Record::RunClosed { why: Closed::Abandoned, survivors: None }];
                 let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
                 evidence.commit(commit, token.clone()).await?;
                 evidence.close_run(spec.clone(), run).await?;

@@ -373,6 +373,9 @@ pub struct Seat {
     /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
     pub reckoned: u64,
+    /// What its turn at hand may cost: that, and for a model over HTTP its part of what nobody else has set aside.
+    #[serde(default)]
+    pub set_aside: u64,
     /// What its next turn is reckoned to cost, while others at work may use up what is left of the budget.
     #[serde(default)]
     pub held_back: Option<u64>,
@@ -455,6 +458,7 @@ impl Seat {
             took_ms: None,
             wrote: None,
             reckoned: 0,
+            set_aside: 0,
             held_back: None,
             session: None,
             progress: None,

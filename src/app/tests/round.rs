@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::script::{Kind, Script, agent, settings};
 use super::world::{Play, open_key, says};
+use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
@@ -11,7 +12,7 @@ use crate::domain::consensus::{Label, Status};
 use crate::domain::failure::AgentError;
 use crate::domain::journal::Record;
 use crate::domain::run::TurnKind;
-use crate::domain::settings::Round;
+use crate::domain::settings::{AgentKind, Api, JsonMode, Round, Service};
 use crate::domain::stage::Stage;
 
 /// Three agents, of whom one says 20 and two say 10, and a consensus that lists what stands open.
@@ -50,19 +51,51 @@ fn a_conflict_is_asked_about_once_before_the_verdict_and_a_withdrawal_settles_it
     assert_eq!(told.as_deref(), Some("the round settled 1"));
 }
 
+/// Who voted, and whether in a new session.
+fn voted(script: &Script) -> Vec<(&str, bool)> {
+    let records = script.world.journals[&script.id()].records.iter();
+    let voted = records.filter_map(|(_, record)| match record {
+        Record::RoundAnswered { agent, anew, .. } => Some((agent.as_str(), *anew)),
+        _ => None,
+    });
+    voted.collect()
+}
+
 #[test]
 fn who_votes_in_another_session_than_it_answered_in_is_recorded_so() {
     let mut script = split(Script::headless());
     script.world.sessions.extend([("claude".into(), ["a", "a"]), ("codex".into(), ["b", "c"])]);
     script.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
-    let records = script.world.journals[&script.id()].records.iter();
-    let voted: Vec<(&str, bool)> = records
-        .filter_map(|(_, record)| match record {
-            Record::RoundAnswered { agent, anew, .. } => Some((agent.as_str(), *anew)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(voted, [("claude", false), ("codex", true), ("gemini", false)]);
+    assert_eq!(voted(&script), [("claude", false), ("codex", true), ("gemini", false)]);
+}
+
+#[test]
+fn a_model_over_http_is_asked_with_the_conversation_of_the_process_before_and_that_it_was_gone_is_recorded() {
+    let mut settings = settings(&super::script::THREE);
+    settings.agents[1].kind = AgentKind::Api(Service {
+        api: Api::OpenaiChat,
+        base_url: "http://127.0.0.1:8080/v1".into(),
+        key_env: None,
+        json_mode: JsonMode::JsonSchema,
+        tools: true,
+        lent: Default::default(),
+    });
+    let mut first = split(Script::of(settings, true));
+    first.world.votes.insert("codex".into(), None);
+    first.world.sessions.insert("codex".into(), ["kept", "kept-anew"]);
+    first.start(&[Stage::Plan]).settle().expect_phase(Phase::Asking);
+    assert_eq!(first.seat("codex"), &SeatState::Asking(TurnKind::Round));
+    let mut next = first.reborn();
+    next.world.votes.remove("codex");
+    next.start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
+    let asked = next.effects.iter().find_map(|effect| match effect {
+        Effect::Run(_, RunEffect::TakeTurn { seat, kind: TurnKind::Round, session, .. }) => {
+            Some((seat.agent.as_str(), session.as_ref().map(|session| session.id.as_str())))
+        }
+        _ => None,
+    });
+    assert_eq!(asked, Some(("codex", Some("kept"))));
+    assert_eq!(voted(&next), [("claude", false), ("gemini", false), ("codex", true)]);
 }
 
 #[test]

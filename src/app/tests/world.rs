@@ -373,7 +373,7 @@ impl World {
             return Err(Failure::LockHeld { what: format!("a run of {spec}"), owner });
         }
         if let Some(other) = abandon.and_then(|other| self.journals.get_mut(other)) {
-            other.records.push((now, Record::RunClosed { why: Closed::Abandoned }));
+            other.records.push((now, Record::RunClosed { why: Closed::Abandoned, survivors: None }));
         }
         self.stopped.remove(id);
         self.locks.insert(spec.clone(), id.clone());

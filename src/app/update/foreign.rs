@@ -184,7 +184,9 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             }
         }
         Record::WentBack { back } => back::forget(run, back.clone()),
-        Record::RunStopped { survivors, .. } => run.survivors = *survivors,
+        Record::RunStopped { survivors, .. } | Record::RunClosed { survivors: Some(survivors), .. } => {
+            run.survivors = *survivors;
+        }
         Record::AgentLaunched { agent, .. }
         | Record::AgentAnswered { agent, .. }
         | Record::RoundAnswered { agent, .. }

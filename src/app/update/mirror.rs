@@ -87,7 +87,7 @@ pub(super) fn mirrored(
     let mut then = Then::Nothing;
     if let Some(why) = closing(run).filter(|_| run.lock.copies() == 0) {
         run.lock.close();
-        records.push(Record::RunClosed { why });
+        records.push(Record::RunClosed { why, survivors: Some(run.survivors) });
         then = Then::Closed;
     }
     effects.extend(commit(model, id, Batch { files: Vec::new(), records }, then, Vec::new()));

@@ -2,6 +2,7 @@
 //!
 //! Pure: the same model and message always give the same model and effects.
 
+mod again;
 mod answer;
 mod ask;
 mod back;

@@ -616,7 +616,8 @@ pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     match run.lock {
         Lock::Ours { copies: 0 } => {
             run.lock.close();
-            commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new())
+            let record = Record::RunClosed { why, survivors: Some(run.survivors) };
+            commit(model, id, Batch::record(record), Then::Closed, Vec::new())
         }
         Lock::Ours { .. } | Lock::Closing { .. } => Vec::new(),
         Lock::Free => finish(model, id),

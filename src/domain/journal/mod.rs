@@ -396,6 +396,9 @@ pub enum Record {
     RunClosed {
         /// Why.
         why: Closed,
+        /// Processes of its turns that were left after their sweeps; nothing where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        survivors: Option<u32>,
     },
 }
 
@@ -505,7 +508,7 @@ impl Record {
 pub fn closed<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Closed> {
     let mut why = None;
     for record in records {
-        if let Record::RunClosed { why: last } = record {
+        if let Record::RunClosed { why: last, .. } = record {
             why = Some(*last);
         } else if let Record::RunReopened { .. } = record {
             why = None;
