@@ -145,6 +145,12 @@ pub enum What {
         /// Whether it was taken back.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         undone: bool,
+        /// The places of its hunks that were left out.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<Safe>,
+        /// The places of hunks that were taken of other agents.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Safe>,
     },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
@@ -360,6 +366,8 @@ impl What {
             branch: (landing.place == Place::Branch).then(|| landing.branch.clone()),
             commit,
             undone,
+            left_out: landing.left_out.clone(),
+            also: landing.also.clone(),
         }
     }
 
