@@ -4,10 +4,13 @@
 //! ```text
 //! fake_agent [--slow MS] [--hang] [--no-read] [--crash CODE] [--grandchild] [--setsid-grandchild] [--ignore-term]
 //!            [--flood-stdout MB|forever] [--flood-stderr MB|forever] [--garbage] [--malformed] [--huge-reply]
-//!            [--write PATH=TEXT]... [--delete PATH]... [--lines N] [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
+//!            [--write PATH=TEXT]... [--mend PATH=TEXT]... [--delete PATH]... [--cite FILE[:LINE]] [--test CHECK/ID]
+//!            [--decide STAGE=WORD]... [--risk STAGE=SEVERITY] [--lines N] [--echo-prompt] [--answer FILE] [--stderr TEXT] [--family-style NAME] [--quantity N] [--round HOW]
 //! ```
 //!
-//! `--write` and `--delete` change files where it is asked to implement, in the folder that it was started in. In the round
+//! `--write` and `--delete` change files where it is asked to implement, in the folder that it was started in; `--mend`
+//! changes them only where it is told what went wrong before. `--cite` and `--test` are what it shows for what it says,
+//! `--decide` is its outcome at a stage, `--risk` a risk there that it cites its file for. In the round
 //! (`dicast.round/1`) it keeps its own sides and agrees where it held none (`sensible`, the default), takes
 //! its own sides back (`withdraw`), says nothing (`silent`), hangs (`hang`) or writes no JSON (`garbage`).
 
@@ -44,6 +47,16 @@ struct Orders {
     echo_prompt: bool,
     /// Files that it writes or deletes where it is asked to implement, with `\\n` for line breaks.
     write: Vec<String>,
+    /// Files that it writes only once it is told what went wrong before.
+    mend: Vec<String>,
+    /// The file, maybe with a line, that it cites for all that it says.
+    cite: Option<String>,
+    /// The check and the test that it names for every requirement.
+    test: Option<String>,
+    /// Its outcomes, by stage.
+    decide: Vec<String>,
+    /// A risk at a stage, by severity.
+    risk: Option<String>,
     delete: Vec<String>,
     answer: Option<String>,
     stderr: Option<String>,
@@ -74,6 +87,11 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
             "--huge-reply" => orders.huge_reply = true,
             "--echo-prompt" => orders.echo_prompt = true,
             "--write" => orders.write.push(value()?),
+            "--mend" => orders.mend.push(value()?),
+            "--cite" => orders.cite = Some(value()?),
+            "--test" => orders.test = Some(value()?),
+            "--decide" => orders.decide.push(value()?),
+            "--risk" => orders.risk = Some(value()?),
             "--delete" => orders.delete.push(value()?),
             "--answer" => orders.answer = Some(value()?),
             "--stderr" => orders.stderr = Some(value()?),
@@ -179,19 +197,59 @@ fn answer(orders: &Orders, prompt: &str) -> io::Result<()> {
         return writeln!(out, "There is no dicast.ask/1 block in this prompt.");
     };
     if ask["stage"] == "implement" {
-        change(orders)?;
+        change(orders, prompt.contains("\n## What went wrong before\n"))?;
     }
     let style = orders.family_style.as_deref().unwrap_or("plain");
     let mut artifact = sensible::artifact(&ask, style, orders.quantity.as_deref());
+    show(orders, &ask, &mut artifact);
     if orders.huge_reply {
         artifact["padding"] = json!("x".repeat(2 << 20));
     }
     writeln!(out, "{style} thought about it.\n\n```json\n{artifact}\n```")
 }
 
+/// Adds what it shows for what it says, its outcome and its risk.
+fn show(orders: &Orders, ask: &Value, artifact: &mut Value) {
+    let mut evidence = Vec::new();
+    if let Some(cited) = &orders.cite {
+        evidence.push(match cited.rsplit_once(':').map(|(file, line)| (file, line.parse::<u32>())) {
+            Some((file, Ok(line))) => json!({"file": file, "line": line}),
+            Some((_, Err(_))) | None => json!({"file": cited}),
+        });
+    }
+    for list in ["answers", "checks"] {
+        for item in artifact
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter(|item| item["abstain"].is_null())
+        {
+            item["evidence"] = json!(evidence);
+        }
+    }
+    if let Some((check, id)) = orders.test.as_ref().and_then(|test| test.split_once('/')) {
+        for scenario in artifact.get_mut("scenarios").and_then(Value::as_array_mut).into_iter().flatten() {
+            scenario["check"] = json!(check);
+            scenario["test_id"] = json!(id);
+        }
+    }
+    let of_stage = |order: &String| {
+        let (stage, word) = order.split_once('=')?;
+        (ask["stage"] == stage).then(|| word.to_owned())
+    };
+    if let Some(word) = orders.decide.iter().find_map(of_stage) {
+        artifact["decision"] = json!(word);
+    }
+    if let Some(severity) = orders.risk.iter().find_map(of_stage) {
+        artifact["risks"] = json!([{"risk": "it is wrong", "severity": severity, "evidence": evidence}]);
+    }
+}
+
 /// Changes files below the folder that it was started in.
-fn change(orders: &Orders) -> io::Result<()> {
-    for (path, text) in orders.write.iter().filter_map(|order| order.split_once('=')) {
+fn change(orders: &Orders, again: bool) -> io::Result<()> {
+    let mended = orders.mend.iter().filter(|_| again);
+    for (path, text) in orders.write.iter().chain(mended).filter_map(|order| order.split_once('=')) {
         if let Some(folder) = std::path::Path::new(path).parent() {
             std::fs::create_dir_all(folder)?;
         }

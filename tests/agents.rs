@@ -241,6 +241,40 @@ fn a_bad_exit_is_never_a_success_whatever_was_said() {
 }
 
 #[test]
+fn a_program_that_may_not_be_executed_is_a_matter_of_permission() {
+    live(|| async {
+        let bench = Bench::new();
+        let program = bench.folder.path().join("agent");
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        let mut refused = turn(&[]);
+        refused.launch.command = vec![program.to_str().unwrap().to_owned()];
+        let refused = bench.take(refused).await;
+        assert!(matches!(error(&refused), AgentError::Permission { why } if why.contains("may not be executed")));
+        assert!(refused.outcome.unwrap_err().error.hint("fake").contains("transcript"));
+    });
+}
+
+#[test]
+fn a_child_sees_of_our_environment_only_what_is_allowed() {
+    live(|| async {
+        let bench = Bench::new();
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && std::env::var_os("PATH").is_some());
+        let mut asked = turn(&[]);
+        asked.launch.command = vec!["env".into()];
+        asked.launch.env = BTreeMap::from([
+            ("MINE".to_owned(), "set".to_owned()),
+            ("FROM_OURS".to_owned(), "$CARGO_PKG_NAME".to_owned()),
+            ("NOT_SET".to_owned(), "$NO_SUCH_VARIABLE_HERE".to_owned()),
+        ]);
+        let ended = bench.take(asked).await;
+        let seen: BTreeMap<&str, &str> = ended.raw.text.lines().filter_map(|line| line.split_once('=')).collect();
+        let names: Vec<&str> = seen.keys().copied().collect();
+        assert_eq!(names, [OWNER_VAR, RUN_VAR, SEAT_VAR, "FROM_OURS", "MINE", "PATH"]);
+        assert_eq!((seen["MINE"], seen["FROM_OURS"]), ("set", "dicast"));
+    });
+}
+
+#[test]
 fn each_silence_meets_its_own_deadline() {
     live(|| async {
         let bench = Bench::new();
@@ -329,6 +363,55 @@ fn grandchildren_neither_hold_the_answer_up_nor_outlive_it() {
         }
         let hung = with_limits(&["--setsid-grandchild", "--hang"], |limits| limits.first_event_ms = 300);
         assert_eq!(late(&bench.take(hung).await), Some(Deadline::FirstEvent));
+    });
+}
+
+/// A turn of a shell script that stands for an agent.
+fn scripted(script: &str, transport: Transport) -> Turn {
+    let mut turn = turn(&[]);
+    turn.launch.command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    turn.launch.transport = transport;
+    turn
+}
+
+/// An answer to the two topics of [`turn`], on one line.
+fn plan() -> String {
+    let answer =
+        |topic: &str, value: &str| serde_json::json!({"topic": topic, "value": value, "because": "it is said"});
+    serde_json::json!({"schema": "dicast.artifact/1", "stage": "plan", "summary": "A plan.",
+        "answers": [answer("D-001", "yes"), answer("D-002", "10")], "work_breakdown": [], "acceptance_mapping": []})
+    .to_string()
+}
+
+#[test]
+#[ignore = "slow tier"]
+fn a_finished_answer_counts_although_its_program_never_ends() {
+    live(|| async {
+        let bench = Bench::new();
+        let dialect = || Dialect::of(&[("answer", "text"), ("ok", "done"), ("failed", "broke")]).unwrap();
+        let line = serde_json::json!({"text": plan(), "done": true});
+        let says = |what: &str, then: &str| format!("cat >/dev/null; printf '%s\\n' '{what}'; {then}");
+        let stays = says(&line.to_string(), "trap '' TERM; while :; do echo '{}'; sleep 0.2; done");
+        let shut = says(&plan(), "exec >&-; sleep 99");
+        let taken_back = says(&line.to_string(), "sleep 1; echo '{\"broke\":true}'; sleep 99");
+        let silent = says("{\"text\":\"no end\"}", "sleep 99");
+        let hasty = |script: &str| {
+            let mut turn = scripted(script, Transport::Jsonl(dialect()));
+            turn.launch.limits.kill_grace_ms = 300;
+            turn.launch.limits.idle_ms = 1_500;
+            turn
+        };
+        let (stays, shut, taken_back, silent) = tokio::join!(
+            bench.handle_only(hasty(&stays)),
+            bench.handle_only(scripted(&shut, Transport::Text)),
+            bench.handle_only(hasty(&taken_back)),
+            bench.handle_only(hasty(&silent)),
+        );
+        for ended in [&stays, &shut] {
+            assert!(ended.outcome.is_ok(), "{:?}", ended.outcome);
+            assert!((2_000..5_000).contains(&ended.took_ms), "{}", ended.took_ms);
+        }
+        assert_eq!([&taken_back, &silent].map(late), [Some(Deadline::Idle); 2], "only a good end is one");
     });
 }
 

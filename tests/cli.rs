@@ -10,6 +10,9 @@
 #[path = "cli/world.rs"]
 mod world;
 
+#[path = "support/shop.rs"]
+mod shop;
+
 #[path = "cli/first_steps.rs"]
 mod first_steps;
 
@@ -33,6 +36,12 @@ mod watching;
 
 #[path = "cli/candidates.rs"]
 mod candidates;
+
+#[path = "cli/statuses.rs"]
+mod statuses;
+
+#[path = "cli/back.rs"]
+mod back;
 
 #[path = "cli/round.rs"]
 mod round;

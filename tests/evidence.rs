@@ -68,7 +68,7 @@ fn commit(at: u64, files: Vec<NewFile>, records: Vec<Record>) -> Commit {
 }
 
 fn closing() -> Commit {
-    commit(99, vec![], vec![Record::RunClosed { why: Closed::Decided }])
+    commit(99, vec![], vec![Record::RunClosed { why: Closed::Decided, survivors: None }])
 }
 
 /// A run of five answers, closed, with its manifest; returns its folder.

@@ -1,5 +1,5 @@
 //! One run, however it is watched, has one hash: in the terminal, as plain lines, as JSON, killed and gone on with, asked
-//! again, replayed from the panel it kept; on one thread and on sixteen; whatever the locale and time zone.
+//! again, with the library, replayed from the panel it kept; on one thread and on sixteen; whatever the locale and time zone.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -16,6 +16,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use dicast::domain::ids::SpecId;
+use dicast::domain::stage::Stage;
+use dicast::pipeline::{Config, Pipeline, Request};
 use pty::Session;
 use pty::repo::{FIRST, FakeAgent, Repo};
 
@@ -58,6 +61,22 @@ fn in_a_terminal(repo: &Repo) -> String {
     session.send("q");
     session.wait_for("Ask the panel");
     session.quit();
+    hash(repo)
+}
+
+/// Plans as a program that embeds the library does.
+fn with_the_library(repo: &Repo) -> String {
+    let config = Config {
+        file: Some(repo.path().join(".dicast/config.toml")),
+        isolated: true,
+        program: Some(BINARY.into()),
+        ..Config::default()
+    };
+    let pipeline = Pipeline::open(repo.path(), config).expect("it opens");
+    let request = Request::stage(SpecId::new(FIRST).expect("an id"), Stage::Plan);
+    let outcome = pipeline.run(request).follow(|_| ()).expect("it ran");
+    let verdict = outcome.verdicts.get(&Stage::Plan).expect("a verdict");
+    assert_eq!(verdict.verdict.hash.as_str(), hash(repo), "what is told is what is recorded");
     hash(repo)
 }
 
@@ -116,6 +135,7 @@ const ELSEWHERE: [&[(&str, &str)]; 4] = [
 
 #[test]
 fn one_run_has_one_hash_however_it_is_watched() {
+    let library = std::thread::spawn(|| with_the_library(&repo()));
     let first = repo();
     let wanted = headless(&first, &["--json"]);
     assert_eq!(headless(&first, &["--fresh", "--plain"]), wanted, "as plain lines, asked again");
@@ -128,6 +148,7 @@ fn one_run_has_one_hash_however_it_is_watched() {
         repo.set("TZ", "Pacific/Kiritimati");
         assert_eq!(headless(&repo, &[]), wanted, "on {threads} threads, elsewhere");
     }
+    assert_eq!(library.join().expect("no panic"), wanted, "as a library");
     let again = first.run(&["consensus", FIRST, "plan"]);
     let again = String::from_utf8_lossy(&again.stdout).into_owned();
     assert!(again.contains(&wanted) && again.contains("same"), "gathered and decided again: {again}");

@@ -294,6 +294,8 @@ fn what_cannot_be_done_is_an_error_with_the_next_step() {
     assert!(error.contains(FIRST), "what there is is listed: {error}");
     let error = client.error("run_stage", json!({"spec": FIRST, "stage": "tasks"}));
     assert!(error.contains("plan"), "{error}");
+    let error = client.error("run_stage", json!({"spec": FIRST, "stage": "plan", "range": "HEAD~1..HEAD"}));
+    assert!(error.contains("only audit judges a range"), "{error}");
     let error = client.error("run_stage", json!({"spec": FIRST, "stage": "lunch"}));
     assert!(error.contains("lunch") && error.contains("validate"), "{error}");
     let answer = client.ask("tools/call", json!({"name": "no_such_tool"}));

@@ -172,6 +172,12 @@ fn d_gives_the_shell_its_prompt_back_and_the_run_goes_on_even_when_the_terminal_
     session.send("jobs -r\r");
     session.wait_for("Running");
     session.hang_up();
+    // Whoever reads keys reads nothing any more, and not the end of it again and again.
+    std::thread::sleep(Duration::from_millis(300));
+    let before = processes::usage(session.pid());
+    std::thread::sleep(Duration::from_millis(700));
+    let (_, cpu) = processes::usage(session.pid()).since(&before);
+    assert!(cpu < Duration::from_millis(300), "{cpu:?} of a core in 700 ms without a terminal");
     let watched = repo.run(&["watch", FIRST, "--json"]);
     let told = String::from_utf8_lossy(&watched.stdout).into_owned();
     assert!(told.contains("stage.verdict") && repo.verdict_hash(FIRST).is_some(), "{told}");

@@ -69,7 +69,7 @@ pub(crate) fn frames(asked: &Asked, say: &Say, usage: &Usage, pieces: usize) -> 
             cut(text, pieces).iter().map(|piece| json!({"type": "text_delta", "text": piece})).collect::<Vec<_>>(),
         ),
         Say::Call(call) => (
-            json!({"type": "tool_use", "id": format!("toolu_{}", asked.messages), "name": call.name, "input": {}}),
+            json!({"type": "tool_use", "id": format!("toolu_{}_{}", asked.messages, asked.after_tool), "name": call.name, "input": {}}),
             vec![json!({"type": "input_json_delta", "partial_json": call.input.to_string()})],
         ),
     };

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::outcome::{AskId, Outcome};
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Picked};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
@@ -160,6 +161,8 @@ pub enum RunEffect {
         skipped: Skipped,
         /// What was asked, of a stage that is only decided anew.
         agenda: Option<Vec<Topic>>,
+        /// Why the stage is done again, where the run went back to it.
+        back: Option<Box<Back>>,
     },
     /// Make files and records durable.
     Commit {
@@ -239,6 +242,8 @@ pub enum RunEffect {
         /// Whether it is taken back.
         back: bool,
     },
+    /// Take a candidate that did not pass back from the working copy, and remove the worktrees of its try.
+    TakeBack(Box<Landing>),
     /// Copy to memory.
     Mirror {
         /// The stage.

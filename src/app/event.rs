@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::AskId;
 use crate::domain::acp::{Answer, Weight};
+use crate::domain::back::Back;
 use crate::domain::budget::{dollars, tokens};
 use crate::domain::candidate::{Landing, Place, Tried};
 use crate::domain::claim::Severity;
@@ -152,6 +153,19 @@ pub enum What {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         also: Vec<Safe>,
     },
+    /// A stage did not pass, and the run goes back to an earlier one.
+    #[serde(rename = "stage.back")]
+    WentBack {
+        /// The stage that did not pass.
+        stage: Stage,
+        /// The stage that is done again.
+        to: Stage,
+        /// Which try of it begins, from 2.
+        #[serde(rename = "try")]
+        nth: u32,
+        /// What went wrong.
+        why: Safe,
+    },
     /// An agent is asked.
     #[serde(rename = "agent.started")]
     AgentStarted {
@@ -195,6 +209,9 @@ pub enum What {
         /// In words, if it did not answer.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// What to do about it, if it is not asked again by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
         /// When it is asked again.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_at: Option<String>,
@@ -369,6 +386,12 @@ impl What {
             left_out: landing.left_out.clone(),
             also: landing.also.clone(),
         }
+    }
+
+    /// Returns the event of a run that goes back.
+    pub(super) fn went_back(back: &Back) -> Self {
+        let (stage, to) = (Stage::Validate, Stage::Implement);
+        What::WentBack { stage, to, nth: back.nth, why: back.why.clone() }
     }
 
     /// Returns the event of a request for permission that was answered.

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use super::event::{Event, Spent, Tokens, What};
 use super::update::{counted_as, exit_of};
+use crate::domain::back;
 use crate::domain::candidate::Tried;
-use crate::domain::consensus::Verdict;
+use crate::domain::consensus::{Inputs, Verdict};
 use crate::domain::failure::AgentError;
 use crate::domain::gate::Held;
 use crate::domain::guardrail::Report;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal::{Closed, FileRef, Record};
+use crate::domain::journal::{Closed, FileRef, Record, Seat};
 use crate::domain::moment::Moment;
+use crate::domain::range::Ends;
 use crate::domain::round::Ballot;
 use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::safe::Safe;
@@ -110,12 +112,10 @@ impl Follower {
                 self.verdicts.remove(stage);
                 self.started(vec![*stage], true)
             }
-            Record::StageOpened { stage, seats, recalled, .. } => {
-                self.stages.retain(|known| known != stage);
-                self.stages.push(*stage);
-                self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
-                let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-                What::StageStarted { stage: *stage, agents, recalled: recalled.len(), range: None }
+            Record::StageOpened { stage, seats, recalled, inputs, .. } => {
+                let range = (*stage == Stage::Audit).then(|| json::<Inputs>(text(inputs))).flatten();
+                let range = range.as_ref().and_then(Ends::of).map(|ends| ends.revisions());
+                self.opened(*stage, seats, recalled.len(), range)
             }
             Record::StageSkipped { stage, reason } => What::StageSkipped { stage: *stage, reason: reason.clone() },
             Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
@@ -157,12 +157,16 @@ impl Follower {
             }
             Record::Landed { landing, commit, .. } => What::landed(landing, commit.clone(), false),
             Record::LandingUndone { landing, .. } => What::landed(landing, None, true),
+            Record::WentBack { back } => {
+                self.verdicts.retain(|stage, _| back::undone().all(|undone| undone != *stage));
+                What::went_back(back)
+            }
             Record::RunStopped { by, survivors } => {
                 self.asked.clear();
                 self.end = End::Stopped { by: by.clone() };
                 What::Warning { text: Safe::line(&format!("stopped by {by}, {survivors} processes left")) }
             }
-            Record::RunClosed { why } => {
+            Record::RunClosed { why, .. } => {
                 self.end = End::Closed(*why);
                 return None;
             }
@@ -178,6 +182,14 @@ impl Follower {
             | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
+    }
+
+    fn opened(&mut self, stage: Stage, seats: &[Seat], recalled: usize, range: Option<String>) -> What {
+        self.stages.retain(|known| *known != stage);
+        self.stages.push(stage);
+        self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
+        let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
+        What::StageStarted { stage, agents, recalled, range }
     }
 
     fn launched(&mut self, at: Moment, stage: Stage, agent: &AgentName, attempt: u32, kind: TurnKind) -> What {
@@ -224,6 +236,10 @@ impl Follower {
             attempt,
             duration_ms,
             why: failed.map(|(error, _)| error.to_string()),
+            // Whether a repair follows is not on record: what to do is told by the end of that.
+            next: failed
+                .filter(|(error, at)| at.is_none() && (kind != TurnKind::Draft || !has_repair(error)))
+                .map(|(error, _)| error.hint(agent.as_str())),
             retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
             turn: named(kind),
             tokens: Tokens::of(used),
@@ -235,6 +251,10 @@ impl Follower {
 /// Reads what a file of the run holds; one that cannot be read tells nothing.
 fn json<T: serde::de::DeserializeOwned>(text: Option<Arc<str>>) -> Option<T> {
     serde_json::from_str(&text?).ok()
+}
+
+fn has_repair(error: &AgentError) -> bool {
+    matches!(error, AgentError::NoArtifact { .. })
 }
 
 fn named(kind: TurnKind) -> Option<TurnKind> {

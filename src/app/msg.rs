@@ -302,7 +302,7 @@ pub struct FoundRun {
     pub rounds: BTreeMap<String, Arc<str>>,
     /// The texts of the answers that its records name.
     pub answers: Vec<(Stage, AgentName, FileRef, Arc<str>)>,
-    /// The texts of the files that its changes and candidates are in, by path.
+    /// The texts of the files that its changes, candidates and guardrails are in, by path.
     #[serde(default)]
     pub changes: BTreeMap<String, Arc<str>>,
     /// What each stage was opened with, the last time.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::app::event::{Event, Tokens, What};
 use crate::app::model::{Model, Phase, Run};
 use crate::app::update::rows;
+use crate::domain::back::MOST;
 use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
@@ -14,6 +15,7 @@ use crate::domain::guardrail::Report;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
+use crate::domain::stage::Stage;
 
 pub use crate::app::event::EVENT_SCHEMA;
 
@@ -57,6 +59,7 @@ pub fn lines(event: &Event) -> (String, String) {
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
         What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
+        What::WentBack { stage, to, nth, why } => progress(back(*stage, *to, *nth, why)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
             let what = match turn {
@@ -71,8 +74,9 @@ pub fn lines(event: &Event) -> (String, String) {
         What::AgentFinished { agent, duration_ms, why: None, turn: Some(_), tokens, cost_micro_usd, .. } => {
             progress(format!("{agent}: voted in {}{}", took(*duration_ms), used(*tokens, *cost_micro_usd)))
         }
-        What::AgentFinished { agent, duration_ms, why: Some(why), turn: Some(_), .. } => {
-            progress(format!("{agent}: {why} after {}, stays silent in the round", took(*duration_ms)))
+        What::AgentFinished { agent, duration_ms, why: Some(why), next, turn: Some(_), .. } => {
+            let next = next_step(next.as_deref());
+            progress(format!("{agent}: {why} after {}, stays silent in the round{next}", took(*duration_ms)))
         }
         What::RoundStarted { items, agents, .. } => {
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
@@ -80,12 +84,12 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("round: {things} open, asking {} once, without names", agents.join(", ")))
         }
         What::RoundFinished { changes, .. } => progress(changes.to_string()),
-        What::AgentFinished { agent, duration_ms, why, retry_at, tokens, cost_micro_usd, .. } => {
+        What::AgentFinished { agent, duration_ms, why, next, retry_at, tokens, cost_micro_usd, .. } => {
             let took = format!("{}{}", took(*duration_ms), used(*tokens, *cost_micro_usd));
             let again = retry_at.as_ref().map(|at| format!(", asked again {}", when(event.at, at))).unwrap_or_default();
             progress(match why {
                 None => format!("{agent}: answered in {took}"),
-                Some(why) => format!("{agent}: {why} after {took}{again}"),
+                Some(why) => format!("{agent}: {why} after {took}{again}{}", next_step(next.as_deref())),
             })
         }
         What::ServerChanged { server } => progress(format!("MCP server {}: {}", server.name, state(&server.state))),
@@ -112,6 +116,12 @@ pub fn lines(event: &Event) -> (String, String) {
     }
 }
 
+/// Says that a run goes back, with the first line of why.
+fn back(stage: Stage, to: Stage, nth: u32, why: &Safe) -> String {
+    let first = why.as_str().lines().next().unwrap_or_default();
+    format!("{stage} did not pass, back to {to} (try {nth} of {}): {first}", MOST + 1)
+}
+
 /// Writes how many notes of earlier runs agents were told.
 fn told(recalled: usize) -> String {
     match recalled {
@@ -119,6 +129,10 @@ fn told(recalled: usize) -> String {
         1 => " (told 1 note of an earlier run)".to_owned(),
         n => format!(" (told {n} notes of earlier runs)"),
     }
+}
+
+fn next_step(next: Option<&str>) -> String {
+    next.map(|next| format!("\n  next     {next}")).unwrap_or_default()
 }
 
 fn state(state: &State) -> String {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::disk::text::{is_executable, is_file, read_text_capped};
+use crate::disk::text::{is_executable, is_file, on_path, read_text_capped};
 use crate::domain::check::{BUILD_FILES, FileText, Tree, checks as detected};
 use crate::domain::ids::AgentName;
 use crate::domain::machine::{Access, Machine, ModelServer, Program, Sight};
@@ -39,11 +39,21 @@ pub const ADAPTERS: [(&str, &str); 2] = [("claude-agent-acp", "claude"), ("codex
 
 /// Finds by what a preset's program is signed in: a variable that is set, or a file that is there. Neither is read.
 pub fn credential(preset: &Preset, env: &BTreeMap<String, String>) -> Option<Credential> {
-    let home = env.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
     preset.credentials.iter().copied().find(|credential| match credential {
         Credential::Key(name) | Credential::Plan(name) => env.get(*name).is_some_and(|value| !value.is_empty()),
-        Credential::File(path) | Credential::Stored(path) => home.is_some_and(|home| is_file(&home.join(path))),
+        Credential::File(path) | Credential::Stored(path) => place(path, env).is_some_and(|file| is_file(&file)),
     })
+}
+
+/// Where programs keep what usually stands in a folder of the home folder, if a variable that they see says so.
+const MOVED: [(&str, &str); 3] =
+    [(".claude/", "CLAUDE_CONFIG_DIR"), (".codex/", "CODEX_HOME"), (".local/share/", "XDG_DATA_HOME")];
+
+/// Returns where a file of the home folder is.
+fn place(path: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(Path::new);
+    let moved = MOVED.iter().find_map(|(usual, name)| Some(set(name)?.join(path.strip_prefix(usual)?)));
+    moved.or_else(|| Some(set("HOME")?.join(path)))
 }
 
 /// Writes a credential as it is shown: the variable's name, or the file below the home folder.
@@ -115,16 +125,8 @@ pub struct Found {
 /// Finds programs by name on the value of PATH, each where a shell would find it. Relative entries are passed over:
 /// a program in the current folder was not chosen by the user.
 pub fn find_on_path(names: impl IntoIterator<Item = &'static str>, path: Option<&OsStr>) -> Vec<Found> {
-    let folders: Vec<PathBuf> = path
-        .map(|path| std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect())
-        .unwrap_or_default();
-    names
-        .into_iter()
-        .filter_map(|name| {
-            let path = folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path))?;
-            Some(Found { name, path })
-        })
-        .collect()
+    let found = |name| on_path(name, path?).find(|file| is_executable(file)).map(|path| Found { name, path });
+    names.into_iter().filter_map(found).collect()
 }
 
 /// Largest build file that is looked into, in bytes; hand-written ones stay far below.
@@ -163,6 +165,17 @@ mod tests {
         write_atomic_text(&home.path().join(".codex/auth.json"), "{}").unwrap();
         assert_eq!(credential(codex, &env(&[])), Some(Credential::File(".codex/auth.json")));
         assert_eq!(credential(codex, &BTreeMap::new()), None);
+        for (name, file, variable) in [
+            ("codex", "auth.json", "CODEX_HOME"),
+            ("claude", ".credentials.json", "CLAUDE_CONFIG_DIR"),
+            ("opencode", "opencode/auth.json", "XDG_DATA_HOME"),
+        ] {
+            let (known, folder) = (preset(name).unwrap(), home.path().join(variable));
+            let moved = env(&[(variable, folder.to_str().unwrap())]);
+            assert_eq!(credential(known, &moved), None, "{name}: what is below the home folder is not used");
+            write_atomic_text(&folder.join(file), "{}").unwrap();
+            assert!(credential(known, &moved).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::domain::failure::Failure;
 use crate::domain::hash::{Sha, hex};
 use crate::domain::journal::verification::TEMPORARY;
 
+/// Room for a file that is read whole: nearly all of them are smaller.
+const ROOM: usize = 16 << 10;
+
 /// How much is read at once when a file is only hashed.
 const BLOCK: usize = 64 << 10;
 
@@ -186,7 +189,8 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
         };
-        let mut bytes = Vec::new();
+        // Without room from the start a file is read in pieces of 32, 64, 128 … bytes.
+        let mut bytes = Vec::with_capacity(usize::try_from(most).unwrap_or(ROOM).min(ROOM));
         file.read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             return Err(failed(io::Error::other(format!("it is longer than {most} bytes"))));

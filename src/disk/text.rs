@@ -2,6 +2,7 @@
 //!
 //! It must not know what the texts mean.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -150,6 +151,13 @@ pub fn canonical(path: &Path) -> Result<PathBuf, Failure> {
 #[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
 pub fn is_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Returns the files of a name in the folders that a value of PATH names, in its order. Relative folders are passed over:
+/// a program in the current folder was not chosen by the user.
+pub fn on_path<'p>(name: &'p str, path: &'p OsStr) -> impl Iterator<Item = PathBuf> + 'p {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    folders.map(move |folder| folder.join(name)).filter(|file| is_file(file))
 }
 
 /// Tells whether there is a file that may be executed.

@@ -97,7 +97,7 @@ pub fn read_tree(root: &Path, caps: Caps, stopped: &dyn Fn() -> bool) -> Result<
         } else if size > caps.file || read.saturating_add(size) > caps.total {
             Content::TooLarge
         } else {
-            let Some(content) = content(entry.path(), caps.file) else { continue };
+            let Some(content) = content(entry.path(), size, caps.file) else { continue };
             read = read.saturating_add(size);
             content
         };
@@ -120,8 +120,9 @@ fn modified(meta: &fs::Metadata) -> Moment {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this layer is the door to files")]
-fn content(path: &Path, max: u64) -> Option<Content> {
-    let mut bytes = Vec::new();
+fn content(path: &Path, size: u64, max: u64) -> Option<Content> {
+    // Without room from the start a file is read in pieces of 32, 64, 128 … bytes.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
     // One byte more than allowed tells a file that grew meanwhile.
     File::open(path).and_then(|file| file.take(max.saturating_add(1)).read_to_end(&mut bytes)).ok()?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max {

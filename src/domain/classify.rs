@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::artifact::{Unusable, UnusableKind};
-use super::failure::AgentError;
+use super::failure::{AgentError, BILLING};
 use super::safe::Safe;
 
 /// How a process ended.
@@ -72,6 +72,12 @@ pub fn told(why: &str, status: Option<u16>, retry_after_ms: Option<u64>, stderr:
     if by_words == Some(AgentError::ContextOverflow) || status == Some(413) {
         return AgentError::ContextOverflow;
     }
+    match by_words {
+        // No status tells it from a limit that passes.
+        Some(refused @ AgentError::Refused { .. }) => return refused,
+        Some(_) | None if status == Some(402) => return unpaid(why),
+        Some(_) | None => {}
+    }
     let by_status = match status {
         Some(429) => Some(AgentError::RateLimit { retry_after_ms: None }),
         Some(401 | 403) => Some(AgentError::Auth { why: quote(why) }),
@@ -87,6 +93,8 @@ pub fn told(why: &str, status: Option<u16>, retry_after_ms: Option<u64>, stderr:
             }
         }
         Some(error) => error,
+        // It will say the same to the same words.
+        None if matches!(status, Some(400 | 404 | 422)) => AgentError::Refused { why: quote(why) },
         None => AgentError::Crashed { how: format!("its own words: {}", quote(last_line(why).unwrap_or("none"))) },
     }
 }
@@ -96,6 +104,9 @@ pub fn named(text: &str) -> Option<AgentError> {
     let lines: Vec<&str> = text.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES).collect();
     lines.iter().find_map(|line| {
         let lower = line.to_lowercase();
+        if is_unpaid(&lower) {
+            return Some(unpaid(line));
+        }
         let (class, _) = MARKS.iter().find(|(_, marks)| marks.iter().any(|mark| mark.is_in(&lower)))?;
         Some(match class {
             Class::ContextOverflow => AgentError::ContextOverflow,
@@ -106,6 +117,23 @@ pub fn named(text: &str) -> Option<AgentError> {
             Class::Permission => AgentError::Permission { why: quote(line) },
         })
     })
+}
+
+/// Tells whether a lower-case line says that an account cannot pay. OpenAI and Google say "exceeded your current quota …
+/// billing details" of different things: Google's comes with where its limits are told, or with a wait, and passes.
+fn is_unpaid(lower: &str) -> bool {
+    const SURE: [&str; 4] =
+        ["insufficient_quota", "credit balance is too low", "billing_not_active", "billing hard limit"];
+    let passes = ["google", "rate-limit", "resource_exhausted"].iter().any(|sign| lower.contains(sign))
+        || retry_after_ms(lower).is_some();
+    SURE.iter().any(|sign| lower.contains(sign))
+        || (lower.contains("exceeded your current quota") && lower.contains("billing") && !passes)
+}
+
+/// What an account that cannot pay is called.
+fn unpaid(words: &str) -> AgentError {
+    let words = quote(last_line(words).unwrap_or_default());
+    AgentError::Refused { why: if words.is_empty() { BILLING.into() } else { format!("{BILLING} ({words})") } }
 }
 
 /// Writes what to tell an agent whose answer was not usable.
@@ -368,7 +396,33 @@ mod tests {
         assert_eq!(told("[API Error: no]", None, None, "  status: 429\n}"), limit(None));
         assert_eq!(told("no", Some(401), None, ""), AgentError::Auth { why: "no".into() });
         assert_eq!(told("no", Some(529), None, ""), AgentError::Overloaded);
+        for status in [400, 404, 422] {
+            let why = "There's an issue with the selected model (x).".to_owned();
+            assert_eq!(told(&why, Some(status), None, ""), AgentError::Refused { why: why.clone() }, "{status}");
+        }
+        let auth = AgentError::Auth { why: "API key not valid".into() };
+        assert_eq!(told("API key not valid", Some(400), None, ""), auth, "words are surer than a 400");
         assert_eq!(told("odd\n", None, None, ""), AgentError::Crashed { how: "its own words: odd".into() });
+    }
+
+    #[test]
+    fn an_account_that_cannot_pay_is_no_limit_that_passes() {
+        let openai = "You exceeded your current quota, please check your plan and billing details.";
+        let codes = "429 {\"error\":{\"code\":\"insufficient_quota\"}}";
+        for words in [openai, codes, "Credit balance is too low", "Billing hard limit has been reached"] {
+            for error in
+                [told(words, Some(429), Some(7), ""), classify(Exit::Code(1), words, ""), told(words, None, None, "")]
+            {
+                assert!(matches!(&error, AgentError::Refused { why } if why.contains(words)), "{words}: {error:?}");
+                assert!(error.hint("claude").contains("billing of claude's account"), "{}", error.hint("claude"));
+            }
+        }
+        assert_eq!(told("", Some(402), None, ""), AgentError::Refused { why: BILLING.into() });
+        let google =
+            format!("{openai} For more information, head to: https://ai.google.dev/gemini-api/docs/rate-limits.");
+        let waits = format!("{openai} Please retry in 12s.");
+        assert_eq!(told(&google, Some(429), None, ""), AgentError::RateLimit { retry_after_ms: None });
+        assert_eq!(told(&waits, Some(429), None, ""), AgentError::RateLimit { retry_after_ms: Some(12_000) });
     }
 
     #[test]

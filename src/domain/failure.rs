@@ -128,6 +128,12 @@ pub enum DiskError {
     Other,
 }
 
+/// Where transcripts lie, in the repository.
+const TRANSCRIPTS: &str = ".dicast/transcripts";
+
+/// What is said of an account that cannot pay: waiting does not help.
+pub const BILLING: &str = "its account has no credit left";
+
 /// How a turn of an agent can fail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", rename_all = "snake_case")]
@@ -227,6 +233,16 @@ pub enum Deadline {
 }
 
 impl Deadline {
+    /// The key of an agent's `timeouts` that sets it.
+    fn key(self) -> &'static str {
+        match self {
+            Deadline::Start => "start_s",
+            Deadline::FirstEvent => "first_event_s",
+            Deadline::Idle => "idle_s",
+            Deadline::Total => "total_s",
+        }
+    }
+
     fn what(self) -> &'static str {
         match self {
             Deadline::Start => "taking the prompt",
@@ -295,23 +311,76 @@ impl AgentError {
             AgentError::CommandNotFound { command } => {
                 format!("install {command} or correct `command` of agent {name} in the config")
             }
-            AgentError::Auth { .. } => format!("sign in to {name} in a terminal, or set its key, then ask it again"),
+            AgentError::Auth { .. } => {
+                format!("sign in to {name} in a terminal, or set its key, then ask only it again (--rerun-missing)")
+            }
             AgentError::RateLimit { .. } | AgentError::Overloaded => {
                 format!("ask only {name} again later (--rerun-missing)")
             }
-            AgentError::Network { .. } => "check the network, then ask it again".into(),
-            AgentError::Timeout { .. } => format!("raise its timeouts in the config, or ask only {name} again"),
-            AgentError::ContextOverflow => "shorten the spec or the context files".into(),
-            AgentError::Permission { .. } => format!("see what {name} wanted in its transcript"),
+            AgentError::Network { .. } => {
+                format!("check the network and its proxy, then ask only {name} again (--rerun-missing)")
+            }
+            AgentError::Timeout { which, .. } => {
+                format!(
+                    "raise timeouts.{} of {name} in the config, or ask only it again (--rerun-missing)",
+                    which.key()
+                )
+            }
+            AgentError::ContextOverflow => "shorten the spec, or [context] files in the config".into(),
+            AgentError::Permission { .. } => format!("see what {name} wanted in its transcript ({TRANSCRIPTS})"),
+            AgentError::Refused { why } if why.starts_with(BILLING) => {
+                format!("see to the billing of {name}'s account, then ask only {name} again (--rerun-missing)")
+            }
             AgentError::Refused { .. } => {
                 format!("correct what it names, then ask only {name} again (--rerun-missing)")
             }
             AgentError::NoArtifact { .. } | AgentError::Protocol { .. } => {
-                format!("read what {name} wrote in its transcript")
+                format!("read what {name} wrote in its transcript ({TRANSCRIPTS})")
             }
-            AgentError::Crashed { .. } => format!("read the last lines of {name}'s transcript, then ask it again"),
-            AgentError::Cancelled => "ask it again when you want it".into(),
+            AgentError::Crashed { .. } => {
+                format!(
+                    "read the last lines of {name}'s transcript ({TRANSCRIPTS}), then ask it again (--rerun-missing)"
+                )
+            }
+            AgentError::Cancelled => format!("ask only {name} again when you want it (--rerun-missing)"),
             AgentError::Budget { why } => why.hint().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_fail_has_a_next_step_that_names_a_command_a_key_or_a_file() {
+        let why = || "x".to_owned();
+        let late = |which| AgentError::Timeout { which, after_ms: 1 };
+        let table = [
+            (AgentError::CommandNotFound { command: "claude".into() }, "`command` of agent opus in the config"),
+            (AgentError::Auth { why: why() }, "sign in to opus"),
+            (AgentError::RateLimit { retry_after_ms: None }, "--rerun-missing"),
+            (AgentError::Overloaded, "--rerun-missing"),
+            (AgentError::Network { why: why() }, "--rerun-missing"),
+            (late(Deadline::Start), "timeouts.start_s of opus in the config"),
+            (late(Deadline::FirstEvent), "timeouts.first_event_s of opus in the config"),
+            (late(Deadline::Idle), "timeouts.idle_s of opus in the config"),
+            (late(Deadline::Total), "timeouts.total_s of opus in the config"),
+            (AgentError::ContextOverflow, "[context] files in the config"),
+            (AgentError::Permission { why: why() }, ".dicast/transcripts"),
+            (AgentError::Refused { why: why() }, "--rerun-missing"),
+            (AgentError::Refused { why: format!("{BILLING} (x)") }, "billing of opus's account"),
+            (AgentError::NoArtifact { why: why() }, ".dicast/transcripts"),
+            (AgentError::Protocol { why: why() }, ".dicast/transcripts"),
+            (AgentError::Crashed { how: why() }, ".dicast/transcripts"),
+            (AgentError::Cancelled, "--rerun-missing"),
+            (AgentError::Budget { why: Refusal::Cap { needs_micro_usd: 1, left_micro_usd: 0 } }, "[budget] run_usd"),
+            (AgentError::Budget { why: Refusal::Unpriced }, "[prices]"),
+        ];
+        for (error, names) in table {
+            let hint = error.hint("opus");
+            assert!(hint.contains(names), "{error}: {hint}");
+            assert!(!hint.ends_with('.') && hint.starts_with(|c: char| c.is_lowercase()), "{hint}");
         }
     }
 }

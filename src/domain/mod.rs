@@ -6,6 +6,7 @@
 pub mod acp;
 pub mod agenda;
 pub mod artifact;
+pub mod back;
 pub mod bench;
 pub mod budget;
 pub mod candidate;
@@ -34,6 +35,7 @@ pub mod moment;
 pub mod overview;
 pub mod preparation;
 pub mod preset;
+pub mod progress;
 pub mod prompt;
 pub mod range;
 pub mod redact;

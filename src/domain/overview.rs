@@ -73,8 +73,14 @@ pub struct Recorded {
     pub exit: u8,
     /// Its hash.
     pub hash: Sha,
-    /// Whether the spec and its documents are still what was judged.
+    /// Whether the next stage may follow it.
+    #[serde(default)]
+    pub is_advancing: bool,
+    /// Whether the spec, its documents and, from implement on, the code are still what was judged.
     pub is_current: bool,
+    /// Whether it is about commits that were made elsewhere.
+    #[serde(default)]
+    pub is_of_commits: bool,
     /// Stages before it that were left out, and why.
     #[serde(default)]
     pub skipped: Skipped,

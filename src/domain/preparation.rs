@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
+use super::back::Back;
 use super::check::{self, Changed, Content, Tree};
 use super::claim::derive::{Backed, Prior};
 use super::claim::host;
@@ -66,6 +67,9 @@ pub struct Preparation {
     /// The git range that is audited, if it is one.
     #[serde(default)]
     pub range: Option<Arc<Range>>,
+    /// The git tree that worktrees start with, where that is not the commit's: of a change that is to be mended.
+    #[serde(default)]
+    pub start: Option<String>,
 }
 
 /// Longest question that stands for a topic's id in a sentence, in characters.
@@ -115,6 +119,8 @@ pub struct Ask {
     pub change: Option<Changed>,
     /// Stages that a person left out, and why.
     pub skipped: Skipped,
+    /// Why the stage is done again, where a run went back to it.
+    pub back: Option<Back>,
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
@@ -153,17 +159,16 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
     let range = ask.change.as_ref().map(|change| Arc::new(change.range.clone()));
     let says = host::says(ask.stage, spec, report.of(&spec.id), range.as_deref());
-    let host: Vec<Safe> = report
-        .of(&spec.id)
-        .take(FINDINGS_MAX)
-        .map(|found| Safe::line(&format!("{}:{} {}", found.place.file, found.place.line, found.message)))
-        .collect();
+    let found =
+        |found: &check::Finding| Safe::line(&format!("{}:{} {}", found.place.file, found.place.line, found.message));
+    let host: Vec<Safe> = report.of(&spec.id).take(FINDINGS_MAX).map(found).collect();
     let facts = RepoFacts {
         commit: ask.commit.clone(),
         checks: ask.checks.clone(),
         files: tree.files.keys().filter(|path| !is_ours(path)).cloned().collect(),
     };
     let recalled: Vec<Safe> = ask.recalled.iter().map(|note| note.text.clone()).collect();
+    let failure = ask.back.as_ref().map(|back| back.told(ask.commit.as_deref()));
     let inputs = PromptInputs {
         spec,
         spec_text: tree.text(&spec.file).unwrap_or_default(),
@@ -174,7 +179,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         change: ask.change.as_ref(),
         host: &host,
         recalled: &recalled,
-        failure: None,
+        failure: failure.as_deref(),
         attempt: 1,
     };
     let rendered: Vec<(AgentName, Rendered)> = ask
@@ -200,6 +205,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
                 .into_iter()
                 .chain(range.as_ref().map(|range| range.as_context()))
                 .chain(skip::as_context(&ask.skipped, ask.stage))
+                .chain(ask.back.as_ref().map(Back::as_context))
                 .collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
@@ -213,6 +219,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         standing: standing(tree, spec),
         outdated: outdated(spec, ask, &verdicts),
         range,
+        start: ask.back.as_ref().and_then(|back| back.start(ask.commit.as_deref())).map(str::to_owned),
         host: says,
         agenda,
         spec: Arc::new(spec.clone()),

@@ -27,7 +27,7 @@ pub struct Preset {
     pub resume: &'static [&'static str],
     /// Variables set for it.
     pub env: &'static [(&'static str, &'static str)],
-    /// Our own variables that it sees, besides [`PASSED`].
+    /// Our own variables that it sees, besides [`PASSED`]; `NAME if OTHER` is seen only where the other one is set.
     pub env_pass: &'static [&'static str],
     /// Files in its private folder.
     pub files: &'static [(&'static str, &'static str)],
@@ -116,6 +116,15 @@ pub const PASSED: [&str; 18] = [
     "no_proxy",
 ];
 
+/// Variables that hold secrets by which presets are signed in to a cloud; those of [`Preset::credentials`] are besides.
+pub const CLOUD_SECRETS: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
 /// What a program is told that works in its private folder.
 const ELSEWHERE: &str = "The repository that you are asked about is the folder {repo}. Every path in the question is relative \
     to it. The folder that you were started in is empty and of no interest.\n";
@@ -158,6 +167,30 @@ const CLAUDE: Preset = Preset {
         "CLAUDE_CODE_USE_BEDROCK",
         "CLAUDE_CODE_USE_VERTEX",
         "CLAUDE_CONFIG_DIR",
+        // Only who asks through a cloud shows it that cloud's keys.
+        "AWS_ACCESS_KEY_ID if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_BEARER_TOKEN_BEDROCK if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_CA_BUNDLE if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_CONFIG_FILE if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_DEFAULT_REGION if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_PROFILE if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_REGION if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_ROLE_ARN if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_SECRET_ACCESS_KEY if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_SESSION_TOKEN if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_SHARED_CREDENTIALS_FILE if CLAUDE_CODE_USE_BEDROCK",
+        "AWS_WEB_IDENTITY_TOKEN_FILE if CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_SKIP_BEDROCK_AUTH if CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_SKIP_VERTEX_AUTH if CLAUDE_CODE_USE_VERTEX",
+        "CLOUDSDK_CONFIG if CLAUDE_CODE_USE_VERTEX",
+        "CLOUD_ML_REGION if CLAUDE_CODE_USE_VERTEX",
+        "GCLOUD_PROJECT if CLAUDE_CODE_USE_VERTEX",
+        "GOOGLE_APPLICATION_CREDENTIALS if CLAUDE_CODE_USE_VERTEX",
+        "GOOGLE_CLOUD_PROJECT if CLAUDE_CODE_USE_VERTEX",
+        "VERTEX_REGION_* if CLAUDE_CODE_USE_VERTEX",
     ],
     files: &[],
     writes: &[("dontAsk", "acceptEdits"), ("Read,Grep,Glob", "Read,Grep,Glob,Edit,Write")],

@@ -48,10 +48,15 @@ impl Ends {
         format!("{}..{}", short(&self.from), short(&self.to))
     }
 
+    /// Reads what [`Ends::revisions`] writes.
+    pub fn read(revisions: &str) -> Option<Self> {
+        let (from, to) = revisions.split_once("..")?;
+        Some(Self { from: from.to_owned(), to: to.to_owned() })
+    }
+
     /// Finds the range that a verdict is bound to.
     pub fn of(inputs: &Inputs) -> Option<Self> {
-        let (from, to) = inputs.context.keys().find_map(|key| key.strip_prefix(KEY)?.split_once(".."))?;
-        Some(Self { from: from.to_owned(), to: to.to_owned() })
+        inputs.context.keys().find_map(|key| Self::read(key.strip_prefix(KEY)?))
     }
 }
 

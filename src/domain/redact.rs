@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(redactor.begun("say correct"), None, "a word that begins like one is no secret");
         assert_eq!(redactor.begun("token ghp_0123456789"), Some((6, "")));
         assert_eq!(redactor.begun("the sk-learn-package"), None);
-        assert!(redactor.secrets("a correct-horse-battery b").eq([2..23]));
+        assert_eq!(redactor.secrets("a correct-horse-battery b").next(), Some(2..23));
     }
 
     #[test]

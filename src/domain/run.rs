@@ -188,7 +188,7 @@ pub struct Call {
 pub struct Purse {
     /// What a token costs.
     pub price: Price,
-    /// What is left of the run's budget, in millionths of a USD.
+    /// What is set aside for it, in millionths of a USD.
     pub left_micro_usd: u64,
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::consensus::{Inputs, Verdict};
+use super::consensus::Inputs;
 use super::failure::Failure;
 use super::hash::Sha;
 use super::stage::Stage;
@@ -50,11 +50,6 @@ pub fn of(inputs: &Inputs) -> Skipped {
         Some((stage.parse().ok()?, reason.to_owned()))
     };
     inputs.context.keys().filter_map(named).collect()
-}
-
-/// Finds what any of some verdicts says was left out before it.
-pub fn of_verdicts<'v>(verdicts: impl Iterator<Item = &'v Verdict>) -> Skipped {
-    verdicts.flat_map(|verdict| of(&verdict.inputs)).collect()
 }
 
 #[cfg(test)]

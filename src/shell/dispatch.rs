@@ -28,7 +28,8 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::agenda::Topic;
-use crate::domain::candidate::{Picked, Tested};
+use crate::domain::back::Back;
+use crate::domain::candidate::{Landing, Picked, Tested};
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
@@ -52,6 +53,14 @@ pub struct Dispatch {
     places: Places,
     foreign: Foreign,
     runs: BTreeMap<RunId, Tokens>,
+}
+
+/// What a stage is prepared with besides its spec.
+struct Given {
+    range: Option<String>,
+    skipped: Skipped,
+    agenda: Option<Vec<Topic>>,
+    back: Option<Box<Back>>,
 }
 
 /// What stops the parts of one run.
@@ -166,8 +175,9 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda } => {
-                let reply = self.prepare(model, (spec, stage), (range, skipped, agenda), &roster, stop);
+            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
+                let given = Given { range, skipped, agenda, back };
+                let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
             RunEffect::Commit { id: commit, spec, files, records } => {
@@ -206,10 +216,8 @@ impl Dispatch {
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
             RunEffect::TestPicked(picked) => inbox.expect(Pending::Tested(id, self.test(model, *picked, stop))),
-            RunEffect::Land { landing, back } => {
-                // What was begun is done to its end, also while the run is being stopped.
-                inbox.expect(Pending::Landed(id, self.hands.repo.land(self.places.repo.clone(), *landing, back, root)));
-            }
+            RunEffect::Land { landing, back } => inbox.expect(self.land(id, *landing, back)),
+            RunEffect::TakeBack(landing) => inbox.expect(self.take_back(model, id, *landing)),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
@@ -217,16 +225,20 @@ impl Dispatch {
             RunEffect::Mirror { stage, entries } => {
                 inbox.expect(Pending::Mirrored(id, stage, self.mirror(model, entries, stop)));
             }
-            RunEffect::KeepLate { spec, file: (path, bytes), .. } => {
-                let late = self.hands.evidence.late(spec, id, NewFile { path, bytes }, root);
-                inbox.expect(Pending::Quiet("keep a late answer", self.quiet(late)));
-            }
+            RunEffect::KeepLate { spec, file, .. } => inbox.expect(self.keep_late(spec, id, file)),
             RunEffect::Release { spec, uproot } => {
                 let uprooting = uproot.then(|| self.uproot(model, &id, root));
                 let reply = self.release(spec, &id, uprooting);
                 inbox.expect(Pending::Released(id, reply));
             }
         }
+    }
+
+    /// Keeps what came after its time, beside the run's own files.
+    fn keep_late(&self, spec: SpecId, run: RunId, (path, bytes): (String, Arc<str>)) -> Pending {
+        let token = self.hands.scope.cancel.clone();
+        let late = self.hands.evidence.late(spec, run, NewFile { path, bytes }, token);
+        Pending::Quiet("keep a late answer", self.quiet(late))
     }
 
     /// Starts a job of our own whose answer is awaited like an actor's.
@@ -246,7 +258,7 @@ impl Dispatch {
         self.job(async move {
             if let Some(run) = abandon {
                 evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
-                let records = vec![Record::RunClosed { why: Closed::Abandoned }];
+                let records = vec![Record::RunClosed { why: Closed::Abandoned, survivors: None }];
                 let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
                 evidence.commit(commit, token.clone()).await?;
                 evidence.close_run(spec.clone(), run).await?;
@@ -268,7 +280,7 @@ impl Dispatch {
         &self,
         model: &Model,
         (spec, stage): (SpecId, Stage),
-        (range, skipped, agenda): (Option<String>, Skipped, Option<Vec<Topic>>),
+        given: Given,
         roster: &[AgentName],
         token: CancellationToken,
     ) -> Reply<Arc<Preparation>> {
@@ -281,11 +293,13 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
-            skipped,
-            agenda,
+            skipped: given.skipped,
+            back: given.back.map(|back| *back),
+            agenda: given.agenda,
             spec,
             stage,
         };
+        let range = given.range;
         let recalling = self.recall(model, &ask.spec, token.clone());
         let (evidence, repo, root) = (self.hands.evidence.clone(), self.hands.repo.clone(), self.places.repo.clone());
         let cut = token.clone();
@@ -313,6 +327,12 @@ impl Dispatch {
         let (promise, reply) = promise("guardrails", self.hands.scope.waker());
         self.hands.scope.spawn(async move { promise.keep(work.await) });
         reply
+    }
+
+    /// Puts a candidate where it goes: what was begun is done to its end, also while the run is being stopped.
+    fn land(&self, id: RunId, landing: Landing, back: bool) -> Pending {
+        let token = self.hands.scope.cancel.clone();
+        Pending::Landed(id, self.hands.repo.land(self.places.repo.clone(), landing, back, token))
     }
 
     /// Builds and tests hunks that were picked.

@@ -23,6 +23,7 @@ use crate::domain::journal::summary::RunSummary;
 use crate::domain::journal::{self, FileRef, Record};
 use crate::domain::moment::Moment;
 use crate::domain::run::{Progress, SeatKey, TAIL_LINES};
+use crate::domain::stage::Stage;
 use crate::domain::stream::Usage;
 use crate::domain::transcript::{Anchor, PageRequest, path_of};
 
@@ -203,6 +204,8 @@ impl Foreign {
 fn shown(record: &Record) -> Vec<&FileRef> {
     if let Record::AgentAnswered { artifact, .. } = record {
         vec![artifact]
+    } else if let Record::StageOpened { stage: Stage::Audit, inputs, .. } = record {
+        vec![inputs]
     } else if let Record::StageDecided { panel, verdict, .. } = record {
         vec![panel, verdict]
     } else {

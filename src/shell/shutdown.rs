@@ -85,6 +85,9 @@ pub fn listen(
                 }
             };
             tracing::info!(?signal, "asked to end");
+            if signal == Signal::HangUp && has_terminal {
+                super::terminal::forget_input();
+            }
             // Of a run that goes on without its terminal nobody expects an end.
             if signal != Signal::HangUp || !pulse.stays() {
                 asked.get_or_insert(signal);

@@ -19,6 +19,7 @@ use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group, kill_process};
 use rustix::termios::{QueueSelector, tcflush};
 
@@ -153,6 +154,23 @@ pub fn go_behind() -> io::Result<()> {
     child.kill()?;
     child.wait()?;
     Ok(stopped?)
+}
+
+/// The terminal is gone for good: from now on whoever reads keys waits. What is read from a terminal that is gone is its
+/// end, at once and again and again, and the library that reads keys takes an end for "nothing yet": a core for as long
+/// as a run goes on without its terminal.
+pub fn forget_input() {
+    if let Err(error) = wait_for_ever() {
+        tracing::warn!(%error, "could not put away the terminal that is gone");
+    }
+}
+
+fn wait_for_ever() -> io::Result<()> {
+    let (nothing, held) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    rustix::stdio::dup2_stdin(nothing)?;
+    // As long as somebody could write, there is no end to be read.
+    std::mem::forget(held);
+    Ok(())
 }
 
 /// Gives the terminal back while another thread may be stuck in a write to it, and so hold the lock of standard output:

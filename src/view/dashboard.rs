@@ -27,6 +27,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::RunId;
 use crate::domain::judgement::Judgement;
 use crate::domain::moment::clock;
+use crate::domain::range::Ends;
 use crate::domain::safe::Safe;
 
 /// Rows of a page from which the header gets its second line.
@@ -87,6 +88,7 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
         let room = usize::from(area.width).saturating_sub(4 + text::width_of(&right) + text::width_of(&rest));
         let mut left = vec![strong(text::fit(run.spec.as_str(), room.max(6)).into_owned())];
         left.extend(rest);
+        left.extend(aside(run, room, area));
         left
     };
     header::line(nth(area, 0), &left, &right, canvas);
@@ -94,13 +96,37 @@ fn head(model: &Model, run: &Run, area: Rect, canvas: &mut Canvas<'_>) -> Rect {
         return below(area, 1);
     }
     let commit = run.preparation.as_ref().and_then(|p| p.inputs.commit.as_deref());
-    let range = run.preparation.as_ref().and_then(|preparation| preparation.range.as_ref());
-    let base = range.map(|range| format!("commits {} · ", Safe::line(&range.in_words())));
+    let base = audited(run).map(|range| format!("commits {range} · "));
     let base =
         base.or(commit.map(|commit| format!("base {} · ", Safe::line(text::fit(commit, 8).trim_end_matches('…')))));
     let base = dim(format!("{}{}", base.unwrap_or_default(), answered(run)));
     header::line(nth(area, 1), &header::stages(run), &[base], canvas);
     below(area, 2)
+}
+
+/// Tells on a low and narrow screen, where there is room beside the spec's name, what a second line tells elsewhere: the
+/// commits that are audited, or that implement is done again.
+fn aside(run: &Run, room: usize, area: Rect) -> Option<Piece<'static>> {
+    if area.height >= TALL {
+        return None;
+    }
+    let words = format!(" · {}", ends(run).map(|ends| ends.short()).or(run.back.as_ref().map(|back| back.named()))?);
+    (room >= text::width_of(&[strong(run.spec.to_string()), dim(words.clone())])).then(|| dim(words))
+}
+
+/// The commits that are audited: of a run of another process, as its journal tells them.
+fn ends(run: &Run) -> Option<Ends> {
+    match &run.preparation {
+        Some(preparation) => preparation.range.as_ref().map(|range| range.ends.clone()),
+        None => run.range.as_deref().filter(|_| run.options.followed).and_then(Ends::read),
+    }
+}
+
+/// The commits that are audited, in as many words as there is room for.
+fn audited(run: &Run) -> Option<Safe> {
+    let range = run.preparation.as_ref().and_then(|preparation| preparation.range.as_ref());
+    let words = range.map(|range| range.in_words()).or_else(|| ends(run).map(|ends| ends.short()))?;
+    Some(Safe::line(&words))
 }
 
 /// Says that agents of the run ask for permission: they wait for the answer.

@@ -91,6 +91,9 @@ pub(super) fn stages(run: &Run) -> Vec<Piece<'static>> {
         let name = if run.stages.contains(&stage) { Ink::Plain } else { Ink::Dim };
         let name = if stage == run.stage { Ink::Strong } else { name };
         pieces.push(piece(stage.name(), name));
+        if let Some(back) = run.back.as_ref().filter(|_| stage == Stage::Implement) {
+            pieces.push(piece(format!(" ({})", back.named()), Ink::Warn));
+        }
         pieces.push(piece(format!(" {symbol}"), ink));
     }
     pieces

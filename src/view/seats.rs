@@ -170,9 +170,14 @@ fn said(model: &Model, run: &Run, seat: &Seat) -> Said {
         SeatState::Queued(_) if seat.held_back.is_some() => {
             ("·", Ink::Dim, "waits: who is at work may use up the budget".to_owned(), elapsed)
         }
-        SeatState::Queued(turn) => {
-            ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed)
-        }
+        SeatState::Queued(turn) => match model.limited(&seat.who.agent) {
+            Some((shared, limit)) => {
+                let (shared, told) = (Safe::line(&shared), &limit.told);
+                let wait = clock(limit.until.since(model.now));
+                ("◔", Ink::Warn, format!("starts in {wait} · {shared} is rate limited, as {told} was told"), elapsed)
+            }
+            None => ("·", Ink::Dim, format!("waits for a place beside its family{}", repair(*turn)), elapsed),
+        },
         SeatState::Launching(turn) => {
             (spinner::frame(model), Ink::Accent, format!("starting{}", repair(*turn)), elapsed)
         }

@@ -1,54 +1,24 @@
 //! Implement from the outside: writers in worktrees of their own, a real git repository, real test runs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use super::memory::journal;
 use super::runs::fake_agent;
+use super::shop::{git, limit, shop_with};
 use super::world::World;
-
-/// Runs every function `test_*` of `tests/*_test.sh`, and names it as libtest does.
-const RUNNER: &str = "#!/bin/sh\nred=0\nfor f in tests/*_test.sh; do\n\
-    for t in $(sed -n 's/^\\(test_[a-z_]*\\)().*/\\1/p' \"$f\"); do\n\
-    if ( . \"./$f\"; $t ) >/dev/null 2>&1; then echo \"test $t ... ok\"; else echo \"test $t ... FAILED\"; red=1; fi\n\
-    done\ndone\nexit $red\n";
 
 const TASKS: &str = "# Tasks: Rate limiter\n\n- [ ] T001 Make the limit 10 in `src/limit.sh` (FR-001)\n\
     - [ ] T002 Try it in `tests/ten_test.sh` (FR-001)\n";
 
-fn limit(n: u32) -> String {
-    format!("src/limit.sh=limit() {{ echo {n}; }}\\n")
-}
-
 /// A repository with a program and a test in one commit, and writers that change these files.
 fn shop(writers: &[(&str, &[String])]) -> World {
-    let world = World::with_spec()
-        .file("specs/003-rate-limiter/tasks.md", TASKS)
-        .file("src/limit.sh", "limit() { echo 5; }\n")
-        .file("tests/old_test.sh", "test_old() { . src/limit.sh; [ \"$(limit)\" -ge 5 ]; }\n")
-        .file("run_tests.sh", RUNNER);
-    fs::set_permissions(world.path("run_tests.sh"), fs::Permissions::from_mode(0o755)).unwrap();
-    world.git(&["config", "user.name", "Ada"]);
-    world.git(&["config", "user.email", "ada@example.org"]);
-    world.git(&["add", "-A"]);
-    world.git(&["commit", "-q", "-m", "first"]);
-    let mut config = "[checks.sh]\nargv = [\"./run_tests.sh\", \"{id}\"]\n\n".to_owned();
-    for (name, files) in writers {
+    let flags = |files: &[String]| {
         let flags: Vec<String> = files.iter().map(|file| format!("\"--write\", {file:?}")).collect();
-        config.push_str(&format!(
-            "[[agents]]\nname = \"{name}\"\nkind = \"command\"\nfamily = \"{name}\"\nretry = {{ max = 0 }}\n\
-             writes = [\"implement\"]\ncommand = [{:?}, {}]\n\n",
-            fake_agent().to_str().unwrap(),
-            flags.join(", ")
-        ));
-    }
-    world.write(".dicast/config.toml", config);
-    world.dicast(&["trust", "approve"]).exits(0);
-    world
-}
-
-fn git(world: &World, words: &[&str]) -> String {
-    String::from_utf8(world.command("git").args(words).output().unwrap().stdout).unwrap().trim().to_owned()
+        flags.join(", ")
+    };
+    let writers: Vec<(&str, String)> = writers.iter().map(|(name, files)| (*name, flags(files))).collect();
+    let writers: Vec<(&str, &str)> = writers.iter().map(|(name, flags)| (*name, flags.as_str())).collect();
+    shop_with(&fake_agent(), &writers, &[("specs/003-rate-limiter/tasks.md", TASKS)])
 }
 
 #[test]

@@ -100,10 +100,7 @@ fn agents_and_doctor_say_the_version_of_what_is_on_path_and_wait_for_nobody() {
     assert!(item("agents")["next"].as_str().unwrap().contains("npm install -g opencode-ai"), "{value}");
     assert_eq!(item("credentials")["state"], "missing");
     assert!(item("credentials")["next"].as_str().unwrap().contains("ANTHROPIC_API_KEY"), "{value}");
-    assert!(
-        item("models")["text"].as_str().unwrap().contains("http://127.0.0.1:11434/v1"),
-        "{value}"
-    );
+    assert!(item("models")["text"].as_str().unwrap().contains("http://127.0.0.1:11434/v1"), "{value}");
 }
 
 #[test]

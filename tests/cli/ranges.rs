@@ -84,6 +84,9 @@ fn a_change_that_was_made_elsewhere_is_audited_by_its_commits() {
     world.dicast(&["verdict", "audit", "--at", "HEAD", "--require", "agree"]).exits(0);
     world.dicast(&["consensus", "audit"]).exits(0).says("same");
     world.dicast(&["evidence", "verify"]).exits(0).says("ok: 1 run");
+    // Whoever follows the run, or is told it again, is told the range, too.
+    let id = run.file_name().unwrap().to_str().unwrap();
+    world.dicast(&["replay", id, "--speed", "0"]).exits(0).complains(&format!("about the commits {from}..{to}"));
     world.dicast(&["status"]).exits(0).says("elsewhere");
     world.dicast(&["status", "003"]).exits(0).says("audited here").says("next: dicast unlock");
     let status: Vec<Value> = world.dicast(&["status", "--json"]).exits(0).json();

@@ -187,7 +187,7 @@ impl World {
             hash: verdict.hash.clone(),
         };
         let opened = Record::RunOpened { spec: spec.clone(), stages: vec![panel.stage], version: "0".into(), pid: 1 };
-        let records = vec![opened, decided, Record::RunClosed { why: Closed::Decided }];
+        let records = vec![opened, decided, Record::RunClosed { why: Closed::Decided, survivors: None }];
         let at = Moment(1_767_225_600_000);
         let run = RunId::mint(at, 7, 1);
         let commit =

@@ -18,22 +18,23 @@ fn a_real_model_streams_ends_and_is_counted_through_the_real_programs() {
     let url = &url;
     live([Cli::Claude, Cli::Codex], |cli| async move {
         let mut world = World::with_model(cli, url.trim_end_matches("/v1"));
-        // Their own instructions and tools are longer than what such a model can read.
+        // Their own instructions and tools, and the schema of an answer, are longer than what such a model can read in time.
+        world.asks_for_no_schema = true;
         match cli {
             Cli::Claude => {
-                world.add_args(&["--bare", "--system-prompt", "You answer in JSON.", "--tools", ""]);
-                world.add_env("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "80");
+                world.add_args(&["--bare", "--system-prompt", "You answer briefly.", "--tools", ""]);
                 world.add_env("MAX_THINKING_TOKENS", "0");
             }
             Cli::Codex => {
                 let file = world.repo().join("brief.md");
-                std::fs::write(&file, "You answer in JSON.\n").unwrap();
+                std::fs::write(&file, "You answer briefly.\n").unwrap();
                 let instructions = format!("model_instructions_file={file:?}");
                 world.add_args(&["-c", &instructions, "-c", "tools.web_search=false"]);
             }
             Cli::Gemini | Cli::Opencode | Cli::Qwen => {}
         }
-        let ended = world.take(Asking { idle_ms: TOTAL_MS, total_ms: TOTAL_MS, ..Asking::default() }).await;
+        let prompt = "Say hello in one word.".to_owned();
+        let ended = world.take(Asking { prompt, idle_ms: TOTAL_MS, total_ms: TOTAL_MS, ..Asking::default() }).await;
         let outcome = ended.outcome.as_ref().map_err(|failed| &failed.error);
         let is_typed = matches!(outcome, Ok(_) | Err(AgentError::NoArtifact { .. }));
         assert!(is_typed, "{cli:?}: {outcome:?}\n{}\n{}", ended.raw.text, ended.stderr);

@@ -154,6 +154,8 @@ pub(crate) struct World {
     url: String,
     args: Vec<String>,
     env: Vec<(&'static str, &'static str)>,
+    /// Whether it is not asked to follow a schema, although it could.
+    pub(crate) asks_for_no_schema: bool,
     /// Whether it is spoken to over the Agent Client Protocol.
     is_spoken: bool,
     /// How often it asked for permission.
@@ -194,8 +196,22 @@ impl World {
         let transcripts = folder.path().join("transcripts");
         let handle = agents::spawn(&scope, lanes, children.clone(), transcripts, Redactor::default());
         let (server, url, args, env) = (None, String::new(), Vec::new(), Vec::new());
-        let (is_spoken, refused) = (false, 0);
-        Self { cli, folder, server, url, args, env, is_spoken, refused, scope, children, handle, ends }
+        let (is_spoken, refused, asks_for_no_schema) = (false, 0, false);
+        Self {
+            cli,
+            folder,
+            server,
+            url,
+            args,
+            env,
+            asks_for_no_schema,
+            is_spoken,
+            refused,
+            scope,
+            children,
+            handle,
+            ends,
+        }
     }
 
     /// Gives it a model that says one thing.
@@ -354,7 +370,12 @@ impl World {
         fs::write(&given, self.config()).unwrap();
         let sources = Sources { repo: self.repo(), given_config: Some(given), ..Sources::default() };
         let loaded = load(&sources).unwrap();
-        let AgentKind::Command(of) = &loaded.settings.agents[0].kind else { panic!("a preset is a command") };
+        let AgentKind::Command(mut of) = loaded.settings.agents[0].kind.clone() else {
+            panic!("a preset is a command")
+        };
+        if self.asks_for_no_schema {
+            of.schema_args.clear();
+        }
         let run = RunId::mint(Moment(1), u64::from(std::process::id()), rand());
         let private = self.folder.path().join("turns").join(asking.place.to_string());
         let repo = self.repo();
@@ -362,7 +383,7 @@ impl World {
             Limits { idle_ms: asking.idle_ms, total_ms: asking.total_ms, kill_grace_ms: 2_000, ..Limits::default() };
         let worktree = asking.worktree.as_deref();
         let places = Places { repo: &repo, worktree, private: &private };
-        let mut launch = launch(of, places, limits, &asking.wanted, asking.session.as_ref());
+        let mut launch = launch(&of, places, limits, &asking.wanted, asking.session.as_ref());
         if let (Transport::Acp(manner), Some(tree)) = (&mut launch.transport, worktree) {
             manner.writing(tree.to_str().unwrap().to_owned());
         }

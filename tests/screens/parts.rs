@@ -240,6 +240,7 @@ pub(crate) fn progress(agent: &str, doing: &str, bytes: u64, tail: &[&str]) -> P
 pub(crate) fn preparation() -> Arc<Preparation> {
     let spec = spec::parse(spec_id(SPEC), "specs/003-rate-limiter", "specs/003-rate-limiter/spec.md", SPEC_TEXT);
     Arc::new(Preparation {
+        start: None,
         recalled: Vec::new(),
         range: None,
         unseen: None,
@@ -304,6 +305,8 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         tried: None,
         landing: None,
         landed: false,
+        back: None,
+        is_going_back: false,
         stop: None,
         warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,

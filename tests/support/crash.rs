@@ -23,7 +23,7 @@ pub(crate) struct Expected {
     hash: String,
 }
 
-fn fake_agent() -> PathBuf {
+pub(crate) fn fake_agent() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let agent = exe.parent().and_then(Path::parent).unwrap().join("examples/fake_agent");
     assert!(agent.exists(), "run `cargo build --example fake_agent` first");

@@ -104,7 +104,9 @@ impl Tools {
         account: Option<Account>,
         failed: Option<AgentError>,
     ) -> Result<TurnEnded, Failure> {
-        let Spoken { stdout, stderr, cut, ended, took } = spoken;
+        let Spoken { stdout, stderr, cut, stayed, ended, took } = spoken;
+        // How one ended that we ended says nothing: it had said all.
+        let exit = if stayed { Some(Exit::Code(0)) } else { ended.exit };
         let redactor = Arc::clone(&self.redactor);
         let stderr = redactor.clean(&stderr.text()).into_owned();
         let wanted = turn.wanted;
@@ -117,10 +119,14 @@ impl Tools {
             .spawn_blocking(move || {
                 // What is judged is what is kept: a secret in it would make the two differ.
                 let outcome = match (cut, failed, &account) {
+                    // What it said to be its answer before it was late is one, and is paid for.
+                    (Some(Cut::Late { .. }), None, Some(account)) if account.end == Some(End::Ok) => {
+                        judge_account(&wanted, account, exit, &stderr, &redactor)
+                    }
                     (Some(cut), ..) => Err(TurnFailed { error: cut_short(cut), repair: None }),
                     (None, Some(error), _) => Err(TurnFailed { error, repair: None }),
-                    (None, None, Some(account)) => judge_account(&wanted, account, ended.exit, &stderr, &redactor),
-                    (None, None, None) => judge_answer(&wanted, &redactor.clean(&stdout.text()), ended.exit, &stderr),
+                    (None, None, Some(account)) => judge_account(&wanted, account, exit, &stderr, &redactor),
+                    (None, None, None) => judge_answer(&wanted, &redactor.clean(&stdout.text()), exit, &stderr),
                 };
                 let mut raw = stdout.captured();
                 raw.text = redactor.clean(&raw.text).into();

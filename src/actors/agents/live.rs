@@ -22,7 +22,7 @@ use crate::domain::failure::Failure;
 use crate::domain::redact::Redactor;
 use crate::domain::run::{Call, Progress, SeatKey, TAIL_LINES, Turn, TurnKind};
 use crate::domain::safe::Safe;
-use crate::domain::stream::{Account, Event, Usage};
+use crate::domain::stream::{Account, End, Event, Usage};
 use crate::domain::transcript::path_of;
 
 /// Least time between two pictures of one agent: faster cannot be read.
@@ -270,6 +270,10 @@ impl Listener for Live {
 
     fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    fn has_all(&self, can_speak: bool) -> bool {
+        !can_speak || self.hearing.as_ref().is_some_and(|hearing| hearing.account().end == Some(End::Ok))
     }
 
     fn wake(&mut self) {

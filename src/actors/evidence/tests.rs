@@ -69,7 +69,7 @@ fn opened_record() -> Record {
 }
 
 fn closing() -> Record {
-    Record::RunClosed { why: Closed::Decided }
+    Record::RunClosed { why: Closed::Decided, survivors: Some(0) }
 }
 
 fn commit(at: u64, files: Vec<NewFile>, records: Vec<Record>) -> Commit {

@@ -110,6 +110,10 @@ impl Listener for Meter {
     }
 
     fn wake(&mut self) {}
+
+    fn has_all(&self, _: bool) -> bool {
+        false
+    }
 }
 
 /// Numbers the children: no two living ones may share a tag.

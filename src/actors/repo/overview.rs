@@ -2,6 +2,7 @@
 //!
 //! Pure: it must not read files or run anything.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use crate::domain::check::{self, Finding, Reading, Report, Tree};
 use crate::domain::consensus::Verdict;
 use crate::domain::hash::Sha;
 use crate::domain::overview::{Git, Overview, Recorded, SpecOverview};
+use crate::domain::preparation::tree_id;
+use crate::domain::range::Ends;
 use crate::domain::skip;
 use crate::domain::spec::{self, Spec};
 use crate::domain::stage::Stage;
@@ -25,13 +28,14 @@ pub(super) fn overview(
     took_ms: u64,
 ) -> Overview {
     let ids: Vec<_> = reading.specs.iter().map(|s| s.id.clone()).collect();
+    let code = OnceCell::new();
     let specs = reading
         .specs
         .iter()
         .filter_map(|spec| {
             let survey = report.specs.iter().find(|s| s.id == spec.id)?.clone();
             let findings: Vec<Finding> = report.of(&spec.id).cloned().collect();
-            let verdicts = verdicts(tree, spec);
+            let verdicts = verdicts(tree, &code, spec);
             Some(SpecOverview { spec: Arc::new(spec.clone()), survey, findings, verdicts })
         })
         .collect();
@@ -55,20 +59,30 @@ pub(super) fn overview(
 }
 
 /// Reads the verdicts in a spec's folder. One that cannot be read is no verdict: `dicast verdict` says what is wrong.
-fn verdicts(tree: &Tree, spec: &Spec) -> BTreeMap<Stage, Recorded> {
+fn verdicts(tree: &Tree, code: &OnceCell<String>, spec: &Spec) -> BTreeMap<Stage, Recorded> {
     let read = |stage: Stage| {
         let text = tree.text(&spec.verdict_path(stage))?;
         let verdict: Verdict = serde_json::from_str(text).ok()?;
-        let is_current = is_current(tree, spec, &verdict);
-        let skipped = skip::of(&verdict.inputs);
-        Some((stage, Recorded { status: verdict.status, exit: verdict.exit, hash: verdict.hash, is_current, skipped }))
+        let recorded = Recorded {
+            status: verdict.status,
+            exit: verdict.exit,
+            is_advancing: verdict.is_advancing(),
+            is_current: is_current(tree, code, spec, &verdict),
+            is_of_commits: Ends::of(&verdict.inputs).is_some(),
+            skipped: skip::of(&verdict.inputs),
+            hash: verdict.hash,
+        };
+        Some((stage, recorded))
     };
     Stage::ALL.into_iter().filter_map(read).collect()
 }
 
-/// Tells whether the spec and the documents are what the verdict is bound to. Whether the code is too can only be said
-/// with its tree, which `dicast verdict` compares.
-fn is_current(tree: &Tree, spec: &Spec, verdict: &Verdict) -> bool {
+/// Tells whether the spec, the documents and the code are what the verdict is bound to. `code` is the name of its state,
+/// which is found out only if somebody asks.
+fn is_current(tree: &Tree, code: &OnceCell<String>, spec: &Spec, verdict: &Verdict) -> bool {
     let is_same = |(path, sha): (&String, &Sha)| tree.text(path).is_some_and(|text| Sha::of(text) == *sha);
-    verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha) && verdict.inputs.documents.iter().all(is_same)
+    let judged = verdict.inputs.tree.as_ref().filter(|_| verdict.stage >= Stage::Implement);
+    verdict.inputs.spec_sha256.as_ref() == Some(&spec.sha)
+        && verdict.inputs.documents.iter().all(is_same)
+        && judged.is_none_or(|judged| judged == code.get_or_init(|| tree_id(tree)))
 }

@@ -39,6 +39,10 @@ pub struct Plot {
     pub agent: AgentName,
     /// The commit that it starts from.
     pub base: String,
+    /// Whether what is there is of an earlier attempt, and is thrown away.
+    pub afresh: bool,
+    /// The tree that it starts with, where that is not the commit's: that of a change which is to be mended.
+    pub start: Option<String>,
     /// The folder of all worktrees, absolute.
     pub folder: PathBuf,
     /// The most that all of them may take, in bytes.
@@ -92,7 +96,7 @@ impl Git {
         }
     }
 
-    /// Makes an agent's worktree, or takes the one again that an earlier process left.
+    /// Makes an agent's worktree, or takes the one again that an earlier process or turn left, unless it is to begin afresh.
     ///
     /// # Errors
     /// Where something else is in its place, where there is no room, where git refuses; [`Failure::Cancelled`].
@@ -102,11 +106,18 @@ impl Git {
             let is_there = crate::disk::look::kind(&path).is_some();
             // Whoever worked here may have committed.
             let args = ["merge-base", "--is-ancestor", plot.base.as_str(), listed.head.as_str()];
-            if is_there && self.run(&args, "").await?.is_some() {
-                return Ok(path);
-            }
-            if is_there {
-                return Err(in_the_way(&path));
+            let is_ours = is_there && self.run(&args, "").await?.is_some();
+            match (is_ours, is_there) {
+                (true, _) if plot.afresh => {
+                    // In place: a program that is kept warm works in it. Whatever branch it changed to stays where it is.
+                    let (git, start) = (self.at(&path, None), self.start_of(plot).await?);
+                    git.must("checkout", &["checkout", "--quiet", "--force", "--detach", &start], "").await?;
+                    git.must("clean", &["clean", "-ffdxq"], "").await?;
+                    return Ok(path);
+                }
+                (true, _) => return Ok(path),
+                (false, true) => return Err(in_the_way(&path)),
+                (false, false) => {}
             }
         } else if crate::disk::look::kind(&path).is_some() {
             return Err(in_the_way(&path));
@@ -124,8 +135,17 @@ impl Git {
         scope.spawn_blocking(move || scratch::make(&parent)).await.map_err(|_| gone())??;
         let shown = path.to_string_lossy().into_owned();
         let git = self.at(&self.folder(), None);
-        git.must("worktree add", &["worktree", "add", "--force", "--detach", &shown, &plot.base], "").await?;
+        let start = self.start_of(plot).await?;
+        git.must("worktree add", &["worktree", "add", "--force", "--detach", &shown, &start], "").await?;
         Ok(path)
+    }
+
+    /// Returns the commit that an agent's worktree starts from.
+    async fn start_of(&self, plot: &Plot) -> Result<String, Failure> {
+        match &plot.start {
+            Some(tree) => self.commit_on_base(plot, tree).await,
+            None => Ok(plot.base.clone()),
+        }
     }
 
     /// Reads what an agent changed in its worktree, whatever it says of it, and keeps it in the repository under a ref of
@@ -219,12 +239,17 @@ impl Git {
 
     /// Keeps a tree from git's own cleaning up.
     async fn keep(&self, plot: &Plot, tree: &str) -> Result<(), Failure> {
+        let commit = self.commit_on_base(plot, tree).await?;
+        self.must("update-ref", &["update-ref", &plot.kept(), &commit], "").await.map(drop)
+    }
+
+    /// Makes a commit of a tree on the commit that an agent starts from: the same each time.
+    async fn commit_on_base(&self, plot: &Plot, tree: &str) -> Result<String, Failure> {
         let mut git = self.clone();
         git.set(&NOBODY);
         let git = git.with("GIT_AUTHOR_DATE", "@0 +0000").with("GIT_COMMITTER_DATE", "@0 +0000");
         let args = ["commit-tree", tree, "-p", &plot.base, "-m", "candidate"];
-        let commit = git.must("commit-tree", &args, "").await?;
-        git.must("update-ref", &["update-ref", &plot.kept(), commit.trim()], "").await.map(drop)
+        Ok(git.must("commit-tree", &args, "").await?.trim().to_owned())
     }
 
     /// Removes the worktrees of a run: what came of them is kept.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::{CommitId, Effect};
 use super::outcome::AskId;
 use crate::domain::acp;
+use crate::domain::back::Back;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Checkpoint, Held};
@@ -73,6 +74,9 @@ pub struct Model {
     /// What agents ask permission for, the one that has waited longest first.
     #[serde(default)]
     pub permissions: Vec<Permission>,
+    /// Until when APIs asked us to slow down, by the limit that agents share.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limit>,
     /// What waits for memory, and what is wrong with it besides its server's state.
     pub memory: memory::Status,
     /// Columns and rows of the terminal.
@@ -91,10 +95,22 @@ pub struct Model {
     pub quitting: Option<u8>,
     /// Whether we end as soon as no run holds anything any more.
     pub leaving: bool,
+    /// When we end at the latest, whatever a run still holds.
+    #[serde(default)]
+    pub leave_by: Option<Moment>,
     /// Whether the terminal was given back for good while something was live.
     pub detached: bool,
     /// Whether the program starts over right after it ended: what may run has changed.
     pub reload: bool,
+}
+
+/// A limit of an API that agents share, at which nobody is asked for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Until when.
+    pub until: Moment,
+    /// Who was told.
+    pub told: AgentName,
 }
 
 /// What was fixed at start.
@@ -223,6 +239,8 @@ pub enum Then {
         /// Whether it was taken back.
         undone: bool,
     },
+    /// That the run goes back to implement is kept.
+    WentBack(Box<Back>),
     /// The stop is recorded.
     Stopped,
     /// The run is closed.
@@ -274,6 +292,7 @@ impl Model {
             next_commit: CommitId(1),
             servers: BTreeMap::new(),
             permissions: Vec::new(),
+            limits: BTreeMap::new(),
             memory: memory::Status::default(),
             size: (80, 24),
             views: vec![View::Home { cursor: 0 }],
@@ -283,6 +302,7 @@ impl Model {
             key_us: None,
             quitting: None,
             leaving: false,
+            leave_by: None,
             detached: false,
             reload: false,
         }
@@ -362,12 +382,19 @@ impl Model {
             || matches!(self.view(), View::Ledger(LedgerPage { ledger: Load::Loading(_), .. }))
     }
 
+    /// Returns the limit that an agent shares with others, with its name, while nobody is asked because of it.
+    pub fn limited(&self, agent: &AgentName) -> Option<(String, &Limit)> {
+        let shared = self.settings.agents.iter().find(|known| &known.name == agent)?.shared_limit()?;
+        let limit = self.limits.get(&shared).filter(|limit| limit.until > self.now)?;
+        Some((shared, limit))
+    }
+
     /// Returns the earliest moment at which something happens by itself, if nothing else does before.
     pub fn next_alarm(&self) -> Option<Moment> {
         let waits = self.live_runs().flat_map(|run| &run.seats).filter_map(|seat| match seat.state {
             SeatState::Waiting { until, .. } => Some(until),
-            SeatState::Queued(_)
-            | SeatState::Launching(_)
+            SeatState::Queued(_) => self.limited(&seat.who.agent).map(|(_, limit)| limit.until),
+            SeatState::Launching(_)
             | SeatState::Asking(_)
             | SeatState::Keeping
             | SeatState::Answered
@@ -378,6 +405,7 @@ impl Model {
             .filter(|run| run.stop.is_none() && !matches!(run.phase, Phase::Waiting { .. }))
             .map(|run| run.opened.plus_ms(self.settings.run.deadline_ms));
         let permissions = self.permissions.iter().map(|permission| permission.until);
-        waits.chain(deadlines).chain(permissions).chain(self.notice.as_ref().map(|notice| notice.until)).min()
+        let own = [self.notice.as_ref().map(|notice| notice.until), self.leave_by];
+        waits.chain(deadlines).chain(permissions).chain(own.into_iter().flatten()).min()
     }
 }

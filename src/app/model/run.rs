@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
 use crate::domain::agenda::Topic;
+use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Take, Tried};
 use crate::domain::claim::lookup::Lookups;
 use crate::domain::consensus::Inputs;
@@ -120,6 +121,12 @@ pub struct Run {
     /// Whether that landing is done: the candidate is where it goes.
     #[serde(default)]
     pub landed: bool,
+    /// That it went back to implement, the last time.
+    #[serde(default)]
+    pub back: Option<Box<Back>>,
+    /// Whether what did not pass then is still to be taken back.
+    #[serde(default)]
+    pub is_going_back: bool,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.
@@ -389,6 +396,9 @@ pub struct Seat {
     /// What its turn at hand is reckoned to cost at most, in millionths of a USD.
     #[serde(default)]
     pub reckoned: u64,
+    /// What its turn at hand may cost: that, and for a model over HTTP its part of what nobody else has set aside.
+    #[serde(default)]
+    pub set_aside: u64,
     /// What its next turn is reckoned to cost, while others at work may use up what is left of the budget.
     #[serde(default)]
     pub held_back: Option<u64>,
@@ -471,6 +481,7 @@ impl Seat {
             took_ms: None,
             wrote: None,
             reckoned: 0,
+            set_aside: 0,
             held_back: None,
             session: None,
             progress: None,

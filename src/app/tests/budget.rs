@@ -173,3 +173,27 @@ fn a_model_over_http_costs_its_price_and_nothing_on_this_machine_without_one() {
     let charges: Vec<Charge> = script.model.settings.agents.iter().map(|agent| charge(&script.model, agent)).collect();
     assert_eq!(charges, [Charge::Priced(OPUS), Charge::Free, Charge::Unpriced]);
 }
+
+#[test]
+fn models_over_http_at_work_together_stay_within_the_budget_however_often_they_look() {
+    let mut settings = priced(3, 2_000_000);
+    for agent in &mut settings.agents {
+        agent.max_output_tokens = 4_000;
+        agent.kind = AgentKind::Api(Service {
+            api: Api::OpenaiChat,
+            base_url: "https://models.example/v1".into(),
+            key_env: None,
+            json_mode: JsonMode::JsonSchema,
+            tools: true,
+            lent: Default::default(),
+        });
+    }
+    let mut script = script(settings);
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    assert_eq!(script.asked().len(), 3, "the first does not take what the others need");
+    let set_aside: Vec<u64> = script.run().seats.iter().map(|seat| seat.set_aside).collect();
+    assert!(set_aside.iter().sum::<u64>() <= 2_000_000, "{set_aside:?}");
+    assert!(set_aside.iter().all(|mine| *mine > 500_000), "what is free is shared: {set_aside:?}");
+    assert!(script.run().seats.iter().all(|seat| seat.set_aside > seat.reckoned));
+    script.unhold().settle().expect_phase(Phase::Decided);
+}

@@ -1,13 +1,16 @@
 //! Stopping: in every phase, shown at once, once and twice, and what beats it.
 
-use super::script::{Kind, Script, THREE, names, settings, spec};
-use super::world::Play;
+use std::sync::Arc;
+
+use super::script::{Kind, Script, THREE, agent, names, settings, spec};
+use super::world::{Play, ended, says};
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState};
 use crate::app::msg::{Msg, Request, RunMsg};
 use crate::domain::consensus::Answer;
 use crate::domain::failure::{AgentError, Failure};
-use crate::domain::journal::{Record, Source};
+use crate::domain::journal::{Closed, Record, Source};
+use crate::domain::run::{SeatKey, TurnEnded, TurnKind};
 use crate::domain::stage::Stage;
 
 /// A run that stands still because answers of one kind are out.
@@ -313,4 +316,16 @@ fn x_on_who_answers_elsewhere_stops_waiting_for_it_alone() {
     let panel = &script.run().judgement.as_ref().unwrap().panel;
     let status = panel.agents.iter().find(|agent| agent.name.as_str() == "gemini").map(|agent| agent.status);
     assert_eq!(status, Some(Answer::Cancelled));
+}
+
+#[test]
+fn what_the_turns_of_a_run_left_is_on_record_also_when_it_ends_decided() {
+    let mut script = Script::new();
+    script.hold(Kind::Turn).start(&[Stage::Plan]).settle();
+    let key = SeatKey { run: script.id(), stage: Stage::Plan, attempt: 1, agent: agent("claude") };
+    let ended = TurnEnded { survivors: 2, ..ended(&key, TurnKind::Draft, says("10")) };
+    script.answer_with(Kind::Turn, RunMsg::TurnEnded(key, TurnKind::Draft, Ok(Arc::new(ended))));
+    script.unhold().settle().expect_phase(Phase::Decided);
+    let last = &script.world.journals[&script.id()].records.last().unwrap().1;
+    assert_eq!(last, &Record::RunClosed { why: Closed::Decided, survivors: Some(2) });
 }

@@ -41,6 +41,7 @@ fn a_run_looks_for_an_earlier_one_takes_its_lock_and_records_its_opening_before_
         range: None,
         skipped: Default::default(),
         agenda: None,
+        back: None,
     };
     let event = Event { at: script.model.now, run: Some(id.clone()), ask: None, what: started };
     assert_eq!(script.answer_one(Kind::Commit), [Effect::Emit(event), Effect::Run(id, prepare)]);

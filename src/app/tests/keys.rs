@@ -10,9 +10,10 @@ use crate::app::keymap::{self, Action, Place};
 use crate::app::model::{Load, Overlay, Phase, View};
 use crate::app::msg::{Input, Msg};
 use crate::app::update::can;
+use crate::domain::check::Counts;
 use crate::domain::consensus::Status;
 use crate::domain::hash::Sha;
-use crate::domain::overview::Recorded;
+use crate::domain::overview::{Recorded, SpecOverview};
 use crate::domain::stage::Stage;
 
 /// Every view, by what has to be pressed to get there.
@@ -185,6 +186,41 @@ fn ctrl_z_goes_to_the_shell_from_everywhere_also_while_text_is_typed() {
 }
 
 #[test]
+fn auto_on_screen_begins_where_it_begins_without_one() {
+    let first = |change: &dyn Fn(&mut SpecOverview)| {
+        let mut script = Script::new();
+        let mut known = (*overview()).clone();
+        known.specs[0].verdicts = [(Stage::Plan, passed_plan())].into();
+        change(&mut known.specs[0]);
+        script.model.survey = Load::Ready(Arc::new(known));
+        script.key(Key::Char(':')).type_text("auto 001").key(Key::Enter);
+        script.run().stages[0]
+    };
+    let plan = |change: fn(&mut Recorded)| move |spec: &mut SpecOverview| spec.verdicts.values_mut().for_each(change);
+    assert_eq!(first(&|_| {}), Stage::Tasks);
+    assert_eq!(first(&plan(|plan| plan.is_current = false)), Stage::Plan, "the spec was edited since");
+    let degraded = plan(|plan| (plan.status, plan.exit) = (Status::Degraded, Status::Degraded.exit()));
+    assert_eq!(first(&degraded), Stage::Tasks, "one agent was away, and it advances all the same");
+    let ticked = |spec: &mut SpecOverview| {
+        spec.verdicts.clear();
+        spec.survey.tasks = Some(Counts { all: 2, ticked: 2, ..Counts::default() });
+    };
+    assert_eq!(first(&ticked), Stage::Plan, "ticked tasks are nobody's verdict");
+}
+
+fn passed_plan() -> Recorded {
+    Recorded {
+        status: Status::Agree,
+        exit: 0,
+        hash: Sha::of("verdict"),
+        is_advancing: true,
+        is_current: true,
+        is_of_commits: false,
+        skipped: Default::default(),
+    }
+}
+
+#[test]
 fn a_stage_that_let_the_spec_pass_leaves_nothing_open_before_it() {
     let next = |passed: &[(Stage, Status)]| {
         let mut script = Script::new();
@@ -198,7 +234,9 @@ fn a_stage_that_let_the_spec_pass_leaves_nothing_open_before_it() {
                         status,
                         exit: status.exit(),
                         hash: Sha::of("verdict"),
+                        is_advancing: status.exit() == 0,
                         is_current: true,
+                        is_of_commits: stage == Stage::Audit,
                         skipped: Default::default(),
                     },
                 )

@@ -222,3 +222,16 @@ fn a_run_that_is_refused_before_it_began_has_no_id_to_tell() {
     let id = script.id();
     assert!(of(&script).iter().all(|run| run.as_ref() == Some(&id)));
 }
+
+#[test]
+fn what_a_run_never_lets_go_of_does_not_keep_the_program_for_ever() {
+    let mut script = Script::headless();
+    script.hold(Kind::Release).start(&[Stage::Plan]).settle();
+    script.send(Msg::Signalled(Signal::Terminate));
+    assert_eq!(script.quits(), Vec::<u8>::new(), "a disk may be slow");
+    let alarm = script.model.next_alarm().unwrap();
+    script.send(Msg::Tick(alarm));
+    assert_eq!(script.quits(), [143]);
+    script.tick(60_000);
+    assert_eq!(script.quits(), [143], "once");
+}

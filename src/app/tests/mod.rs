@@ -9,6 +9,7 @@ mod world;
 mod alarms;
 mod answers;
 mod astray;
+mod back;
 mod budget;
 mod cancel;
 mod candidates;

@@ -102,7 +102,7 @@ fn a_changed_spec_closes_the_stopped_run_and_a_fresh_one_follows_by_itself() {
     assert_ne!(next.id(), first.id());
     assert_eq!(next.asked().len(), 3, "everybody is asked about the new text");
     let last = &next.world.journals[&first.id()].records.last().unwrap().1;
-    assert_eq!(last, &Record::RunClosed { why: Closed::Stale });
+    assert_eq!(last, &Record::RunClosed { why: Closed::Stale, survivors: Some(0) });
     assert_eq!((next.finished(), next.quits()), (vec![0], vec![0]));
 }
 
@@ -126,7 +126,7 @@ fn fresh_abandons_the_stopped_run_under_the_same_lock() {
     assert!(names(&next.effects).contains(&"abandon, open".to_owned()));
     assert_eq!(next.asked().len(), 3);
     let last = &next.world.journals[&first.id()].records.last().unwrap().1;
-    assert_eq!(last, &Record::RunClosed { why: Closed::Abandoned });
+    assert_eq!(last, &Record::RunClosed { why: Closed::Abandoned, survivors: None });
 }
 
 #[test]

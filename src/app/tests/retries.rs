@@ -74,19 +74,22 @@ fn each_failure_is_repeated_as_often_as_its_kind_allows() {
 }
 
 #[test]
-fn waits_without_an_advice_double() {
+fn waits_without_an_advice_double_and_are_spread() {
     let mut script = Script::new();
     let overloaded = || Play::Fails(AgentError::Overloaded);
-    script.plays("codex", [overloaded(), overloaded(), says("10")]).start(&[Stage::Plan]).settle();
-    let wait = |script: &Script| match script.seat("codex") {
+    script.plays("codex", [overloaded(), overloaded(), says("10")]);
+    script.plays("claude", [overloaded(), says("10")]).start(&[Stage::Plan]).settle();
+    let wait_of = |script: &Script, name: &str| match script.seat(name) {
         SeatState::Waiting { until, .. } => until.since(script.model.now),
         state => panic!("{state:?}"),
     };
-    assert_eq!(wait(&script), 1_000);
-    script.tick(1_000);
+    let wait = |script: &Script| wait_of(script, "codex");
+    assert!((800..=1_200).contains(&wait(&script)), "{}", wait(&script));
+    assert_ne!(wait(&script), wait_of(&script, "claude"), "who failed together does not come back together");
+    script.tick(1_200);
     script.settle();
-    assert_eq!(wait(&script), 2_000);
-    script.tick(2_000);
+    assert!((1_600..=2_400).contains(&wait(&script)), "{}", wait(&script));
+    script.tick(2_400);
     script.settle().expect_phase(Phase::Decided);
 }
 

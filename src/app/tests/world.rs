@@ -8,6 +8,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
 use crate::domain::artifact::Expect;
 use crate::domain::artifact::body::Change;
+use crate::domain::back::Back;
 use crate::domain::candidate::{Extra, Extras, Landing, Patch, Picked, Place, Runs, Tested, Tried, rank};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
@@ -108,6 +109,8 @@ pub(super) struct World {
     pub(super) breaks: BTreeSet<String>,
     /// Candidates that were put somewhere (or taken back, with a `-` before).
     pub(super) landed: Vec<String>,
+    /// How many candidates have to land before the guardrail of validate is green. Where any, agents say their outcome.
+    pub(super) mended_by: usize,
     /// Why no candidate can be put anywhere.
     pub(super) no_landing: Option<Failure>,
     /// The trees of what was put somewhere.
@@ -223,8 +226,8 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster, .. } => {
-                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster).map(Arc::new))
+            RunEffect::Prepare { spec, stage, roster, back, .. } => {
+                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster, back.as_deref()).map(Arc::new))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
@@ -255,6 +258,7 @@ impl World {
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
             RunEffect::TestPicked(picked) => RunMsg::Tested(self.test(picked)),
+            RunEffect::TakeBack(landing) => RunMsg::Landed(self.land(landing, true)),
             RunEffect::Land { landing, back } => RunMsg::Landed(self.land(landing, *back)),
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
@@ -305,7 +309,12 @@ impl World {
     }
 
     pub(super) fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
-        let passed = !self.red.contains(&(stage, when));
+        // What lands twice lands once.
+        let mut moves: Vec<&String> = self.landed.iter().collect();
+        moves.dedup();
+        let landed = moves.iter().filter(|one| !one.starts_with('-')).count();
+        let is_mended = stage != Stage::Validate || landed >= self.mended_by;
+        let passed = !self.red.contains(&(stage, when)) && is_mended;
         let ran = Ran {
             argv: vec!["cargo".into(), "test".into()],
             passed,
@@ -374,7 +383,7 @@ impl World {
             return Err(Failure::LockHeld { what: format!("a run of {spec}"), owner });
         }
         if let Some(other) = abandon.and_then(|other| self.journals.get_mut(other)) {
-            other.records.push((now, Record::RunClosed { why: Closed::Abandoned }));
+            other.records.push((now, Record::RunClosed { why: Closed::Abandoned, survivors: None }));
         }
         self.stopped.remove(id);
         self.locks.insert(spec.clone(), id.clone());
@@ -403,7 +412,13 @@ impl World {
         Ok(files.iter().map(|(path, text)| file(path, text)).collect())
     }
 
-    fn prepare(&self, spec: &SpecId, stage: Stage, roster: &[AgentName]) -> Result<Preparation, Failure> {
+    fn prepare(
+        &self,
+        spec: &SpecId,
+        stage: Stage,
+        roster: &[AgentName],
+        back: Option<&Back>,
+    ) -> Result<Preparation, Failure> {
         if self.unreadable {
             return Err(Failure::needs_input("spec.md", "it asks for nothing", "write what it must do"));
         }
@@ -415,6 +430,7 @@ impl World {
             unseen: None,
             standing: self.standing.clone(),
             outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),
+            start: None,
             host: Vec::new(),
             spec: Arc::new(spec::parse(spec.clone(), &dir, &format!("{dir}/spec.md"), text)),
             stage,
@@ -424,6 +440,12 @@ impl World {
             inputs: Inputs {
                 spec_sha256: Some(Sha::of(&self.words)),
                 config_sha256: Some(Sha::of(&self.config)),
+                context: back.map(Back::as_context).into_iter().collect(),
+                // What landed is what the stages behind it are about.
+                tree: self.landed.last().filter(|_| stage > Stage::Implement).map(|landed| {
+                    let when = landed.find(' ').unwrap_or(landed.len());
+                    landed[..when].to_owned()
+                }),
                 ..Inputs::default()
             },
             prior: Default::default(),
@@ -507,6 +529,11 @@ impl World {
                 artifact: answer.map(|a| Kept { path: a.file.path.clone(), sha256: a.file.sha256.clone() }),
                 claims: answer.map(|a| serde_json::from_str(&a.text).unwrap()).unwrap_or_default(),
             });
+        }
+        let outcome = [(Stage::Validate, "PASS"), (Stage::Audit, "GO"), (Stage::Unlock, "APPROVED")];
+        if let Some((_, word)) = outcome.iter().find(|(stage, _)| self.mended_by > 0 && *stage == preparation.stage) {
+            let said = assertion(Kind::Decision, "stage", "outcome", word);
+            panel.agents.iter_mut().for_each(|agent| agent.claims.push(said.clone()));
         }
         // What the host saw pass is proven.
         for (claim, citation) in &self.cited {

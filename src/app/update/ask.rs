@@ -1,7 +1,7 @@
 //! Asking the panel: whether it can be asked, the question before it costs something; and what the world tells
 //! unasked (the survey, the servers).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{cancel, complain, foreign, gate, notice, run as runs, selection, typed};
@@ -13,10 +13,12 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::memory;
 use crate::domain::overview::{Overview, SpecOverview};
+use crate::domain::progress::{self, Step};
+use crate::domain::range::Ends;
 use crate::domain::safe::Safe;
 use crate::domain::server;
 use crate::domain::settings::AgentKind;
-use crate::domain::skip::Skipped;
+use crate::domain::skip;
 use crate::domain::stage::Stage;
 
 /// Tells why a stage cannot be asked here, if so.
@@ -85,35 +87,46 @@ pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Proposes the stages that a spec has not passed yet.
+/// Proposes the stages that a spec has not passed yet, as `auto` without a screen begins them.
 pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
-    let first = next_stage(model, &spec).unwrap_or(Stage::Plan);
-    let found = super::surveyed(model).and_then(|survey| survey.spec(&spec));
-    let left_out = found.into_iter().flat_map(|found| found.verdicts.values()).flat_map(|later| later.skipped.clone());
-    let mut skipped: Skipped = left_out.collect();
-    skipped.retain(|stage, _| *stage != first && found.is_some_and(|found| !found.verdicts.contains_key(stage)));
+    let recorded = recorded(model, &spec);
+    let first = progress::next(&recorded, &BTreeSet::new()).unwrap_or(Stage::Plan);
+    let mut skipped = progress::left_out(&recorded);
+    skipped.remove(&first);
     let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first && !skipped.contains_key(stage)).collect();
     propose_run(model, Start { skipped, ..Start::of(spec, stages) })
 }
 
-/// Returns the first stage of a spec that is not behind it: no verdict lets it pass, and nobody did it elsewhere.
+/// Returns the stage that is worth offering for a spec: the first that no verdict lets pass, and nobody did elsewhere.
 pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
     let found = super::surveyed(model)?.spec(spec)?;
-    let recorded = |stage: Stage| {
-        let here = model.runs.values().rev().filter(|run| &run.spec == spec).find_map(|run| run.verdicts.get(&stage));
-        let here = here.map(|judgement| judgement.verdict.exit == 0);
-        here.or_else(|| found.verdicts.get(&stage).map(|verdict| verdict.exit == 0))
-    };
-    let is_behind = |stage: Stage| {
-        recorded(stage)
-            .unwrap_or_else(|| elsewhere(found, stage) || is_left_out(found, stage) || led_on(stage, &recorded))
-    };
-    Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
+    let recorded = recorded(model, spec);
+    let led_on = |stage: &Stage| recorded.iter().any(|(later, step)| later > stage && step.has_passed);
+    let elsewhere = Stage::ALL.into_iter().filter(|stage| elsewhere(found, *stage) || led_on(stage)).collect();
+    progress::next(&recorded, &elsewhere)
 }
 
-/// Tells whether a stage after this one let the spec pass: an audit of commits needs no plan of ours.
-fn led_on(stage: Stage, recorded: &impl Fn(Stage) -> Option<bool>) -> bool {
-    Stage::ALL.into_iter().filter(|later| *later > stage).any(|later| recorded(later) == Some(true))
+/// Returns what is recorded of a spec's stages. A verdict of this session that was not read again yet is about what is
+/// there now.
+fn recorded(model: &Model, spec: &SpecId) -> BTreeMap<Stage, Step> {
+    let found = super::surveyed(model).and_then(|survey| survey.spec(spec));
+    let step = |stage: Stage| {
+        let read = found.and_then(|found| found.verdicts.get(&stage));
+        let step = read.map(|read| Step {
+            has_passed: read.is_advancing && read.is_current,
+            is_of_commits: read.is_of_commits,
+            skipped: read.skipped.clone(),
+        });
+        let here = model.runs.values().rev().filter(|run| run.spec == *spec).find_map(|run| run.verdicts.get(&stage));
+        let newer = here.map(|here| &here.verdict).filter(|here| read.is_none_or(|read| read.hash != here.hash));
+        let newer = newer.map(|verdict| Step {
+            has_passed: verdict.is_advancing(),
+            is_of_commits: Ends::of(&verdict.inputs).is_some(),
+            skipped: skip::of(&verdict.inputs),
+        });
+        Some((stage, newer.or(step)?))
+    };
+    Stage::ALL.into_iter().filter_map(step).collect()
 }
 
 /// Tells whether a stage without a verdict was done by somebody else: there are tasks, and some are ticked.
@@ -123,11 +136,6 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
         Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
-}
-
-/// Tells whether a person left a stage without a verdict out on the way to a later one.
-fn is_left_out(found: &SpecOverview, stage: Stage) -> bool {
-    found.verdicts.values().any(|later| later.skipped.contains_key(&stage))
 }
 
 /// The evidence tells how long each stage usually takes here, and what other processes run now.

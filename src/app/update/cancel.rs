@@ -17,6 +17,9 @@ use crate::domain::settings::OnHangup;
 /// Exit code of a run that was stopped.
 pub(super) const STOPPED: u8 = 130;
 
+/// How long leaving may take beyond the grace of agents: a slow disk has some records to take. In milliseconds.
+const LEAVE_MS: u64 = 30_000;
+
 /// Something outside asks to stop a run.
 pub(super) fn asked(model: &mut Model, run: Option<RunId>) -> Vec<Effect> {
     let id = run.or_else(|| model.focused_run().map(|run| run.id.clone()));
@@ -203,6 +206,8 @@ pub(super) fn signalled(model: &mut Model, signal: Signal) -> Vec<Effect> {
 /// Ends the program: at once without a live run, else after its runs were stopped.
 pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
     model.leaving = true;
+    let grace = model.settings.agents.iter().map(|agent| agent.timeouts.kill_grace_ms).max().unwrap_or(0);
+    model.leave_by.get_or_insert(model.now.plus_ms(LEAVE_MS.saturating_add(grace)));
     model.quitting = Some(model.quitting.unwrap_or(exit));
     let live: Vec<RunId> = model.live_runs().map(|run| run.id.clone()).collect();
     // A decided run may still wait for its copies in memory. We do not: the rest waits on disk.
@@ -213,6 +218,14 @@ pub(super) fn leave(model: &mut Model, exit: u8, by: &str) -> Vec<Effect> {
     }
     effects.extend(live.iter().flat_map(|id| stop(model, id, by, exit)));
     effects
+}
+
+/// Quits although something is still held, once leaving has taken too long: whoever comes next mends it, as after a kill.
+pub(super) fn tick(model: &mut Model) -> Vec<Effect> {
+    let (Some(exit), Some(_)) = (model.quitting, model.leave_by.take_if(|by| *by <= model.now)) else {
+        return Vec::new();
+    };
+    vec![Effect::Quit(exit)]
 }
 
 /// Quits when that was asked for and no run holds anything any more.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{cancel, checkpoint, complain, land, round, run, seats, settle, verdict};
+use super::{back, cancel, checkpoint, complain, land, round, run, seats, settle, verdict};
 use crate::app::effect::{CommitId, Effect, RunEffect};
 use crate::app::model::{After, Model, Phase, Then};
 use crate::domain::failure::Failure;
@@ -85,6 +85,7 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Decided(judgement) => verdict::decided(model, run, judgement),
         Then::Published => verdict::recorded(model, run),
         Then::Landed { commit, undone } => land::kept(model, run, commit, undone),
+        Then::WentBack(back) => back::kept(model, run, back),
         Then::Stopped => cancel::recorded(model, run),
         Then::Closed => run::closed(model, run),
         Then::Reopened => settle::resumed(model, run),

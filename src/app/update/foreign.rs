@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{complain, notice, reading, round, run as runs};
+use super::{back, complain, notice, reading, round, run as runs};
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Phase, Run, RunOptions, Seat, SeatState, View};
 use crate::app::msg::{ForeignNews, ForeignRun, Start};
+use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::{self, Closed, Record};
 use crate::domain::judgement::{Answer, Judgement};
 use crate::domain::moment::Moment;
+use crate::domain::range::Ends;
 use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
 
@@ -154,7 +156,9 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
             run.stage = *stage;
             run.verdicts.remove(stage);
         }
-        Record::StageOpened { stage, seats, .. } => {
+        Record::StageOpened { stage, seats, inputs, .. } => {
+            let inputs: Option<Inputs> = text(inputs).and_then(|text| serde_json::from_str(text).ok());
+            run.range = inputs.as_ref().and_then(Ends::of).map(|ends| ends.revisions());
             if run.stage != *stage {
                 run.seats.clear();
                 run.judgement = None;
@@ -179,7 +183,10 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
                 run.judgement = Some(judgement);
             }
         }
-        Record::RunStopped { survivors, .. } => run.survivors = *survivors,
+        Record::WentBack { back } => back::forget(run, back.clone()),
+        Record::RunStopped { survivors, .. } | Record::RunClosed { survivors: Some(survivors), .. } => {
+            run.survivors = *survivors;
+        }
         Record::AgentLaunched { agent, .. }
         | Record::AgentAnswered { agent, .. }
         | Record::RoundAnswered { agent, .. }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{cancel, candidates, checkpoint, complain, notice, run as runs, settle, verdict};
+use super::{back, cancel, candidates, checkpoint, complain, notice, run as runs, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
@@ -58,7 +58,8 @@ pub(super) fn is_to_take(run: &Run) -> bool {
 
 /// Tells where a run in the evidence stands at implement.
 pub(super) fn standing(found: &FoundRun) -> Standing {
-    let records = || found.records.iter().map(|(_, record)| record);
+    // What was decided before the run went back is behind it.
+    let records = || back::since(&found.records).iter().map(|(_, record)| record);
     if records().any(|record| matches!(record, Record::StageDecided { stage: Stage::Implement, .. })) {
         Standing::Decided
     } else if journal::closed(records()).is_none() {
@@ -371,6 +372,9 @@ pub(super) fn kept(model: &mut Model, id: &RunId, made: Option<String>, undone: 
         (Place::Tree, true) => format!("the change of {agent} is out of your working copy"),
     };
     let was_reopened = std::mem::take(&mut run.options.reopened);
+    if undone && !was_reopened {
+        return back::taken_back(model, id);
+    }
     notice(model, text);
     let mut effects = vec![Effect::Survey];
     let has_more = model.runs.get(id).is_some_and(|run| run.stages.iter().any(|stage| *stage > run.stage));

@@ -65,9 +65,9 @@ pub(super) fn mirrored(
     stage: Stage,
     outcome: Result<MirrorReport, Failure>,
 ) -> Vec<Effect> {
-    // Who has sent nothing of that stage is told nothing.
+    // Who has sent nothing of that stage is told nothing. A verdict that the run went back behind was sent as well.
     let is_sent = |run: &&mut Run| {
-        run.verdicts.contains_key(&stage) && (run.memory == MemoryState::Copying || run.lock.copies() > 0)
+        run.decided.contains_key(&stage) && (run.memory == MemoryState::Copying || run.lock.copies() > 0)
     };
     let Some(run) = model.runs.get_mut(id).filter(is_sent) else { return Vec::new() };
     let is_recorded = run.lock.copied();
@@ -87,7 +87,7 @@ pub(super) fn mirrored(
     let mut then = Then::Nothing;
     if let Some(why) = closing(run).filter(|_| run.lock.copies() == 0) {
         run.lock.close();
-        records.push(Record::RunClosed { why });
+        records.push(Record::RunClosed { why, survivors: Some(run.survivors) });
         then = Then::Closed;
     }
     effects.extend(commit(model, id, Batch { files: Vec::new(), records }, then, Vec::new()));

@@ -2,8 +2,10 @@
 //!
 //! Pure: the same model and message always give the same model and effects.
 
+mod again;
 mod answer;
 mod ask;
+mod back;
 mod cancel;
 mod candidates;
 mod checkpoint;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
+use super::seats::Again;
 use super::{cancel, notice, run as runs, seats, settle, verdict};
 use crate::app::effect::Effect;
 use crate::app::event::What;
@@ -255,7 +256,7 @@ pub(super) fn unanswered(
         usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };
     let took = ended.map(|ended| (ended.took_ms, ended.usage)).unwrap_or_default();
-    let event = seats::finished(model, key, TurnKind::Round, took, Some((&failed.error, None)));
+    let event = seats::finished(model, key, TurnKind::Round, took, Some((&failed.error, Again::Never)));
     commit(model, &key.run, Batch { files, records: vec![record] }, Then::Silent(agent), vec![event])
 }
 
@@ -315,6 +316,7 @@ pub(super) fn adopt(
         | Record::LandingIntended { .. }
         | Record::Landed { .. }
         | Record::LandingUndone { .. }
+        | Record::WentBack { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentLaunched { .. }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
+use super::{ask, back, checkpoint, complain, exit, foreign, land, notice, round, seats, settle, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Seat, SeatState, Then, View, Warmth};
@@ -107,6 +107,8 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         tried: None,
         landing: None,
         landed: false,
+        back: None,
+        is_going_back: false,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -140,7 +142,7 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
             let old = match land::standing(&found) {
                 land::Standing::Decided => {
                     run.options.reopened = true;
-                    run.pending = run.take.take().map(Reopened::Take);
+                    run.pending = run.take.clone().map(Reopened::Take);
                     adopt(model, id, found)
                 }
                 land::Standing::Open => adopt(model, id, found),
@@ -171,6 +173,9 @@ fn covers(found: &FoundRun, run: &Run) -> bool {
         {
             is_decided = matches!(record, Record::StageDecided { .. });
         }
+        if let Record::WentBack { .. } = record {
+            is_decided = false;
+        }
     }
     run.options.reopened || !is_decided || last == Some(run.stage)
 }
@@ -199,6 +204,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     run.opened_with = found.inputs;
     run.agendas = found.agendas;
     run.gathered = found.gathered;
+    back::resume(&mut run, &found.records);
     for view in &mut model.views {
         if let View::Dashboard { run: shown, .. } = view
             && shown == id
@@ -236,9 +242,15 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
         }
         Record::LandingIntended { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), false),
         Record::Landed { landing, .. } => (run.landing, run.landed) = (Some(landing.clone()), true),
-        Record::LandingUndone { .. } => (run.landing, run.landed) = (None, false),
-        Record::GuardrailsRan { stage, when, passed, .. } => {
+        Record::LandingUndone { .. } => {
+            (run.landing, run.landed) = (None, false);
+            run.is_going_back = false;
+        }
+        Record::WentBack { back } => back::forget(run, back.clone()),
+        Record::GuardrailsRan { stage, when, passed, report } => {
             run.guarded.entry(*stage).or_default().insert(*when, *passed);
+            let text = found.changes.get(&report.path);
+            run.guard = text.and_then(|text| serde_json::from_str(text).ok()).map(Arc::new);
         }
         // Who asks for just that stage now wants it after all, and a reason given anew replaces the old one.
         Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
@@ -325,7 +337,7 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.pending = None;
         return land::undo(model, id);
     }
-    checkpoint::enter(model, id)
+    back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
 }
 
 /// Reads the inputs of the stage at hand.
@@ -343,6 +355,7 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
         range,
         skipped: run.skipped.clone(),
         agenda,
+        back: run.back.clone().filter(|_| run.stage == Stage::Implement),
     };
     effects.push(Effect::Run(id.clone(), effect));
     effects
@@ -570,6 +583,17 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
         return fail(model, id, failure);
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    turn_to(run, stage);
+    checkpoint::enter(model, id)
+}
+
+/// Puts a stage in the place of the one at hand, as nobody has begun it.
+pub(super) fn turn_to(run: &mut Run, stage: Stage) {
+    // Whoever is asked again is asked with another number: what comes late of the try before is told apart by it.
+    for seat in &run.seats {
+        let highest = run.attempts.entry(run.stage).or_default().entry(seat.who.agent.clone()).or_insert(0);
+        *highest = (*highest).max(seat.attempt);
+    }
     run.stage = stage;
     // What was opened again is the stage before: this one is begun as any other.
     run.options.reopened = false;
@@ -581,7 +605,6 @@ pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Eff
     run.decisions.clear();
     run.known = Arc::default();
     run.judge_again = false;
-    checkpoint::enter(model, id)
 }
 
 /// Ends a run that cannot go on. A run whose journal is ours is closed there too.
@@ -599,7 +622,8 @@ pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     match run.lock {
         Lock::Ours { copies: 0 } => {
             run.lock.close();
-            commit(model, id, Batch::record(Record::RunClosed { why }), Then::Closed, Vec::new())
+            let record = Record::RunClosed { why, survivors: Some(run.survivors) };
+            commit(model, id, Batch::record(record), Then::Closed, Vec::new())
         }
         Lock::Ours { .. } | Lock::Closing { .. } => Vec::new(),
         Lock::Free => finish(model, id),

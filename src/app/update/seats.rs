@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::durable::{Batch, commit};
 use super::spend::Leave;
-use super::{cancel, mirror, notice, permission, round, run as runs, spend, verdict};
+use super::{again, cancel, mirror, notice, permission, round, run as runs, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
-use crate::domain::budget::Refusal;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId};
@@ -19,12 +18,7 @@ use crate::domain::moment::Moment;
 use crate::domain::prompt;
 use crate::domain::round::Expect;
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
-use crate::domain::settings::Retry;
 use crate::domain::stream::Usage;
-
-/// How often an agent that crashed, fell silent or gave nothing usable is asked once more: papers and practice agree
-/// that the second failure of that kind tells about the agent, not about luck.
-const ONCE_MORE: u32 = 1;
 
 /// Time passed: start what is due, stop what took too long.
 pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
@@ -47,10 +41,12 @@ pub(super) fn tick(model: &mut Model, now: Moment) -> Vec<Effect> {
         effects.extend(schedule(model, &id));
     }
     effects.extend(permission::tick(model));
+    effects.extend(cancel::tick(model));
     effects
 }
 
-/// Starts every agent that may start now: asked for, due, and with a place beside others of its family.
+/// Starts every agent that may start now: asked for, due, not limited with others, and with a place beside others of its
+/// family.
 pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let now = model.now;
     let Some(run) = model.runs.get_mut(id).filter(|run| run.stop.is_none() && run.phase == Phase::Asking) else {
@@ -67,7 +63,8 @@ pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
     }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     let mut busy = busy_families(model);
-    let mut due = Vec::new();
+    let deadline = run.opened.plus_ms(model.settings.run.deadline_ms);
+    let (mut due, mut too_late) = (Vec::new(), Vec::new());
     for seat in &run.seats {
         let kind = match seat.state {
             SeatState::Queued(kind) => kind,
@@ -78,6 +75,12 @@ pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
             | SeatState::Answered
             | SeatState::Failed(_) => continue,
         };
+        if let Some((_, limit)) = model.limited(&seat.who.agent) {
+            // As for one that waits alone: the panel does not wait beyond the run's own deadline.
+            let wait = limit.until.since(now);
+            too_late.extend((limit.until >= deadline).then(|| (seat.who.agent.clone(), kind, wait)));
+            continue;
+        }
         let limit = family_limit(model, seat);
         let taken = busy.entry(seat.who.family.as_str().to_owned()).or_insert(0);
         if *taken < limit {
@@ -85,7 +88,11 @@ pub(super) fn schedule(model: &mut Model, id: &RunId) -> Vec<Effect> {
             due.push((seat.who.agent.clone(), kind));
         }
     }
-    due.into_iter().flat_map(|(agent, kind)| launch(model, id, &agent, kind)).collect()
+    let mut effects: Vec<Effect> = due.into_iter().flat_map(|(agent, kind)| launch(model, id, &agent, kind)).collect();
+    for (agent, kind, wait) in too_late {
+        effects.extend(not_begun(model, id, &agent, kind, AgentError::RateLimit { retry_after_ms: Some(wait) }));
+    }
+    effects
 }
 
 /// Counts the agents at work by family, over all runs: limits are global.
@@ -113,7 +120,10 @@ fn told(model: &Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> Option<
         let rendered = round::ask(model, run, &round::at_hand(run)?.ballot, agent)?;
         return Some((rendered.text.into(), Wanted::Votes(Expect { sent: rendered.sent })));
     }
-    let base = prompt::for_attempt(preparation.prompts.get(agent)?, seat.attempt);
+    // A repair has its own words for what is wrong.
+    let failed = || seat.errors.last().or_else(|| run.failed.get(&run.stage)?.get(agent));
+    let failed = (kind == TurnKind::Draft && seat.attempt > 1).then(failed).flatten();
+    let base = prompt::for_attempt(preparation.prompts.get(agent)?, seat.attempt, failed);
     let told = match (kind, &seat.repair) {
         // Who goes on with its session remembers the rest.
         (TurnKind::Repair, Some(repair)) if seat.session.is_some() => prompt::repair_in_session(&base, &repair.why),
@@ -131,13 +141,24 @@ fn named(kind: TurnKind) -> Option<TurnKind> {
     }
 }
 
-/// The event that tells the end of a turn: without an answer, why and when it is asked again.
+/// Whether an agent that did not answer is asked again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// At a given moment.
+    At(Moment),
+    /// At once, to mend its answer.
+    Now,
+    /// It is not.
+    Never,
+}
+
+/// The event that tells the end of a turn: without an answer, why, and when it is asked again or what to do.
 pub(super) fn finished(
     model: &Model,
     key: &SeatKey,
     kind: TurnKind,
     (duration_ms, used): (u64, Usage),
-    failed: Option<(&AgentError, Option<Moment>)>,
+    failed: Option<(&AgentError, Again)>,
 ) -> Effect {
     let what = What::AgentFinished {
         stage: key.stage,
@@ -146,7 +167,8 @@ pub(super) fn finished(
         attempt: key.attempt,
         duration_ms,
         why: failed.map(|(error, _)| error.to_string()),
-        retry_at: failed.and_then(|(_, at)| at).map(Moment::rfc3339),
+        next: failed.filter(|(_, again)| *again == Again::Never).map(|(error, _)| error.hint(key.agent.as_str())),
+        retry_at: failed.and_then(|(_, again)| if let Again::At(at) = again { Some(at.rfc3339()) } else { None }),
         turn: named(kind),
         tokens: Tokens::of(used),
         cost_micro_usd: used.cost_micro_usd,
@@ -165,6 +187,7 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     let seat = model.runs.get(id).and_then(|run| run.seat(agent));
     let reckoned = seat.zip(told.as_ref()).map_or(0, |(seat, (told, _))| spend::reckoned(model, seat, told.len()));
     let leave = spend::leave(model, id, agent, reckoned);
+    let set_aside = spend::set_aside(model, id, agent, reckoned);
     let subject = model.runs.get(id).and_then(mirror::subject);
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
@@ -175,9 +198,9 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     };
     seat.held_back = (leave == Leave::Wait).then_some(reckoned);
     match leave {
-        Leave::Begin => seat.reckoned = reckoned,
+        Leave::Begin => (seat.reckoned, seat.set_aside) = (reckoned, set_aside),
         Leave::Wait => return Vec::new(),
-        Leave::Refused(why) => return not_begun(model, id, agent, kind, why),
+        Leave::Refused(why) => return not_begun(model, id, agent, kind, AgentError::Budget { why }),
     }
     seat.state = SeatState::Launching(kind);
     if kind == TurnKind::Round {
@@ -201,10 +224,11 @@ fn launch(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind) -> V
     commit(model, id, Batch::record(record), Then::Launched(agent.clone()), effects)
 }
 
-/// The budget does not allow a turn: nothing is started, and the agent does not answer, or stays silent in the round.
-fn not_begun(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind, why: Refusal) -> Vec<Effect> {
+/// The budget or a limit does not allow a turn: nothing is started, and the agent does not answer, or stays silent in the
+/// round.
+fn not_begun(model: &mut Model, id: &RunId, agent: &AgentName, kind: TurnKind, error: AgentError) -> Vec<Effect> {
     let Some(key) = key_of(model, id, agent) else { return Vec::new() };
-    let failed = TurnFailed { error: AgentError::Budget { why }, repair: None };
+    let failed = TurnFailed { error, repair: None };
     match kind {
         TurnKind::Draft | TurnKind::Repair => unanswered(model, &key, kind, failed, None),
         TurnKind::Round => round::unanswered(model, &key, failed, None),
@@ -343,7 +367,10 @@ pub(super) fn turn_ended(
         Ok(ended) => match (&ended.outcome, kind) {
             (Ok(text), TurnKind::Round) => round::answered(model, key, Arc::clone(text), (&ended, is_anew)),
             (Ok(text), TurnKind::Draft | TurnKind::Repair) => answered(model, key, Arc::clone(text), &ended),
-            (Err(failed), _) => unanswered(model, failed.clone(), Some(&ended)),
+            (Err(failed), _) => {
+                again::note_limit(model, key, &failed.error);
+                unanswered(model, failed.clone(), Some(&ended))
+            }
         },
         Err(failure) => {
             let error = if failure == Failure::Cancelled {
@@ -420,7 +447,7 @@ fn unanswered(
     failed: TurnFailed,
     ended: Option<&TurnEnded>,
 ) -> Vec<Effect> {
-    let next = what_next(model, key, kind, &failed);
+    let next = again::what_next(model, key, kind, &failed);
     let TurnFailed { error, repair } = failed;
     if let Some(seat) = current(model, key) {
         seat.state = SeatState::Keeping;
@@ -428,15 +455,16 @@ fn unanswered(
         seat.repair = repair.map(|why| Repair { why, previous: ended.map(words_of).unwrap_or_default() });
     }
     note_survivors(model, &key.run, ended.map_or(0, |ended| ended.survivors));
-    let retry_at = match next {
-        SeatState::Waiting { until, .. } => Some(until),
-        SeatState::Queued(_)
-        | SeatState::Launching(_)
+    let again = match next {
+        SeatState::Waiting { until, .. } => Again::At(until),
+        SeatState::Queued(_) => Again::Now,
+        SeatState::Launching(_)
         | SeatState::Asking(_)
         | SeatState::Keeping
         | SeatState::Answered
-        | SeatState::Failed(_) => None,
+        | SeatState::Failed(_) => Again::Never,
     };
+    let retry_at = if let Again::At(at) = again { Some(at) } else { None };
     let turn = if kind == TurnKind::Repair { "-repair" } else { "" };
     let files: Vec<(String, Arc<str>)> = ended
         .map(|ended| {
@@ -456,7 +484,7 @@ fn unanswered(
         usage: ended.map(|ended| ended.usage).unwrap_or_default(),
     };
     let took = ended.map(|ended| (ended.took_ms, ended.usage)).unwrap_or_default();
-    let effects = vec![finished(model, key, kind, took, Some((&error, retry_at)))];
+    let effects = vec![finished(model, key, kind, took, Some((&error, again)))];
     let then = Then::Failed { agent: key.agent.clone(), next };
     commit(model, &key.run, Batch { files, records: vec![record] }, then, effects)
 }
@@ -468,59 +496,6 @@ fn words_of(ended: &TurnEnded) -> Arc<str> {
 
 pub(super) fn with_stderr(stdout: &Arc<str>, stderr: &str) -> Arc<str> {
     if stderr.trim().is_empty() { Arc::clone(stdout) } else { format!("{stdout}\n--- stderr ---\n{stderr}").into() }
-}
-
-/// Decides what comes after a turn without an answer: a repair, another try after a wait, or nothing.
-fn what_next(model: &Model, key: &SeatKey, kind: TurnKind, failed: &TurnFailed) -> SeatState {
-    let over = SeatState::Failed(failed.error.clone());
-    let Some(run) = model.runs.get(&key.run) else { return over };
-    let Some(seat) = run.seat(&key.agent) else { return over };
-    // Who answers elsewhere was waited for as long as it may take.
-    if run.stop.is_some() || seat.stopped || seat.who.external {
-        return over;
-    }
-    if kind == TurnKind::Draft && failed.repair.is_some() {
-        return SeatState::Queued(TurnKind::Repair);
-    }
-    let retry = model
-        .settings
-        .agents
-        .iter()
-        .find(|agent| agent.name == key.agent)
-        .map_or_else(Retry::default, |agent| agent.retry);
-    let same_before =
-        seat.errors.iter().filter(|e| std::mem::discriminant(*e) == std::mem::discriminant(&failed.error));
-    let Some((allowed, asked_wait)) = allowance(&failed.error, retry) else { return over };
-    let tried = u32::try_from(same_before.count()).unwrap_or(u32::MAX);
-    if tried >= allowed {
-        return over;
-    }
-    let backoff = retry.base_ms.saturating_mul(1 << tried.min(16)).min(retry.cap_ms);
-    let until = model.now.plus_ms(asked_wait.unwrap_or(backoff));
-    // The panel does not wait for somebody who comes back after the run's own deadline.
-    if until >= run.opened.plus_ms(model.settings.run.deadline_ms) {
-        return over;
-    }
-    SeatState::Waiting { until, why: failed.error.clone() }
-}
-
-/// How often a failure of this kind is followed by another try, and the wait that its API asked for. `None`: never.
-fn allowance(error: &AgentError, retry: Retry) -> Option<(u32, Option<u64>)> {
-    match error {
-        AgentError::RateLimit { retry_after_ms } => Some((retry.max, *retry_after_ms)),
-        AgentError::Overloaded | AgentError::Network { .. } => Some((retry.max, None)),
-        AgentError::Crashed { .. }
-        | AgentError::Timeout { .. }
-        | AgentError::NoArtifact { .. }
-        | AgentError::Protocol { .. } => Some((ONCE_MORE.min(retry.max), None)),
-        AgentError::CommandNotFound { .. }
-        | AgentError::Auth { .. }
-        | AgentError::ContextOverflow
-        | AgentError::Permission { .. }
-        | AgentError::Refused { .. }
-        | AgentError::Cancelled
-        | AgentError::Budget { .. } => None,
-    }
 }
 
 /// An answer is durable: now it is shown, and the verdict forms.

@@ -69,15 +69,46 @@ pub(super) fn reckoned(model: &Model, seat: &Seat, prompt: usize) -> u64 {
 pub(super) fn leave(model: &Model, id: &RunId, agent: &AgentName, needs: u64) -> Leave {
     let (Some(run), Some(agent)) = (model.runs.get(id), named(model, agent)) else { return Leave::Begin };
     let charge = charge(model, agent);
-    let at_work = run.seats.iter().filter(|seat| matches!(seat.state, SeatState::Launching(_) | SeatState::Asking(_)));
-    let set_aside = at_work.map(|seat| seat.reckoned).fold(0, u64::saturating_add);
-    let spent = run.used().cost_micro_usd.unwrap_or(0);
+    let (spent, set_aside) = (run.used().cost_micro_usd.unwrap_or(0), at_work(model, run));
     let refuses = |spent| model.settings.budget.refuses(charge, needs, spent);
     match (refuses(spent), refuses(spent.saturating_add(set_aside))) {
         (Some(why), _) => Leave::Refused(why),
         (None, Some(_)) => Leave::Wait,
         (None, None) => Leave::Begin,
     }
+}
+
+/// What those at work have set aside, or have used already, if that is more.
+fn at_work(model: &Model, run: &Run) -> u64 {
+    let of = |seat: &Seat| seat.set_aside.max(used_now(model, seat).cost_micro_usd.unwrap_or(0));
+    let is_at_work = |seat: &&Seat| matches!(seat.state, SeatState::Launching(_) | SeatState::Asking(_));
+    run.seats.iter().filter(is_at_work).map(of).fold(0, u64::saturating_add)
+}
+
+/// Returns what is set aside for a turn that begins: what it is reckoned to cost, and, for one that may look around and
+/// send its conversation again, its part of what nobody has set aside. So all that are at work together stay within the
+/// run's budget, and nobody takes it from those that are still to begin.
+pub(super) fn set_aside(model: &Model, id: &RunId, agent: &AgentName, reckoned: u64) -> u64 {
+    let (Some(run), Some(agent)) = (model.runs.get(id), named(model, agent)) else { return reckoned };
+    let is_priced = |agent: &Agent| matches!(charge(model, agent), Charge::Priced(_));
+    if !matches!(agent.kind, AgentKind::Api(_)) || !is_priced(agent) {
+        return reckoned;
+    }
+    let to_begin = run.seats.iter().filter(|seat| match seat.state {
+        SeatState::Queued(_) | SeatState::Waiting { .. } => {
+            seat.who.agent != agent.name && named(model, &seat.who.agent).is_some_and(is_priced)
+        }
+        SeatState::Launching(_)
+        | SeatState::Asking(_)
+        | SeatState::Keeping
+        | SeatState::Answered
+        | SeatState::Failed(_) => false,
+    });
+    let parts = 1 + u64::try_from(to_begin.count()).unwrap_or(u64::MAX - 1);
+    let gone = run.used().cost_micro_usd.unwrap_or(0).saturating_add(at_work(model, run));
+    // The others are taken to need as much.
+    let free = model.settings.budget.run_micro_usd.saturating_sub(gone.saturating_add(reckoned.saturating_mul(parts)));
+    reckoned.saturating_add(free / parts)
 }
 
 /// Counts a turn that has ended; from now on its usage says what was charged.
@@ -95,13 +126,23 @@ pub(super) fn counted(model: &mut Model, key: &SeatKey, mut ended: Arc<TurnEnded
 
 /// Returns what an agent has used at the stage at hand, with what it used so far in a turn that is under way.
 pub fn used_so_far(model: &Model, run: &Run, agent: &AgentName) -> Usage {
-    let ended = run.used_by(agent);
-    let seat = run.seat(agent).filter(|seat| matches!(seat.state, SeatState::Asking(_)));
-    let now = seat.and_then(|seat| seat.progress.as_ref()).map(|progress| progress.usage).filter(|now| !now.is_none());
-    let charge = named(model, agent).map(|agent| charge(model, agent));
-    match (now, charge) {
-        (Some(now), Some(charge)) => ended.plus(charge.counted(now, 0)),
-        (_, _) => ended,
+    run.used_by(agent).plus(run.seat(agent).map(|seat| used_now(model, seat)).unwrap_or_default())
+}
+
+/// What an agent has used so far in a turn that is under way.
+fn used_now(model: &Model, seat: &Seat) -> Usage {
+    let now = match seat.state {
+        SeatState::Asking(_) => seat.progress.as_ref().map(|progress| progress.usage).unwrap_or_default(),
+        SeatState::Queued(_)
+        | SeatState::Launching(_)
+        | SeatState::Keeping
+        | SeatState::Waiting { .. }
+        | SeatState::Answered
+        | SeatState::Failed(_) => Usage::default(),
+    };
+    match named(model, &seat.who.agent).map(|agent| charge(model, agent)) {
+        Some(charge) if !now.is_none() => charge.counted(now, 0),
+        Some(_) | None => Usage::default(),
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{cancel, checkpoint, land, mirror, round, run as runs};
+use super::{back, cancel, checkpoint, land, mirror, round, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, Model, Phase, Run, SeatState, Then};
 use crate::app::msg::{PublishReport, Reopened};
-use crate::domain::candidate::Patch;
+use crate::domain::candidate::{Patch, Place};
 use crate::domain::claim::Severity;
 use crate::domain::claim::lookup::Found;
 use crate::domain::consensus::{Answer as AgentStatus, Judged, Label, Policy};
@@ -404,6 +404,8 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
         go_on(model, id)
     } else if run.stage == Stage::Implement {
         land::offer(model, id)
+    } else if let Some(back) = back::begin(model, id) {
+        back
     } else if stays {
         go_on(model, id)
     } else {
@@ -418,6 +420,11 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let mut effects = Vec::new();
     let Some(run) = model.runs.get_mut(id) else { return effects };
     let next = next_of(run);
+    if run.stop.is_some() && back::is_due(run) {
+        // It goes back when it is gone on with.
+        run.phase = Phase::Stopping;
+        return cancel::try_finish(model, id);
+    }
     match next {
         Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
         // The verdict beat the stop, the stages after it did not.
@@ -444,8 +451,9 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// The stage that follows, if the verdict lets the run go on: exit 0, or Degraded and Hollow before the audit.
 fn next_of(run: &Run) -> Option<Stage> {
     let verdict = &run.judgement.as_ref()?.verdict;
-    // The stages behind it judge the code that is there.
-    if run.stage == Stage::Implement && !run.landed {
+    // The stages behind it judge the code that is there: on a branch it is not.
+    let is_there = run.landed && run.landing.as_ref().is_some_and(|landing| landing.place == Place::Tree);
+    if run.stage == Stage::Implement && !is_there {
         return None;
     }
     run.stages.iter().copied().find(|stage| *stage > run.stage).filter(|_| verdict.is_advancing())

@@ -167,7 +167,10 @@ fn next_step(agent: &Agent, sources: &Sources) -> Option<String> {
         Some(found @ (Credential::Key(_) | Credential::Stored(_))) => {
             format!("signed in by {}: paid by the token", shown(found))
         }
-        Some(found @ (Credential::File(_) | Credential::Plan(_))) => format!("signed in by {}: a plan", shown(found)),
+        Some(found @ Credential::Plan(_)) => format!("signed in by {}: a plan", shown(found)),
+        Some(found @ Credential::File(_)) => {
+            format!("signed in by {}: taken for a plan, it is not read (if it holds a key, set [prices])", shown(found))
+        }
         // There are other places (a keychain, a cloud's own variables): this is a guess.
         None => format!("no sign of credentials; if it fails: {}", known.sign_in),
     })

@@ -130,6 +130,9 @@ impl Office for Commands {
 
     fn start(&self, asked: &RunStage) -> Result<Session, Failure> {
         let spec = place::spec(&self.context, Some(&asked.spec))?.id;
+        if asked.range.is_some() && asked.stage != Stage::Audit {
+            return Err(Failure::usage("range", "only audit judges a range of commits", "leave it out, or run audit"));
+        }
         let mut panel = self.panel.lock().unwrap_or_else(PoisonError::into_inner);
         if panel.is_closed {
             return Err(Failure::Cancelled);
@@ -138,8 +141,9 @@ impl Office for Commands {
             Some(pipeline) => pipeline,
             None => Pipeline::of_server(self.context.sources()?, self.flags())?,
         };
-        let (fresh, rerun_missing) = (asked.fresh, asked.rerun_missing);
-        let run = pipeline.run(Request::Start(Start { fresh, rerun_missing, ..Start::of(spec, vec![asked.stage]) }));
+        let (fresh, rerun_missing, range) = (asked.fresh, asked.rerun_missing, asked.range.clone());
+        let run =
+            pipeline.run(Request::Start(Start { fresh, rerun_missing, range, ..Start::of(spec, vec![asked.stage]) }));
         panel.pipeline = Some(pipeline);
         panel.live += 1;
         Ok(Session { run, held: Box::new(Seat(Arc::clone(&self.panel))) })

@@ -2,7 +2,7 @@
 //!
 //! It must not know what follows from a change.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use super::{Context, survey};
 use crate::domain::consensus::Verdict;
@@ -19,13 +19,13 @@ const DOCUMENT_MAX: u64 = 64 << 20;
 pub(super) struct Present<'c> {
     context: &'c Context,
     at: Option<&'c str>,
-    tree: OnceCell<String>,
+    tree: OnceLock<String>,
 }
 
 impl<'c> Present<'c> {
     /// What is there now; of the code, what the commit `at` has.
     pub(super) fn new(context: &'c Context, at: Option<&'c str>) -> Self {
-        Self { context, at, tree: OnceCell::new() }
+        Self { context, at, tree: OnceLock::new() }
     }
 
     /// Returns what a verdict was about that is not so any more: the spec, a document, and from implement on the tree.
@@ -33,6 +33,15 @@ impl<'c> Present<'c> {
     /// # Errors
     /// When it cannot be read, or there is no such commit.
     pub(super) fn changed(&self, folder: &Folder, verdict: &Verdict) -> Result<Option<String>, Failure> {
+        let changed = self.documents_changed(folder, verdict)?;
+        if changed.is_some() { Ok(changed) } else { self.code_changed(verdict) }
+    }
+
+    /// Returns which document of what a verdict was about is not so any more: the spec, or one that it builds on.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn documents_changed(&self, folder: &Folder, verdict: &Verdict) -> Result<Option<String>, Failure> {
         let store = self.context.store();
         if let Some(judged) = &verdict.inputs.spec_sha256 {
             let mut same = false;
@@ -49,6 +58,14 @@ impl<'c> Present<'c> {
                 return Ok(Some(format!("{path} changed")));
             }
         }
+        Ok(None)
+    }
+
+    /// Says whether the code is not what a verdict was about any more.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no such commit.
+    pub(super) fn code_changed(&self, verdict: &Verdict) -> Result<Option<String>, Failure> {
         let judged = verdict.inputs.tree.as_ref().filter(|_| verdict.stage >= Stage::Implement);
         // A commit that is not there is an error, also where the code is not what was judged.
         if judged.is_none() && self.at.is_none() {
@@ -61,7 +78,11 @@ impl<'c> Present<'c> {
         }))
     }
 
-    fn tree(&self) -> Result<&String, Failure> {
+    /// Names the state of the code; it is read once.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no such commit.
+    pub(super) fn tree(&self) -> Result<&String, Failure> {
         if let Some(tree) = self.tree.get() {
             return Ok(tree);
         }

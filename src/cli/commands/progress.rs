@@ -2,11 +2,14 @@
 //!
 //! It must not know how that is shown, nor what is asked for next.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::present::Present;
 use super::{Context, record};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::moment::Moment;
+use crate::domain::progress::{self, Step};
 use crate::domain::range::Ends;
 use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
@@ -56,6 +59,21 @@ pub(super) fn standings(
     folder: &Folder,
     stale_hours: Option<u64>,
 ) -> Result<Vec<Recorded>, Failure> {
+    let mut recorded = beside_code(context, present, folder, stale_hours)?;
+    hold_against_code(&mut recorded, present)?;
+    Ok(recorded)
+}
+
+/// Does what [`standings`] does, but for the code: that is compared by [`hold_against_code`].
+///
+/// # Errors
+/// When a document cannot be read.
+pub(super) fn beside_code(
+    context: &Context,
+    present: &Present<'_>,
+    folder: &Folder,
+    stale_hours: Option<u64>,
+) -> Result<Vec<Recorded>, Failure> {
     let store = context.store();
     let mut recorded = Vec::new();
     for stage in Stage::ALL {
@@ -68,13 +86,28 @@ pub(super) fn standings(
                 continue;
             }
         };
-        let changed = present.changed(folder, &verdict)?;
+        let changed = present.documents_changed(folder, &verdict)?;
         let limit = stale_hours.map(|hours| Moment(context.now.0.saturating_sub(hours.saturating_mul(HOUR))).rfc3339());
         // RFC 3339 in UTC with milliseconds sorts as text.
         let is_old = limit.is_some_and(|limit| verdict.recorded_at.as_ref().is_some_and(|at| *at < limit));
         recorded.push(Recorded::Read(Box::new(Standing { verdict, changed, is_old })));
     }
     Ok(recorded)
+}
+
+/// Compares what was judged with the code as it is now.
+///
+/// # Errors
+/// When the code cannot be read.
+pub(super) fn hold_against_code(recorded: &mut [Recorded], present: &Present<'_>) -> Result<(), Failure> {
+    for one in recorded {
+        if let Recorded::Read(standing) = one
+            && standing.changed.is_none()
+        {
+            standing.changed = present.code_changed(&standing.verdict)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the commits of a change that was made elsewhere and was audited here.
@@ -88,35 +121,25 @@ pub(super) fn elsewhere(standings: &[Recorded]) -> Option<Ends> {
     })
 }
 
-/// Tells whether the next stage may follow a recorded one.
-fn has_passed(recorded: &Recorded) -> bool {
-    match recorded {
-        Recorded::Read(standing) => standing.changed.is_none() && standing.verdict.is_advancing(),
-        Recorded::Unreadable { .. } => false,
-    }
+/// Returns what the rules of progress ask about each stage.
+fn steps(standings: &[Recorded]) -> BTreeMap<Stage, Step> {
+    let step = |recorded: &Recorded| match recorded {
+        Recorded::Read(standing) => Step {
+            has_passed: standing.changed.is_none() && standing.verdict.is_advancing(),
+            is_of_commits: Ends::of(&standing.verdict.inputs).is_some(),
+            skipped: skip::of(&standing.verdict.inputs),
+        },
+        Recorded::Unreadable { .. } => Step::default(),
+    };
+    standings.iter().map(|recorded| (recorded.stage(), step(recorded))).collect()
 }
 
-/// Returns the first stage that is not behind a spec. What nobody recorded before an audit of commits that passed was
-/// done elsewhere.
+/// Returns the first stage that is not behind a spec.
 pub(super) fn next(standings: &[Recorded]) -> Option<Stage> {
-    let of = |stage: Stage| standings.iter().find(|recorded| recorded.stage() == stage);
-    let left_out = left_out(standings);
-    let is_audited = elsewhere(standings).is_some() && of(Stage::Audit).is_some_and(has_passed);
-    let is_behind = |stage: Stage| match of(stage) {
-        Some(recorded) if has_passed(recorded) => true,
-        Some(_) => left_out.contains_key(&stage),
-        None => left_out.contains_key(&stage) || (is_audited && stage < Stage::Audit),
-    };
-    Stage::ALL.into_iter().find(|stage| !is_behind(*stage))
+    progress::next(&steps(standings), &BTreeSet::new())
 }
 
 /// Returns what the verdicts that can be read say was left out, where nothing that passed is recorded.
 pub(super) fn left_out(standings: &[Recorded]) -> Skipped {
-    let verdicts = standings.iter().filter_map(|recorded| match recorded {
-        Recorded::Read(standing) => Some(&standing.verdict),
-        Recorded::Unreadable { .. } => None,
-    });
-    let mut left_out = skip::of_verdicts(verdicts);
-    left_out.retain(|stage, _| !standings.iter().any(|recorded| recorded.stage() == *stage && has_passed(recorded)));
-    left_out
+    progress::left_out(&steps(standings))
 }

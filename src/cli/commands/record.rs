@@ -15,6 +15,7 @@ use crate::domain::failure::{DiskError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{FileRef, Record};
+use crate::domain::moment::Moment;
 use crate::domain::spec::{self, Folder, Spec};
 use crate::domain::stage::Stage;
 
@@ -63,6 +64,12 @@ pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Op
         return Err(bad("it was changed: its hash does not match".into()));
     }
     Ok(Some(verdict))
+}
+
+/// Tells whether a verdict is recorded that is bound to the code.
+pub(super) fn is_bound_to_code(store: &Store, folder: &Folder) -> bool {
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= Stage::Implement);
+    stages.map(|stage| verdict_path(folder, stage)).any(|path| store.size(path).is_ok_and(|size| size.is_some()))
 }
 
 /// Reads a stage's verdict, which must be there.
@@ -144,8 +151,13 @@ pub(super) fn ledger_from(
 ) -> Result<Ledger, Failure> {
     let reply = evidence.read_ledger(folder.id.clone(), desk.token());
     let entries = desk.ask(READING, "reading the ledger", reply)?;
+    Ok(ledger_with(&entries, spec, verdicts))
+}
+
+/// Reads what the recorded verdicts and the entries of the spec's ledger leave open.
+pub(super) fn ledger_with(entries: &[(Moment, serde_json::Value)], spec: &Spec, verdicts: &[Verdict]) -> Ledger {
     let entries: Vec<_> = entries.iter().filter_map(|(_, value)| dissent::entry(value)).collect();
-    Ok(Ledger::read(spec, verdicts, &entries))
+    Ledger::read(spec, verdicts, &entries)
 }
 
 /// The exit code while a dissent is open and that was asked about.

@@ -196,7 +196,7 @@ fn kept(desk: &Desk, hands: &Hands, folder: &std::path::Path) -> Found {
             pid: std::process::id(),
         },
         Record::StageOpened { stage: Stage::Plan, seats: vec![], inputs: file, prompts: vec![], recalled: vec![] },
-        Record::RunClosed { why: Closed::Abandoned },
+        Record::RunClosed { why: Closed::Abandoned, survivors: None },
     ];
     let files = vec![NewFile { path: inputs.0, bytes: text }];
     let commit = Commit { spec: spec.clone(), run: run.clone(), at, files, records };

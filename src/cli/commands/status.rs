@@ -6,20 +6,24 @@ use super::super::ask::Desk;
 use super::super::check::summary;
 use super::super::out::{Done, table};
 use super::present::Present;
-use super::progress::{Recorded, elsewhere, left_out, next, standings};
+use super::progress::{Recorded, beside_code, elsewhere, hold_against_code, left_out, next};
 use super::{Context, READING, place, record, survey};
 use crate::actors::evidence;
-use crate::domain::check::Tally;
+use crate::domain::check::{Report, Tally};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::journal::sizes::{Amount, megabytes};
-use crate::domain::overview::{Overview, SpecOverview};
-use crate::domain::spec::Folder;
+use crate::domain::spec::{Folder, Spec};
 use crate::domain::stage::Stage;
+
+/// Requests that are under way at once: fewer than a mailbox holds.
+const WINDOW: usize = 64;
 
 /// What is known of a spec without reading its code.
 struct Line<'f> {
     folder: &'f Folder,
+    /// Nothing where the spec cannot be read.
+    title: Option<String>,
     standings: Vec<Recorded>,
     /// Dissents that stand open; nothing where the ledger cannot be read.
     dissent: Option<usize>,
@@ -33,11 +37,12 @@ struct Line<'f> {
 /// # Errors
 /// When the repository cannot be read.
 pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option<u64>) -> Result<Done, Failure> {
-    let overview = given.map(|_| survey::overview(context)).transpose()?;
     let folders = match given {
         Some(given) => vec![place::spec(context, Some(given))?],
         None => place::folders(context)?,
     };
+    let only = folders.first().filter(|_| given.is_some());
+    let report = only.map(|folder| survey::report(context, Some(folder.id.as_str()), None)).transpose()?;
     let (present, desk, mut notes) = (Present::new(context, None), Desk::open()?, Vec::new());
     let evidence = match context.evidence(&desk) {
         Ok(evidence) => Some(evidence),
@@ -46,53 +51,115 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
             None
         }
     };
-    let sizes = match &evidence {
-        Some(evidence) => {
-            let one = folders.first().filter(|_| given.is_some()).map(|folder| folder.id.clone());
-            desk.ask(READING, "measuring the evidence", evidence.sizes(one, desk.token()))?.specs
-        }
+    let of = || only.map(|folder| folder.id.clone());
+    // Measured while the verdicts are read.
+    let measuring = evidence.as_ref().map(|evidence| evidence.sizes(of(), desk.token()));
+    let reads = read_all(context, &present, &folders, stale_hours)?;
+    let sizes = match measuring {
+        Some(measuring) => desk.ask(READING, "measuring the evidence", measuring)?.specs,
         None => BTreeMap::new(),
     };
+    let dissents = dissents(evidence.as_ref().map(|evidence| (&desk, evidence)), &folders, &reads);
     let mut lines = Vec::new();
-    for folder in &folders {
-        let standings = standings(context, &present, folder, stale_hours)?;
-        let dissent = evidence.as_ref().and_then(|evidence| dissent(context, (&desk, evidence), folder, &standings));
-        lines.push(Line { folder, standings, dissent, evidence: sizes.get(&folder.id).map(|of| of.all) });
+    for ((folder, Read { standings, spec }), dissent) in folders.iter().zip(reads).zip(dissents) {
+        let evidence = sizes.get(&folder.id).map(|of| of.all);
+        lines.push(Line { folder, title: spec.map(|spec| spec.title), standings, dissent, evidence });
     }
-    let seen = |line: &Line<'_>| overview.as_ref().and_then(|overview| overview.spec(&line.folder.id));
-    let mut done = match lines.as_slice() {
-        lines if context.global.json => {
-            Done::json(lines.iter().map(|line| format!("{}\n", json(context, line, seen(line)))).collect::<String>())
+    let mut done = match (lines.as_slice(), report.as_deref()) {
+        (lines, report) if context.global.json => {
+            Done::json(lines.iter().map(|line| format!("{}\n", json(line, report))).collect::<String>())
         }
-        [] => Done::lines("no specs here: write one as specs/001-name/spec.md\n"),
-        [line] if overview.is_some() => Done::lines(at_length(overview.as_deref(), line, seen(line))),
-        lines => Done::lines(in_short(lines)),
+        ([], _) => Done::lines("no specs here: write one as specs/001-name/spec.md\n"),
+        ([line], Some(report)) => Done::lines(at_length(line, report)),
+        (lines, _) => Done::lines(in_short(lines)),
     };
     done.notes = notes;
     Ok(done)
 }
 
-/// Counts the dissents of a spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
-/// `dissent` says why.
-fn dissent(
+/// What the files of one spec say.
+struct Read {
+    standings: Vec<Recorded>,
+    /// The spec; nothing where it cannot be read.
+    spec: Option<Spec>,
+}
+
+/// Reads the specs and what is recorded for them: those beside each other, and beside them the code, if any verdict is
+/// bound to it. Verdicts are parsed and hashed, which takes the time.
+///
+/// # Errors
+/// When a document or the code cannot be read.
+fn read_all(
     context: &Context,
-    evidence: (&Desk, &evidence::Handle),
-    folder: &Folder,
-    standings: &[Recorded],
-) -> Option<usize> {
-    let verdicts: Vec<Verdict> = standings
-        .iter()
-        .filter_map(|recorded| match recorded {
-            Recorded::Read(standing) => Some(standing.verdict.clone()),
-            Recorded::Unreadable { .. } => None,
-        })
-        .collect();
-    if verdicts.is_empty() {
-        return Some(0);
+    present: &Present<'_>,
+    folders: &[Folder],
+    stale_hours: Option<u64>,
+) -> Result<Vec<Read>, Failure> {
+    let read = |folder: &Folder| {
+        let standings = beside_code(context, present, folder, stale_hours)?;
+        Ok(Read { standings, spec: record::spec(&context.store(), folder).ok() })
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = folders.len().div_ceil(cores).max(1);
+    let parts = std::thread::scope(|scope| {
+        let read = &read;
+        let workers: Vec<_> = folders
+            .chunks(share)
+            .map(|some| scope.spawn(move || some.iter().map(read).collect::<Result<Vec<Read>, Failure>>()))
+            .collect();
+        if folders.iter().any(|folder| record::is_bound_to_code(&context.store(), folder)) {
+            // What is wrong with it is told where it is compared.
+            drop(present.tree());
+        }
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        joined
+            .map(|part| part.unwrap_or_else(|_| Err(Failure::ActorGone { actor: "reading verdicts".into() })))
+            .collect()
+    });
+    let parts: Vec<Result<Vec<Read>, Failure>> = parts;
+    let mut all: Vec<Read> = parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    for read in &mut all {
+        hold_against_code(&mut read.standings, present)?;
     }
-    let spec = record::spec(&context.store(), folder).ok()?;
-    let ledger = record::ledger_from(evidence, folder, &spec, &verdicts).ok()?;
-    Some(ledger.standing().count())
+    Ok(all)
+}
+
+/// Counts the dissents of each spec that stand open. One whose spec or ledger cannot be read has a number that nobody knows:
+/// `dissent` says why.
+fn dissents(evidence: Option<(&Desk, &evidence::Handle)>, folders: &[Folder], reads: &[Read]) -> Vec<Option<usize>> {
+    let all: Vec<(&Folder, &Read, Vec<Verdict>)> =
+        folders.iter().zip(reads).map(|(folder, read)| (folder, read, verdicts(&read.standings))).collect();
+    let Some((desk, evidence)) = evidence else { return vec![None; all.len()] };
+    let mut counts = Vec::new();
+    // Asked some at a time, and waited for together.
+    for some in all.chunks(WINDOW) {
+        let asked: Vec<_> = some
+            .iter()
+            .map(|(folder, _, verdicts)| {
+                (!verdicts.is_empty()).then(|| evidence.read_ledger(folder.id.clone(), desk.token()))
+            })
+            .collect();
+        for (reply, (_, read, verdicts)) in asked.into_iter().zip(some) {
+            let Some(reply) = reply else {
+                counts.push(Some(0));
+                continue;
+            };
+            let entries = desk.ask(READING, "reading the ledger", reply).ok();
+            let ledger =
+                entries.zip(read.spec.as_ref()).map(|(entries, spec)| record::ledger_with(&entries, spec, verdicts));
+            counts.push(ledger.map(|ledger| ledger.standing().count()));
+        }
+    }
+    counts
+}
+
+/// Returns the verdicts that can be read.
+fn verdicts(standings: &[Recorded]) -> Vec<Verdict> {
+    let readable = |recorded: &Recorded| match recorded {
+        Recorded::Read(standing) => Some(standing.verdict.clone()),
+        Recorded::Unreadable { .. } => None,
+    };
+    standings.iter().filter_map(readable).collect()
 }
 
 fn mark(recorded: &Recorded) -> String {
@@ -105,17 +172,10 @@ fn mark(recorded: &Recorded) -> String {
     }
 }
 
-fn found(seen: Option<&SpecOverview>) -> String {
-    match seen {
-        Some(seen) => Tally::of(&seen.findings).words(),
-        None => "cannot be read".to_owned(),
-    }
-}
-
 fn in_short(lines: &[Line<'_>]) -> String {
     let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "DISSENT", "EVIDENCE"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for Line { folder, standings, dissent, evidence } in lines {
+    for Line { folder, standings, dissent, evidence, .. } in lines {
         let left_out = left_out(standings);
         let nothing = |stage| match elsewhere(standings) {
             _ if left_out.contains_key(&stage) => "left out".to_owned(),
@@ -135,7 +195,7 @@ fn in_short(lines: &[Line<'_>]) -> String {
     table(&rows)
 }
 
-fn at_length(overview: Option<&Overview>, line: &Line<'_>, seen: Option<&SpecOverview>) -> String {
+fn at_length(line: &Line<'_>, report: &Report) -> String {
     let (folder, standings) = (line.folder, line.standings.as_slice());
     let mut rows = Vec::new();
     for recorded in standings {
@@ -161,12 +221,12 @@ fn at_length(overview: Option<&Overview>, line: &Line<'_>, seen: Option<&SpecOve
         let at = standings.iter().filter(|recorded| recorded.stage() < stage).count();
         rows.insert(at.min(rows.len()), row.to_vec());
     }
-    let title = seen.map(|seen| seen.spec.title.clone()).unwrap_or_default();
-    let mut out = format!("{}  {title}\n", folder.id);
+    let seen = report.specs.first();
+    let mut out = format!("{}  {}\n", folder.id, line.title.as_deref().unwrap_or_default());
     match seen {
-        Some(seen) => out.push_str(&format!("  {}\n", summary(&seen.survey))),
+        Some(seen) => out.push_str(&format!("  {}\n", summary(seen))),
         None => {
-            for finding in overview.into_iter().flat_map(|overview| overview.report.of(&folder.id)) {
+            for finding in report.of(&folder.id) {
                 out.push_str(&format!("  {}: {}\n", finding.place.file, finding.message));
             }
         }
@@ -175,7 +235,11 @@ fn at_length(overview: Option<&Overview>, line: &Line<'_>, seen: Option<&SpecOve
         true => out.push_str("  no verdict is recorded yet\n"),
         false => out.push_str(&table(&rows)),
     }
-    out.push_str(&format!("  {}: see `dicast check {}`\n", found(seen), folder.id));
+    let found = match seen {
+        Some(_) => Tally::of(report.of(&folder.id)).words(),
+        None => "cannot be read".to_owned(),
+    };
+    out.push_str(&format!("  {found}: see `dicast check {}`\n", folder.id));
     if let Some(open) = line.dissent.filter(|open| *open > 0) {
         let several = if open == 1 { "dissent stands" } else { "dissents stand" };
         out.push_str(&format!("  {open} {several} open: see `dicast dissent {}`\n", folder.id));
@@ -189,13 +253,9 @@ fn at_length(overview: Option<&Overview>, line: &Line<'_>, seen: Option<&SpecOve
     out
 }
 
-fn json(context: &Context, line: &Line<'_>, seen: Option<&SpecOverview>) -> serde_json::Value {
-    let Line { folder, standings, dissent, evidence } = line;
-    // One that cannot be read has no title.
-    let title = match seen {
-        Some(seen) => Some(seen.spec.title.clone()),
-        None => record::spec(&context.store(), folder).ok().map(|spec| spec.title),
-    };
+fn json(line: &Line<'_>, report: Option<&Report>) -> serde_json::Value {
+    let Line { folder, title, standings, dissent, evidence } = line;
+    let findings = report.filter(|report| !report.specs.is_empty()).map(|report| report.of(&folder.id).count());
     let verdicts: Vec<serde_json::Value> = standings
         .iter()
         .map(|recorded| {
@@ -215,7 +275,7 @@ fn json(context: &Context, line: &Line<'_>, seen: Option<&SpecOverview>) -> serd
         .collect();
     serde_json::json!({
         "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
-        "title": title, "next": next(standings), "dissent": dissent, "evidence": evidence, "findings": seen.map(|seen| seen.findings.len()),
+        "title": title, "next": next(standings), "dissent": dissent, "evidence": evidence, "findings": findings,
         "verdicts": verdicts, "elsewhere": elsewhere(standings).map(|range| serde_json::json!({"implement": range})),
         "left_out": left_out(standings),
     })

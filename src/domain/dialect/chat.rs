@@ -56,12 +56,13 @@ pub(super) fn event(draft: &mut Draft, value: &Value) -> Option<String> {
     {
         // Some servers give no place: then it is the one in this list.
         let at = number(piece, "/index").unwrap_or(at as u64);
-        let Some(call) = draft.call(at) else { continue };
+        let (id, name) = (text(piece, "/id"), text(piece, "/function/name"));
+        let Some(call) = draft.call_of(at, id, !name.is_empty()) else { continue };
         if call.id.is_empty() {
-            call.id = text(piece, "/id").to_owned();
+            id.clone_into(&mut call.id);
         }
         if call.name.is_empty() {
-            call.name = text(piece, "/function/name").to_owned();
+            name.clone_into(&mut call.name);
         }
         Draft::grows(&mut call.input, text(piece, "/function/arguments"));
     }

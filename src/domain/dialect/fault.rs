@@ -22,9 +22,11 @@ pub struct Wrong {
 }
 
 /// HTTP statuses that the APIs' own kinds of errors stand for.
-const KINDS: [(&str, u16); 12] = [
+const KINDS: [(&str, u16); 14] = [
     ("authentication_error", 401),
     ("invalid_api_key", 401),
+    ("insufficient_quota", 402),
+    ("billing_error", 402),
     ("permission_error", 403),
     ("request_too_large", 413),
     ("context_length_exceeded", 413),
@@ -37,6 +39,12 @@ const KINDS: [(&str, u16); 12] = [
     ("overloaded_error", 529),
 ];
 
+/// Returns the HTTP status that the kind of an error stands for.
+fn kind_of(error: &Value) -> Option<u16> {
+    let known = |kind: &str| KINDS.iter().find(|(name, _)| *name == kind).map(|(_, status)| *status);
+    ["/code", "/type"].iter().find_map(|at| known(text(error, at)))
+}
+
 impl Wrong {
     /// Finds an error in an event.
     pub(super) fn said(event: &Value) -> Option<Self> {
@@ -46,15 +54,19 @@ impl Wrong {
         (event["type"] == "error").then(|| Self::of(event))
     }
 
+    /// Finds an error in a body that should have been a stream of events.
+    pub fn in_body(body: &str) -> Option<Self> {
+        Self::said(&serde_json::from_str(body).ok()?)
+    }
+
     /// A response that failed.
     pub(super) fn failed(response: &Value) -> Self {
         Self::of(&response["error"])
     }
 
     fn of(error: &Value) -> Self {
-        let known = |kind: &str| KINDS.iter().find(|(name, _)| *name == kind).map(|(_, status)| *status);
         let number = error["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-        let status = ["/code", "/type"].iter().find_map(|at| known(text(error, at))).or(number);
+        let status = kind_of(error).or(number);
         let why = error.as_str().unwrap_or_else(|| text(error, "/message"));
         Self { status, why: if why.is_empty() { error.to_string() } else { why.to_owned() } }
     }
@@ -97,6 +109,9 @@ pub fn refused(service: &Service, status: u16, body: &str, retry_after_ms: Optio
         }
         _ => {}
     }
+    // The same status as for a limit that passes, told apart by the kind only.
+    let kind = serde_json::from_str::<Value>(body).ok().and_then(|body| kind_of(&body["error"]));
+    let status = if kind == Some(402) { 402 } else { status };
     if let Some(error) = named(&words, Some(status), retry_after_ms) {
         return error;
     }
@@ -112,7 +127,8 @@ pub fn refused(service: &Service, status: u16, body: &str, retry_after_ms: Optio
         _ => "",
     };
     match (status, next) {
-        (500..=599, "") => AgentError::Overloaded,
+        (408, "") => AgentError::Network { why },
+        (409 | 425 | 500..=599, "") => AgentError::Overloaded,
         (_, next) => AgentError::Refused { why: format!("{why}{next}") },
     }
 }
@@ -122,7 +138,7 @@ const FORMAT: [&str; 6] = ["response_format", "json_schema", "schema", "grammar"
 
 /// Finds an error that has a class of its own; a server's trouble that names what to change has none.
 fn named(words: &str, status: Option<u16>, retry_after_ms: Option<u64>) -> Option<AgentError> {
-    let status = status.filter(|status| matches!(status, 413 | 429 | 502..=599));
+    let status = status.filter(|status| matches!(status, 402 | 413 | 429 | 502..=599));
     let error = told(words, status, retry_after_ms, "");
     // What it falls back to is for programs.
     (!matches!(error, AgentError::Crashed { .. })).then_some(error)

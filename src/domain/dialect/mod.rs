@@ -25,6 +25,9 @@ const TEXT_MAX: usize = 16 << 20;
 /// Most calls of tools that one reply may hold.
 const CALLS_MAX: usize = 64;
 
+/// What stands for a reply of which nothing is left: some servers take no empty one.
+const CUT_OFF: &str = "(cut off)";
+
 /// The tool by which an answer of a given shape is asked for, where an API has no other way.
 pub const ANSWER: &str = "answer";
 
@@ -170,6 +173,8 @@ struct Draft {
     text: String,
     /// By the place that the API gives them.
     calls: BTreeMap<u64, Call>,
+    /// Where pieces for a place go, once a place was given to a second call.
+    moved: BTreeMap<u64, u64>,
     usage: Usage,
     stop: Option<Stop>,
     /// What the API wants back as it gave it.
@@ -191,6 +196,19 @@ impl Draft {
     fn call(&mut self, at: u64) -> Option<&mut Call> {
         let has_room = self.calls.len() < CALLS_MAX || self.calls.contains_key(&at);
         has_room.then(|| self.calls.entry(at).or_default())
+    }
+
+    /// Returns the call that a piece for a place belongs to. A piece that begins a call (it names a tool) under another
+    /// name than the one in its place is a call of its own: some servers give all calls the same place, or none.
+    fn call_of(&mut self, place: u64, id: &str, begins: bool) -> Option<&mut Call> {
+        let at = self.moved.get(&place).copied().unwrap_or(place);
+        let is_taken = self.calls.get(&at).is_some_and(|call| !call.id.is_empty() && call.id != id);
+        if id.is_empty() || !begins || !is_taken {
+            return self.call(at);
+        }
+        let last = self.calls.last_key_value().map_or(0, |(last, _)| *last);
+        self.moved.insert(place, last.saturating_add(1));
+        self.call(last.saturating_add(1))
     }
 
     fn grows(input: &mut String, piece: &str) {
@@ -252,6 +270,11 @@ impl Reading {
         let Self { api, mut draft } = self;
         let Some(stop) = draft.stop.take() else { return Err(Wrong::broken_off()) };
         let said = match api {
+            // Calls that were cut off are never carried out, and these APIs want a result of each that goes back.
+            Api::OpenaiChat | Api::OpenaiResponses if stop == Stop::Length && !draft.calls.is_empty() => {
+                let text = if draft.text.is_empty() { CUT_OFF } else { draft.text.as_str() };
+                vec![json!({"role": "assistant", "content": text})]
+            }
             Api::OpenaiChat => chat::said(&draft),
             Api::OpenaiResponses => responses::said(&draft),
             Api::Anthropic => anthropic::said(&draft),

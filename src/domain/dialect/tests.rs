@@ -127,6 +127,23 @@ fn a_chat_reply_is_its_pieces_and_its_calls_are_put_together() {
     assert_eq!(reply.stop, Stop::Calls);
     assert_eq!(reply.calls, [call("c0", "read_file", "{\"path\":\"a\"}"), call("c1", "list_files", "{}")]);
     assert_eq!(reply.said[0]["tool_calls"][0]["function"]["arguments"], "{\"path\":\"a\"}");
+    // One that gives every call the same place, or none; what goes on has no name, or says both again.
+    let (reply, _) = read(
+        Api::OpenaiChat,
+        &[
+            piece(0, "c0", "read_file", "{\"path\":"),
+            piece(0, "c0", "read_file", "\"a\"}"),
+            chunk(json!({"tool_calls": [{"id": "c1", "function": {"name": "list_files", "arguments": "{"}}]}), None),
+            piece(0, "", "", "}"),
+            piece(0, "c2", "search_text", "{\"text\":\"x\"}"),
+            piece(1, "c3", "list_files", "{}"),
+            chunk(json!({}), Some("tool_calls")),
+        ],
+    )
+    .unwrap();
+    let ids: Vec<(&str, &str)> = reply.calls.iter().map(|call| (call.id.as_str(), call.input.as_str())).collect();
+    let wanted = [("c0", "{\"path\":\"a\"}"), ("c1", "{}"), ("c2", "{\"text\":\"x\"}"), ("c3", "{}")];
+    assert_eq!(ids, wanted);
     let result = Returned { id: "c0".into(), text: "x".into(), is_error: false };
     assert_eq!(returned(Api::OpenaiChat, &[result]), [json!({"role": "tool", "tool_call_id": "c0", "content": "x"})]);
 }
@@ -234,6 +251,24 @@ fn an_anthropic_reply_gives_every_block_back_and_its_answer_tool_is_the_answer()
     assert_eq!(returned(Api::Anthropic, &[result]), [json!({"role": "user", "content": [block]})]);
 }
 
+#[test]
+fn a_call_that_was_cut_off_does_not_go_back_without_a_result() {
+    let function = json!({"name": "read_file", "arguments": "{\"pa"});
+    let delta = json!({"content": "Let me see.", "tool_calls": [{"index": 0, "id": "c0", "function": function}]});
+    let chat = [json!({"choices": [{"delta": delta, "finish_reason": "length"}]})];
+    let item = json!({"type": "function_call", "call_id": "c0", "name": "read_file", "arguments": "{\"pa"});
+    let output = [json!({"type": "reasoning", "id": "r"}), item];
+    let response = json!({"output": output, "incomplete_details": {"reason": "max_output_tokens"}});
+    let responses = [json!({"type": "response.incomplete", "response": response})];
+    for (api, events, left) in
+        [(Api::OpenaiChat, &chat[..], "Let me see."), (Api::OpenaiResponses, &responses, "(cut off)")]
+    {
+        let (reply, _) = read(api, events).unwrap();
+        assert_eq!((&reply.stop, reply.calls.len()), (&Stop::Length, 1), "{api:?}");
+        assert_eq!(reply.said, [json!({"role": "assistant", "content": left})], "{api:?}");
+    }
+}
+
 fn service() -> Service {
     Service {
         api: Api::OpenaiChat,
@@ -253,7 +288,7 @@ fn every_status_has_its_class_and_what_can_be_mended_says_how() {
     let wait = |ms| AgentError::RateLimit { retry_after_ms: ms };
     assert_eq!(said(429, "slow down"), wait(Some(7_000)));
     assert_eq!(refused(&service(), 429, "", None), wait(None));
-    for status in [500, 502, 503, 529] {
+    for status in [409, 425, 500, 502, 503, 529] {
         assert_eq!(said(status, "not now"), AgentError::Overloaded, "{status}");
     }
     assert_eq!(said(400, "This model's maximum context length is 8192 tokens"), AgentError::ContextOverflow);
@@ -274,8 +309,18 @@ fn every_status_has_its_class_and_what_can_be_mended_says_how() {
         assert!(matches!(error, AgentError::Auth { .. } | AgentError::Refused { .. }), "{status} {message}: {error:?}");
         assert!(error.to_string().contains(next), "{error}");
     }
+    assert_eq!(said(408, "too slow"), AgentError::Network { why: "HTTP 408: too slow".into() });
+    let unpaid = json!({"error": {"message": "No.", "type": "insufficient_quota"}}).to_string();
+    for (status, body) in [(429, unpaid.as_str()), (402, "No."), (400, "Your credit balance is too low")] {
+        let error = refused(&service(), status, body, Some(7_000));
+        assert!(error.hint("gpt").contains("billing"), "{status}: {error:?}");
+    }
     let keyless = Service { key_env: None, ..service() };
     assert!(refused(&keyless, 401, "", None).to_string().contains("set api_key_env"));
+}
+
+fn numbered_with(code: u16) -> String {
+    json!({"error": {"code": code, "message": "m"}}).to_string()
 }
 
 #[test]
@@ -291,6 +336,12 @@ fn an_error_in_the_middle_of_a_reply_has_the_same_classes() {
     let numbered = json!({"error": {"code": 503, "message": "m"}});
     assert_eq!(meaning(Api::OpenaiChat, numbered), AgentError::Overloaded);
     assert_eq!(meaning(Api::OpenaiChat, json!({"error": "odd"})), AgentError::Protocol { why: "odd".into() });
+    let unpaid = json!({"error": {"code": "insufficient_quota", "message": "No."}});
+    assert!(matches!(meaning(Api::OpenaiChat, unpaid), AgentError::Refused { .. }));
+    // Some servers and gateways say it with status 200 and without a stream.
+    let whole = Wrong::in_body(&numbered_with(429)).map(|wrong| wrong.meaning(&service()));
+    assert_eq!(whole, Some(AgentError::RateLimit { retry_after_ms: None }));
+    assert_eq!(Wrong::in_body("{\"choices\":[]}").or(Wrong::in_body("<html>")), None);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::acp::{self, Weight};
+use super::back::Back;
 use super::candidate::Landing;
 use super::failure::AgentError;
 use super::gate::Checkpoint;
@@ -242,6 +243,11 @@ pub enum Record {
         /// Which one, and where.
         landing: Landing,
     },
+    /// Validate did not pass, and the run goes back to implement: what landed is taken back, and both are done again.
+    WentBack {
+        /// Which try begins, and from what.
+        back: Box<Back>,
+    },
     /// A turn ended without an artifact.
     AgentFailed {
         /// Which stage.
@@ -390,6 +396,9 @@ pub enum Record {
     RunClosed {
         /// Why.
         why: Closed,
+        /// Processes of its turns that were left after their sweeps; nothing where nobody looked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        survivors: Option<u32>,
     },
 }
 
@@ -415,9 +424,13 @@ impl Record {
         }
     }
 
-    /// Returns the file that implement goes on with: what an agent changed, or what became of the candidates.
+    /// Returns the file that implement and validate go on with: what an agent changed, what became of the candidates, what
+    /// guardrails said.
     pub fn of_change(&self) -> Option<&FileRef> {
-        if let Record::AgentAnswered { change: Some(file), .. } | Record::CandidatesTried { report: file, .. } = self {
+        if let Record::AgentAnswered { change: Some(file), .. }
+        | Record::CandidatesTried { report: file, .. }
+        | Record::GuardrailsRan { report: file, .. } = self
+        {
             Some(file)
         } else {
             None
@@ -442,6 +455,7 @@ impl Record {
             | Record::LandingIntended { .. }
             | Record::Landed { .. }
             | Record::LandingUndone { .. }
+            | Record::WentBack { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
@@ -474,6 +488,7 @@ impl Record {
             | Record::LandingIntended { .. }
             | Record::Landed { .. }
             | Record::LandingUndone { .. }
+            | Record::WentBack { .. }
             | Record::StageSkipped { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
@@ -493,7 +508,7 @@ impl Record {
 pub fn closed<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Closed> {
     let mut why = None;
     for record in records {
-        if let Record::RunClosed { why: last } = record {
+        if let Record::RunClosed { why: last, .. } = record {
             why = Some(*last);
         } else if let Record::RunReopened { .. } = record {
             why = None;

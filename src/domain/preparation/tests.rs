@@ -54,6 +54,7 @@ fn prepared(stage: Stage, files: &[(&str, String)]) -> Result<Preparation, Failu
         commit: None,
         entries: Vec::new(),
         change: None,
+        back: None,
         skipped: Default::default(),
         agenda: None,
     };

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::agenda::Topic;
 use super::artifact::{answer_schema, sent_objects};
 use super::check::Changed;
+use super::failure::{AgentError, Deadline};
 use super::hash::{Sha, canonical};
 use super::ids::AgentName;
 use super::safe::Safe;
@@ -158,14 +159,49 @@ fn mended(prompt: &str, previous: Option<&str>, why: &str) -> String {
     format!("{before}{}", fill(body(REPAIR), &[("why", &why), ("previous", &previous), ("ask", ask)]))
 }
 
-/// Writes the prompt of a later attempt: the same, with the attempt's number in the ask.
-pub fn for_attempt(prompt: &str, attempt: u32) -> String {
+/// Writes the prompt of a later attempt: the same, with why the earlier one does not count, if that is of use, and the
+/// attempt's number in the ask. In no hash: what is asked is the same.
+pub fn for_attempt(prompt: &str, attempt: u32, failed: Option<&AgentError>) -> String {
     const FIELD: &str = "\"attempt\":";
     let (before, ask) = split_ask(prompt);
     // The fields before it are a spec id, a stage and an agent's name, none of which can hold a quote.
     let Some((head, tail)) = ask.split_once(FIELD) else { return prompt.to_owned() };
     let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
-    format!("{before}{ASK_HEADING}\n{head}{FIELD}{attempt}{rest}\n")
+    let why =
+        failed.and_then(why_again).map(|why| format!("An earlier attempt of yours {why}\n\n")).unwrap_or_default();
+    format!("{before}{why}{ASK_HEADING}\n{head}{FIELD}{attempt}{rest}\n")
+}
+
+/// Says why an attempt did not count, where an agent can do something about it. In words of ours: a program's own may say
+/// anything.
+fn why_again(error: &AgentError) -> Option<&'static str> {
+    match error {
+        AgentError::Timeout { which: Deadline::Start | Deadline::FirstEvent | Deadline::Idle, .. } => {
+            Some("does not count: it fell silent for too long. Say what you are doing, and answer as soon as you can.")
+        }
+        AgentError::Timeout { which: Deadline::Total, .. } => {
+            Some("does not count: it took too long. Look at less, and answer as soon as you can.")
+        }
+        AgentError::Crashed { .. } => {
+            Some("does not count: its program ended before it answered. Look at less at a time.")
+        }
+        AgentError::Protocol { .. } => {
+            Some("does not count: it ended without an answer that could be read. End with the answer.")
+        }
+        AgentError::NoArtifact { .. } => {
+            Some("does not count: it held no answer that fits the schema. End with one complete JSON object.")
+        }
+        AgentError::CommandNotFound { .. }
+        | AgentError::Auth { .. }
+        | AgentError::RateLimit { .. }
+        | AgentError::Overloaded
+        | AgentError::Network { .. }
+        | AgentError::ContextOverflow
+        | AgentError::Permission { .. }
+        | AgentError::Refused { .. }
+        | AgentError::Cancelled
+        | AgentError::Budget { .. } => None,
+    }
 }
 
 /// Returns the questions that a prompt asks; `None` for a text that asks nothing in our way.

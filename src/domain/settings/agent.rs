@@ -81,6 +81,17 @@ impl Agent {
             AgentKind::Api(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
         }
     }
+
+    /// Names the limit of its API that it shares with others: those of its family, or who asks the same address with the
+    /// same key. Nobody knows what stands behind a participant elsewhere.
+    pub fn shared_limit(&self) -> Option<String> {
+        match &self.kind {
+            AgentKind::Command(_) | AgentKind::Replay { .. } => Some(self.family.as_str().to_owned()),
+            AgentKind::Api(Service { base_url, key_env: Some(key), .. }) => Some(format!("{base_url} with ${key}")),
+            AgentKind::Api(Service { base_url, key_env: None, .. }) => Some(base_url.clone()),
+            AgentKind::Memory => None,
+        }
+    }
 }
 
 /// How an agent is reached.

@@ -19,6 +19,7 @@ use super::budget::{Budget, Price};
 use super::gate::{Checkpoint, Gate};
 use super::hash::{NotCanonical, Sha, canonical};
 use super::memory::Profile;
+use super::preset::{CLOUD_SECRETS, Credential, Preset, preset};
 use super::stage::Stage;
 
 pub use agent::{Agent, AgentKind, EnvValue, Launch, Retry, Timeouts, program};
@@ -281,11 +282,13 @@ impl CheckTemplate {
 }
 
 impl Settings {
-    /// Returns which of our variables hold secrets: those that the config names so, and every model's key.
+    /// Returns which of our variables hold secrets: those that the config names so, every model's key, and whatever a
+    /// preset is signed in by.
     pub fn secret_variables(&self) -> Vec<String> {
-        let keys = self.agents.iter().filter_map(|agent| match &agent.kind {
-            AgentKind::Api(service) => service.key_env.clone(),
-            AgentKind::Command(_) | AgentKind::Replay { .. } | AgentKind::Memory => None,
+        let keys = self.agents.iter().flat_map(|agent| match &agent.kind {
+            AgentKind::Api(service) => service.key_env.clone().into_iter().collect(),
+            AgentKind::Command(launch) => launch.preset.as_deref().and_then(preset).map(secrets).unwrap_or_default(),
+            AgentKind::Replay { .. } | AgentKind::Memory => Vec::new(),
         });
         self.evidence.redact_env.iter().cloned().chain(keys).collect()
     }
@@ -318,6 +321,15 @@ impl Settings {
     pub fn rules(&self, stage: Stage) -> StageRules {
         self.stages.get(&stage).copied().unwrap_or_default()
     }
+}
+
+/// The variables that hold what a preset is signed in by.
+fn secrets(preset: &Preset) -> Vec<String> {
+    let named = preset.credentials.iter().filter_map(|credential| match credential {
+        Credential::Key(name) | Credential::Plan(name) => Some(*name),
+        Credential::File(_) | Credential::Stored(_) => None,
+    });
+    named.chain(CLOUD_SECRETS).map(str::to_owned).collect()
 }
 
 /// Hashes the parts of the settings that a verdict is about: agents, checks, guardrails, consensus, stages, context and

@@ -127,6 +127,9 @@ pub struct RunStage {
     /// Asks only the agents that did not answer last time.
     #[serde(default)]
     pub rerun_missing: bool,
+    /// The commits whose change is audited, as `A..B`; only for the stage audit.
+    #[serde(default)]
+    pub range: Option<String>,
 }
 
 /// Serves on a pair of pipes until `reading` ends or `stop` is cancelled. Runs that are live then are the office's to

@@ -18,6 +18,7 @@ use crate::app::model::Model;
 use crate::app::update::charge;
 use crate::domain::acp::Answer;
 use crate::domain::budget::Charge;
+use crate::domain::candidate::Landing;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::launch;
@@ -60,7 +61,7 @@ impl Dispatch {
             let (stop, kill) = self.seat_tokens(seat);
             return self.hands.agents.call(call, stop, kill);
         }
-        let plot = self.plot(model, seat);
+        let plot = self.plot(model, seat, kind);
         let worktree = plot.as_ref().map(Plot::path);
         let launch = agent.and_then(|agent| {
             self.launch(&model.settings, agent, seat, &wanted, (session.as_ref(), worktree.as_deref()))
@@ -107,13 +108,19 @@ impl Dispatch {
     }
 
     /// Returns where an agent that may write works; nothing where it may not.
-    fn plot(&self, model: &Model, seat: &SeatKey) -> Option<Plot> {
+    fn plot(&self, model: &Model, seat: &SeatKey, kind: TurnKind) -> Option<Plot> {
         let agent = model.settings.agents.iter().find(|agent| agent.name == seat.agent)?;
-        let preparation = model.runs.get(&seat.run)?.preparation.as_ref()?;
+        let run = model.runs.get(&seat.run)?;
+        let preparation = run.preparation.as_ref()?;
+        // What an earlier process left is gone on with; what a failed attempt of this one left is half done.
+        let before = run.attempts.get(&seat.stage).and_then(|tried| tried.get(&seat.agent)).copied().unwrap_or(0);
+        let is_another_try = kind == TurnKind::Draft && seat.attempt > before + 1;
         agent.writes.contains(&seat.stage).then(|| Plot {
             run: seat.run.clone(),
             agent: seat.agent.clone(),
             base: preparation.inputs.commit.clone().unwrap_or_default(),
+            afresh: is_another_try,
+            start: preparation.start.clone(),
             folder: self.worktrees(model),
             quota: model.settings.worktrees.quota_mb << 20,
             apart: vec![".dicast/".to_owned(), format!("{}/", preparation.spec.dir)],
@@ -123,6 +130,18 @@ impl Dispatch {
     /// Removes the worktrees of a run.
     pub(super) fn uproot(&self, model: &Model, id: &RunId, token: CancellationToken) -> Reply<()> {
         self.hands.repo.uproot(self.places.repo.clone(), self.worktrees(model), id.clone(), token)
+    }
+
+    /// Takes back what landed and removes the worktrees of its try: those of the next one start with that change. Done
+    /// twice it is done once, and what was begun is done to its end, also while the run is being stopped.
+    pub(super) fn take_back(&self, model: &Model, id: RunId, landing: Landing) -> Pending {
+        let (repo, root, token) = (self.hands.repo.clone(), self.places.repo.clone(), self.hands.scope.cancel.clone());
+        let uprooting = self.uproot(model, &id, token.clone());
+        let taken = self.job(async move {
+            uprooting.await?;
+            repo.land(root, landing, true, token).await
+        });
+        Pending::Landed(id, taken)
     }
 
     /// Returns the folder of all worktrees.
@@ -245,11 +264,11 @@ impl Dispatch {
     }
 }
 
-/// What a turn of an agent with a price may still cost its run.
+/// What a turn of an agent with a price may cost its run.
 fn purse(model: &Model, seat: &SeatKey, agent: &Agent) -> Option<run::Purse> {
     let Charge::Priced(price) = charge(model, agent) else { return None };
-    let spent = model.runs.get(&seat.run).and_then(|run| run.used().cost_micro_usd).unwrap_or(0);
-    Some(run::Purse { price, left_micro_usd: model.settings.budget.run_micro_usd.saturating_sub(spent) })
+    let set_aside = model.runs.get(&seat.run).and_then(|run| run.seat(&seat.agent)).map_or(0, |seat| seat.set_aside);
+    Some(run::Purse { price, left_micro_usd: set_aside })
 }
 
 /// Our deadlines for a turn of an agent.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command::Tools;
 use super::super::live::Live;
-use super::super::process::clock::Clock;
+use super::super::process::clock::{Alarm, Clock};
 use super::super::process::{Cut, Ended, Spoken};
 use super::wire::{Leave, Wire, Wired};
 use crate::actors::Promise;
@@ -236,7 +236,7 @@ impl Talk {
             }
         };
         let (stdout, stderr) = captured;
-        let spoken = Spoken { stdout, stderr, cut, ended, took: began.elapsed() };
+        let spoken = Spoken { stdout, stderr, cut, stayed: false, ended, took: began.elapsed() };
         promise.keep(tools.judge(turn, spoken, account, failed).await);
         next
     }
@@ -312,7 +312,7 @@ impl Talk {
 
     /// Waits for the next thing that happens in a turn.
     async fn step(&mut self, watch: &mut Watch<'_>) -> Result<(), Ending> {
-        let (at, which) = watch.clock.next();
+        let (at, alarm) = watch.clock.next();
         let mut ear = (!watch.is_told_again).then_some(&mut watch.live);
         tokio::select! {
             biased;
@@ -332,10 +332,9 @@ impl Talk {
                 None => Err(Ending::Cut(*watch.cut.get_or_insert(Cut::Stopped))),
             },
             wired = self.wire.next(&mut ear) => self.wired(wired, Some(watch)).await,
-            () = sleep_until(at) => match which {
-                // The grace is over.
-                None => Err(Ending::Cut(watch.cut.unwrap_or(Cut::Stopped))),
-                Some((which, after_ms)) => self.wind_up(Cut::Late { which, after_ms }, watch),
+            () = sleep_until(at) => match alarm {
+                Alarm::Grace | Alarm::Stays => Err(Ending::Cut(watch.cut.unwrap_or(Cut::Stopped))),
+                Alarm::Late(which, after_ms) => self.wind_up(Cut::Late { which, after_ms }, watch),
             },
         }
     }

@@ -18,7 +18,7 @@ use super::record::Record;
 use crate::actors::Scope;
 use crate::actors::agents::live::Live;
 use crate::actors::agents::process::Listener as _;
-use crate::domain::dialect::fault::{refused, retry_after_ms};
+use crate::domain::dialect::fault::{Wrong, refused, retry_after_ms};
 use crate::domain::dialect::sse::Frames;
 use crate::domain::dialect::{self, Reading, Reply};
 use crate::domain::failure::{AgentError, Deadline};
@@ -114,14 +114,18 @@ impl<'s> Wire<'s> {
         if !response.status().is_success() {
             return Err(self.refusal(response, first, ear).await);
         }
-        *ear.is_taken = true;
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
         if !kind.is_empty() && !kind.starts_with("text/event-stream") {
             let start = self.start(response, first, ear).await;
             ear.record.breaks(None, &start);
+            if let Some(wrong) = Wrong::in_body(&String::from_utf8_lossy(&start)) {
+                return Err(wrong.meaning(self.service));
+            }
+            *ear.is_taken = true;
             return Err(AgentError::Protocol { why: format!("its answer is no stream of events, but {kind}") });
         }
+        *ear.is_taken = true;
         self.stream(response, first, ear).await
     }
 

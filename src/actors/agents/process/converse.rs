@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::{Capture, EVIDENCE_END};
-use super::clock::Clock;
+use super::clock::{Alarm, Clock};
 use super::ear::Ear;
 use super::{Child, Ended};
 use crate::domain::failure::Deadline;
@@ -45,6 +45,9 @@ pub trait Listener: Send {
     fn due(&self) -> Option<Instant>;
     /// Is called when it is due.
     fn wake(&mut self);
+    /// Tells whether nothing more is wanted of the child: it has said that its turn ended well, or cannot say anything
+    /// any more (`can_speak`).
+    fn has_all(&self, can_speak: bool) -> bool;
 }
 
 /// Nobody listens.
@@ -54,6 +57,9 @@ impl Listener for () {
         None
     }
     fn wake(&mut self) {}
+    fn has_all(&self, _: bool) -> bool {
+        false
+    }
 }
 
 /// Somebody listens, or nobody.
@@ -70,6 +76,9 @@ impl<L: Listener> Listener for Option<&mut L> {
         if let Some(listener) = self {
             listener.wake();
         }
+    }
+    fn has_all(&self, can_speak: bool) -> bool {
+        self.as_ref().is_some_and(|listener| listener.has_all(can_speak))
     }
 }
 
@@ -96,14 +105,16 @@ pub struct Spoken {
     pub stderr: Capture,
     /// Why we cut it short, if we did.
     pub cut: Option<Cut>,
+    /// Whether it had said all and was still there, so that we ended it: its exit says nothing then.
+    pub stayed: bool,
     /// How it came to its end.
     pub ended: Ended,
     /// From the start of the conversation to the end of the sweep.
     pub took: Duration,
 }
 
-/// Gives a child its input and listens until it ends, passes a deadline, or is told to stop; nothing of it is left
-/// afterwards. `stop` asks it politely (TERM, then KILL after the grace), `kill` kills it now.
+/// Gives a child its input and listens until it ends, has said all, passes a deadline, or is told to stop; nothing of it
+/// is left afterwards. `stop` asks it politely (TERM, then KILL after the grace), `kill` kills it now.
 pub async fn converse(
     mut child: Child,
     input: Arc<str>,
@@ -115,7 +126,7 @@ pub async fn converse(
     let began = Instant::now();
     let mut out = Ear::new(child.stdout.take(), Capture::new(limits.stdout_max, EVIDENCE_END as u64));
     let mut err = Ear::new(child.stderr.take(), Capture::new(0, limits.stderr_max));
-    let cut = listen(&mut child, input, limits, (stop, kill), (&mut out, &mut err), listener).await;
+    let (cut, stayed) = listen(&mut child, input, limits, (stop, kill), (&mut out, &mut err), listener).await;
     if kill.is_cancelled() {
         child.kill();
     } else {
@@ -124,7 +135,7 @@ pub async fn converse(
     }
     drain(&mut out, &mut err, listener).await;
     let ended = child.finish().await;
-    Spoken { stdout: out.capture, stderr: err.capture, cut, ended, took: began.elapsed() }
+    Spoken { stdout: out.capture, stderr: err.capture, cut, stayed, ended, took: began.elapsed() }
 }
 
 async fn listen(
@@ -134,23 +145,24 @@ async fn listen(
     (stop, kill): (&CancellationToken, &CancellationToken),
     (out, err): (&mut Ear<ChildStdout>, &mut Ear<ChildStderr>),
     listener: &mut impl Listener,
-) -> Option<Cut> {
+) -> (Option<Cut>, bool) {
     let mut feed = feed(child.stdin.take(), input);
     let mut is_fed = false;
     let mut clock = Clock::new(limits);
-    let mut cut = None;
+    let (mut cut, mut stayed) = (None, false);
     loop {
-        let (next, which) = clock.next();
+        clock.leaving(listener.has_all(out.is_open()));
+        let (next, alarm) = clock.next();
         let due = listener.due();
         tokio::select! {
             biased;
-            () = kill.cancelled() => return cut.or(Some(Cut::Stopped)),
+            () = kill.cancelled() => return (cut.or(Some(Cut::Stopped)), stayed),
             () = stop.cancelled(), if cut.is_none() => {
                 cut = Some(Cut::Stopped);
                 child.terminate();
                 clock.stopping();
             }
-            _ = child.ended() => return cut,
+            _ = child.ended() => return (cut, stayed),
             () = &mut feed, if !is_fed => {
                 is_fed = true;
                 clock.fed();
@@ -168,14 +180,14 @@ async fn listen(
                 }
             }
             () = sleep_until(due.unwrap_or(next)), if due.is_some() => listener.wake(),
-            () = sleep_until(next) => match which {
-                // The grace is over.
-                None => return cut,
-                Some((which, after_ms)) => {
-                    cut = Some(Cut::Late { which, after_ms });
-                    child.terminate();
-                    clock.stopping();
+            () = sleep_until(next) => {
+                match alarm {
+                    Alarm::Grace => return (cut, stayed),
+                    Alarm::Stays => stayed = true,
+                    Alarm::Late(which, after_ms) => cut = Some(Cut::Late { which, after_ms }),
                 }
+                child.terminate();
+                clock.stopping();
             }
         }
     }

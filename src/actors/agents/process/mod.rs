@@ -30,6 +30,7 @@ pub use self::converse::{Cut, Listener, Spoken, Stream, converse};
 pub use self::strays::Stray;
 use crate::actors::Scope;
 use crate::disk::proc;
+use crate::disk::text::{is_executable, on_path};
 use crate::domain::classify::Exit;
 
 /// Variable that names the run (or other purpose) a child belongs to.
@@ -51,7 +52,8 @@ pub struct Program {
     /// Variables set for it. A value that is exactly `$NAME` is taken from our own environment at the start, so that
     /// secrets stay out of messages; the variable is left out if we do not have it.
     pub env: BTreeMap<String, String>,
-    /// Names of our own variables that it may see (`NAME` or `PREFIX_*`); everything else is dropped.
+    /// Names of our own variables that it may see (`NAME` or `PREFIX_*`, and `… if OTHER` where the other one is set);
+    /// everything else is dropped.
     pub env_pass: Vec<String>,
     /// Its working directory.
     pub cwd: PathBuf,
@@ -180,10 +182,14 @@ impl Children {
         }
         // Before the start, so that no death is missed.
         let deaths = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child()).map_err(refused)?;
-        let mut inner = tokio::process::Command::new(&name)
+        let env = environment(program, std::env::vars_os().filter_map(as_text));
+        let Some(found) = located(&name, env.get("PATH").map(String::as_str)) else {
+            return Err(NotStarted::NotFound { command: name });
+        };
+        let mut inner = tokio::process::Command::new(found)
             .args(program.command.iter().skip(1))
             .env_clear()
-            .envs(environment(program, std::env::vars_os().filter_map(as_text)))
+            .envs(env)
             .env(RUN_VAR, &program.tag.run)
             .env(SEAT_VAR, &program.tag.seat)
             .env(OWNER_VAR, self.owner.to_string())
@@ -352,13 +358,31 @@ fn as_text((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(S
     Some((name.into_string().ok()?, value.into_string().ok()?))
 }
 
+/// Finds the program that a name stands for, as the child's own PATH says. Its relative entries are passed over, as when
+/// programs are looked for: they would mean the folder that it works in, and what a repository brings was not chosen by
+/// anybody. What is written with a `/` is what it says.
+fn located(name: &str, path: Option<&str>) -> Option<PathBuf> {
+    let Some(path) = path.filter(|_| !name.contains('/')) else { return Some(name.into()) };
+    let there: Vec<PathBuf> = on_path(name, path.as_ref()).collect();
+    // One that may not be executed is found last, so that the system says so.
+    there.iter().find(|file| is_executable(file)).or(there.first()).cloned()
+}
+
 /// Builds a child's environment from ours.
 fn environment(program: &Program, ours: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let ours: BTreeMap<String, String> = ours.collect();
+    let is_set = |name: &str| {
+        let of_it = program.env.get(name).or_else(|| ours.get(name));
+        of_it.is_some_and(|value| !value.is_empty())
+    };
     let passes = |name: &str| {
-        program.env_pass.iter().any(|allowed| match allowed.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == allowed,
+        program.env_pass.iter().any(|allowed| {
+            let (allowed, needs) = allowed.split_once(" if ").map_or((allowed.as_str(), None), |(a, b)| (a, Some(b)));
+            let is_named = match allowed.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix),
+                None => name == allowed,
+            };
+            is_named && needs.is_none_or(is_set)
         })
     };
     let mut env: BTreeMap<String, String> =
@@ -407,6 +431,46 @@ mod tests {
             environment(&program, ours.into_iter()),
             strings(&[("KEY", "secret"), ("LC_ALL", "C"), ("PATH", "/only"), ("PRICE", "$ 5")])
         );
+    }
+
+    #[test]
+    fn what_belongs_to_a_cloud_is_seen_only_where_that_cloud_is_asked() {
+        let known = crate::domain::preset::preset("claude").unwrap();
+        let program = |set: &[(&str, &str)]| Program {
+            command: vec!["claude".into()],
+            env: strings(set),
+            env_pass: known.env_pass.iter().map(|name| (*name).to_owned()).collect(),
+            cwd: "/".into(),
+            tag: Tag { run: "r".into(), seat: "s".into() },
+        };
+        let clouds = [
+            ("AWS_REGION", "eu"),
+            ("AWS_SESSION_TOKEN", "t"),
+            ("AWS_LAMBDA", "x"),
+            ("CLOUD_ML_REGION", "us"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "/f"),
+        ];
+        let seen = |set: &[(&str, &str)], ours: &[(&str, &str)]| -> Vec<String> {
+            let ours = strings(&clouds).into_iter().chain(strings(ours));
+            environment(&program(set), ours).into_keys().filter(|name| !name.starts_with("CLAUDE")).collect()
+        };
+        assert!(seen(&[], &[("CLAUDE_CODE_USE_BEDROCK", "")]).is_empty());
+        assert_eq!(seen(&[], &[("CLAUDE_CODE_USE_BEDROCK", "1")]), ["AWS_REGION", "AWS_SESSION_TOKEN"]);
+        let vertex = [("CLAUDE_CODE_USE_VERTEX", "1")];
+        assert_eq!(seen(&vertex, &[]), ["CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS"], "also by its config");
+    }
+
+    #[test]
+    fn a_program_is_taken_from_the_absolute_folders_of_its_path_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        crate::disk::text::write_atomic_text(&at("tool"), "").unwrap();
+        assert_eq!(located("tool", Some("")), None);
+        assert_eq!(located("tool", Some(".:bin::")), None, "what the folder that it works in brings was not chosen");
+        let path = format!(".:/no-such-folder:{}", folder.path().display());
+        assert_eq!(located("tool", Some(&path)), Some(at("tool")), "one that may not be executed says so itself");
+        assert_eq!(located("./tool", Some(&path)), Some("./tool".into()));
+        assert_eq!(located("tool", None), Some("tool".into()), "without a PATH the system's own holds");
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl Bench {
         Plot {
             run: RunId::mint(Moment(1_795_352_000_000), 7, 1),
             agent: AgentName::new(agent).unwrap(),
+            start: None,
             base: self.said(&["rev-parse", "HEAD"]),
+            afresh: false,
             folder: self.root().join(".dicast/worktrees"),
             quota: 1 << 30,
             apart: vec![".dicast/".into(), "specs/003-rate-limiter/".into()],
@@ -145,6 +147,27 @@ fn a_change_is_what_git_sees_and_nothing_of_the_user_is_touched() {
         assert!(Program::new("git").args(commit).current_dir(&tree).output().unwrap().status.success());
         assert_eq!(bench.plant(&plot).await.unwrap(), tree);
         assert_eq!(bench.reap(&plot).await.tree, patch.tree);
+        bench
+    });
+}
+
+#[test]
+fn another_attempt_starts_from_the_commit_and_a_repair_goes_on_with_what_is_there() {
+    bench(|bench| async move {
+        bench.shop();
+        let plot = bench.plot("claude");
+        let tree = bench.plant(&plot).await.unwrap();
+        fs::write(tree.join("src/limit.sh"), "half").unwrap();
+        fs::write(tree.join("half.sh"), "made").unwrap();
+        bench.plant(&plot).await.unwrap();
+        assert_eq!(fs::read_to_string(tree.join("half.sh")).unwrap(), "made");
+        let afresh = Plot { afresh: true, ..plot };
+        for _ in 0..2 {
+            assert_eq!(bench.plant(&afresh).await.unwrap(), tree);
+            assert_eq!(fs::read_to_string(tree.join("src/limit.sh")).unwrap(), limit(5));
+            assert!(!tree.join("half.sh").exists());
+        }
+        assert_eq!(bench.reap(&afresh).await.files.len(), 0);
         bench
     });
 }
