@@ -12,7 +12,7 @@ use super::outcome::{AskId, Outcome};
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
-use crate::domain::candidate::Landing;
+use crate::domain::candidate::{Landing, Picked};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
@@ -233,6 +233,8 @@ pub enum RunEffect {
         /// Hashes of what we published before, by path: only these may be overwritten.
         ours: BTreeMap<String, Vec<crate::domain::hash::Sha>>,
     },
+    /// Build and test hunks that were picked.
+    TestPicked(Box<Picked>),
     /// Put a candidate where it goes, or take it back from there.
     Land {
         /// Which one, and where.

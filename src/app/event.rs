@@ -146,6 +146,12 @@ pub enum What {
         /// Whether it was taken back.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         undone: bool,
+        /// The places of its hunks that were left out.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<Safe>,
+        /// The places of hunks that were taken of other agents.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Safe>,
     },
     /// A stage did not pass, and the run goes back to an earlier one.
     #[serde(rename = "stage.back")]
@@ -377,6 +383,8 @@ impl What {
             branch: (landing.place == Place::Branch).then(|| landing.branch.clone()),
             commit,
             undone,
+            left_out: landing.left_out.clone(),
+            also: landing.also.clone(),
         }
     }
 

@@ -181,6 +181,12 @@ pub enum Action {
     NextHunk,
     /// The hunk before.
     PreviousHunk,
+    /// Take the hunk at the top, or leave it.
+    Pick,
+    /// Take what was tried after all.
+    Restore,
+    /// Show old and new side by side, or one below the other.
+    Beside,
     /// Give the terminal back to the shell for a while.
     Suspend,
     /// Give the terminal back for good: the run goes on without a screen.
@@ -284,7 +290,10 @@ pub const TABLE: &[Binding] = &[
     bind(P::Candidates, &[Key::Char('u')], A::Undo, "undo", 3),
     bind(P::Candidates, &[Key::Char(']')], A::NextHunk, "hunk", 4),
     bind(P::Candidates, &[Key::Char('[')], A::PreviousHunk, "hunk before", 0),
-    bind(P::Candidates, &[Key::Char('v')], A::Verdict, "verdict", 5),
+    bind(P::Candidates, &[Key::Char(' ')], A::Pick, "take", 5),
+    bind(P::Candidates, &[Key::Char('t')], A::Restore, "as tried", 6),
+    bind(P::Candidates, &[Key::Char('s')], A::Beside, "side by side", 7),
+    bind(P::Candidates, &[Key::Char('v')], A::Verdict, "verdict", 8),
     bind(P::Conflict, &[Key::Enter], A::Open, "keep", 1),
     bind(P::Conflict, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
     bind(P::Conflict, &[Key::Char('2')], A::Choose(2), "choose 2", 2),

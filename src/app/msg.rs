@@ -11,7 +11,7 @@ use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
 use crate::domain::agenda::Topic;
-use crate::domain::candidate::Take;
+use crate::domain::candidate::{Take, Tested};
 use crate::domain::claim::lookup;
 use crate::domain::consensus::Inputs;
 use crate::domain::dissent::Ledger;
@@ -122,6 +122,8 @@ pub enum Request {
         /// Of which stage.
         stage: Stage,
     },
+    /// Take the candidate back that landed last: of which spec.
+    Undo(SpecId),
 }
 
 impl Request {
@@ -234,6 +236,8 @@ pub enum RunMsg {
     Judged(Stage, bool, Result<Arc<Judgement>, Failure>),
     /// A check that a human asked for ended.
     CheckRan(lookup::Citation, Result<lookup::Found, Failure>),
+    /// Hunks that were picked were built and tested.
+    Tested(Result<Box<Tested>, Failure>),
     /// A candidate is where it goes, with its commit if it got one; or was taken back.
     Landed(Result<Option<String>, Failure>),
     /// Documents are written.

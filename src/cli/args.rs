@@ -122,6 +122,12 @@ pub enum Command {
         /// Puts the best candidate, or that of an agent, on the branch dicast/SPEC.
         #[arg(long, value_name = "best|CANDIDATE")]
         apply: Option<String>,
+        /// Takes in what no task asked for: it is tested again first.
+        #[arg(long, requires = "apply")]
+        with_unasked: bool,
+        /// Takes back what landed last, unless something was changed since.
+        #[arg(long, conflicts_with_all = ["apply", "rerun_missing"])]
+        undo: bool,
     },
     /// Asks the panel whether the tests show what the spec asks.
     Validate(Stage),
@@ -340,6 +346,9 @@ pub struct Auto {
     /// Puts the best candidate of implement, or that of an agent, into the working copy, where the stages behind it look.
     #[arg(long, value_name = "best|CANDIDATE")]
     pub apply: Option<String>,
+    /// Takes in what no task asked for: it is tested again first.
+    #[arg(long, requires = "apply")]
+    pub with_unasked: bool,
     /// How many specs are run at the same time, within the limits of the agents' families.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub jobs: u8,

@@ -3,7 +3,8 @@
 //! It must not rank them: they come best first.
 
 use crate::app::event::What;
-use crate::domain::candidate::{Candidate, Share, Tried};
+use crate::domain::candidate::{Candidate, Share, Tried, named};
+use crate::domain::safe::Safe;
 
 /// Writes a row for each candidate, best first.
 pub fn table(tried: &Tried) -> String {
@@ -20,6 +21,10 @@ pub fn table(tried: &Tried) -> String {
             share(one.theirs),
             standing(one, at == 0),
         ));
+        if let Some(extras) = &one.extras {
+            let fate = if extras.needed { "its tests are red without" } else { "left out" };
+            text.push_str(&format!("  {:<width$}  nobody asked for {}: {fate}\n", "", extras.named()));
+        }
     }
     text
 }
@@ -45,14 +50,22 @@ pub fn standing(one: &Candidate, is_first: bool) -> String {
 
 /// Says where a candidate is now.
 pub fn landed(what: &What) -> String {
-    let What::CandidateLanded { agent, branch, commit, undone, .. } = what else { return String::new() };
+    let What::CandidateLanded { agent, branch, commit, undone, left_out, also, .. } = what else {
+        return String::new();
+    };
     let short = |commit: &Option<String>| commit.as_deref().unwrap_or_default().chars().take(7).collect::<String>();
-    match (branch, undone) {
+    let told = |words: &str, places: &[Safe]| match places {
+        [] => String::new(),
+        places => format!("         {words} {}\n", named(places.iter().map(Safe::as_str))),
+    };
+    let parts = if *undone { String::new() } else { told("with", also) + &told("left out", left_out) };
+    let where_to = match (branch, undone) {
         (Some(branch), false) => {
             format!("landed   {agent} on {branch}, commit {} (`git switch {branch}`)\n", short(commit))
         }
         (None, false) => format!("landed   {agent} in the working copy, not committed\n"),
         (Some(branch), true) => format!("undone   {branch} is gone\n"),
         (None, true) => format!("undone   the change of {agent} is out of the working copy\n"),
-    }
+    };
+    where_to + &parts
 }

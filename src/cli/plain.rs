@@ -291,6 +291,7 @@ pub fn farewell(model: &Model, aim: &Aim) -> String {
             | Phase::Judging
             | Phase::Recording
             | Phase::Publishing
+            | Phase::Testing { .. }
             | Phase::Stopping
             | Phase::Decided),
             _,

@@ -181,6 +181,8 @@ mod tests {
             branch: String::new(),
             message: String::new(),
             at: Moment(1),
+            left_out: Vec::new(),
+            also: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::body::Change;
 use super::consensus;
 use super::hash::Sha;
+use super::hunks::{Diff, HunkId, Picks};
 use super::ids::{AgentName, Family, SpecId};
 use super::moment::Moment;
 use super::safe::Safe;
@@ -32,8 +33,8 @@ pub struct Patch {
     pub left_out: Vec<Safe>,
     /// Why it cannot be a candidate, if it cannot.
     pub unfit: Option<Safe>,
-    /// The diff, to be read by people. Foreign text.
-    pub diff: Arc<str>,
+    /// The diff with its hunks. Foreign text.
+    pub diff: Diff,
 }
 
 /// Which tests ran and whether each passed, by name.
@@ -100,6 +101,59 @@ pub struct Candidate {
     pub out: Option<Safe>,
     /// Who else has the same pass set.
     pub alike: BTreeSet<AgentName>,
+    /// What its agent changed that no task asked for, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extras: Option<Extras>,
+}
+
+/// What of an agent's change no task asked for. It is no part of its candidate, unless something is red without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extras {
+    /// The git tree with all that the agent changed.
+    pub whole: String,
+    /// The hunks.
+    pub hunks: Vec<Extra>,
+    /// Whether something is red without them: then the candidate has them.
+    pub needed: bool,
+}
+
+/// A hunk that no task asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extra {
+    /// Its name.
+    pub id: HunkId,
+    /// Its place. Foreign text.
+    pub place: Safe,
+}
+
+/// Most places of hunks that are named in one sentence.
+const PLACES_MAX: usize = 3;
+
+impl Extras {
+    /// Names the first few places.
+    pub fn named(&self) -> String {
+        named(self.hunks.iter().map(|extra| extra.place.as_str()))
+    }
+}
+
+/// Names the first few of some places, and how many more there are.
+pub fn named<'p>(places: impl ExactSizeIterator<Item = &'p str>) -> String {
+    let more = places.len().saturating_sub(PLACES_MAX);
+    let first = places.take(PLACES_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}
+
+impl Candidate {
+    /// Returns the tree with all that the agent changed.
+    pub fn whole(&self) -> &str {
+        self.extras.as_ref().map_or(&self.tree, |extras| &extras.whole)
+    }
+
+    /// Returns the hunks that are taken if nobody says otherwise: all that a task asked for.
+    pub fn asked(&self, patch: &Patch) -> BTreeSet<HunkId> {
+        let extras: BTreeSet<&HunkId> = self.extras.iter().flat_map(|e| &e.hunks).map(|extra| &extra.id).collect();
+        patch.diff.hunks().iter().map(|hunk| &hunk.id).filter(|id| !extras.contains(id)).cloned().collect()
+    }
 }
 
 /// A kept output of one test run.
@@ -125,9 +179,12 @@ fn theirs(agent: &AgentName, test: &str) -> String {
     format!("{agent}: {test}")
 }
 
+/// What the name of a guardrail begins with among the tests.
+const RAIL: &str = "guardrail: ";
+
 /// The name of a guardrail among the tests.
 fn rail(argv: &[String]) -> String {
-    format!("guardrail: {}", argv.join(" "))
+    format!("{RAIL}{}", argv.join(" "))
 }
 
 /// A candidate as it enters the arithmetic: whose it is, of which family, what it changed, and the state it leads to.
@@ -250,6 +307,7 @@ fn count(
         failed,
         out,
         alike: BTreeSet::new(),
+        extras: None,
     }
 }
 
@@ -295,7 +353,7 @@ impl Tried {
     pub fn is_of(&self, base: &str, patches: &BTreeMap<AgentName, Arc<Patch>>) -> bool {
         self.base == base
             && self.candidates.len() == patches.len()
-            && self.candidates.iter().all(|one| patches.get(&one.agent).is_some_and(|patch| patch.tree == one.tree))
+            && self.candidates.iter().all(|one| patches.get(&one.agent).is_some_and(|patch| patch.tree == one.whole()))
     }
 }
 
@@ -319,6 +377,19 @@ pub enum Place {
     Tree,
 }
 
+/// Which hunks of a candidate are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Portion {
+    /// Those that a task asked for.
+    #[default]
+    Asked,
+    /// All of them.
+    Whole,
+    /// Those that a person picked, also of other candidates.
+    Picked(Picks),
+}
+
 /// What is to be done with a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Take {
@@ -326,6 +397,22 @@ pub struct Take {
     pub which: Which,
     /// Where it goes.
     pub place: Place,
+    /// How much of it.
+    #[serde(default)]
+    pub portion: Portion,
+}
+
+/// What is put somewhere: the change of an agent, as far as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Whose it is, or most of it.
+    pub agent: AgentName,
+    /// The tree that it leads to.
+    pub tree: String,
+    /// The places of its hunks that were left out.
+    pub left_out: Vec<Safe>,
+    /// The places of hunks that were taken of other agents, each with its agent.
+    pub also: Vec<Safe>,
 }
 
 /// A candidate on its way to where it is taken to: everything that makes it the same wherever it is done again.
@@ -345,32 +432,77 @@ pub struct Landing {
     pub message: String,
     /// When it was decided: the commit's time, so that doing it twice makes the same commit.
     pub at: Moment,
+    /// The places of its hunks that were left out. Foreign text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Safe>,
+    /// The places of hunks that were taken of other agents. Foreign text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Safe>,
 }
 
 impl Landing {
-    /// Makes the landing of a candidate: on `dicast/SPEC`, with the run and the verdict as trailers.
+    /// Makes the landing of what was chosen: on `dicast/SPEC`, with the run and the verdict as trailers.
     pub fn of(
         (spec, title): (&SpecId, &str),
-        (base, candidate): (&str, &Candidate),
+        (base, chosen): (&str, Chosen),
         (run, verdict): (&str, &Sha),
         (place, at): (Place, Moment),
     ) -> Self {
         let title: String = Safe::line(title).as_str().chars().take(TITLE_MAX).collect();
         let title = if title.trim().is_empty() { spec.to_string() } else { title };
+        let Chosen { agent, tree, left_out, also } = chosen;
+        let told = |words: &str, places: &[Safe]| {
+            let list: String = places.iter().map(|place| format!("- {place}\n")).collect();
+            if places.is_empty() { String::new() } else { format!("\n{words}:\n{list}") }
+        };
         let message = format!(
-            "{title}\n\nThe change of {} for {spec}.\n\n\
+            "{title}\n\nThe change of {agent} for {spec}.\n{}{}\n\
              Dicast-Run: {run}\nDicast-Verdict: {verdict}\n",
-            candidate.agent
+            told("With it", &also),
+            told("Left out of it", &left_out)
         );
-        Self {
-            agent: candidate.agent.clone(),
-            base: base.to_owned(),
-            tree: candidate.tree.clone(),
-            place,
-            branch: branch(spec),
-            message,
-            at,
-        }
+        Self { agent, base: base.to_owned(), tree, place, branch: branch(spec), message, at, left_out, also }
+    }
+}
+
+/// Hunks that were taken, to be built and tested together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    /// The commit that all changes start from.
+    pub base: String,
+    /// The changes that they are of.
+    pub patches: BTreeMap<AgentName, Arc<Patch>>,
+    /// The hunks.
+    pub picks: Picks,
+}
+
+/// What came of testing them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tested {
+    /// The tree that they lead to.
+    pub tree: String,
+    /// The tests that ran on it.
+    pub heard: Heard,
+    /// The guardrails that ran on it.
+    pub rails: Vec<Rail>,
+}
+
+impl Tried {
+    /// Says what is red on picked hunks that was not red on the candidate that they are mostly of; `None` if nothing is.
+    pub fn red(&self, main: &Candidate, tested: &Tested) -> Option<Safe> {
+        let is_theirs = |name: &str| {
+            self.candidates.iter().any(|one| name.strip_prefix(one.agent.as_str()).is_some_and(|n| n.starts_with(": ")))
+        };
+        let is_yours = |name: &&String| !name.starts_with(RAIL) && !is_theirs(name);
+        let passes = |name: &&String| tested.heard.get(*name).copied().unwrap_or(false);
+        let was_red = |name: &str| {
+            let own = |one: &Candidate| theirs(&one.agent, name);
+            main.failed.contains(name) || self.candidates.iter().any(|one| main.failed.contains(&own(one)))
+        };
+        let broken = main.passed.iter().filter(is_yours).find(|name| !passes(name));
+        let failed = || tested.heard.iter().find(|(name, passed)| !**passed && !was_red(name)).map(|(name, _)| name);
+        let rail = || tested.rails.iter().find(|rail| !rail.passed).map(|rail| rail.argv.join(" "));
+        broken.or_else(failed).cloned().or_else(rail).map(|name| Safe::line(&name))
     }
 }
 
@@ -403,7 +535,7 @@ mod tests {
             removed: 0,
             left_out: Vec::new(),
             unfit: None,
-            diff: "".into(),
+            diff: Diff::default(),
         }
     }
 
@@ -496,6 +628,37 @@ mod tests {
         assert_eq!(red.failed, BTreeSet::from(["guardrail: lint".to_owned()]));
     }
 
+    fn chosen(candidate: &Candidate, left_out: &[&str]) -> Chosen {
+        Chosen {
+            agent: candidate.agent.clone(),
+            tree: candidate.tree.clone(),
+            left_out: left_out.iter().map(|place| Safe::line(place)).collect(),
+            also: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn picked_hunks_are_red_where_the_candidate_was_green_and_nowhere_else() {
+        let ranked = ranked(
+            &["+a", "+b", "-c"],
+            &[("ann", "x", 5, &["+a", "+b", "-c"]), ("bob", "y", 9, &["+a", "+b", "-c"])],
+            &[("ann", "ann", &["+a", "+b", "-c", "-new"]), ("ann", "bob", &["+a", "+b", "-c", "+new"])],
+        );
+        let tried = Tried { base: "b".repeat(40), candidates: ranked };
+        let ann = tried.of(&agent("ann")).unwrap();
+        let red = |words: &[&str], rails: &[(&str, bool)]| {
+            let rails = rails.iter().map(|(name, passed)| Rail { argv: vec![(*name).to_owned()], passed: *passed });
+            let tested = Tested { tree: "t".into(), heard: heard(words), rails: rails.collect() };
+            tried.red(ann, &tested).map(|why| why.to_string())
+        };
+        assert_eq!(red(&["+a", "+b", "-c", "-new"], &[("lint", true)]), None, "red as it was");
+        assert_eq!(red(&["+a", "-b"], &[]).as_deref(), Some("b"));
+        assert_eq!(red(&["+a"], &[]).as_deref(), Some("b"), "a test that is gone is red");
+        assert_eq!(red(&["-check cargo"], &[]).as_deref(), Some("a"), "what cannot be built");
+        assert_eq!(red(&["+a", "+b", "-other"], &[]).as_deref(), Some("other"));
+        assert_eq!(red(&["+a", "+b"], &[("lint", false)]).as_deref(), Some("lint"));
+    }
+
     #[test]
     fn the_same_landing_has_the_same_message_and_names_run_and_verdict() {
         let ranked = ranked(&["+a"], &[("ann", "x", 5, &["+a"])], &[]);
@@ -504,7 +667,7 @@ mod tests {
             let candidate = ("c".repeat(40), &ranked[0]);
             Landing::of(
                 (&spec, "Rate limiter"),
-                (&candidate.0, candidate.1),
+                (&candidate.0, chosen(candidate.1, &[])),
                 ("RUN", &Sha::of("v")),
                 (Place::Branch, Moment(5)),
             )
@@ -513,5 +676,8 @@ mod tests {
         assert!(make().message.starts_with("Rate limiter\n\n"));
         assert!(make().message.ends_with(&format!("Dicast-Run: RUN\nDicast-Verdict: {}\n", Sha::of("v"))));
         assert_eq!(make().branch, "dicast/003-rate-limiter");
+        let without = ("c", chosen(&ranked[0], &["src/ws.rs:31"]));
+        let part = Landing::of((&spec, "Rate"), without, ("RUN", &Sha::of("v")), (Place::Branch, Moment(5)));
+        assert!(part.message.contains("for 003-rate-limiter.\n\nLeft out of it:\n- src/ws.rs:31\n\nDicast-Run"));
     }
 }

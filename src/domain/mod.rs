@@ -24,6 +24,7 @@ pub mod failure;
 pub mod gate;
 pub mod guardrail;
 pub mod hash;
+pub mod hunks;
 pub mod ids;
 pub mod journal;
 pub mod judgement;

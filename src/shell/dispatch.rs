@@ -9,6 +9,7 @@ mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +22,14 @@ use super::own;
 use crate::actors::evidence::{self, Commit, Document, Edited, NewFile};
 use crate::actors::mcp::memory;
 use crate::actors::repo::guardrails::{Cuts, Watch};
+use crate::actors::repo::trial::Tools;
 use crate::actors::{Reply, promise};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::Model;
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
+use crate::domain::candidate::{Landing, Picked, Tested};
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
@@ -212,11 +215,8 @@ impl Dispatch {
                 let reply = self.hands.repo.run_check(self.places.repo.clone(), checks, citation.clone(), stop);
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
-            RunEffect::Land { landing, back } => {
-                // What was begun is done to its end, also while the run is being stopped.
-                let landed = self.hands.repo.land(self.places.repo.clone(), *landing, back, root);
-                inbox.expect(Pending::Landed(id, landed));
-            }
+            RunEffect::TestPicked(picked) => inbox.expect(Pending::Tested(id, self.test(model, *picked, stop))),
+            RunEffect::Land { landing, back } => inbox.expect(self.land(id, *landing, back)),
             RunEffect::TakeBack(landing) => inbox.expect(self.take_back(model, id, *landing)),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
@@ -327,6 +327,21 @@ impl Dispatch {
         let (promise, reply) = promise("guardrails", self.hands.scope.waker());
         self.hands.scope.spawn(async move { promise.keep(work.await) });
         reply
+    }
+
+    /// Puts a candidate where it goes: what was begun is done to its end, also while the run is being stopped.
+    fn land(&self, id: RunId, landing: Landing, back: bool) -> Pending {
+        let token = self.hands.scope.cancel.clone();
+        Pending::Landed(id, self.hands.repo.land(self.places.repo.clone(), landing, back, token))
+    }
+
+    /// Builds and tests hunks that were picked.
+    fn test(&self, model: &Model, picked: Picked, token: CancellationToken) -> Reply<Tested> {
+        let rails = model.settings.guardrails.get(&Stage::Implement).cloned().unwrap_or_default();
+        let tools = Tools { checks: model.settings.checks.clone(), rails };
+        let (repo, root) = (self.hands.repo.clone(), self.places.repo.clone());
+        let tested = repo.try_picked(root, picked, tools, token);
+        self.job(async move { tested.within(TEST, "testing what was picked").await })
     }
 
     /// Reads the ledger of a spec for the screen.
@@ -445,6 +460,9 @@ impl Dispatch {
         inbox.expect(Pending::Noted(reply));
     }
 }
+
+/// How long it may take to build and test hunks that were picked: as long as one candidate at its first build.
+const TEST: Duration = Duration::from_secs(3_600);
 
 /// How long a run's end waits for its copies to memory, in milliseconds; a later start makes those that wait then.
 const MIRROR_MS: u64 = 5_000;

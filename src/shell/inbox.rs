@@ -15,6 +15,7 @@ use crate::actors::lanes::LaneEnds;
 use crate::actors::scribe::Created;
 use crate::app::effect::CommitId;
 use crate::app::msg::{self, ForeignNews, ForeignRun, Input, MirrorReport, Msg, PublishReport, RunMsg, Signal};
+use crate::domain::candidate::Tested;
 use crate::domain::claim::lookup::{Citation, Found};
 use crate::domain::dissent::Ledger;
 use crate::domain::failure::Failure;
@@ -74,6 +75,8 @@ pub enum Pending {
     Judged(RunId, Stage, bool, Reply<Judgement>),
     /// A check.
     Checked(RunId, Citation, Reply<Found>),
+    /// Hunks that are built and tested.
+    Tested(RunId, Reply<Tested>),
     /// A candidate on its way.
     Landed(RunId, Reply<Option<String>>),
     /// Documents.
@@ -147,6 +150,7 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
             run(id, RunMsg::Judged(*stage, *provisional, judgement))
         }
         Pending::Checked(id, citation, reply) => run(id, RunMsg::CheckRan(citation.clone(), reply.poll_now()?)),
+        Pending::Tested(id, reply) => run(id, RunMsg::Tested(reply.poll_now()?.map(Box::new))),
         Pending::Landed(id, reply) => run(id, RunMsg::Landed(reply.poll_now()?)),
         Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),

@@ -6,7 +6,7 @@
 //! ┌Candidates ────────────────────────────────────────── each tested with all tests ┐
 //! │ ▸ claude  +212 -31   4 files  yours 18/18  theirs 7/7   best, same as codex     │
 //! ├claude ─────────────────────────────────────────────────────────── hunk 2 of 9 ──┤
-//! │ src/limiter.rs                                                                  │
+//! │ src/limiter.rs:40  FR-001 T004                               ☑ take from claude │
 //! │ -    let mut c = self.map.entry(key).or_default();                              │
 //! ├Then ────────────────────────────────────────────────────────────────────────────┤
 //! │ Enter  branch dicast/003-rate-limiter, 1 commit, trailers Dicast-Run and …      │
@@ -16,15 +16,18 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Pane, Want, below, first_shown, nth, padded, share};
-use super::header;
+use super::diff::{self, Shown};
 use super::text::{self, Piece, dim, piece, plain, strong};
 use super::theme::Ink;
+use super::{header, spinner};
 use crate::app::keymap::Action;
-use crate::app::model::{Model, Run};
-use crate::app::update::{can, hunks, patch};
-use crate::domain::candidate::{Candidate, Patch, Place, Share, branch};
+use crate::app::model::{Model, Phase, Run};
+use crate::app::update::{BESIDE, can, patch};
+use crate::domain::candidate::{Candidate, Place, Share, Tried, branch};
+use crate::domain::check::Asked;
+use crate::domain::hunks::Hunk;
 use crate::domain::ids::RunId;
-use crate::domain::safe::Safe;
+use crate::domain::moment::clock;
 
 /// From so many rows on, all that can be done is told.
 const ROOMY: u16 = 16;
@@ -33,7 +36,13 @@ const ROOMY: u16 = 16;
 const SHORT: usize = 7;
 
 /// Draws the page.
-pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), area: Rect, canvas: &mut Canvas<'_>) {
+pub(super) fn draw(
+    model: &Model,
+    run: &RunId,
+    (cursor, hunk, beside): (usize, usize, bool),
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) {
     let found = model.runs.get(run).and_then(|run| Some((run, run.tried.as_ref()?)));
     let Some((run, tried)) = found else {
         header::line(nth(area, 0), &header::trail(model, [plain("no candidates")]), &[], canvas);
@@ -42,13 +51,13 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
     let counted = text::count(tried.candidates.len(), "candidate");
     let left = header::trail(model, [strong(run.spec.to_string()), plain("implement"), plain(counted)]);
     let base: String = tried.base.chars().take(SHORT).collect();
-    let right = [dim(format!("base {base} · {}", whereabouts(run)))];
+    let right = [dim(format!("base {base} · {}", whereabouts(model, run)))];
     header::line(nth(area, 0), &left, &right, canvas);
     let body = below(area, 1);
     let chosen = tried.candidates.get(cursor);
-    let then = then(model, run);
+    let then = then(model, (run, tried), chosen);
     let shown = chosen.and_then(|candidate| patch(run, candidate));
-    let starts = shown.map(|patch| hunks(patch)).unwrap_or_default();
+    let count = shown.map_or(0, |patch| patch.diff.hunks().len());
     let title = chosen.map(|candidate| candidate.agent.to_string()).unwrap_or_default();
     let heights = share(
         body.height,
@@ -60,7 +69,7 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
         1,
     );
     let rows = |at: usize| heights.get(at).copied().unwrap_or_default();
-    let of = if starts.is_empty() { String::new() } else { format!("hunk {} of {}", hunk + 1, starts.len()) };
+    let of = if count == 0 { String::new() } else { format!("hunk {} of {count}", hunk + 1) };
     let places = canvas.stack(
         body,
         &[
@@ -71,8 +80,28 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
     );
     let place = |at: usize| places.get(at).copied().unwrap_or_default();
     table(&tried.candidates, cursor, place(0), canvas);
-    match shown {
-        Some(patch) => diff(patch, starts.get(hunk).copied().unwrap_or(0), padded(place(1)), canvas),
+    match shown.zip(chosen) {
+        Some((patch, candidate)) => {
+            let is_extra = |hunk: &Hunk| {
+                let mut extras = candidate.extras.iter().flat_map(|extras| &extras.hunks);
+                extras.any(|extra| extra.id == hunk.id)
+            };
+            let spec = run.preparation.as_ref().map(|preparation| &*preparation.spec);
+            let asked = Asked::of(None, &spec.into_iter().collect::<Vec<_>>());
+            let shown = Shown {
+                diff: &patch.diff,
+                first: hunk,
+                is_taken: &|hunk| match &run.basket {
+                    Some(basket) => basket.picks.has(&candidate.agent, &hunk.id),
+                    None => !is_extra(hunk),
+                },
+                is_extra: &is_extra,
+                whose: candidate.agent.as_str(),
+                asked: &asked,
+                beside: beside && model.size.0 >= BESIDE,
+            };
+            diff::draw(&shown, padded(place(1)), canvas);
+        }
         None => {
             let words = "its diff is in the evidence of the run that made it (changes/)";
             canvas.pieces(nth(padded(place(1)), 0), &[dim(words)]);
@@ -85,7 +114,11 @@ pub(super) fn draw(model: &Model, run: &RunId, (cursor, hunk): (usize, usize), a
 }
 
 /// Says where a candidate is now.
-fn whereabouts(run: &Run) -> String {
+fn whereabouts(model: &Model, run: &Run) -> String {
+    if let Phase::Testing { since, .. } = &run.phase {
+        let took = clock(model.now.since(*since));
+        return format!("{} building and testing what was picked {took}, Esc stops", spinner::frame(model));
+    }
     match run.landing.as_ref().filter(|_| run.landed) {
         Some(landing) if landing.place == Place::Branch => format!("{} on {}", landing.agent, landing.branch),
         Some(landing) => format!("{} in your tree", landing.agent),
@@ -134,31 +167,24 @@ fn standing(one: &Candidate, is_first: bool) -> (String, Ink) {
     }
 }
 
-fn diff(patch: &Patch, first: usize, area: Rect, canvas: &mut Canvas<'_>) {
-    let told = patch.diff.lines().skip(first).filter(|line| !is_noise(line)).take(usize::from(area.height));
-    for (at, line) in told.enumerate() {
-        let safe = Safe::line(line).to_string();
-        let (words, ink) = match line.as_bytes().first() {
-            Some(b'+') => (safe, Ink::Good),
-            Some(b'-') => (safe, Ink::Bad),
-            Some(b'@') => (safe, Ink::Dim),
-            Some(b'd') => (file_of(&safe), Ink::Strong),
-            _ => (safe, Ink::Plain),
-        };
-        canvas.pieces(nth(area, at), &[piece(words, ink)]);
-    }
+/// Says what would be taken, where that is not what was tried, and what nobody asked for.
+fn portion((run, tried): (&Run, &Tried), candidate: &Candidate) -> Option<Vec<Piece<'static>>> {
+    let Some(basket) = &run.basket else {
+        let extras = candidate.extras.as_ref()?;
+        let fate = if extras.needed { "its tests are red without: Space takes it" } else { "left out" };
+        return Some(vec![piece("nobody asked for ", Ink::Warn), plain(format!("{}: {fate}", extras.named()))]);
+    };
+    let of = |one: &Candidate| {
+        let taken = basket.picks.0.get(&one.agent).filter(|taken| !taken.is_empty())?;
+        let all = patch(run, one).map_or(taken.len(), |patch| patch.diff.hunks().len());
+        Some(format!("{} of {}", diff::counted(taken.len(), all), one.agent))
+    };
+    let taken: Vec<String> = tried.candidates.iter().filter_map(of).collect();
+    let words = if taken.is_empty() { "nothing".to_owned() } else { taken.join(", ") };
+    Some(vec![piece("picked ", Ink::Accent), plain(format!("{words}, built and tested again before it lands"))])
 }
 
-/// Lines of a diff that say nothing that the line with the file's name does not.
-fn is_noise(line: &str) -> bool {
-    ["index ", "--- ", "+++ "].iter().any(|start| line.starts_with(start))
-}
-
-fn file_of(line: &str) -> String {
-    line.rsplit_once(" b/").map_or_else(|| line.to_owned(), |(_, path)| path.to_owned())
-}
-
-fn then(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
+fn then(model: &Model, (run, tried): (&Run, &Tried), chosen: Option<&Candidate>) -> Vec<Vec<Piece<'static>>> {
     let landed = run.landing.as_ref().filter(|_| run.landed);
     match landed {
         Some(landing) if landing.place == Place::Branch => vec![
@@ -172,12 +198,15 @@ fn then(model: &Model, run: &Run) -> Vec<Vec<Piece<'static>>> {
         None if !can(model, Action::IntoTree) => {
             vec![vec![dim("it cannot be taken: it is out, or the verdict lets none pass")]]
         }
-        None => vec![
-            vec![
-                piece("Enter", Ink::Accent),
-                plain(format!("  branch {}, 1 commit, trailers Dicast-Run and Dicast-Verdict", branch(&run.spec))),
-            ],
-            vec![piece("W", Ink::Accent), plain("      into your working copy, not committed; u takes it back")],
-        ],
+        None => {
+            let ways = [
+                vec![
+                    piece("Enter", Ink::Accent),
+                    plain(format!("  branch {}, 1 commit, trailers Dicast-Run and Dicast-Verdict", branch(&run.spec))),
+                ],
+                vec![piece("W", Ink::Accent), plain("      into your working copy, not committed; u takes it back")],
+            ];
+            ways.into_iter().chain(chosen.and_then(|chosen| portion((run, tried), chosen))).collect()
+        }
     }
 }

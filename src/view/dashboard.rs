@@ -168,6 +168,7 @@ fn outcome(model: &Model, run: &Run, area: Rect) -> Vec<Vec<Piece<'static>>> {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
+        | Phase::Testing { .. }
         | Phase::Stopping => {}
     }
     if run.survivors > 0 {

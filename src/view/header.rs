@@ -58,6 +58,7 @@ pub(super) fn phase(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>>
         Phase::Asking => spin(format!("asking {elapsed}")),
         Phase::Judging => spin(format!("deciding {elapsed}")),
         Phase::Recording => spin(format!("recording {elapsed}")),
+        Phase::Testing { since, .. } => spin(format!("testing what was picked {}", clock(model.now.since(*since)))),
         Phase::Publishing => spin(format!("publishing {elapsed}")),
         Phase::Stopping => vec![piece(" stopping … ", Ink::BadgeWarn)],
         Phase::Foreign(owner) => spin(format!("pid {} {elapsed}", owner.pid)),

@@ -29,6 +29,7 @@ mod canvas;
 mod claims;
 mod conflict;
 mod dashboard;
+mod diff;
 mod footer;
 mod gate;
 mod header;
@@ -92,7 +93,9 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
             verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
         }
         View::Gate(dialog) => gate::draw(model, dialog, page, canvas),
-        View::Candidates { run, cursor, hunk } => candidates::draw(model, run, (*cursor, *hunk), page, canvas),
+        View::Candidates { run, cursor, hunk, beside } => {
+            candidates::draw(model, run, (*cursor, *hunk, *beside), page, canvas);
+        }
         View::Conflict(conflict) => conflict::draw(model, conflict, page, canvas),
         View::Merged(texts) => merged::draw(model, texts, page, canvas),
         View::Ledger(ledger) => ledger::draw(model, ledger, page, canvas),

@@ -71,6 +71,10 @@ fn waiting(model: &Model, run: &Run) -> String {
         }
         Phase::Preparing => format!("{} reading the spec, writing prompts {since} · Esc stops", spinner::frame(model)),
         Phase::Foreign(_) => format!("{} its owner is at work {since}", spinner::frame(model)),
+        Phase::Testing { since: began, .. } => {
+            let took = clock(model.now.since(*began));
+            format!("{} building and testing what was picked {took} · Esc stops", spinner::frame(model))
+        }
         Phase::Asking | Phase::Judging | Phase::Recording | Phase::Publishing | Phase::Stopping => since,
         Phase::Stopped | Phase::Decided | Phase::Failed(_) => format!("ended after {since}"),
     }

@@ -24,7 +24,8 @@ fn shop(writers: &[(&str, &[String])]) -> World {
 #[test]
 fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke_a_test_is_out() {
     let ten = "tests/ten_test.sh=test_ten() { . src/limit.sh; [ $(limit) -eq 10 ]; }\\n".to_owned();
-    let world = shop(&[("ann", &[limit(10), ten]), ("bob", &[limit(1)])]);
+    let own_notes = "notes.txt=mine\\n".to_owned();
+    let world = shop(&[("ann", &[limit(10), ten, own_notes]), ("bob", &[limit(1)])]);
     let own =
         || [&["rev-parse", "HEAD"][..], &["ls-files", "-s"], &["diff"], &["stash", "list"]].map(|w| git(&world, w));
     let before = own();
@@ -35,11 +36,14 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
         tried["candidates"].as_array().unwrap().iter().map(|c| c["agent"].as_str().unwrap()).collect();
     assert_eq!(names, ["ann", "bob"]);
     assert_eq!(tried["candidates"][1]["out"], "broke 1: test_old");
+    // No task asked for the notes.
+    assert_eq!(tried["candidates"][0]["extras"]["hunks"][0]["place"], "notes.txt");
     assert_eq!((own(), git(&world, &["worktree", "list"]).lines().count()), (before.clone(), 1));
 
     world.dicast(&["implement", "--apply", "bob"]).exits(10).complains("bob is out");
     let landed =
         world.dicast(&["implement", "--apply", "best"]).exits(0).says("landed   ann on dicast/003-rate-limiter");
+    let landed = landed.says("left out notes.txt");
     assert!(!landed.err.contains("started"), "nobody is asked again: {}", landed.err);
     // A second time it is the same commit.
     world.dicast(&["implement", "--apply", "best"]).exits(0);
@@ -48,6 +52,13 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
     let hash = world.dicast(&["verdict", "implement", "--at", "dicast/003-rate-limiter", "--json"]).exits(0).json();
     assert_eq!(told, format!("Ada\nDicast-Verdict: {}", hash[0]["hash"].as_str().unwrap()));
     assert_eq!(own(), before);
+    assert_eq!(
+        git(&world, &["diff", "--name-only", "HEAD", "dicast/003-rate-limiter"]),
+        "src/limit.sh\ntests/ten_test.sh"
+    );
+    world.dicast(&["implement", "--undo"]).exits(0).says("undone   dicast/003-rate-limiter is gone");
+    world.dicast(&["implement", "--undo"]).exits(0);
+    assert_eq!((git(&world, &["branch", "--list", "dicast/*"]), own()), (String::new(), before));
     world.dicast(&["evidence", "verify"]).exits(0);
 }
 

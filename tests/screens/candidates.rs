@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dicast::app::model::{Model, Phase, SeatState, View};
+use dicast::app::model::{Basket, Model, Phase, SeatState, View};
 use dicast::domain::artifact::body::Change;
-use dicast::domain::candidate::{Candidate, Landing, Patch, Place, Share, Tried};
+use dicast::domain::candidate::{Candidate, Chosen, Extra, Extras, Landing, Patch, Place, Share, Tried};
 use dicast::domain::consensus::Status;
 use dicast::domain::hash::Sha;
+use dicast::domain::hunks::Picks;
 use dicast::domain::ids::Family;
 use dicast::domain::moment::Moment;
 use dicast::domain::safe::Safe;
@@ -30,16 +31,35 @@ pub(crate) fn all() -> Vec<Fixture> {
         let candidate = tried().candidates.remove(0);
         let by = ("RUN", &Sha::of("v"));
         let spec = spec_id(SPEC);
-        let landing = Landing::of((&spec, "Rate limiter"), ("4f2c1d9aa0", &candidate), by, (place, Moment(5)));
+        let (agent, tree) = (candidate.agent, candidate.tree);
+        let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new() };
+        let landing = Landing::of((&spec, "Rate limiter"), ("4f2c1d9aa0", chosen), by, (place, Moment(5)));
         shown((0, 0), Some(landing), true)
     };
     vec![
         ("candidates", shown((0, 0), None, true)),
         ("candidates_hunk", shown((0, 1), None, true)),
         ("candidates_out", shown((2, 0), None, false)),
+        ("candidates_unasked", unasked(false)),
+        ("candidates_picked", unasked(true)),
         ("candidates_on_branch", landed(Place::Branch)),
         ("candidates_in_tree", landed(Place::Tree)),
     ]
+}
+
+/// The second hunk is one that no task asked for; or a person took it, and left the first.
+fn unasked(is_picked: bool) -> Model {
+    let mut model = shown((0, 1), None, true);
+    let run = model.runs.values_mut().next().unwrap();
+    let patch = run.seats[0].change.clone().unwrap();
+    let [_, second, third] = patch.diff.hunks() else { panic!("three hunks") };
+    let mut tried = (**run.tried.as_ref().unwrap()).clone();
+    let extra = Extra { id: second.id.clone(), place: Safe::line(&second.place()) };
+    tried.candidates[0].extras = Some(Extras { whole: patch.tree.clone(), hunks: vec![extra], needed: false });
+    run.tried = Some(Arc::new(tried));
+    let picks = Picks([(name("claude"), [second.id.clone(), third.id.clone()].into())].into());
+    run.basket = is_picked.then(|| Basket { main: name("claude"), picks });
+    model
 }
 
 fn tried() -> Tried {
@@ -58,6 +78,7 @@ fn tried() -> Tried {
             failed: BTreeSet::new(),
             out: out.map(Safe::line),
             alike: alike.iter().map(|agent| name(agent)).collect(),
+            extras: None,
         };
     let all = Share { passed: 7, of: 7 };
     Tried {
@@ -93,6 +114,6 @@ fn shown((cursor, hunk): (usize, usize), landing: Option<Landing>, has_diff: boo
     run.tried = Some(Arc::new(tried()));
     (run.landed, run.landing) = (landing.is_some(), landing);
     let model = with_run(started(), run);
-    let view = View::Candidates { run: run_id(), cursor, hunk };
+    let view = View::Candidates { run: run_id(), cursor, hunk, beside: true };
     Model { views: vec![View::Home { cursor: 0 }, view], ..model }
 }

@@ -301,6 +301,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         guard: None,
         published: BTreeMap::new(),
         take: None,
+        basket: None,
         tried: None,
         landing: None,
         landed: false,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::mcp::memory;
-use super::repo::trial::Trial;
+use super::repo::trial::{Tools, Trial};
 use super::{MAILBOX, Promise, Reply, Scope, Waker, evidence, post, repo};
 use crate::domain::artifact::{self, Artifact};
 use crate::domain::candidate::{Log, Patch, Tried};
@@ -284,8 +284,11 @@ impl Bench {
         let trial = Trial {
             base,
             patches: patches.map(|(family, agent, patch)| (agent, (family, patch))).collect(),
-            checks: settings.checks.clone(),
-            rails: settings.guardrails.get(&Stage::Implement).cloned().unwrap_or_default(),
+            tools: Tools {
+                checks: settings.checks.clone(),
+                rails: settings.guardrails.get(&Stage::Implement).cloned().unwrap_or_default(),
+            },
+            spec: Arc::clone(&case.question.preparation.spec),
         };
         let outcome = self.repo.try_out(self.root.clone(), trial, token.clone());
         let outcome = outcome.within(TRIAL, "trying the candidates").await?;

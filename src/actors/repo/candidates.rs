@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::trial::{self, Trial};
+use super::trial::{self, Ground, Tools, Trial};
 use super::worktrees::Plot;
 use super::{ACTOR, Reader, git, scratch};
-use crate::domain::candidate::{Landing, Patch};
+use crate::domain::candidate::{Landing, Patch, Picked, Tested};
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 
@@ -55,10 +55,11 @@ impl Reader {
     pub(super) async fn land(
         &self,
         root: &Path,
-        landing: &Landing,
-        back: bool,
+        (landing, back): (&Landing, bool),
         token: &CancellationToken,
+        turn: &Mutex<()>,
     ) -> Result<Option<String>, Failure> {
+        let _turn = turn.lock().await;
         let file = self.own_file(root, "landing.patch").await?;
         let git = self.git(root, token).await?;
         let landed =
@@ -94,8 +95,25 @@ impl Reader {
             turn = turn.lock() => turn,
             () = token.cancelled() => return Err(Failure::Cancelled),
         };
+        trial::run(self.ground(root, token).await?, trial, token).await
+    }
+
+    pub(super) async fn try_picked(
+        &self,
+        root: &Path,
+        (picked, tools): &(Picked, Tools),
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<Tested, Failure> {
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            () = token.cancelled() => return Err(Failure::Cancelled),
+        };
+        trial::run_picked(self.ground(root, token).await?, (picked, tools), token).await
+    }
+
+    async fn ground<'a>(&'a self, root: &'a Path, token: &CancellationToken) -> Result<Ground<'a>, Failure> {
         let git = self.git(root, token).await?;
-        let folder = scratch(root, &self.own);
-        trial::run((&self.scope, &self.children), git, (root, folder), trial, token).await
+        Ok(Ground { scope: &self.scope, children: &self.children, git, root, folder: scratch(root, &self.own) })
     }
 }

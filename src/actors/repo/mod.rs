@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::guardrails::{Cuts, Guarded, Watch};
-use self::trial::Trial;
+use self::trial::{Tools, Trial};
 use self::worktrees::Plot;
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
-use crate::domain::candidate::{Landing, Patch};
+use crate::domain::candidate::{Landing, Patch, Picked, Tested};
 use crate::domain::check::{self, Changes, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::dissent::{Entry, Ledger};
@@ -37,6 +37,7 @@ pub mod guardrails;
 mod landing;
 mod notes;
 mod overview;
+mod picking;
 mod prepare;
 mod range;
 #[cfg(test)]
@@ -190,6 +191,12 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Land { root, landing, back, token, promise })
     }
 
+    /// Builds and tests hunks that were picked of several changes. One at a time with every other trial.
+    pub fn try_picked(&self, root: PathBuf, picked: Picked, tools: Tools, token: CancellationToken) -> Reply<Tested> {
+        let picked = Box::new((picked, tools));
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::TryPicked { root, picked, token, promise })
+    }
+
     /// Runs the approved check that settles a cited test, on a scratch copy of the working copy. One at a time: they
     /// share the copy.
     pub fn run_check(
@@ -224,6 +231,12 @@ enum Command {
         run: RunId,
         token: CancellationToken,
         promise: Promise<()>,
+    },
+    TryPicked {
+        root: PathBuf,
+        picked: Box<(Picked, Tools)>,
+        token: CancellationToken,
+        promise: Promise<Tested>,
     },
     TryOut {
         root: PathBuf,
@@ -352,12 +365,13 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                 let turn = Arc::clone(&turn);
                 scope.spawn(async move { promise.keep(reader.try_out(&root, &trial, &token, &turn).await) });
             }
+            Command::TryPicked { root, picked, token, promise } => {
+                let turn = Arc::clone(&turn);
+                scope.spawn(async move { promise.keep(reader.try_picked(&root, &picked, &token, &turn).await) });
+            }
             Command::Land { root, landing, back, token, promise } => {
                 let turn = Arc::clone(&gardening);
-                scope.spawn(async move {
-                    let _turn = turn.lock().await;
-                    promise.keep(reader.land(&root, &landing, back, &token).await);
-                });
+                scope.spawn(async move { promise.keep(reader.land(&root, (&landing, back), &token, &turn).await) });
             }
             Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.

@@ -17,15 +17,17 @@ use crate::actors::Scope;
 use crate::actors::agents::process::{Children, Program, Spoken, Tag, converse};
 use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
-use crate::domain::candidate::{Entered, Heard, Log, Patch, Rail, Runs, Tried, rank};
-use crate::domain::check::{Results, Tree, results};
+use crate::domain::candidate::{Entered, Extra, Extras, Heard, Log, Patch, Picked, Rail, Runs, Tested, Tried, rank};
+use crate::domain::check::{Asked, FileText, Paths, Results, Tree, results};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
+use crate::domain::hunks::Picks;
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::preparation::tree_id;
 use crate::domain::run::Limits;
+use crate::domain::safe::Safe;
 use crate::domain::settings::{CheckTemplate, Guardrails};
-use crate::domain::spec::is_test_path;
+use crate::domain::spec::{Spec, is_test_path};
 
 /// Most bytes of one output that are kept as evidence.
 const LOG_MAX: usize = 256 << 10;
@@ -37,9 +39,18 @@ pub struct Trial {
     pub base: String,
     /// What each agent changed.
     pub patches: BTreeMap<AgentName, (Family, Arc<Patch>)>,
+    /// What is run on each.
+    pub tools: Tools,
+    /// The spec whose tasks say what was asked for.
+    pub spec: Arc<Spec>,
+}
+
+/// What is run on a tree.
+#[derive(Debug, Clone, Default)]
+pub struct Tools {
     /// The approved checks.
     pub checks: BTreeMap<String, CheckTemplate>,
-    /// What must succeed on every candidate.
+    /// What must succeed.
     pub rails: Guardrails,
 }
 
@@ -58,36 +69,50 @@ struct Stand<'a> {
     children: &'a Children,
     git: Git,
     folder: PathBuf,
-    trial: &'a Trial,
+    tools: &'a Tools,
     token: &'a CancellationToken,
     /// What was heard of a tree, and its log: the same tree is run once.
     heard: BTreeMap<String, Heard>,
     logs: Vec<Log>,
 }
 
-/// Tries all candidates. `root` is the repository's, `folder` a scratch folder of our own.
+/// Where candidates are tried.
+pub(super) struct Ground<'a> {
+    pub scope: &'a Scope,
+    pub children: &'a Children,
+    pub git: Git,
+    /// The repository's folder.
+    pub root: &'a Path,
+    /// A scratch folder of our own.
+    pub folder: PathBuf,
+}
+
+/// Tries all candidates.
 ///
 /// # Errors
 /// Where git, the disk or a command's start fails; [`Failure::Cancelled`].
-pub(super) async fn run(
-    (scope, children): (&Scope, &Children),
-    git: Git,
-    (root, folder): (&Path, PathBuf),
-    trial: &Trial,
-    token: &CancellationToken,
-) -> Result<Outcome, Failure> {
-    scratch_made(scope, &folder).await?;
-    let (mut before, _) = tree::files(scope, root, token).await?;
+pub(super) async fn run(ground: Ground<'_>, trial: &Trial, token: &CancellationToken) -> Result<Outcome, Failure> {
+    let (mut before, _) = tree::files(ground.scope, ground.root, token).await?;
     before.history = None;
-    let git = git.at(root, Some(&folder.join("index")));
-    let mut stand = Stand { scope, children, git, folder, trial, token, heard: BTreeMap::new(), logs: Vec::new() };
-    let outcome = stand.all(&before).await;
-    let laid = stand.folder.join("tree");
-    let cleared = scope.spawn_blocking(move || scratch::clear(&laid)).await;
-    if let Ok(Err(failure)) = cleared {
-        tracing::warn!(%failure, "a scratch copy stays");
-    }
+    let mut stand = Stand::on(ground, &trial.tools, token).await?;
+    let outcome = stand.all(trial, &before).await;
+    stand.leave().await;
     outcome
+}
+
+/// Builds and tests hunks that were picked.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_picked(
+    ground: Ground<'_>,
+    (picked, tools): (&Picked, &Tools),
+    token: &CancellationToken,
+) -> Result<Tested, Failure> {
+    let mut stand = Stand::on(ground, tools, token).await?;
+    let tested = stand.picked(picked).await;
+    stand.leave().await;
+    tested
 }
 
 async fn scratch_made(scope: &Scope, folder: &Path) -> Result<(), Failure> {
@@ -95,13 +120,34 @@ async fn scratch_made(scope: &Scope, folder: &Path) -> Result<(), Failure> {
     scope.spawn_blocking(move || scratch::make(&folder)).await.map_err(|_| gone())?
 }
 
-impl Stand<'_> {
-    async fn all(&mut self, before: &Tree) -> Result<Outcome, Failure> {
-        let trial = self.trial;
+impl<'a> Stand<'a> {
+    async fn on(ground: Ground<'a>, tools: &'a Tools, token: &'a CancellationToken) -> Result<Self, Failure> {
+        let Ground { scope, children, git, root, folder } = ground;
+        scratch_made(scope, &folder).await?;
+        let git = git.at(root, Some(&folder.join("index")));
+        Ok(Self { scope, children, git, folder, tools, token, heard: BTreeMap::new(), logs: Vec::new() })
+    }
+
+    /// Clears what was laid.
+    async fn leave(self) {
+        let laid = self.folder.join("tree");
+        let cleared = self.scope.spawn_blocking(move || scratch::clear(&laid)).await;
+        if let Ok(Err(failure)) = cleared {
+            tracing::warn!(%failure, "a scratch copy stays");
+        }
+    }
+
+    async fn all(&mut self, trial: &Trial, before: &Tree) -> Result<Outcome, Failure> {
         let mut runs =
             Runs { base: self.hear(&format!("{}^{{tree}}", trial.base), "before").await?, ..Runs::default() };
-        let fit: Vec<(&AgentName, &Patch)> = trial
-            .patches
+        let (mut entering, mut extras) = (trial.patches.clone(), BTreeMap::new());
+        for (agent, (_, patch)) in &mut entering {
+            if let Some((lean, found)) = self.lean((trial, before), (agent, patch), &runs.base).await? {
+                *patch = lean;
+                extras.insert(agent.clone(), found);
+            }
+        }
+        let fit: Vec<(&AgentName, &Patch)> = entering
             .iter()
             .map(|(agent, (_, patch))| (agent, &**patch))
             .filter(|(_, patch)| patch.unfit.is_none() && !patch.files.is_empty())
@@ -129,13 +175,59 @@ impl Stand<'_> {
                 runs.theirs.insert(((*whose).clone(), (*agent).clone()), heard);
             }
         }
-        let entered: Vec<Entered<'_>> = trial
-            .patches
+        let entered: Vec<Entered<'_>> = entering
             .iter()
             .map(|(agent, (family, patch))| (agent, family, &**patch, states.get(agent).map_or("", String::as_str)))
             .collect();
-        let tried = Tried { base: trial.base.clone(), candidates: rank(&entered, &runs) };
+        let mut tried = Tried { base: trial.base.clone(), candidates: rank(&entered, &runs) };
+        for candidate in &mut tried.candidates {
+            candidate.extras = extras.remove(&candidate.agent);
+        }
         Ok(Outcome { tried, logs: std::mem::take(&mut self.logs) })
+    }
+
+    /// Leaves out of a change what no task asked for, unless something is red without it; `None` where all was asked for.
+    /// Test files stay: by them candidates are told apart.
+    async fn lean(
+        &mut self,
+        (trial, before): (&Trial, &Tree),
+        (agent, patch): (&AgentName, &Arc<Patch>),
+        base: &Heard,
+    ) -> Result<Option<(Arc<Patch>, Extras)>, Failure> {
+        let unasked = unasked(before, &trial.spec, patch);
+        if patch.unfit.is_some() || unasked.is_empty() {
+            return Ok(None);
+        }
+        let kept = patch.diff.hunks().iter().map(|hunk| &hunk.id);
+        let kept = kept.filter(|id| unasked.iter().all(|extra| extra.id != **id)).cloned().collect::<BTreeSet<_>>();
+        let picks = Picks(BTreeMap::from([(agent.clone(), kept)]));
+        let tree = self.git.composed(&trial.base, &BTreeMap::from([(agent, &**patch)]), &picks).await?;
+        let mut extras = Extras { whole: patch.tree.clone(), hunks: unasked, needed: picks.is_empty() };
+        if !extras.needed {
+            let whole = self.hear(&patch.tree, &format!("{agent}-own")).await?;
+            let lean = self.hear(&tree, &format!("{agent}-asked")).await?;
+            let is_green = |rails: Vec<Rail>| rails.iter().all(|rail| rail.passed);
+            extras.needed = is_worse(base, &whole, &lean)
+                || (!is_green(self.rails(&tree).await?) && is_green(self.rails(&patch.tree).await?));
+        }
+        if extras.needed {
+            return Ok(Some((Arc::clone(patch), extras)));
+        }
+        let mut lean = Patch { tree, ..(**patch).clone() };
+        let revisions = [trial.base.as_str(), lean.tree.as_str()];
+        let files = self.git.changed(revisions).await?;
+        (lean.added, lean.removed) = self.git.counted(revisions).await?;
+        lean.files = files;
+        Ok(Some((Arc::new(lean), extras)))
+    }
+
+    /// Builds and tests hunks that were picked.
+    async fn picked(&mut self, picked: &Picked) -> Result<Tested, Failure> {
+        let patches = picked.patches.iter().map(|(agent, patch)| (agent, &**patch)).collect();
+        let tree = self.git.composed(&picked.base, &patches, &picked.picks).await?;
+        let heard = self.hear(&tree, "picked").await?;
+        let rails = self.rails(&tree).await?;
+        Ok(Tested { tree, heard, rails })
     }
 
     /// Writes the tree that has each of some files as another tree has them.
@@ -145,18 +237,7 @@ impl Stand<'_> {
         }
         self.git.must("read-tree", &["read-tree", tree], "").await?;
         for (other, files) in parts.iter().filter(|(_, files)| !files.is_empty()) {
-            let listed = self.git.must("ls-tree", &["ls-tree", "-r", "-z", "--full-tree", other], "").await?;
-            // First out with all of them, then in with those that the other tree has.
-            let none = "0".repeat(40);
-            let mut entries: String = files.iter().map(|file| format!("0 {none}\t{file}\0")).collect();
-            for entry in listed.split('\0') {
-                let Some((about, path)) = entry.split_once('\t') else { continue };
-                let fields: Vec<&str> = about.split(' ').collect();
-                if let ([mode, _, sha], true) = (fields.as_slice(), files.contains(path)) {
-                    entries.push_str(&format!("{mode} {sha}\t{path}\0"));
-                }
-            }
-            self.git.must("update-index", &["update-index", "-z", "--index-info"], &entries).await?;
+            self.git.take_files(other, files).await?;
         }
         Ok(self.git.must("write-tree", &["write-tree"], "").await?.trim().to_owned())
     }
@@ -180,8 +261,8 @@ impl Stand<'_> {
         }
         let laid = self.lay(tree).await?;
         let mut all = Heard::new();
-        let several = self.trial.checks.len() > 1;
-        for (check, template) in &self.trial.checks {
+        let several = self.tools.checks.len() > 1;
+        for (check, template) in &self.tools.checks {
             let spoken = self.command(&laid, template.whole(), &LIMITS, &format!("the check {check}")).await?;
             let out = spoken.stdout.captured();
             let passed = has_passed(&spoken);
@@ -203,7 +284,7 @@ impl Stand<'_> {
 
     /// Runs the guardrails on a tree, up to the first that fails.
     async fn rails(&mut self, tree: &str) -> Result<Vec<Rail>, Failure> {
-        let rails = &self.trial.rails;
+        let rails = &self.tools.rails;
         if rails.after.is_empty() {
             return Ok(Vec::new());
         }
@@ -255,6 +336,28 @@ impl Stand<'_> {
         }
         Ok(spoken)
     }
+}
+
+/// The hunks of a change that no task of a spec asked for; none where its tasks name nothing.
+fn unasked(before: &Tree, spec: &Spec, patch: &Patch) -> Vec<Extra> {
+    let new = patch.files.iter().filter(|(_, change)| **change == Change::Add);
+    // A task may name a file that the change brings by its last part alone.
+    let mut after = Tree { files: before.files.clone(), ..Tree::default() };
+    after.files.extend(new.map(|(path, _)| (path.clone(), FileText::text(""))));
+    let asked = Asked::of(Some(&Paths::of(&after)), &[spec]);
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let hunks = patch.diff.hunks().iter().filter(|hunk| !is_test_path(&hunk.file));
+    let unasked = hunks.filter(|hunk| asked.tasks(&patch.diff.shown(hunk)).is_none());
+    unasked.map(|hunk| Extra { id: hunk.id.clone(), place: Safe::line(&hunk.place()) }).collect()
+}
+
+/// Tells whether a part of a change does worse than all of it: something is red that was not, or does not run any more.
+fn is_worse(base: &Heard, whole: &Heard, part: &Heard) -> bool {
+    let passes = |heard: &Heard, name: &String| heard.get(name).copied().unwrap_or(false);
+    let is_broken = part.iter().any(|(name, passed)| !passed && whole.get(name) != Some(&false));
+    is_broken || base.iter().any(|(name, passed)| *passed && passes(whole, name) && !passes(part, name))
 }
 
 /// The files of a patch that are tests by their place or name.

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::git::{Git, Ran};
 use super::range::{DIFF, statuses};
@@ -15,6 +14,7 @@ use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
 use crate::domain::candidate::Patch;
 use crate::domain::failure::Failure;
+use crate::domain::hunks::Diff;
 use crate::domain::ids::{AgentName, RunId};
 use crate::domain::safe::Safe;
 
@@ -165,7 +165,7 @@ impl Git {
             removed: 0,
             left_out: Vec::new(),
             unfit: None,
-            diff: Arc::from(""),
+            diff: Diff::default(),
         };
         if is_huge {
             patch.unfit = Some(Safe::line(&format!("its worktree takes more than {} MiB", quota >> 20)));
@@ -227,7 +227,7 @@ impl Git {
     }
 
     /// Counts the lines that are new and gone between two trees; a binary file has none.
-    async fn counted(&self, [from, to]: [&str; 2]) -> Result<(u64, u64), Failure> {
+    pub(super) async fn counted(&self, [from, to]: [&str; 2]) -> Result<(u64, u64), Failure> {
         let args = ["diff", "--numstat", "-z", "--no-ext-diff", "--no-textconv", "--no-renames", from, to, "--"];
         let listed = self.must("diff", &args, "").await?;
         let lines = listed.split('\0').filter_map(|part| {

@@ -30,7 +30,7 @@ mod run;
 mod view;
 
 pub use run::{
-    Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop, Warmth,
+    Basket, Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop, Warmth,
 };
 pub use view::{
     Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Weighed, Wording,

@@ -18,6 +18,7 @@ use crate::domain::failure::{AgentError, Failure, LockOwner};
 use crate::domain::gate::Checkpoint;
 use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
+use crate::domain::hunks::Picks;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal;
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
@@ -108,6 +109,9 @@ pub struct Run {
     /// The candidate that is to be taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
+    /// The hunks that a person picked on the screen; without any, what was tried is taken.
+    #[serde(default)]
+    pub basket: Option<Basket>,
     /// What became of the candidates, as it is on record.
     #[serde(default)]
     pub tried: Option<Arc<Tried>>,
@@ -136,6 +140,15 @@ pub struct Run {
     pub warnings: Vec<Safe>,
     /// Whose its journal and lock are.
     pub lock: Lock,
+}
+
+/// Hunks that were picked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basket {
+    /// Of whom they are, but for those that were taken of others.
+    pub main: AgentName,
+    /// Which.
+    pub picks: Picks,
 }
 
 /// Whether processes are kept for a run between the turns of its agents.
@@ -226,6 +239,8 @@ pub struct RunOptions {
     pub announced: bool,
     /// Whether a fresh run follows once this one is closed: its inputs changed under it.
     pub restart: bool,
+    /// Whether it was opened again for nothing but to take a candidate back.
+    pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
     /// Whose request it serves, if a program waits for its end.
@@ -256,6 +271,13 @@ pub enum Phase {
     Judging,
     /// The verdict is becoming durable.
     Recording,
+    /// Hunks that were picked are built and tested together, before they are put anywhere.
+    Testing {
+        /// What is taken, if nothing is red.
+        take: Box<Take>,
+        /// Since when.
+        since: Moment,
+    },
     /// Documents are being written.
     Publishing,
     /// Everything in flight is being stopped.
@@ -282,6 +304,7 @@ impl Phase {
             | Phase::Asking
             | Phase::Judging
             | Phase::Recording
+            | Phase::Testing { .. }
             | Phase::Publishing
             | Phase::Stopping => true,
             Phase::Stopped | Phase::Decided | Phase::Failed(_) | Phase::Foreign(_) => false,

@@ -68,6 +68,8 @@ pub enum View {
         cursor: usize,
         /// The hunk of it at the top.
         hunk: usize,
+        /// Whether old and new stand side by side, where there is room.
+        beside: bool,
     },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),

@@ -43,6 +43,7 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
         | RunMsg::Opened(_)
         | RunMsg::Held(..)
         | RunMsg::CheckRan(..)
+        | RunMsg::Tested(_)
         | RunMsg::Landed(_)
         | RunMsg::Dismissed(_)
         | RunMsg::Released(_) => {}

@@ -4,7 +4,7 @@ use super::script::{Kind, Script, names, settings, spec};
 use crate::app::key::Key;
 use crate::app::model::{Phase, View};
 use crate::app::msg::{Msg, Request, Signal, Start};
-use crate::domain::candidate::{Place, Take, Which};
+use crate::domain::candidate::{Place, Portion, Take, Which};
 use crate::domain::journal::Record;
 use crate::domain::moment::Moment;
 use crate::domain::settings::{CheckSource, CheckTemplate, Guardrails, Settings};
@@ -31,7 +31,7 @@ fn mended_by(landed: usize) -> Script {
 }
 
 fn auto(script: &mut Script, stages: &[Stage], place: Place) {
-    let take = Some(Take { which: Which::Best, place });
+    let take = Some(Take { which: Which::Best, place, portion: Portion::Asked });
     let start = Start { take, ..Start::of(spec("001-login"), stages.into()) };
     script.send(Msg::Asked(Request::Start(start)));
 }

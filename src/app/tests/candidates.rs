@@ -5,7 +5,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::model::{Phase, View};
 use crate::app::msg::{Msg, Request, RunMsg, Start};
-use crate::domain::candidate::{Place, Take, Which};
+use crate::domain::candidate::{Place, Portion, Take, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::AgentName;
 use crate::domain::journal::Record;
@@ -25,7 +25,7 @@ fn headless() -> Script {
 }
 
 fn best() -> Take {
-    Take { which: Which::Best, place: Place::Branch }
+    Take { which: Which::Best, place: Place::Branch, portion: Portion::Asked }
 }
 
 fn take(script: &mut Script, stages: &[Stage], take: Take) {
@@ -106,14 +106,16 @@ fn a_candidate_of_a_recorded_run_is_taken_without_asking_anybody() {
     let mut first = headless();
     first.start(&[Stage::Implement]).settle();
     let mut second = first.reborn();
-    let claude = Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch };
+    let claude =
+        Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch, portion: Portion::Asked };
     take(&mut second, &[Stage::Implement], claude);
     assert_eq!((second.finished(), second.asked()), (vec![0], vec![]));
     assert!(second.world.landed[0].starts_with("claude"));
     assert!(second.journal().contains(&"run_reopened".to_owned()) && second.journal_is_closed());
 
     let mut third = first.reborn();
-    let nobody = Take { which: Which::Of(AgentName::new("nobody").unwrap()), place: Place::Branch };
+    let nobody =
+        Take { which: Which::Of(AgentName::new("nobody").unwrap()), place: Place::Branch, portion: Portion::Asked };
     take(&mut third, &[Stage::Implement], nobody);
     assert_eq!((failure(&third).exit(), third.world.landed.len()), (64, 0));
     assert!(failure(&third).hint().contains("codex, claude"), "{}", failure(&third).hint());
@@ -123,7 +125,8 @@ fn a_candidate_of_a_recorded_run_is_taken_without_asking_anybody() {
 fn who_broke_a_test_is_not_taken_and_where_all_did_nothing_is() {
     let mut script = headless();
     script.world.breaks = ["claude".to_owned()].into();
-    let claude = Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch };
+    let claude =
+        Take { which: Which::Of(AgentName::new("claude").unwrap()), place: Place::Branch, portion: Portion::Asked };
     take(&mut script, &[Stage::Implement], claude);
     assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
     assert!(failure(&script).to_string().contains("claude is out: broke 1: old"), "{}", failure(&script));
@@ -139,7 +142,7 @@ fn who_broke_a_test_is_not_taken_and_where_all_did_nothing_is() {
 fn stages_behind_it_begin_only_when_a_candidate_is_where_they_look() {
     let stages = [Stage::Implement, Stage::Validate];
     let mut script = headless();
-    take(&mut script, &stages, Take { which: Which::Best, place: Place::Tree });
+    take(&mut script, &stages, Take { which: Which::Best, place: Place::Tree, portion: Portion::Asked });
     script.expect_phase(Phase::Decided);
     assert!(script.run().verdicts.contains_key(&Stage::Validate) && script.world.landed.len() == 1);
 
@@ -148,7 +151,7 @@ fn stages_behind_it_begin_only_when_a_candidate_is_where_they_look() {
     assert!(!kept.run().verdicts.contains_key(&Stage::Validate));
     // Taken later, the agents of the next stage are asked as ever.
     let mut later = kept.reborn();
-    take(&mut later, &stages, Take { which: Which::Best, place: Place::Tree });
+    take(&mut later, &stages, Take { which: Which::Best, place: Place::Tree, portion: Portion::Asked });
     assert!(later.run().verdicts.contains_key(&Stage::Validate));
     assert_eq!(later.asked().len(), 2, "{:?}", later.asked());
 }
@@ -217,4 +220,128 @@ fn what_landed_comes_back_by_key_and_another_one_can_be_taken() {
     script.world.no_landing = Some(Failure::needs_input("the branch", "it is there", "delete it"));
     script.key(Key::Enter).settle().expect_phase(Phase::Decided);
     assert!(!script.run().landed && script.model.notice.as_ref().is_some_and(|notice| notice.bad));
+}
+
+fn whole() -> Take {
+    Take { portion: Portion::Whole, ..best() }
+}
+
+#[test]
+fn what_nobody_asked_for_is_left_out_and_said_and_a_flag_takes_it_in_after_a_test() {
+    let mut script = headless();
+    script.world.unasked = Some(false);
+    take(&mut script, &[Stage::Implement], best());
+    assert_eq!((script.finished(), &script.world.trees), (vec![0], &vec!["lean tree of codex".to_owned()]));
+    let landing = script.run().landing.clone().unwrap();
+    assert_eq!(landing.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(), ["src/a.rs:21"]);
+    assert!(landing.message.contains("Left out of it:\n- src/a.rs:21\n"), "{}", landing.message);
+    assert!(script.world.tested.is_empty(), "it was tried like that");
+
+    let mut script = headless();
+    script.world.unasked = Some(false);
+    script.hold(Kind::Test);
+    take(&mut script, &[Stage::Implement], whole());
+    assert!(matches!(script.run().phase, Phase::Testing { .. }) && script.world.trees.is_empty());
+    script.unhold().settle().expect_phase(Phase::Decided);
+    assert_eq!((script.finished(), &script.world.trees), (vec![0], &vec!["tree that was picked".to_owned()]));
+    assert_eq!(script.world.tested[0].0.values().map(|taken| taken.len()).sum::<usize>(), 2);
+    assert!(script.run().landing.as_ref().is_some_and(|landing| landing.left_out.is_empty()));
+}
+
+#[test]
+fn what_nobody_asked_for_and_is_needed_is_for_a_person_or_the_flag() {
+    let mut script = headless();
+    script.world.unasked = Some(true);
+    take(&mut script, &[Stage::Implement], best());
+    assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
+    let said = failure(&script).to_string();
+    assert!(said.contains("no task asked for src/a.rs:21, and its tests are red without"), "{said}");
+    assert!(failure(&script).hint().contains("--apply best --with-unasked"), "{}", failure(&script).hint());
+    // It was tried with all of it: nothing is run again.
+    let mut again = script.reborn();
+    take(&mut again, &[Stage::Implement], whole());
+    assert_eq!((again.finished(), again.asked(), again.world.tested.len()), (vec![0], vec![], 0));
+    assert_eq!(again.world.trees, ["tree of codex"], "what was tried");
+}
+
+#[test]
+fn what_was_picked_and_is_red_lands_nowhere_and_a_stop_ends_its_test() {
+    let mut script = headless();
+    (script.world.unasked, script.world.red_picks) = (Some(false), true);
+    take(&mut script, &[Stage::Implement], whole());
+    assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
+    assert!(failure(&script).to_string().contains("what was picked is red: old"), "{}", failure(&script));
+
+    let mut script = headless();
+    script.world.unasked = Some(false);
+    script.hold(Kind::Test);
+    take(&mut script, &[Stage::Implement], whole());
+    let id = script.id();
+    script.send(Msg::Asked(Request::Stop(Some(id))));
+    script.expect_phase(Phase::Stopping).unhold().settle().expect_phase(Phase::Stopped);
+    assert_eq!((script.finished(), script.world.landed.len()), (vec![130], 0));
+    assert!(!script.journal().contains(&"landing_intended".to_owned()));
+}
+
+#[test]
+fn what_landed_is_taken_back_by_a_later_process_once_and_nobody_is_asked_or_judged() {
+    let mut first = headless();
+    take(&mut first, &[Stage::Implement], Take { which: Which::Best, place: Place::Tree, portion: Portion::Asked });
+    let undo = |script: &mut Script| {
+        script.send(Msg::Asked(Request::Undo(spec("001-login"))));
+        script.settle();
+    };
+    let mut second = first.reborn();
+    undo(&mut second);
+    assert_eq!((second.finished(), second.asked()), (vec![0], vec![]));
+    assert!(second.world.landed[1].starts_with("-codex") && second.journal_is_closed(), "{:?}", second.world.landed);
+    assert!(second.journal().contains(&"landing_undone".to_owned()));
+    // Again there is nothing to do.
+    let mut third = second.reborn();
+    undo(&mut third);
+    assert_eq!((third.finished(), third.world.landed.len()), (vec![0], 2));
+    // What was changed since stays, and it can be asked for again.
+    let mut changed = first.reborn();
+    changed.world.no_landing = Some(Failure::needs_input("the working copy", "it does not fit", "commit it"));
+    undo(&mut changed);
+    assert_eq!((failure(&changed).exit(), changed.journal_is_closed()), (10, true));
+    changed.world.no_landing = None;
+    let mut later = changed.reborn();
+    undo(&mut later);
+    assert_eq!((later.finished(), later.world.landed.len()), (vec![0], 2));
+}
+
+#[test]
+fn a_hunk_is_left_and_taken_by_key_also_one_of_another_candidate() {
+    let mut script = Script::of(writers(), false);
+    script.start(&[Stage::Implement]).settle().expect_phase(Phase::Decided);
+    let picked =
+        |script: &Script| script.run().basket.clone().map(|basket| basket.picks.0.values().map(|t| t.len()).collect());
+    script.key(Key::Char(' '));
+    assert_eq!(picked(&script), Some(vec![1]), "one of two");
+    script.key(Key::Char(' '));
+    assert_eq!(picked(&script), None::<Vec<usize>>, "as it was tried");
+    // The same lines of another one are refused while they are taken.
+    script.key(Key::Char(']')).key(Key::Char(' ')).key(Key::Char('j')).key(Key::Char(' '));
+    assert!(script.model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("src/a.rs:4 of codex")));
+    script.key(Key::Char('t'));
+    assert_eq!(picked(&script), None, "as it was tried");
+    script.key(Key::Char('k'));
+    script.key(Key::Char(']')).key(Key::Char(' ')).key(Key::Char('j')).key(Key::Char(']')).key(Key::Char(' '));
+    assert_eq!(picked(&script), Some(vec![1, 1]));
+    script.hold(Kind::Test).key(Key::Enter).settle();
+    assert!(matches!(script.run().phase, Phase::Testing { .. }), "{:?}", script.run().phase);
+    assert!(script.world.landed.is_empty());
+    // Esc ends the test, and nothing was put anywhere.
+    script.key(Key::Esc).unhold().settle().expect_phase(Phase::Decided);
+    assert!(script.world.landed.is_empty() && picked(&script).is_some());
+    script.key(Key::Enter).settle().expect_phase(Phase::Decided);
+    let landing = script.run().landing.clone().unwrap();
+    assert_eq!((landing.agent.as_str(), landing.tree.as_str()), ("codex", "tree that was picked"));
+    let told = |places: &[crate::domain::safe::Safe]| places.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (told(&landing.left_out), told(&landing.also)),
+        (vec!["src/a.rs:21".into()], vec!["src/a.rs:21 of claude".into()])
+    );
+    assert_eq!(picked(&script), None, "it is done with");
 }

@@ -9,7 +9,7 @@ use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg}
 use crate::domain::artifact::Expect;
 use crate::domain::artifact::body::Change;
 use crate::domain::back::Back;
-use crate::domain::candidate::{Landing, Patch, Place, Runs, Tried, rank};
+use crate::domain::candidate::{Extra, Extras, Landing, Patch, Picked, Place, Runs, Tested, Tried, rank};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
@@ -19,6 +19,7 @@ use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
 use crate::domain::gate::{self, Gate, Held, Response, Say};
 use crate::domain::guardrail::{Ran, Report, When};
 use crate::domain::hash::Sha;
+use crate::domain::hunks::Picks;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, Closed, FileRef, Record};
 use crate::domain::judgement::{self, Ground, Judgement, Question};
@@ -112,6 +113,14 @@ pub(super) struct World {
     pub(super) mended_by: usize,
     /// Why no candidate can be put anywhere.
     pub(super) no_landing: Option<Failure>,
+    /// The trees of what was put somewhere.
+    pub(super) trees: Vec<String>,
+    /// Whether each candidate has a hunk that nobody asked for, and cannot do without it.
+    pub(super) unasked: Option<bool>,
+    /// Picks that were tested.
+    pub(super) tested: Vec<Picks>,
+    /// Whether what was picked is red.
+    pub(super) red_picks: bool,
     /// What the real actors would have refused.
     pub(super) refused: Vec<String>,
 }
@@ -248,6 +257,7 @@ impl World {
                 };
                 RunMsg::CheckRan(citation.clone(), Ok(ran))
             }
+            RunEffect::TestPicked(picked) => RunMsg::Tested(self.test(picked)),
             RunEffect::TakeBack(landing) => RunMsg::Landed(self.land(landing, true)),
             RunEffect::Land { landing, back } => RunMsg::Landed(self.land(landing, *back)),
             RunEffect::Publish { stage, judgement, .. } => {
@@ -595,7 +605,19 @@ impl World {
         }
         let entered = question.changes.iter().zip(&families);
         let entered: Vec<_> = entered.map(|((agent, patch), family)| (agent, family, &**patch, "state")).collect();
-        Some(Arc::new(Tried { base: "b".repeat(40), candidates: rank(&entered, &runs) }))
+        let mut tried = Tried { base: "b".repeat(40), candidates: rank(&entered, &runs) };
+        for candidate in &mut tried.candidates {
+            // The second hunk of each is one that nobody asked for.
+            let second = question.changes[&candidate.agent].diff.hunks()[1].clone();
+            let Some(needed) = self.unasked else { continue };
+            let whole = candidate.tree.clone();
+            if !needed {
+                candidate.tree = format!("lean tree of {}", candidate.agent);
+            }
+            let hunks = vec![Extra { id: second.id.clone(), place: Safe::line(&second.place()) }];
+            candidate.extras = Some(Extras { whole, hunks, needed });
+        }
+        Some(Arc::new(tried))
     }
 
     /// Adds what the turn used.
@@ -614,11 +636,20 @@ impl World {
         self.ledgers.get(spec).cloned().unwrap_or_default()
     }
 
+    /// Tests picked hunks: everything passes, unless something is broken.
+    fn test(&mut self, picked: &Picked) -> Result<Box<Tested>, Failure> {
+        self.tested.push(picked.picks.clone());
+        let heard = [("old".to_owned(), !self.red_picks)].into();
+        Ok(Box::new(Tested { tree: "tree that was picked".into(), heard, rails: Vec::new() }))
+    }
+
     fn land(&mut self, landing: &Landing, back: bool) -> Result<Option<String>, Failure> {
         if let Some(failure) = &self.no_landing {
             return Err(failure.clone());
         }
-        self.landed.push(format!("{}{} at {}", if back { "-" } else { "" }, landing.agent, landing.at.0));
+        let (sign, agent) = (if back { "-" } else { "" }, &landing.agent);
+        self.landed.push(format!("{sign}{agent} at {}", landing.at.0));
+        self.trees.push(landing.tree.clone());
         Ok((!back && landing.place == Place::Branch).then(|| "c".repeat(40)))
     }
 
@@ -636,6 +667,10 @@ fn file(path: &str, text: &str) -> FileRef {
     FileRef { path: path.to_owned(), sha256: Sha::of(text), bytes: text.len() as u64 }
 }
 
+/// Two hunks of one file.
+const DIFF: &str = "diff --git a/src/a.rs b/src/a.rs\nindex 1..2 100644\n--- a/src/a.rs\n+++ b/src/a.rs\n\
+    @@ -4,1 +4,1 @@\n-d\n+D\n@@ -20,0 +21,1 @@\n+new\n";
+
 /// What an agent changes: longer names change more.
 fn patch(agent: &AgentName) -> Patch {
     Patch {
@@ -646,7 +681,7 @@ fn patch(agent: &AgentName) -> Patch {
         removed: 0,
         left_out: Vec::new(),
         unfit: None,
-        diff: "+a\n".into(),
+        diff: DIFF.into(),
     }
 }
 

@@ -107,6 +107,7 @@ pub(super) fn forget(run: &mut Run, back: Box<Back>) {
         run.agendas.remove(&stage);
     }
     run.tried = None;
+    run.basket = None;
     run.back = Some(back);
     run.is_going_back = true;
 }

@@ -64,8 +64,8 @@ pub(super) fn stop(model: &mut Model, id: &RunId, by: &str, exit: u8) -> Vec<Eff
                 run.phase = was;
             }
         }
-        // The answer to the open request ends the run: `found`, `opened`, `prepared`, `held`, `guarded` look for it.
-        Phase::Opening | Phase::Preparing | Phase::Holding(_) | Phase::Guarding(_) => {}
+        // The answer to the open request ends the run: `found`, `opened`, `prepared`, `held`, `guarded`, `tested` look for it.
+        Phase::Opening | Phase::Preparing | Phase::Holding(_) | Phase::Guarding(_) | Phase::Testing { .. } => {}
         Phase::Waiting { .. } | Phase::Asking | Phase::Judging | Phase::Stopping => {
             effects.extend(try_finish(model, id))
         }

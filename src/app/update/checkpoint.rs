@@ -139,6 +139,7 @@ pub(super) fn answered(model: &mut Model, spec: &SpecId) -> Vec<Effect> {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
+        | Phase::Testing { .. }
         | Phase::Stopping
         | Phase::Stopped
         | Phase::Decided

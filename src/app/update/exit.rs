@@ -12,6 +12,8 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
     match (&run.phase, &run.stop) {
         (Phase::Failed(failure), _) => return failure.exit(),
         (Phase::Stopped, Some(stop)) => return stop.exit,
+        // Nothing was decided.
+        _ if run.options.undo => return 0,
         _ => {}
     }
     let worst = exit_of(run.verdicts.iter().map(|(stage, judgement)| (*stage, judgement.verdict.exit)));

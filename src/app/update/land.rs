@@ -1,19 +1,26 @@
 //! What becomes of the candidates of implement: they are kept and offered, one is taken to a branch or into the working
 //! copy, and back. What is about to be done is on record before, and that it is done after: done twice it is done once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{back, candidates, checkpoint, complain, notice, run as runs, settle, verdict};
+use super::{back, cancel, candidates, checkpoint, complain, notice, run as runs, settle, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
-use crate::app::msg::{FoundRun, Reopened};
-use crate::domain::candidate::{Landing, Place, Take, Tried, Which};
+use crate::app::msg::{FoundRun, Reopened, Start};
+use crate::domain::candidate::{
+    Candidate, Chosen, Extras, Landing, Patch, Picked, Place, Portion, Take, Tested, Tried,
+};
 use crate::domain::failure::Failure;
-use crate::domain::ids::{RunId, SpecId};
+use crate::domain::hash::Sha;
+use crate::domain::hunks::Picks;
+use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{self, FileRef, Record};
 use crate::domain::judgement::Judgement;
+use crate::domain::moment::Moment;
+use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 
 /// Files that become durable together.
@@ -75,16 +82,16 @@ pub(super) fn offer(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     let is_good = run.judgement.as_ref().is_some_and(|judgement| judgement.verdict.is_advancing());
     // A landing that was begun and not ended goes on.
-    let begun = run.landing.as_ref().filter(|_| !run.landed);
-    let begun = begun.map(|landing| Take { which: Which::Of(landing.agent.clone()), place: landing.place });
-    match run.take.clone().or(begun) {
+    let begun = run.landing.clone().filter(|_| !run.landed);
+    match (run.take.clone(), begun) {
         _ if !is_good => verdict::go_on(model, id),
-        Some(take) => begin(model, id, &take),
-        None if model.boot.headless => {
+        (Some(take), _) => begin(model, id, &take),
+        (None, Some(landing)) => put(model, id, landing),
+        (None, None) if model.boot.headless => {
             let failure = not_taken(run);
             runs::fail(model, id, failure)
         }
-        None => {
+        (None, None) => {
             candidates::open(model, id);
             verdict::go_on(model, id)
         }
@@ -102,14 +109,70 @@ fn not_taken(run: &Run) -> Failure {
     )
 }
 
-/// Begins to put a candidate where it goes.
+/// Begins to put a candidate where it goes: what was not tested as it is is tested before.
 pub(super) fn begin(model: &mut Model, id: &RunId, take: &Take) -> Vec<Effect> {
     let now = model.now;
-    let landing = match model.runs.get(id).map(|run| landing(run, take, now)) {
-        Some(Ok(landing)) => landing,
-        Some(Err(failure)) => return refuse(model, id, failure),
-        None => return Vec::new(),
+    match model.runs.get(id).map(|run| wanted(run, take)) {
+        Some(Ok(Wanted::Tested(tree))) => go(model, id, take, tree),
+        Some(Ok(Wanted::Untested(picked))) => {
+            if let Some(run) = model.runs.get_mut(id) {
+                run.phase = Phase::Testing { take: Box::new(take.clone()), since: now };
+            }
+            vec![Effect::Run(id.clone(), RunEffect::TestPicked(Box::new(picked)))]
+        }
+        Some(Err(failure)) => refuse(model, id, failure),
+        None => Vec::new(),
+    }
+}
+
+/// What was picked was built and tested: it goes on its way unless something is red.
+pub(super) fn tested(model: &mut Model, id: &RunId, outcome: Result<Box<Tested>, Failure>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    if run.stop.is_some() && run.phase == Phase::Stopping {
+        return stopped(model, id);
+    }
+    let Phase::Testing { take, .. } = run.phase.clone() else { return Vec::new() };
+    let tested = match outcome {
+        Ok(tested) => tested,
+        Err(failure) => return refuse(model, id, failure),
     };
+    let main = run.tried.as_ref().and_then(|tried| Some((tried, tried.meant(&take.which)?)));
+    match main.and_then(|(tried, main)| tried.red(main, &tested)) {
+        Some(red) => {
+            let why = format!("what was picked is red: {red}");
+            let next = "pick other hunks, or take the candidate as it was tried";
+            let failure = Failure::needs_input(format!("implement of {}", run.spec), why, next);
+            refuse(model, id, failure)
+        }
+        None => go(model, id, &take, tested.tree),
+    }
+}
+
+/// Somebody stopped the test: a reopened stage stays as it was, a run ends as stopped.
+fn stopped(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let is_here = model.runs.get(id).is_some_and(|run| run.options.reopened && !model.boot.headless);
+    if !is_here {
+        return cancel::try_finish(model, id);
+    }
+    if let Some(run) = model.runs.get_mut(id) {
+        run.stop = None;
+    }
+    notice(model, "stopped: nothing was put anywhere");
+    ended(model, id)
+}
+
+/// Makes the landing of a tree that was tested, and begins it.
+fn go(model: &mut Model, id: &RunId, take: &Take, tree: String) -> Vec<Effect> {
+    let now = model.now;
+    match model.runs.get(id).map(|run| landing(run, take, tree, now)) {
+        Some(Ok(landing)) => put(model, id, landing),
+        Some(Err(failure)) => refuse(model, id, failure),
+        None => Vec::new(),
+    }
+}
+
+/// Puts a candidate where it goes, once that is on record.
+fn put(model: &mut Model, id: &RunId, landing: Landing) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.phase = Phase::Publishing;
     run.landing = Some(landing.clone());
@@ -119,8 +182,16 @@ pub(super) fn begin(model: &mut Model, id: &RunId, take: &Take) -> Vec<Effect> {
     commit(model, id, Batch::record(record), Then::Nothing, vec![effect])
 }
 
-/// Makes the landing that is meant; one that was begun before is the same one.
-fn landing(run: &Run, take: &Take, now: crate::domain::moment::Moment) -> Result<Landing, Failure> {
+/// What is to be put somewhere.
+enum Wanted {
+    /// This tree, on which everything was run.
+    Tested(String),
+    /// Hunks that never were together.
+    Untested(Picked),
+}
+
+/// Finds the candidate that is meant, if it can be taken.
+fn meant<'r>(run: &'r Run, take: &Take) -> Result<(&'r Tried, &'r Candidate, &'r Sha), Failure> {
     let place = format!("implement of {}", run.spec);
     let judgement = run.judgement.as_ref().filter(|judgement| judgement.verdict.is_advancing());
     let Some((tried, judgement)) = run.tried.as_ref().zip(judgement) else {
@@ -128,15 +199,80 @@ fn landing(run: &Run, take: &Take, now: crate::domain::moment::Moment) -> Result
         return Err(Failure::needs_input(place, "it has no candidate that could be taken", next));
     };
     let candidate = tried.meant(&take.which).ok_or_else(|| unknown(&run.spec, tried))?;
-    if let Some(why) = &candidate.out {
-        let why = format!("{} is out: {why}", candidate.agent);
-        return Err(Failure::needs_input(place, why, "take another one, or run implement again with --fresh"));
+    match &candidate.out {
+        None => Ok((tried, candidate, &judgement.verdict.hash)),
+        Some(why) => {
+            let why = format!("{} is out: {why}", candidate.agent);
+            Err(Failure::needs_input(place, why, "take another one, or run implement again with --fresh"))
+        }
     }
+}
+
+/// Says what is to be put somewhere, and whether it was tested as it is.
+fn wanted(run: &Run, take: &Take) -> Result<Wanted, Failure> {
+    let place = || format!("implement of {}", run.spec);
+    let (tried, candidate, _) = meant(run, take)?;
+    let patches = patches(run, tried);
+    let picks = match &take.portion {
+        Portion::Asked => {
+            let needed = candidate.extras.as_ref().filter(|extras| extras.needed);
+            return needed
+                .map_or_else(|| Ok(Wanted::Tested(candidate.tree.clone())), |extras| Err(lacking(run, extras)));
+        }
+        Portion::Whole if candidate.whole() == candidate.tree => return Ok(Wanted::Tested(candidate.tree.clone())),
+        Portion::Whole => {
+            let of = |patch: &Arc<Patch>| patch.diff.hunks().iter().map(|hunk| hunk.id.clone()).collect();
+            let all = patches.get(&candidate.agent).map(of).unwrap_or_default();
+            Picks([(candidate.agent.clone(), all)].into())
+        }
+        Portion::Picked(picks) => picks.clone(),
+    };
+    if picks.is_empty() {
+        return Err(Failure::needs_input(place(), "nothing is picked", "take a hunk of a candidate"));
+    }
+    if let Some(patch) = patches.get(&candidate.agent)
+        && is_as_tried(candidate, patch, &picks)
+    {
+        return Ok(Wanted::Tested(candidate.tree.clone()));
+    }
+    if picks.0.iter().any(|(agent, taken)| !taken.is_empty() && !patches.contains_key(agent)) {
+        return Err(Failure::needs_input(place(), "a change that was picked of is not here", "take a whole candidate"));
+    }
+    Ok(Wanted::Untested(Picked { base: tried.base.clone(), patches, picks }))
+}
+
+/// Tells whether what was picked is what was tried.
+fn is_as_tried(candidate: &Candidate, patch: &Patch, picks: &Picks) -> bool {
+    let tried = match &candidate.extras {
+        Some(extras) if extras.needed => patch.diff.hunks().iter().map(|hunk| hunk.id.clone()).collect(),
+        Some(_) | None => candidate.asked(patch),
+    };
+    picks.0.iter().all(|(agent, taken)| if *agent == candidate.agent { *taken == tried } else { taken.is_empty() })
+        && picks.0.contains_key(&candidate.agent)
+}
+
+/// Returns the changes that candidates are of, as far as they are here.
+fn patches(run: &Run, tried: &Tried) -> BTreeMap<AgentName, Arc<Patch>> {
+    let of = |one: &Candidate| Some((one.agent.clone(), Arc::clone(candidates::patch(run, one)?)));
+    tried.candidates.iter().filter_map(of).collect()
+}
+
+/// Says that nobody asked for what a candidate cannot do without.
+fn lacking(run: &Run, extras: &Extras) -> Failure {
+    let why = format!("no task asked for {}, and its tests are red without", extras.named());
+    let next = format!(
+        "name it in a task and run implement again with --fresh, or take it too: Space on the screen, or \
+         `dicast implement {} --apply best --with-unasked`",
+        run.spec
+    );
+    Failure::needs_input(format!("implement of {}", run.spec), why, next)
+}
+
+/// Makes the landing that is meant; one that was begun before is the same one.
+fn landing(run: &Run, take: &Take, tree: String, now: Moment) -> Result<Landing, Failure> {
+    let (tried, candidate, verdict) = meant(run, take)?;
     let is_same = |begun: &&Landing| {
-        begun.agent == candidate.agent
-            && begun.tree == candidate.tree
-            && begun.base == tried.base
-            && begun.place == take.place
+        begun.agent == candidate.agent && begun.tree == tree && begun.base == tried.base && begun.place == take.place
     };
     if let Some(begun) = run.landing.as_ref().filter(is_same) {
         return Ok(begun.clone());
@@ -144,10 +280,34 @@ fn landing(run: &Run, take: &Take, now: crate::domain::moment::Moment) -> Result
     let title = run.preparation.as_ref().map(|preparation| preparation.spec.title.as_str()).unwrap_or_default();
     Ok(Landing::of(
         (&run.spec, title),
-        (&tried.base, candidate),
-        (run.id.as_str(), &judgement.verdict.hash),
+        (&tried.base, chosen(run, (tried, candidate), take, tree)),
+        (run.id.as_str(), verdict),
         (take.place, now),
     ))
+}
+
+/// Says in words what is taken of whom.
+fn chosen(run: &Run, (tried, candidate): (&Tried, &Candidate), take: &Take, tree: String) -> Chosen {
+    let (mut left_out, mut also) = (Vec::new(), Vec::new());
+    match &take.portion {
+        Portion::Whole => {}
+        Portion::Asked => {
+            let extras = candidate.extras.iter().flat_map(|extras| &extras.hunks);
+            left_out.extend(extras.map(|extra| extra.place.clone()));
+        }
+        Portion::Picked(picks) => {
+            for (agent, patch) in patches(run, tried) {
+                for hunk in patch.diff.hunks() {
+                    match (agent == candidate.agent, picks.has(&agent, &hunk.id)) {
+                        (true, false) => left_out.push(Safe::line(&hunk.place())),
+                        (false, true) => also.push(Safe::line(&format!("{} of {agent}", hunk.place()))),
+                        (true, true) | (false, false) => {}
+                    }
+                }
+            }
+        }
+    }
+    Chosen { agent: candidate.agent.clone(), tree, left_out, also }
 }
 
 fn unknown(spec: &SpecId, tried: &Tried) -> Failure {
@@ -197,6 +357,7 @@ pub(super) fn landed(model: &mut Model, id: &RunId, outcome: Result<Option<Strin
 pub(super) fn kept(model: &mut Model, id: &RunId, made: Option<String>, undone: bool) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.landed = !undone;
+    run.basket = None;
     let Some(landing) = (if undone { run.landing.take() } else { run.landing.clone() }) else { return Vec::new() };
     let (agent, branch) = (&landing.agent, &landing.branch);
     let text = match (landing.place, undone) {
@@ -224,6 +385,19 @@ pub(super) fn kept(model: &mut Model, id: &RunId, made: Option<String>, undone: 
     effects
 }
 
+/// Takes back what landed last of a recorded run. Nothing that landed is nothing to do.
+pub(super) fn undo_recorded(model: &mut Model, spec: SpecId) -> Vec<Effect> {
+    let effects = runs::reopen_recorded(model, Start::of(spec, vec![Stage::Implement]), Some(Reopened::Undo));
+    for effect in &effects {
+        if let Effect::Run(id, RunEffect::Find { .. }) = effect
+            && let Some(run) = model.runs.get_mut(id)
+        {
+            run.options.undo = true;
+        }
+    }
+    effects
+}
+
 /// Takes back what landed last.
 pub(super) fn undo(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
@@ -231,6 +405,11 @@ pub(super) fn undo(model: &mut Model, id: &RunId) -> Vec<Effect> {
         Some(landing) => {
             run.phase = Phase::Publishing;
             vec![Effect::Run(id.clone(), RunEffect::Land { landing: Box::new(landing), back: true })]
+        }
+        None if run.options.undo => {
+            let text = Safe::line("no candidate is anywhere: there is nothing to take back");
+            let event = runs::emit(model, Some(id), What::Warning { text });
+            std::iter::once(event).chain(ended(model, id)).collect()
         }
         None => refuse(model, id, Failure::needs_input("undo", "no candidate is anywhere", "take one first")),
     }

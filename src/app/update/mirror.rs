@@ -112,6 +112,7 @@ fn closing(run: &Run) -> Option<Closed> {
         | Phase::Judging
         | Phase::Recording
         | Phase::Publishing
+        | Phase::Testing { .. }
         | Phase::Stopping => None,
     }
 }

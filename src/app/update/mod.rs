@@ -38,7 +38,7 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
-pub use candidates::{hunks, patch};
+pub use candidates::{BESIDE, patch};
 pub use exit::{exit_of, worst};
 pub use first::can_init;
 pub use gate::{open_issues, preview};
@@ -61,6 +61,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Asked(Request::Start(start)) => run::start(model, start),
         Msg::Asked(Request::Stop(run)) => cancel::asked(model, run),
         Msg::Asked(Request::Decide(decide)) => settle::decide(model, decide),
+        Msg::Asked(Request::Undo(spec)) => land::undo_recorded(model, spec),
         Msg::Asked(Request::Check { spec, stage }) => settle::check(model, spec, stage),
         Msg::Program(word) => answer::heard(model, word),
         Msg::Told(fact) => told(model, fact),
@@ -105,6 +106,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::TurnEnded(..) => Vec::new(),
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
+        RunMsg::Tested(outcome) => land::tested(model, id, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),

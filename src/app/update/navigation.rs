@@ -121,6 +121,9 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::IntoTree => candidates::take(model, Place::Tree),
         Action::NextHunk => candidates::turn(model, true),
         Action::PreviousHunk => candidates::turn(model, false),
+        Action::Pick => candidates::pick(model),
+        Action::Restore => candidates::as_tried(model),
+        Action::Beside => candidates::beside(model),
         Action::Split => split::open(model),
         Action::Ledger => selected_spec(model).map_or_else(Vec::new, |spec| ledger::open(model, spec)),
         Action::NextConflict => settle::turn(model, true),
@@ -261,11 +264,14 @@ fn back(model: &mut Model) -> Vec<Effect> {
     }
     let is_dashboard_of_live = match model.view() {
         View::Dashboard { run, .. } => model.runs.get(run).is_some_and(|run| run.phase.is_live()),
+        // What was picked is being tested: that is what Esc is about.
+        View::Candidates { run, .. } => {
+            model.runs.get(run).is_some_and(|run| matches!(run.phase, Phase::Testing { .. } | Phase::Stopping))
+        }
         View::Home { .. }
         | View::Spec { .. }
         | View::Transcript(_)
         | View::Verdict { .. }
-        | View::Candidates { .. }
         | View::Conflict(_)
         | View::Gate(_)
         | View::Merged(_)

@@ -103,6 +103,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         agendas: BTreeMap::new(),
         published: BTreeMap::new(),
         take: start.take.clone(),
+        basket: None,
         tried: None,
         landing: None,
         landed: false,
@@ -330,6 +331,11 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
     run.options.announced = true;
     if run.stop.is_some() {
         return super::cancel::try_finish(model, id);
+    }
+    // What is in the working copy is what is taken back: nothing could be prepared from it.
+    if run.options.undo {
+        run.pending = None;
+        return land::undo(model, id);
     }
     back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
 }
@@ -723,6 +729,7 @@ fn outcome_of(model: &Model, run: &Run) -> Outcome {
             | Phase::Judging
             | Phase::Recording
             | Phase::Publishing
+            | Phase::Testing { .. }
             | Phase::Stopping
             | Phase::Stopped
             | Phase::Foreign(_)

@@ -11,6 +11,7 @@ use super::out::{self, Done};
 use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
+use crate::domain::candidate::Place;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
@@ -103,8 +104,10 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Guardrail { stage, spec } => guardrail::guardrail(&here()?, &stage, spec.as_deref()),
         Command::Plan(asked) => stage(Stage::Plan, asked),
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
-        Command::Implement { stage: asked, apply } => {
-            run::stage(&here()?, &asked, Stage::Implement, (None, apply.as_deref()))
+        Command::Implement { stage: asked, undo: true, .. } => run::undo(&here()?, asked.spec.as_deref()),
+        Command::Implement { stage: asked, apply, with_unasked, undo: false } => {
+            let take = apply.map(|word| run::taken(&word, Place::Branch, with_unasked)).transpose()?;
+            run::stage(&here()?, &asked, Stage::Implement, (None, take))
         }
         Command::Validate(asked) => stage(Stage::Validate, asked),
         Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, (range.as_deref(), None)),

@@ -18,7 +18,7 @@ use super::{Context, agents, first, now, place, progress, record, status, survey
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
-use crate::domain::candidate::{Place, Take, Which};
+use crate::domain::candidate::{Place, Portion, Take, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, SpecId};
 use crate::domain::skip::{self, Skipped};
@@ -29,8 +29,8 @@ use crate::shell::engine::Flags;
 use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
-/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `apply`
-/// the candidate that is taken to a branch.
+/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `take`
+/// the candidate that is taken.
 ///
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting.
@@ -38,15 +38,25 @@ pub(super) fn stage(
     context: &Context,
     asked: &Asked,
     stage: Stage,
-    (range, apply): (Option<&str>, Option<&str>),
+    (range, take): (Option<&str>, Option<Take>),
 ) -> Result<Done, Failure> {
     let folder = place::spec(context, asked.spec.as_deref())?;
     let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
-    let take = apply.map(|word| taken(word, Place::Branch)).transpose()?;
     let start = StartRun { fresh, rerun_missing, range, take, ..StartRun::of(folder.id.clone(), vec![stage]) };
     let outputs = Outputs::of(&context.global.output)?;
     let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
     alone(context, flags, &outputs, folder, Request::Start(start))
+}
+
+/// Takes back the candidate of a spec that landed last.
+///
+/// # Errors
+/// Usage for an unknown spec; what keeps it from starting.
+pub(super) fn undo(context: &Context, spec: Option<&str>) -> Result<Done, Failure> {
+    let folder = place::spec(context, spec)?;
+    let outputs = Outputs::of(&context.global.output)?;
+    let request = Request::Undo(folder.id.clone());
+    alone(context, flags(&context.global), &outputs, folder, request)
 }
 
 /// Runs one spec, and writes what that came to where it was asked for.
@@ -80,7 +90,7 @@ fn alone(
 ///
 /// # Errors
 /// Usage (exit 64) for what cannot be an agent's name.
-pub(super) fn taken(word: &str, place: Place) -> Result<Take, Failure> {
+pub(super) fn taken(word: &str, place: Place, with_unasked: bool) -> Result<Take, Failure> {
     let which = match word {
         "best" => Which::Best,
         name => Which::Of(
@@ -88,7 +98,8 @@ pub(super) fn taken(word: &str, place: Place) -> Result<Take, Failure> {
                 .map_err(|bad| Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent"))?,
         ),
     };
-    Ok(Take { which, place })
+    let portion = if with_unasked { Portion::Whole } else { Portion::Asked };
+    Ok(Take { which, place, portion })
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -189,7 +200,8 @@ impl<'w> Work<'w> {
                 return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
             }
             let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
-            let take = self.asked.apply.as_deref().map(|word| taken(word, Place::Tree)).transpose()?;
+            let take = self.asked.apply.as_deref();
+            let take = take.map(|word| taken(word, Place::Tree, self.asked.with_unasked)).transpose()?;
             let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
             return Ok(Ok(Request::Start(start)));
         }

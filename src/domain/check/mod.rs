@@ -33,7 +33,7 @@ mod words;
 pub use critic::{Clash, ClashKind, OpenMark, clashes, open_mark, vague_in};
 pub use detect::{BUILD_FILES, HOOKS, checks, context_files, hooks};
 pub use look::look_up;
-pub use range::{Changed, Changes, Hunk, hunks, without_headings};
+pub use range::{Asked, Changed, Changes, Hunk, hunks, unquoted, without_headings};
 pub use rule::{Analyst, Rule, Severity};
 pub use runner::{Executed, Results, results};
 pub use tree::{CONSTITUTIONS, Commit, Content, FileText, History, Paths, Tree};

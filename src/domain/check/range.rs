@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::range::Range;
 
-use super::{Finding, Place, Rule, Seen};
+use super::{Finding, Paths, Place, Rule, Seen};
 use crate::domain::safe::Safe;
-use crate::domain::spec::Spec;
+use crate::domain::spec::{Spec, Task};
 
 /// One hunk of a diff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,9 +135,9 @@ fn header(rest: &str) -> Option<(Side, Side, &str)> {
     Some((side(old)?, side(new)?, heading.trim()))
 }
 
-/// Reads a name of a header. Git quotes one with a control character, a quote or a backslash as C does, and ends one
+/// Returns the name that a header has after a prefix (`a/`, `b/`). Git quotes one with a control character, a quote or a backslash as C does, and ends one
 /// with a space by a tab.
-fn unquoted(path: &str, prefix: &str) -> String {
+pub fn unquoted(path: &str, prefix: &str) -> String {
     let path = path.strip_suffix('\t').unwrap_or(path);
     let quoted = path.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let name = quoted.map_or_else(|| path.to_owned(), unescaped);
@@ -198,31 +198,64 @@ const FOLLOWING: [&str; 12] = [
     "bun.lockb",
 ];
 
-/// Adds a finding for each hunk that no task of `specs` asked for: none names its file, a folder around it, or a symbol
-/// or test that the hunk holds.
-pub(super) fn unasked(seen: &Seen<'_>, specs: &[&Spec], hunks: &[Hunk], out: &mut Vec<Finding>) {
-    let mut files: Vec<String> = Vec::new();
-    let mut names: Vec<&str> = Vec::new();
-    for spec in specs {
-        for task in spec.tasks.iter().flatten() {
-            let meant = |f: &String| seen.paths.resolve(&spec.dir, f).unwrap_or_else(|| f.clone());
-            files.extend(task.files.iter().map(meant));
-            files.extend(task.files.iter().cloned());
-            names.extend(task.symbols.iter().chain(&task.tests).map(String::as_str));
+/// What tasks ask to be changed: the files and folders that they name, and the symbols and tests.
+#[derive(Debug, Default)]
+pub struct Asked<'s> {
+    files: Vec<(String, &'s Task)>,
+    names: Vec<(&'s str, &'s Task)>,
+}
+
+impl<'s> Asked<'s> {
+    /// Collects what the tasks of some specs name; with `paths`, a file is also what its written name means.
+    pub fn of(paths: Option<&Paths<'_>>, specs: &[&'s Spec]) -> Self {
+        let mut asked = Self::default();
+        for spec in specs {
+            for task in spec.tasks.iter().flatten() {
+                let meant = |f: &String| paths.and_then(|paths| paths.resolve(&spec.dir, f));
+                asked.files.extend(task.files.iter().filter_map(meant).map(|file| (file, task)));
+                asked.files.extend(task.files.iter().map(|file| (file.clone(), task)));
+                asked.names.extend(task.symbols.iter().chain(&task.tests).map(|name| (name.as_str(), task)));
+            }
         }
+        asked
     }
+
+    /// Tells whether the tasks name nothing at all: then nobody can tell what was asked for.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.names.is_empty()
+    }
+
+    /// Returns the tasks that asked for a hunk: they name its file, a folder around it, or a symbol or test that the
+    /// hunk holds. No task has to ask for what changes along with others (lock files, the change log): for that the
+    /// list is there, and empty. `None` if nobody asked for it.
+    pub fn tasks(&self, hunk: &Hunk) -> Option<Vec<&'s Task>> {
+        let is_of = |file: &str| file == hunk.file || (file.ends_with('/') && hunk.file.starts_with(file));
+        let by_file = self.files.iter().filter(|(file, _)| is_of(file)).map(|(_, task)| *task);
+        let is_in = |name: &str| name.rsplit("::").next().is_some_and(|last| has_word(&hunk.text, last));
+        let by_name = self.names.iter().filter(|(name, _)| is_in(name)).map(|(_, task)| *task);
+        let mut tasks: Vec<&Task> = Vec::new();
+        for task in by_file.chain(by_name) {
+            if tasks.iter().all(|known| known.id != task.id) {
+                tasks.push(task);
+            }
+        }
+        let name = hunk.file.rsplit('/').next().unwrap_or(&hunk.file);
+        (!tasks.is_empty() || FOLLOWING.contains(&name)).then_some(tasks)
+    }
+}
+
+/// Adds a finding for each hunk that no task of `specs` asked for.
+pub(super) fn unasked(seen: &Seen<'_>, specs: &[&Spec], hunks: &[Hunk], out: &mut Vec<Finding>) {
+    let asked = Asked::of(Some(&seen.paths), specs);
     let only = match specs {
         [one] => Some(one.id.clone()),
         _ => None,
     };
     let whose = only.as_ref().map_or("any spec".to_owned(), ToString::to_string);
     for hunk in hunks {
-        let name = hunk.file.rsplit('/').next().unwrap_or(&hunk.file);
         let is_spec = seen.reading.specs.iter().any(|s| hunk.file.starts_with(&format!("{}/", s.dir)));
         let is_ours = hunk.file.starts_with(".dicast/") || hunk.file.starts_with(".specify/");
-        let by_file = files.iter().any(|f| *f == hunk.file || (f.ends_with('/') && hunk.file.starts_with(f.as_str())));
-        let by_name = names.iter().any(|n| n.rsplit("::").next().is_some_and(|last| has_word(&hunk.text, last)));
-        if is_spec || is_ours || by_file || by_name || FOLLOWING.contains(&name) {
+        if is_spec || is_ours || asked.tasks(hunk).is_some() {
             continue;
         }
         let last = hunk.line.saturating_add(hunk.lines.saturating_sub(1));

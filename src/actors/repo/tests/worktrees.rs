@@ -5,8 +5,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
 use crate::domain::artifact::body::Change;
-use crate::domain::candidate::{Landing, Place, Share};
+use crate::domain::candidate::{Chosen, Landing, Picked, Place, Share};
 use crate::domain::hash::Sha;
+use crate::domain::hunks::{HunkId, Picks};
 use crate::domain::ids::{AgentName, Family};
 use crate::domain::moment::Moment;
 use crate::domain::settings::{CheckSource, CheckTemplate, Guardrails};
@@ -138,7 +139,7 @@ fn a_change_is_what_git_sees_and_nothing_of_the_user_is_touched() {
         );
         assert_eq!((patch.added, patch.removed, patch.unfit), (2, 2, None));
         assert_eq!(patch.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(), ["out"]);
-        assert!(patch.diff.contains("+limit() { echo 10; }") && patch.diff.contains("old mode 100644"));
+        assert!(patch.diff.text().contains("+limit() { echo 10; }") && patch.diff.text().contains("old mode 100644"));
         assert_eq!(bench.own(), before);
 
         // Taken up again with what was done in it, whatever was committed there.
@@ -221,8 +222,11 @@ fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
         let trial = Trial {
             base: bench.said(&["rev-parse", "HEAD"]),
             patches,
-            checks: [("sh".to_owned(), check)].into(),
-            rails: Guardrails { before: vec![], after, timeout_ms: 10_000, clean_tree: false },
+            tools: Tools {
+                checks: [("sh".to_owned(), check)].into(),
+                rails: Guardrails { before: vec![], after, timeout_ms: 10_000, clean_tree: false },
+            },
+            spec: spec(""),
         };
         let tried = bench.handle.try_out(bench.root(), trial.clone(), CancellationToken::new());
         let outcome = tried.within(PATIENCE, "the candidates").await.unwrap();
@@ -259,7 +263,172 @@ fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
 
 fn landing(trial: &Trial, candidate: &crate::domain::candidate::Candidate, place: Place) -> Landing {
     let spec = SpecId::new("003-rate-limiter").unwrap();
-    Landing::of((&spec, "Rate limiter"), (&trial.base, candidate), ("RUN", &Sha::of("v")), (place, Moment(5_000)))
+    let (agent, tree) = (candidate.agent.clone(), candidate.tree.clone());
+    let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new() };
+    Landing::of((&spec, "Rate limiter"), (&trial.base, chosen), ("RUN", &Sha::of("v")), (place, Moment(5_000)))
+}
+
+/// The spec of the shop, with these tasks.
+fn spec(tasks: &str) -> Arc<Spec> {
+    let file = |path: &str, text: &str| (format!("specs/003-rate-limiter/{path}"), FileText::text(text));
+    let files = [file("spec.md", "# X\n\n- **FR-001**: It MUST wait.\n"), file("tasks.md", tasks)].into();
+    Arc::new(check::read(&check::Tree { files, ..check::Tree::default() }).specs.remove(0))
+}
+
+/// What is run in the shop.
+fn tools() -> Tools {
+    let check = CheckTemplate { argv: vec!["./run_tests.sh".into(), "{id}".into()], source: CheckSource::Declared };
+    let rails = Guardrails { before: vec![], after: vec![], timeout_ms: 10_000, clean_tree: false };
+    Tools { checks: [("sh".to_owned(), check)].into(), rails }
+}
+
+#[test]
+fn what_no_task_asked_for_is_left_out_unless_something_is_red_without_it() {
+    bench(|bench| async move {
+        bench.shop();
+        let loads = "test_old() { . src/limit.sh; [ \"$(limit)\" -ge 5 ]; }\n";
+        let patches: BTreeMap<_, _> = [
+            bench.candidate("ann", &[("src/limit.sh", &limit(10)), ("notes.txt", "mine\n")]).await,
+            // Its limit needs a file that nobody asked for.
+            bench.candidate("bob", &[("src/limit.sh", ". src/ten.sh\n"), ("src/ten.sh", &limit(10))]).await,
+            bench.candidate("cat", &[("src/limit.sh", &limit(9)), ("tests/more_test.sh", loads)]).await,
+            bench.candidate("dan", &[("notes.txt", "nothing that was asked for\n")]).await,
+        ]
+        .into();
+        let of = |tasks: &str| Trial {
+            base: bench.said(&["rev-parse", "HEAD"]),
+            patches: patches.clone(),
+            tools: tools(),
+            spec: spec(tasks),
+        };
+        let tried = |trial: Trial| {
+            let tried = bench.handle.try_out(bench.root(), trial, CancellationToken::new());
+            async { tried.within(PATIENCE, "the candidates").await.unwrap().tried }
+        };
+        let all = tried(of("- [ ] T001 Wait in `src/limit.sh`\n")).await;
+        let told = |name: &str| {
+            let one = all.of(&AgentName::new(name).unwrap()).unwrap();
+            (one.files, one.out.is_none(), one.extras.as_ref().map(|extras| (extras.named(), extras.needed)))
+        };
+        assert_eq!(told("ann"), (1, true, Some(("notes.txt".to_owned(), false))));
+        assert_eq!(told("bob"), (2, true, Some(("src/ten.sh".to_owned(), true))));
+        assert_eq!(told("cat"), (2, true, None), "tests are what candidates are told apart by");
+        assert_eq!(told("dan"), (1, true, Some(("notes.txt".to_owned(), true))), "nothing would be left of it");
+        let ann = all.of(&AgentName::new("ann").unwrap()).unwrap();
+        assert_eq!(bench.said(&["ls-tree", "--name-only", &ann.tree, "notes.txt"]), "");
+        assert_eq!(bench.said(&["ls-tree", "--name-only", ann.whole(), "notes.txt"]), "notes.txt");
+        let changes = patches.iter().map(|(agent, (_, patch))| (agent.clone(), Arc::clone(patch))).collect();
+        assert!(all.is_of(&all.base, &changes), "it is known again by all that was changed");
+        // Tasks that name nothing leave nothing out.
+        assert!(tried(of("- [ ] T001 Wait\n")).await.candidates.iter().all(|one| one.extras.is_none()));
+
+        // All of it together is built and tested when it is asked for.
+        let ids = |name: &str| {
+            let (agent, (_, patch)) = patches.get_key_value(&AgentName::new(name).unwrap()).unwrap();
+            (agent.clone(), patch.diff.hunks().iter().map(|hunk| hunk.id.clone()).collect())
+        };
+        let picked = |picks: Picks| Picked {
+            base: all.base.clone(),
+            patches: patches.iter().map(|(agent, (_, patch))| (agent.clone(), Arc::clone(patch))).collect(),
+            picks,
+        };
+        let test = async |picks: Picks| {
+            let tested = bench.handle.try_picked(bench.root(), picked(picks), tools(), CancellationToken::new());
+            tested.within(PATIENCE, "what was picked").await.unwrap()
+        };
+        let whole = test(Picks([ids("ann")].into())).await;
+        assert_eq!((whole.tree.as_str(), all.red(ann, &whole)), (ann.whole(), None));
+        // Half of what bob did is red.
+        let (bob, hunks) = ids("bob");
+        let patch = &patches[&bob].1;
+        let is_limit = |id: &HunkId| patch.diff.hunk(id).is_some_and(|hunk| hunk.file == "src/limit.sh");
+        let half = test(Picks([(bob, hunks.into_iter().filter(is_limit).collect())].into())).await;
+        assert_eq!(all.red(ann, &half).map(|why| why.to_string()).as_deref(), Some("test_old"));
+        bench
+    });
+}
+
+/// A file of numbered lines; every fifth is the same, so that context alone does not say where a change belongs.
+fn numbered(lines: u64) -> String {
+    (0..lines).map(|n| if n % 5 == 0 { "same\n".to_owned() } else { format!("line {n}\n") }).collect()
+}
+
+/// Changes a text here and there, as a number says.
+fn changed(text: &str, mut seed: u64) -> String {
+    let mut out = String::new();
+    for (at, line) in text.lines().enumerate() {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match (seed >> 33) % 17 {
+            0 => {}
+            1 => out.push_str(&format!("new {at}\n{line}\n")),
+            2 => out.push_str(&format!("--- other {at}\r\n")),
+            _ => out.push_str(&format!("{line}\n")),
+        }
+    }
+    if seed.is_multiple_of(3) { out.trim_end().to_owned() } else { out }
+}
+
+#[test]
+fn any_hunks_are_the_base_with_them_and_nothing_else() {
+    bench(|bench| async move {
+        bench.shop();
+        let text = numbered(120);
+        for path in ["src/a.txt", "src/b.txt", "src/gone.txt", "run.sh"] {
+            bench.write(path, &text);
+        }
+        bench.write("odd \"name\".txt", &text);
+        fs::write(bench.root().join("latin.txt"), b"caf\xe9\n".repeat(30)).unwrap();
+        bench.git(2, &["add", "-A"]);
+        bench.git(2, &["commit", "-q", "-m", "second"]);
+        for seed in 1..4u64 {
+            let plot = bench.plot(&format!("ann{seed}"));
+            let tree = bench.plant(&plot).await.unwrap();
+            for path in ["src/a.txt", "src/b.txt", "odd \"name\".txt"] {
+                fs::write(tree.join(path), changed(&text, seed)).unwrap();
+            }
+            fs::write(tree.join("latin.txt"), b"caf\xe9\nth\xe9\n".repeat(14)).unwrap();
+            fs::write(tree.join("logo.png"), b"\x89PNG\x00").unwrap();
+            fs::write(tree.join("empty"), "").unwrap();
+            fs::remove_file(tree.join("src/gone.txt")).unwrap();
+            fs::set_permissions(tree.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+            let patch = Arc::new(bench.reap(&plot).await);
+            let all: Vec<HunkId> = patch.diff.hunks().iter().map(|hunk| hunk.id.clone()).collect();
+            assert!(all.len() >= 12, "{}", all.len());
+            let with = async |taken: Vec<HunkId>| {
+                let picks = Picks([(plot.agent.clone(), taken.into_iter().collect())].into());
+                let patches = [(plot.agent.clone(), Arc::clone(&patch))].into();
+                let picked = Picked { base: patch.base.clone(), patches, picks };
+                let none = Tools::default();
+                let tested = bench.handle.try_picked(bench.root(), picked, none, CancellationToken::new());
+                tested.within(PATIENCE, "what was picked").await.unwrap().tree
+            };
+            assert_eq!(with(all.clone()).await, patch.tree, "all of them are the change");
+            let base = bench.said(&["rev-parse", &format!("{}^{{tree}}", patch.base)]);
+            assert_eq!(with(Vec::new()).await, base, "none of them is the base");
+            // What is taken and what is left add up to the change, and say the same lines.
+            let (left, taken): (Vec<_>, Vec<_>) = all.iter().cloned().enumerate().partition(|(at, _)| at % 2 == 0);
+            let ids = |list: Vec<(usize, HunkId)>| list.into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+            let (left, taken) = (ids(left), ids(taken));
+            let tree = with(taken.clone()).await;
+            let mut said: Vec<String> = Vec::new();
+            for (from, to) in [(base.as_str(), tree.as_str()), (tree.as_str(), patch.tree.as_str())] {
+                let diff = bench.said(&["diff", "--no-renames", "--no-color", "-U0", from, to]);
+                let lines = diff.lines().filter(|l| l.starts_with(['+', '-']) && !l.starts_with("+++ "));
+                said.extend(
+                    lines.filter(|l| !l.starts_with("--- a/") && !l.starts_with("--- \"a/")).map(str::to_owned),
+                );
+            }
+            let lines = |taken: &[HunkId]| {
+                let of = |id: &HunkId| patch.diff.hunk(id).map_or(0, |hunk| u64::from(hunk.added + hunk.removed));
+                taken.iter().map(of).sum::<u64>()
+            };
+            let is_mark = |line: &&String| line.as_str() == "--- /dev/null";
+            let marks = said.iter().filter(is_mark).count();
+            let counted = (said.len() - marks) as u64;
+            assert_eq!(counted, lines(&left) + lines(&taken), "seed {seed}");
+        }
+        bench
+    });
 }
 
 #[test]
@@ -275,6 +444,8 @@ fn a_candidate_lands_once_however_often_it_is_done_and_comes_back_if_nothing_fol
             branch: "dicast/003-rate-limiter".into(),
             message: "Rate limiter\n\nDicast-Run: RUN\nDicast-Verdict: V\n".into(),
             at: Moment(1_795_352_000_000),
+            left_out: Vec::new(),
+            also: Vec::new(),
         };
         let before = bench.own();
         // A hook that would refuse every commit is not asked.
