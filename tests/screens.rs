@@ -1,6 +1,6 @@
 //! The screen as text: one snapshot for each phase and view at three sizes, and what holds at every size.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where a fixture cannot be made")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where a fixture cannot be made")]
 
 use dicast::app::model::{Model, View};
 use dicast::app::update::rows;
