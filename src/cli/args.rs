@@ -76,9 +76,12 @@ pub enum Command {
     },
     /// Makes the folder of a new spec from a sentence.
     New {
-        /// What is wanted, in a sentence.
-        #[arg(required = true)]
+        /// What is wanted, in a sentence; with --from the title.
+        #[arg(required_unless_present = "from")]
         text: Vec<String>,
+        /// A document that is taken as the spec as it stands, such as the body of a pull request; - is stdin.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
     },
     /// Asks what the words of a spec leave open, by rules.
     Clarify {

@@ -199,7 +199,7 @@ pub fn write(sources: &Sources, facts: &RepoFacts) -> Result<(), Failure> {
 /// Writes the first config of a repository and approves what it wrote: for somebody who asked for exactly that.
 ///
 /// # Errors
-/// Those of [`write`]; when what is approved cannot be kept.
+/// Those of [`write()`]; when what is approved cannot be kept.
 pub fn write_approved(sources: &Sources, facts: &RepoFacts, at: Moment) -> Result<Loaded, Failure> {
     write(sources, facts)?;
     let own = Sources { given_config: None, ..sources.clone() };

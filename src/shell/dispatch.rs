@@ -31,6 +31,7 @@ use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Picked, Tested};
 use crate::domain::dissent::{self, Entry, Ledger};
+use crate::domain::draft::Beginning;
 use crate::domain::failure::Failure;
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
@@ -111,7 +112,8 @@ impl Dispatch {
                 inbox.expect(Pending::Held(spec, reply));
             }
             Effect::Create(text) => {
-                let reply = self.hands.scribe.create(text, model.now, self.hands.scope.cancel.clone());
+                let reply =
+                    self.hands.scribe.create(Beginning::Sentence(text), model.now, self.hands.scope.cancel.clone());
                 inbox.expect(Pending::Created(reply));
             }
             Effect::Report(spec) => {

@@ -117,3 +117,19 @@ fn specs_that_are_made_at_once_get_numbers_of_their_own_and_none_that_a_branch_h
     numbers.sort();
     assert_eq!(numbers, ["001", "042", "043", "044", "045", "046", "047", "048", "049"]);
 }
+
+#[test]
+fn the_body_of_a_pull_request_becomes_a_spec_that_rules_can_read() {
+    let world = World::new();
+    let body = "Retries failed calls.\r\n\r\n- [x] It MUST stop after 3 tries\r\n- It MUST wait 1 s between them\r\n";
+    let made = world.dicast_with(&["new", "Retry calls", "--from", "-", "--json"], body).exits(0).json();
+    assert_eq!(made[0]["spec_id"], "001-retry-calls");
+    let said = world.dicast(&["status", "001", "--json"]).exits(0).json();
+    assert_eq!(said[0]["title"], "Retry calls");
+    let text = std::fs::read_to_string(world.path("specs/001-retry-calls/spec.md")).unwrap();
+    assert!(text.contains("- **FR-001**: It MUST stop after 3 tries\n- **FR-002**: It MUST wait 1 s"), "{text}");
+    world.write("body.md", "nothing that is asked for\n");
+    world.dicast(&["new", "--from", "body.md"]).exits(0).says("002-nothing");
+    world.dicast(&["new", "--from", "gone.md"]).exits(64).complains("there is no such file");
+    world.dicast(&["new"]).exits(64);
+}

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::trial::{self, Ground, Tools, Trial};
-use super::worktrees::Plot;
+use super::worktrees::{Plot, Uprooted};
 use super::{ACTOR, Reader, git, scratch};
 use crate::domain::candidate::{Landing, Patch, Picked, Tested};
 use crate::domain::failure::Failure;
@@ -37,12 +37,16 @@ impl Reader {
     pub(super) async fn uproot(
         &self,
         root: &Path,
-        (folder, run): (&Path, &RunId),
+        (folder, run, what): &(PathBuf, RunId, Uprooted),
         token: &CancellationToken,
         turn: &Mutex<()>,
     ) -> Result<(), Failure> {
         let _turn = turn.lock().await;
-        self.git(root, token).await?.uproot(&self.scope, folder, run).await
+        let git = self.git(root, token).await?;
+        match what {
+            Uprooted::Worktrees => git.uproot(&self.scope, folder, run).await,
+            Uprooted::All => git.forget(&self.scope, folder, run).await,
+        }
     }
 
     pub(super) async fn reap(&self, root: &Path, plot: &Plot, token: &CancellationToken) -> Result<Patch, Failure> {

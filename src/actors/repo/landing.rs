@@ -10,6 +10,9 @@ use super::worktrees::NOBODY;
 use crate::domain::candidate::{Landing, Place};
 use crate::domain::failure::Failure;
 
+/// How a change is put into the working copy or taken out: as it is, whatever somebody's config says of white space.
+const APPLY: [&str; 2] = ["apply", "--whitespace=nowarn"];
+
 /// What a ref has that must not exist yet.
 const NONE: &str = "0000000000000000000000000000000000000000";
 
@@ -39,7 +42,7 @@ impl Git {
                     if !self.applies(&[], &file).await? {
                         return Err(does_not_fit("what is there now"));
                     }
-                    self.at(&self.folder(), None).must("apply", &["apply", &file], "").await?;
+                    self.at(&self.folder(), None).must("apply", &[APPLY[0], APPLY[1], &file], "").await?;
                 }
                 Ok(None)
             }
@@ -79,7 +82,8 @@ impl Git {
                     let is_gone = self.applies(&[], &file).await?;
                     return if is_gone { Ok(()) } else { Err(does_not_fit("what was changed since")) };
                 }
-                self.at(&self.folder(), None).must("apply", &["apply", "--reverse", &file], "").await.map(drop)
+                let args = [APPLY[0], APPLY[1], "--reverse", &file];
+                self.at(&self.folder(), None).must("apply", &args, "").await.map(drop)
             }
         }
     }
@@ -113,7 +117,7 @@ impl Git {
     }
 
     async fn applies(&self, how: &[&str], file: &str) -> Result<bool, Failure> {
-        let args: Vec<&str> = ["apply", "--check"].into_iter().chain(how.iter().copied()).chain([file]).collect();
+        let args: Vec<&str> = APPLY.into_iter().chain(["--check"]).chain(how.iter().copied()).chain([file]).collect();
         Ok(self.at(&self.folder(), None).run(&args, "").await?.is_some())
     }
 }

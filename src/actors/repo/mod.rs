@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::guardrails::{Cuts, Guarded, Watch};
 use self::trial::{Tools, Trial};
-use self::worktrees::Plot;
+use self::worktrees::{Plot, Uprooted};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::domain::candidate::{Landing, Patch, Picked, Tested};
@@ -176,7 +176,14 @@ impl Handle {
 
     /// Removes the worktrees of a run below `folder`.
     pub fn uproot(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, token, promise })
+        let what = Uprooted::Worktrees;
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
+    }
+
+    /// Removes the worktrees of a run and what git keeps of it: nobody will take anything of it any more.
+    pub fn forget(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
+        let what = Uprooted::All;
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
     }
 
     /// Runs the project's tests and guardrails on every candidate. One trial or check at a time: they share a folder.
@@ -229,6 +236,7 @@ enum Command {
         root: PathBuf,
         folder: PathBuf,
         run: RunId,
+        what: Uprooted,
         token: CancellationToken,
         promise: Promise<()>,
     },
@@ -357,9 +365,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             Command::Reap { root, plot, token, promise } => {
                 scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
             }
-            Command::Uproot { root, folder, run, token, promise } => {
-                let turn = Arc::clone(&gardening);
-                scope.spawn(async move { promise.keep(reader.uproot(&root, (&folder, &run), &token, &turn).await) });
+            Command::Uproot { root, folder, run, what, token, promise } => {
+                let (turn, of) = (Arc::clone(&gardening), (folder, run, what));
+                scope.spawn(async move { promise.keep(reader.uproot(&root, &of, &token, &turn).await) });
             }
             Command::TryOut { root, trial, token, promise } => {
                 let turn = Arc::clone(&turn);

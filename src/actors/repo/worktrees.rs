@@ -63,6 +63,15 @@ impl Plot {
     }
 }
 
+/// What of a run is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Uprooted {
+    /// Its worktrees.
+    Worktrees,
+    /// And the refs that keep what came of them.
+    All,
+}
+
 /// One entry of `git worktree list`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Listed {
@@ -266,6 +275,22 @@ impl Git {
             }
         }
         scope.spawn_blocking(move || scratch::remove_empty(&of_run)).await.map_err(|_| gone())
+    }
+
+    /// Removes all that git has of a run: its worktrees, and the refs that keep what came of them.
+    ///
+    /// # Errors
+    /// Where git refuses; [`Failure::Cancelled`].
+    pub(super) async fn forget(&self, scope: &Scope, folder: &Path, run: &RunId) -> Result<(), Failure> {
+        let of_run = format!("refs/dicast/{run}/");
+        // Where there is no git repository nothing of it can be there.
+        let Some(refs) = self.run(&["for-each-ref", "--format=%(refname)", &of_run], "").await? else { return Ok(()) };
+        self.uproot(scope, folder, run).await?;
+        let git = self.at(&self.folder(), None);
+        for name in refs.lines() {
+            git.must("update-ref", &["update-ref", "-d", name], "").await?;
+        }
+        Ok(())
     }
 
     async fn worktrees(&self) -> Result<Vec<Listed>, Failure> {

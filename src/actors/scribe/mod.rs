@@ -14,6 +14,7 @@ use super::evidence;
 use super::repo;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::disk::Store;
+use crate::domain::draft::Beginning;
 use crate::domain::gate::{Gate, Held, Response};
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
@@ -64,8 +65,8 @@ impl Handle {
     }
 
     /// Makes the folder of a new spec. The id is the only one that any process gets.
-    pub fn create(&self, text: String, at: Moment, token: CancellationToken) -> Reply<Created> {
-        post(NAME, &self.mailbox, &self.waker, |promise| Command::Create { text, at, token, promise })
+    pub fn create(&self, beginning: Beginning, at: Moment, token: CancellationToken) -> Reply<Created> {
+        post(NAME, &self.mailbox, &self.waker, |promise| Command::Create { beginning, at, token, promise })
     }
 }
 
@@ -87,7 +88,7 @@ enum Command {
         promise: Promise<Arc<Held>>,
     },
     Create {
-        text: String,
+        beginning: Beginning,
         at: Moment,
         token: CancellationToken,
         promise: Promise<Created>,
@@ -131,8 +132,8 @@ async fn run(scribe: Scribe, mut commands: mpsc::Receiver<Command>) {
             Command::Respond { spec, gates, response, at, token, promise } => scope.spawn(async move {
                 promise.keep(scribe.respond(spec, gates, response, at, token).await.map(Arc::new));
             }),
-            Command::Create { text, at, token, promise } => {
-                scope.spawn(async move { promise.keep(scribe.create(text, at, &token).await) });
+            Command::Create { beginning, at, token, promise } => {
+                scope.spawn(async move { promise.keep(scribe.create(beginning, at, &token).await) });
             }
         }
     }

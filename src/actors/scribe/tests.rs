@@ -209,7 +209,7 @@ async fn specs_that_are_made_at_once_get_numbers_of_their_own() {
     let texts = ["Log in with magic links", "Export to CSV"];
     let made = (0..8).map(|n| {
         let handle = if n % 2 == 0 { &desk.scribe } else { &other };
-        handle.create(texts[n % 2].into(), Moment(0), desk.scope.cancel.child_token())
+        handle.create(Beginning::Sentence(texts[n % 2].into()), Moment(0), desk.scope.cancel.child_token())
     });
     let mut ids = BTreeSet::new();
     for reply in made.collect::<Vec<_>>() {
@@ -234,7 +234,12 @@ async fn a_template_of_the_repository_is_used() {
     desk.store().make_dirs(".specify/templates").unwrap();
     desk.store().replace(".specify/templates/spec-template.md", b"# [FEATURE NAME]\nours: $ARGUMENTS").unwrap();
     let token = desk.scope.cancel.child_token();
-    let created = desk.scribe.create("Log in".into(), Moment(0), token).within(WAIT, "a spec").await.unwrap();
+    let created = desk
+        .scribe
+        .create(Beginning::Sentence("Log in".into()), Moment(0), token)
+        .within(WAIT, "a spec")
+        .await
+        .unwrap();
     assert_eq!(created.template.as_deref(), Some(".specify/templates/spec-template.md"));
     let text = desk.store().read(&created.file, 1 << 20).unwrap().unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), "# Log in\nours: Log in\n");

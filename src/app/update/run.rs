@@ -616,7 +616,7 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
     close(model, id, Closed::Failed)
 }
 
-/// Records that the run is over, and gives its lock back; while memory is still copying, [`mirror::mirrored`] does.
+/// Records that the run is over, and gives its lock back; while memory is still copying, [`super::mirror::mirrored`] does.
 pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {

@@ -10,8 +10,8 @@ use crate::actors::agents::version::Version;
 use crate::actors::mcp;
 use crate::config::found::{Found, find_on_path};
 use crate::config::{Layer, Loaded, Setting, Sources};
-use crate::disk::Store;
 use crate::disk::look::is_writable;
+use crate::disk::{EntryKind, Store};
 use crate::domain::failure::Failure;
 use crate::domain::machine::{Machine, Sight};
 use crate::domain::preset::PRESETS;
@@ -127,6 +127,7 @@ fn configured(context: &Context, sources: &Sources, loaded: &Loaded, versions: &
         evidence(&context.repo, &loaded.settings.evidence.root),
         memory(&context.store(), sources, loaded),
     ];
+    items.extend(worktrees(&context.store(), &loaded.settings.worktrees.root));
     items.extend(access(sources, loaded));
     items.extend(adapters(sources));
     items.extend(offered(loaded));
@@ -276,6 +277,17 @@ fn evidence(repo: &Path, root: &str) -> Item {
             next: Some("make the folder writable, or set [evidence] root to one that is".into()),
         },
     }
+}
+
+/// Worktrees of writers that are still there: of a run that was stopped, or of one whose program was killed.
+fn worktrees(repository: &Store, root: &str) -> Option<Item> {
+    let runs = repository.list(root).unwrap_or_default();
+    let runs: Vec<String> =
+        runs.into_iter().filter(|entry| entry.kind == EntryKind::Dir).map(|entry| entry.name).collect();
+    let first = runs.first()?;
+    let next =
+        format!("go on with the run, or give them up: of one that is over, `dicast evidence purge --run {first}`");
+    Some(missing("worktrees", format!("{root} has those of {}", runs.join(", ")), next))
 }
 
 fn memory(repository: &Store, sources: &Sources, loaded: &Loaded) -> Item {

@@ -1,6 +1,8 @@
 //! `dicast clarify`, `checklist`, `analyze`, `gate` and `new`: what rules ask of a spec, and what a person answers.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +13,13 @@ use super::super::out::Done;
 use super::{Context, place};
 use crate::actors::agents::process::Children;
 use crate::actors::{repo, scribe};
+use crate::domain::draft::Beginning;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Gate, Held, Response, Say};
 use crate::domain::ids::SpecId;
+
+/// The longest document that becomes a spec, in bytes.
+const DOCUMENT_MAX: u64 = 1 << 20;
 
 /// How long a gate may take: the repository is read for it, perhaps from a slow disk.
 const HOLDING: Duration = Duration::from_secs(120);
@@ -77,10 +83,14 @@ pub(super) fn gate(context: &Context, asked: &Asked) -> Result<Done, Failure> {
 ///
 /// # Errors
 /// When it cannot be written, or another process writes specs for too long.
-pub(super) fn new(context: &Context, words: &str) -> Result<Done, Failure> {
+pub(super) fn new(context: &Context, words: &str, from: Option<&Path>) -> Result<Done, Failure> {
+    let beginning = match from {
+        Some(path) => Beginning::Document { title: words.to_owned(), text: document(path)? },
+        None => Beginning::Sentence(words.to_owned()),
+    };
     let desk = Desk::open()?;
     let scribe = scribe(context, &desk)?;
-    let reply = scribe.create(words.to_owned(), context.now, desk.token());
+    let reply = scribe.create(beginning, context.now, desk.token());
     let created = desk.ask(HOLDING, "making the spec", reply)?;
     let next = format!("dicast clarify {}", created.spec);
     if context.global.json {
@@ -91,6 +101,20 @@ pub(super) fn new(context: &Context, words: &str) -> Result<Done, Failure> {
     }
     let from = created.template.map(|path| format!(" from {path}")).unwrap_or_default();
     Ok(Done::lines(format!("{}  {}{from}\nnext: {next}\n", created.spec, created.file)))
+}
+
+/// Reads the document that a spec is made of.
+fn document(path: &Path) -> Result<String, Failure> {
+    if path != Path::new("-") {
+        return super::given_text(path, DOCUMENT_MAX);
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(DOCUMENT_MAX + 1).read_to_string(&mut text);
+    let size = read.map_err(|error| Failure::usage("stdin", error.to_string(), "give the document as UTF-8 text"))?;
+    if size as u64 > DOCUMENT_MAX {
+        return Err(Failure::usage("stdin", "it is longer than 1 MiB", "give a shorter document"));
+    }
+    Ok(text)
 }
 
 fn scribe(context: &Context, desk: &Desk) -> Result<scribe::Handle, Failure> {

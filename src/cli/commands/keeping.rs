@@ -17,7 +17,8 @@ use super::super::keeping::{
 use super::super::out::{self, Done};
 use super::evidences::{LIST_HINT, chosen, named_run, published};
 use super::{Context, READING, survey};
-use crate::actors::evidence;
+use crate::actors::agents::process::Children;
+use crate::actors::{evidence, repo};
 use crate::disk::Store;
 use crate::disk::text::needs_folder;
 use crate::domain::failure::Failure;
@@ -72,12 +73,21 @@ pub(super) fn remove(context: &Context, old: &Old, fate: Fate) -> Result<Done, F
     if fate == Fate::Purged && !runs.is_empty() {
         agreed(context, &runs)?;
     }
+    let repo = repo::spawn(&desk.scope, Children::new(&desk.scope));
+    let worktrees = context.repo.join(&context.loaded()?.settings.worktrees.root);
     let mut removals = Removals::default();
     for (spec, run) in runs {
         let what = format!("{} {run}", verb(fate));
         let reply = evidence.remove(spec.clone(), run.clone(), fate, context.now, desk.token());
         match desk.ask(REMOVING, &what, reply) {
-            Ok(removal) => removals.removed.push(removal),
+            Ok(removal) => {
+                // An archive can be brought back, and its candidates be taken then.
+                if fate == Fate::Purged {
+                    let forgotten = repo.forget(context.repo.clone(), worktrees.clone(), run.clone(), desk.token());
+                    desk.ask(REMOVING, &format!("forget the candidates of {run}"), forgotten)?;
+                }
+                removals.removed.push(removal);
+            }
             Err(failure) if named.is_some() || failure == Failure::Cancelled => return Err(failure),
             Err(failure) => removals.kept.push((spec, run, failure)),
         }

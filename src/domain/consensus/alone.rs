@@ -14,6 +14,7 @@ use super::verdict::{Decision, Judged, Verdict};
 use crate::domain::claim::{Kind, Polarity, Severity, Value};
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
+use crate::domain::stage::Stage;
 
 /// What an agent alone would have ended in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,9 +111,10 @@ impl fmt::Display for Help {
     }
 }
 
-/// Tells whether the panel helped; `None` where fewer than two families answered: then there was no panel.
+/// Tells whether the panel helped; `None` where fewer than two families answered: then there was no panel. Nor at
+/// implement: there candidates are held against each other, and the table of them tells it.
 pub fn helped(panel: &Panel, verdict: &Verdict) -> Option<Help> {
-    if verdict.families.ok < 2 {
+    if verdict.families.ok < 2 || panel.stage == Stage::Implement {
         return None;
     }
     let mut each: Vec<Alone> = panel

@@ -70,6 +70,9 @@ impl Verdict {
     pub fn why(&self) -> String {
         let Some(reason) = self.reasons.first().filter(|r| r.code.status().is_some()) else {
             let covered = format!("{} of {} must-requirements covered", self.coverage.covered, self.coverage.must);
+            if let Some(words) = self.of_candidates() {
+                return words.to_owned();
+            }
             return if self.status == Status::Agree {
                 format!("{} of {} families agree, {covered}", self.families.ok, self.families.expected)
             } else {
@@ -77,6 +80,15 @@ impl Verdict {
             };
         };
         self.told(reason)
+    }
+
+    /// What agreement means of implement: the families agree by what their candidates pass, and in no words.
+    fn of_candidates(&self) -> Option<&'static str> {
+        match (self.stage, self.status) {
+            (Stage::Implement, Status::Agree) => Some("candidates of two families or more pass the same tests"),
+            (Stage::Implement, Status::AgreeWithDissent) => Some("no two families' candidates pass the same tests"),
+            _ => None,
+        }
     }
 
     /// Returns a reason in one sentence, with the agents and claims that it names. The texts are foreign.

@@ -7,6 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::failure::Failure;
 use super::ids::SpecId;
+use super::spec;
 
 /// The template that is used where the repository has none.
 pub const TEMPLATE: &str = include_str!("spec-template.md");
@@ -113,6 +114,67 @@ pub fn next_id<'n>(names: impl IntoIterator<Item = &'n str>, slug: &str) -> Resu
     SpecId::new(&format!("{next:03}-{slug}")).map_err(|_| full())
 }
 
+/// What a new spec begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beginning {
+    /// What is wanted, in a sentence: it goes into the template.
+    Sentence(String),
+    /// A document that was written for something else, such as the body of a pull request.
+    Document {
+        /// Its title; empty if it names itself.
+        title: String,
+        /// Its text.
+        text: String,
+    },
+}
+
+impl Beginning {
+    /// Returns what the spec is called after: the sentence, the title, or the first line that says something.
+    pub fn name(&self) -> &str {
+        match self {
+            Beginning::Sentence(text) => text,
+            Beginning::Document { title, .. } if !title.trim().is_empty() => title,
+            Beginning::Document { text, .. } => {
+                let says =
+                    |line: &&str| line.chars().any(char::is_alphanumeric) && !line.trim_start().starts_with("<!--");
+                text.lines().find(says).unwrap_or_default().trim_start_matches(['#', ' ', '-', '*'])
+            }
+        }
+    }
+}
+
+/// Makes a spec of a document. Its words stay as they are: where it has no heading of its own it gets one, and where it
+/// names no requirement each item of its outermost lists gets an id.
+pub fn adopt(id: &SpecId, title: &str, text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let has_heading = text.lines().any(|line| line.starts_with("# "));
+    let head = if has_heading { String::new() } else { format!("# {}\n\n", title.trim()) };
+    let whole = format!("{head}{}\n", text.trim_end());
+    let asks = |text: &str| !spec::parse(id.clone(), SHELF, "spec.md", text).requirements.is_empty();
+    if asks(&whole) { whole } else { numbered(&whole) }
+}
+
+/// Gives each item of the outermost lists an id, outside fences and comments.
+fn numbered(text: &str) -> String {
+    let (mut out, mut next, mut fenced, mut comment) = (String::new(), 1_u32, false, false);
+    for line in text.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        comment |= line.contains("<!--");
+        let item = line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")).filter(|_| !fenced && !comment);
+        let ticked =
+            |item: &str| ["[ ] ", "[x] ", "[X] "].iter().find_map(|tick| item.strip_prefix(tick)).map(str::to_owned);
+        match item.map(|item| ticked(item).unwrap_or_else(|| item.to_owned())).filter(|item| !item.trim().is_empty()) {
+            Some(words) => {
+                out.push_str(&format!("- **FR-{next:03}**: {words}\n"));
+                next += 1;
+            }
+            None => out.push_str(&format!("{line}\n")),
+        }
+        comment &= !line.contains("-->");
+    }
+    out
+}
+
 /// Fills a template in. `date` is a day, `2026-01-31`.
 pub fn fill(template: &str, id: &SpecId, text: &str, date: &str) -> String {
     let sentence = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -130,7 +192,6 @@ pub fn fill(template: &str, id: &SpecId, text: &str, date: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::spec;
 
     #[test]
     fn a_name_is_made_of_the_words_that_tell() {
@@ -150,6 +211,28 @@ mod tests {
         assert_eq!(next_id(names, "e").unwrap().as_str(), "101-e");
         assert_eq!(next_id([], "e").unwrap().as_str(), "001-e");
         assert_eq!(next_id(["4294967295-z"], "e").unwrap_err().exit(), 64);
+    }
+
+    #[test]
+    fn a_document_becomes_a_spec_whose_words_stay() {
+        let id = SpecId::new("004-retry").unwrap();
+        let of = |title: &str, text: &str| {
+            let whole = adopt(&id, title, text);
+            (spec::parse(id.clone(), "specs/004-retry", "specs/004-retry/spec.md", &whole), whole)
+        };
+        let body = "<!-- say what\n- and why -->\r\nRetries failed calls.\r\n\r\n- [x] It MUST stop after 3 tries\n  - not a part\n* Waits 1 s\n\n```\n- code\n```\n";
+        let (spec, whole) = of("Retry calls", body);
+        let asked: Vec<_> = spec.requirements.iter().map(|r| (r.id.as_str(), r.text.as_str())).collect();
+        assert_eq!(spec.title, "Retry calls");
+        assert_eq!(asked[0].0, "FR-001");
+        assert!(asked[0].1.starts_with("It MUST stop after 3 tries") && asked.len() == 2, "{asked:?}");
+        assert!(whole.contains("```\n- code\n```") && whole.contains("- and why -->"), "{whole}");
+        // One that names its requirements is taken byte for byte.
+        let own = "# Retry\n\n- FR-7: It MUST wait\n- more\n";
+        assert_eq!(of("", own).1, own);
+        let named =
+            |title: &str, text: &str| Beginning::Document { title: title.into(), text: text.into() }.name().to_owned();
+        assert_eq!((named("A title", body), named("", "\n## Retry calls\n")), ("A title".into(), "Retry calls".into()));
     }
 
     #[test]

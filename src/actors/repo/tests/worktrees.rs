@@ -187,6 +187,16 @@ fn only_worktrees_of_the_run_are_removed_and_what_is_in_the_way_is_left() {
         assert!(!tree.exists() && !plot.folder.join(plot.run.as_str()).exists() && users.join("src").exists());
         assert!(!bench.said(&["worktree", "list"]).contains(".dicast"));
 
+        // What came of it is kept until the run is forgotten.
+        bench.plant(&plot).await.unwrap();
+        bench.git(1, &["update-ref", "refs/dicast/other/ann", "HEAD"]);
+        bench.git(1, &["update-ref", &format!("refs/dicast/{}/ann", plot.run), "HEAD"]);
+        let token = CancellationToken::new();
+        let forgotten = bench.handle.forget(bench.root(), plot.folder.clone(), plot.run.clone(), token);
+        forgotten.within(PATIENCE, "forgetting").await.unwrap();
+        assert_eq!(bench.said(&["for-each-ref", "--format=%(refname)", "refs/dicast"]).trim(), "refs/dicast/other/ann");
+        assert!(!tree.exists() && users.join("src").exists());
+
         fs::create_dir_all(&tree).unwrap();
         fs::write(tree.join("work"), "somebody's").unwrap();
         let refused = bench.plant(&plot).await.unwrap_err();
