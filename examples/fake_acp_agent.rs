@@ -60,6 +60,8 @@ struct Orders {
     /// What each prompt of a session costs.
     cost: Option<f64>,
     log: Option<String>,
+    /// What to look up in the MCP server of the session.
+    recall: Option<String>,
     /// Not for users: be the grandchild.
     sleeper: bool,
 }
@@ -94,6 +96,7 @@ fn orders(mut args: impl Iterator<Item = String>) -> Result<Orders, String> {
             "--load-fails" => orders.load_fails = true,
             "--cost" => orders.cost = Some(value()?.parse().map_err(|_| "--cost USD")?),
             "--log" => orders.log = Some(value()?),
+            "--recall" => orders.recall = Some(value()?),
             "--setsid-sleeper" => orders.sleeper = true,
             other => return Err(format!("unknown flag {other}")),
         }
@@ -123,6 +126,8 @@ struct Agent<'o> {
     requests: u64,
     /// The folder of the session that was opened last.
     folder: PathBuf,
+    /// The first MCP server that the session was given.
+    server: Value,
 }
 
 fn serve(orders: &Orders) -> io::Result<ExitCode> {
@@ -133,7 +138,8 @@ fn serve(orders: &Orders) -> io::Result<ExitCode> {
     }
     let _deaf = if orders.ignore_term { Some(deafen()?) } else { None };
     thread::sleep(Duration::from_millis(orders.slow_start_ms));
-    let mut agent = Agent { orders, sessions: 0, prompts: 0, asked: 0, requests: 0, folder: PathBuf::new() };
+    let mut agent =
+        Agent { orders, sessions: 0, prompts: 0, asked: 0, requests: 0, folder: PathBuf::new(), server: Value::Null };
     agent.log(&format!("start {}", std::process::id()))?;
     while let Some(message) = agent.hear()? {
         let (id, params) = (message["id"].clone(), message["params"].clone());
@@ -154,6 +160,7 @@ fn serve(orders: &Orders) -> io::Result<ExitCode> {
             Some("session/new") => {
                 agent.sessions += 1;
                 agent.asked = 0;
+                agent.server = params["mcpServers"][0].clone();
                 agent.folder = params["cwd"].as_str().unwrap_or_default().into();
                 let plan = json!([{"id": "default"}, {"id": "plan"}]);
                 let modes = if orders.no_mode { json!([{"id": "default"}]) } else { plan };
@@ -250,6 +257,9 @@ impl Agent<'_> {
             json!({"sessionUpdate": "tool_call_update", "toolCallId": "t1", "status": "completed",
             "content": [{"type": "content", "content": {"type": "text", "text": "fn main() {}"}}]}),
         )?;
+        if let Some(query) = &orders.recall {
+            self.recall(query)?;
+        }
         if orders.huge_line {
             self.speak(session, &"x".repeat(20 << 20))?;
         }
@@ -317,6 +327,35 @@ impl Agent<'_> {
         }
         thread::sleep(FOREVER);
         Ok(Some(ExitCode::SUCCESS))
+    }
+
+    /// Starts the MCP server that the session was given, looks something up there, and tries to store something.
+    fn recall(&self, query: &str) -> io::Result<()> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let args = self.server["args"].as_array().into_iter().flatten().map(text);
+        let mut child = Command::new(text(&self.server["command"]))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let (Some(mut to), Some(from)) = (child.stdin.take(), child.stdout.take()) else { return Ok(()) };
+        let mut from = io::BufReader::new(from);
+        let mut call = |id: u64, method: &str, params: Value| -> io::Result<Value> {
+            writeln!(to, "{}", json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))?;
+            let mut line = String::new();
+            from.read_line(&mut line)?;
+            Ok(serde_json::from_str(&line)?)
+        };
+        let who = json!({"name": "fake", "version": "1"});
+        call(1, "initialize", json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": who}))?;
+        let found = call(2, "tools/call", json!({"name": "search", "arguments": {"query": query}}))?;
+        let kept = json!({"name": "store_memory", "arguments": {"content": "mine", "tags": []}});
+        let stored = call(3, "tools/call", kept)?;
+        self.log(&format!("recalled {found}"))?;
+        self.log(&format!("stored {stored}"))?;
+        drop(to);
+        child.wait().map(drop)
     }
 
     /// Asks for permission; returns the option that was chosen, or `cancelled`.

@@ -70,6 +70,12 @@ fn an_agent_that_asks_for_permission_is_answered_by_key_by_a_stop_and_by_rule() 
 }
 
 #[test]
+#[ignore = "slow: two runs with an agent that looks into memory"]
+fn an_agent_of_kind_acp_may_look_into_memory_and_store_nothing() {
+    permission::memory_is_passed_on_to_be_read();
+}
+
+#[test]
 #[ignore = "slow: every frame of a whole run is read"]
 fn a_secret_that_agents_and_a_spec_print_is_in_no_frame() {
     secrets::no_frame_shows_it();
@@ -247,8 +253,11 @@ fn thirty_two_agents_that_write_a_thousand_lines_a_second_cost_no_key_and_no_lin
     assert!(is_under_load, "the keys were typed while agents wrote");
     measured.assert_quick();
     assert!(peak > 0 && peak < MEMORY_KIB, "{peak} KiB");
+    let shown = session.contents();
     let written = transcripts(&repo);
     assert_eq!(written.len(), CROWD);
+    let size = format!(" {} kB", written[0].len() / 1_000);
+    assert_eq!(shown.matches(&size).count(), CROWD, "each row has counted every byte:\n{shown}");
     for text in written {
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("line ")).collect();
         assert_eq!(lines.len(), LINES, "every line is on disk");

@@ -1,4 +1,4 @@
-//! An agent of kind `acp` that asks before it acts, under the real binary: a person answers by key, a stop answers
+//! An agent of kind `acp` that asks before it acts, or looks into memory, under the real binary: a person answers by key, a stop answers
 //! `cancelled`, and without a screen the rule answers. Each time it is on record, and nothing is left.
 
 use super::BINARY;
@@ -10,6 +10,11 @@ const SIZE: (u16, u16) = (120, 36);
 
 /// One agent that answers at once, and one that wants to run a command first.
 fn repo() -> Repo {
+    repo_with(&["--ask", "execute"])
+}
+
+/// The same, with an agent that does as its flags say.
+fn repo_with(flags: &[&str]) -> Repo {
     let repo = Repo::new(BINARY);
     let text = |words: &str| serde_json::to_string(words).unwrap();
     let program = |name: &str| text(example(name).to_str().unwrap());
@@ -19,9 +24,10 @@ fn repo() -> Repo {
         &format!(
             "[[agents]]\nname = \"ann\"\nkind = \"command\"\nfamily = \"ann\"\ncommand = [{}]\n\n\
              [[agents]]\nname = \"bob\"\nkind = \"acp\"\nfamily = \"bob\"\ncommand = [{}]\n\
-             args = [\"--ask\", \"execute\", \"--log\", {log}]\nretry = {{ max = 0 }}\n",
+             args = [{}, \"--log\", {log}]\nretry = {{ max = 0 }}\n",
             program("fake_agent"),
             program("fake_acp_agent"),
+            flags.iter().map(|flag| text(flag)).collect::<Vec<_>>().join(", "),
         ),
     );
     repo
@@ -93,4 +99,18 @@ pub(crate) fn by_rule() {
     let answers = on_record(&repo);
     assert!(answers.len() == 1 && answers[0].contains("touch pwned"), "{answers:?}");
     assert!(repo.read("pwned").is_none());
+}
+
+pub(crate) fn memory_is_passed_on_to_be_read() {
+    let repo = repo_with(&["--recall", "greeter"]);
+    // The first run stores what the second one finds.
+    for _ in 0..2 {
+        let out = repo.run(&["plan", FIRST, "--fresh"]);
+        assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+    let log = repo.read("asked.log").unwrap();
+    let last = |word: &str| log.lines().rfind(|line| line.starts_with(word)).unwrap_or_else(|| panic!("{word}: {log}"));
+    assert!(last("recalled").contains(FIRST), "{}", last("recalled"));
+    let stored = last("stored");
+    assert!(stored.contains("error") || stored.contains("\"isError\":true"), "{stored}");
 }
