@@ -234,6 +234,13 @@ fn show(orders: &Orders, ask: &Value, artifact: &mut Value) {
             scenario["test_id"] = json!(id);
         }
     }
+    // A writer's tasks name what it will write: what no task names is left out of a candidate.
+    let writes: Vec<&str> = orders.write.iter().filter_map(|order| Some(order.split_once('=')?.0)).collect();
+    for task in artifact.get_mut("tasks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if !writes.is_empty() {
+            task["files"] = json!(writes);
+        }
+    }
     let of_stage = |order: &String| {
         let (stage, word) = order.split_once('=')?;
         (ask["stage"] == stage).then(|| word.to_owned())

@@ -20,6 +20,9 @@ struct Way {
 const ANN: (&str, &[&str]) = ("ann", &[]);
 const BOB: (&str, &[&str]) = ("bob", &[]);
 const PLAN: &[&str] = &["plan", "003"];
+/// A hollow validation lets the audit follow: here it does not.
+const ONLY_VALIDATE: &[&str] =
+    &["auto", "003", "--stages", "plan,tasks,validate", "--skip-stage", "implement=made by hand"];
 const VALIDATE: &[&str] = &["auto", "003", "--skip-stage", "implement=made by hand"];
 
 const WAYS: [Way; 8] = [
@@ -54,7 +57,7 @@ const WAYS: [Way; 8] = [
         spec: SPEC,
         agents: &[ANN, BOB, ("cyd", &["--crash", "3"])],
         words: PLAN,
-        call: "YOUR CALL",
+        call: "PASS",
     },
     Way {
         status: "blocked",
@@ -72,7 +75,7 @@ const WAYS: [Way; 8] = [
         words: VALIDATE,
         call: "STOP",
     },
-    Way { status: "hollow", exit: 5, spec: SPEC, agents: &[ANN, BOB], words: VALIDATE, call: "YOUR CALL" },
+    Way { status: "hollow", exit: 5, spec: SPEC, agents: &[ANN, BOB], words: ONLY_VALIDATE, call: "PASS" },
 ];
 
 /// Goes a way; returns the status of the last stage that was decided, and which it was.

@@ -4,7 +4,7 @@
 //! and what the next try is told is `domain::back`.
 
 use super::durable::{Batch, commit};
-use super::{cancel, checkpoint, notice, run as runs};
+use super::{cancel, checkpoint, notice, run as runs, staging};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
@@ -62,7 +62,7 @@ pub(super) fn begin(model: &mut Model, id: &RunId) -> Option<Vec<Effect>> {
 /// That the run goes back is on record.
 pub(super) fn kept(model: &mut Model, id: &RunId, back: Box<Back>) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
-    runs::turn_to(run, Stage::Implement);
+    staging::turn_to(run, Stage::Implement);
     forget(run, back);
     if run.stop.is_some() {
         run.phase = Phase::Stopping;

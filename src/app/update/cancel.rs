@@ -3,7 +3,7 @@
 //! A stop is on screen in the frame of its key, keeps every finished answer, and does not close the run.
 
 use super::durable::{Batch, commit};
-use super::{checkpoint, complain, notice, permission, round, run as runs, seats, verdict};
+use super::{checkpoint, complain, ending, notice, permission, round, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::model::{Lock, Model, Phase, SeatState, Stop, Then, Warmth};
 use crate::app::msg::Signal;
@@ -102,7 +102,7 @@ pub(super) fn try_finish(model: &mut Model, id: &RunId) -> Vec<Effect> {
             let record = Record::RunStopped { by: stop.by, survivors: run.survivors };
             commit(model, id, Batch::record(record), Then::Stopped, Vec::new())
         }
-        // It is given back already: `runs::released` ends it.
+        // It is given back already: `ending::released` ends it.
         Lock::Closing { .. } => Vec::new(),
     }
 }
@@ -133,7 +133,7 @@ pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     };
     let text = format!("stopped, {} processes left · {next}", run.survivors);
     notice(model, text);
-    runs::finish(model, id)
+    ending::finish(model, id)
 }
 
 /// Stops one agent; asked twice, kills it.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{cancel, gate, notice, run as runs, seats, verdict};
+use super::{cancel, ending, gate, notice, run as runs, seats, staging, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Gating, Model, Phase, Run, Then};
@@ -21,7 +21,7 @@ use crate::domain::stage::Stage;
 pub(super) fn enter(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.reopened {
-        return runs::prepare(model, id);
+        return staging::prepare(model, id);
     }
     let at = Checkpoint::entering(run.stage, run.stages.first() == Some(&run.stage));
     let held = at.and_then(|at| hold(model, id, Gating { at, side: When::Before }));
@@ -57,7 +57,7 @@ pub(super) fn held(model: &mut Model, id: &RunId, at: Checkpoint, outcome: Resul
     }
     let (file, held) = match outcome.and_then(|held| Ok((file(format!("gates/{}.json", at.name()), &*held)?, held))) {
         Ok(kept) => kept,
-        Err(failure) => return runs::fail(model, id, failure),
+        Err(failure) => return ending::fail(model, id, failure),
     };
     let critical = u32::try_from(held.critical().count()).unwrap_or(u32::MAX);
     let mut events = vec![runs::emit(model, Some(id), What::gate_held(at, &held))];
@@ -120,7 +120,7 @@ pub(super) fn unanswerable(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let place = format!("{}:{}", first.place.file, first.place.line);
     let why = format!("{things} must be answered {}: {}", gating.at.words(), first.ask);
     let failure = Failure::needs_input(place, why, answering(&spec, first));
-    runs::fail(model, id, failure)
+    ending::fail(model, id, failure)
 }
 
 /// Nothing critical is open any more at the checkpoint where a run of the spec waits: it goes on.
@@ -220,7 +220,7 @@ pub(super) fn guarded(
     let name = format!("guardrails/{stage}-{}.json", when.word());
     let (file, report) = match outcome.and_then(|report| Ok((file(name, &*report)?, report))) {
         Ok(kept) => kept,
-        Err(failure) => return runs::fail(model, id, failure),
+        Err(failure) => return ending::fail(model, id, failure),
     };
     let passed = report.is_green();
     run.guarded.entry(stage).or_default().insert(when, passed);
@@ -259,10 +259,10 @@ fn guard_passed(model: &mut Model, id: &RunId, when: When) -> Vec<Effect> {
             next: format!("run it alone: `dicast guardrail {} {}`", run.stage, run.spec),
             exit: RED,
         });
-        return runs::fail(model, id, failure);
+        return ending::fail(model, id, failure);
     }
     match when {
-        When::Before => runs::prepare(model, id),
+        When::Before => staging::prepare(model, id),
         When::After => {
             let at = Checkpoint::leaving(run.stage);
             let held = at.and_then(|at| hold(model, id, Gating { at, side: When::After }));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{back, cancel, checkpoint, complain, land, round, run, seats, settle, verdict};
+use super::{back, cancel, checkpoint, complain, ending, land, round, run, seats, settle, staging, verdict};
 use crate::app::effect::{CommitId, Effect, RunEffect};
 use crate::app::model::{After, Model, Phase, Then};
 use crate::domain::failure::Failure;
@@ -72,7 +72,7 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Opened => run::journalled(model, run),
         Then::GateHeld(at) => checkpoint::gate_kept(model, run, at),
         Then::Guarded(when) => checkpoint::guard_kept(model, run, when),
-        Then::StageOpened => run::stage_opened(model, run),
+        Then::StageOpened => staging::stage_opened(model, run),
         Then::Launched(agent) => seats::launched(model, run, &agent),
         Then::Answered { agent, text, change, took_ms } => {
             seats::kept(model, run, &agent, files, (text, change), took_ms)
@@ -87,7 +87,7 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Landed { commit, undone } => land::kept(model, run, commit, undone),
         Then::WentBack(back) => back::kept(model, run, back),
         Then::Stopped => cancel::recorded(model, run),
-        Then::Closed => run::closed(model, run),
+        Then::Closed => ending::closed(model, run),
         Then::Reopened => settle::resumed(model, run),
         Then::Nothing => Vec::new(),
     }
@@ -108,6 +108,6 @@ fn failed(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
     if was_live {
         effects.push(Effect::Run(id.clone(), RunEffect::Stop));
     }
-    effects.extend(run::finish(model, id));
+    effects.extend(ending::finish(model, id));
     effects
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{back, cancel, candidates, checkpoint, complain, notice, run as runs, settle, verdict};
+use super::{back, cancel, candidates, checkpoint, complain, ending, notice, run as runs, settle, staging, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
@@ -89,7 +89,7 @@ pub(super) fn offer(model: &mut Model, id: &RunId) -> Vec<Effect> {
         (None, Some(landing)) => put(model, id, landing),
         (None, None) if model.boot.headless => {
             let failure = not_taken(run);
-            runs::fail(model, id, failure)
+            ending::fail(model, id, failure)
         }
         (None, None) => {
             candidates::open(model, id);
@@ -320,7 +320,7 @@ fn unknown(spec: &SpecId, tried: &Tried) -> Failure {
 fn refuse(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
     let is_here = model.runs.get(id).is_some_and(|run| run.options.reopened && !model.boot.headless);
     if !is_here {
-        return runs::fail(model, id, failure);
+        return ending::fail(model, id, failure);
     }
     complain(model, &failure);
     ended(model, id)
@@ -333,7 +333,7 @@ fn ended(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.phase = Phase::Decided;
         run.ended = Some(now);
     }
-    runs::close(model, id, journal::Closed::Decided)
+    ending::close(model, id, journal::Closed::Decided)
 }
 
 /// A candidate is where it goes, or was taken back, or could not be.
@@ -387,7 +387,7 @@ pub(super) fn kept(model: &mut Model, id: &RunId, made: Option<String>, undone: 
 
 /// Takes back what landed last of a recorded run. Nothing that landed is nothing to do.
 pub(super) fn undo_recorded(model: &mut Model, spec: SpecId) -> Vec<Effect> {
-    let effects = runs::reopen_recorded(model, Start::of(spec, vec![Stage::Implement]), Some(Reopened::Undo));
+    let effects = staging::reopen_recorded(model, Start::of(spec, vec![Stage::Implement]), Some(Reopened::Undo));
     for effect in &effects {
         if let Effect::Run(id, RunEffect::Find { .. }) = effect
             && let Some(run) = model.runs.get_mut(id)

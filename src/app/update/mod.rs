@@ -10,6 +10,7 @@ mod cancel;
 mod candidates;
 mod checkpoint;
 mod durable;
+mod ending;
 mod exit;
 mod first;
 mod foreign;
@@ -28,6 +29,7 @@ mod selection;
 mod settle;
 mod spend;
 mod split;
+mod staging;
 mod typed;
 mod verdict;
 
@@ -99,7 +101,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Opened(outcome) => run::opened(model, id, outcome),
         RunMsg::Held(at, outcome) => checkpoint::held(model, id, at, outcome),
         RunMsg::Guarded(stage, when, outcome) => checkpoint::guarded(model, id, (stage, when), outcome),
-        RunMsg::Prepared(stage, outcome) => run::prepared(model, id, stage, outcome),
+        RunMsg::Prepared(stage, outcome) => staging::prepared(model, id, stage, outcome),
         RunMsg::Committed(commit, outcome) => durable::committed(model, id, commit, outcome),
         RunMsg::TurnEnded(seat, kind, outcome) if seat.run == *id => seats::turn_ended(model, &seat, kind, outcome),
         // It is of another run than it came for.
@@ -111,7 +113,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
-        RunMsg::Released(outcome) => run::released(model, id, outcome),
+        RunMsg::Released(outcome) => ending::released(model, id, outcome),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::durable::{Batch, commit};
 use super::spend::Leave;
-use super::{again, cancel, mirror, notice, permission, round, run as runs, spend, verdict};
+use super::{again, cancel, ending, mirror, notice, permission, round, run as runs, spend, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Tokens, What};
 use crate::app::model::{Model, Phase, Repair, Run, Seat, SeatState, Then};
@@ -408,7 +408,7 @@ fn answered(model: &mut Model, key: &SeatKey, text: Arc<str>, ended: &TurnEnded)
         Ok(change) => change.map(|text| (format!("changes/{stem}.json"), Arc::from(text + "\n"))),
         Err(error) => {
             let failure = Failure::BadReply { from: "a change".into(), why: error.to_string() };
-            return runs::fail(model, &key.run, failure);
+            return ending::fail(model, &key.run, failure);
         }
     };
     let mut files = vec![

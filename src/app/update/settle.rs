@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{complain, notice, run as runs, verdict};
+use super::{complain, ending, notice, staging, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::line::Line;
@@ -102,7 +102,7 @@ fn settling_test(judgement: &Judgement, key: &Sha) -> Option<Citation> {
 /// Something outside asks to settle a recorded stage by running a test.
 pub(super) fn check(model: &mut Model, spec: SpecId, stage: Stage) -> Vec<Effect> {
     let start = Start::of(spec, vec![stage]);
-    runs::reopen_recorded(model, start, Some(Reopened::Check))
+    staging::reopen_recorded(model, start, Some(Reopened::Check))
 }
 
 /// The reopened stage was judged from what is kept: run the test that would settle an open claim of it.
@@ -115,7 +115,7 @@ pub(super) fn check_open(model: &mut Model, id: &RunId, judgement: Arc<Judgement
         None => {
             let why = "no open claim cites a test that exists and was not run";
             let failure = Failure::needs_input(format!("{} of {}", run.stage, run.spec), why, "decide it by hand");
-            runs::fail(model, id, failure)
+            ending::fail(model, id, failure)
         }
     }
 }
@@ -148,7 +148,7 @@ pub(super) fn check_ran(
     let is_awaited = run.phase == Phase::Judging && run.judging == 0 && run.unrecorded.is_empty();
     let found = match outcome {
         Ok(found) => found,
-        Err(failure) if is_awaited => return runs::fail(model, id, failure),
+        Err(failure) if is_awaited => return ending::fail(model, id, failure),
         Err(failure) => {
             complain(model, &failure);
             return Vec::new();
@@ -220,7 +220,7 @@ pub(super) fn stays_decided(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.phase = Phase::Decided;
         run.ended = Some(now);
     }
-    runs::finish(model, id)
+    ending::finish(model, id)
 }
 
 /// A decision is durable: now it holds, and the stage is decided anew.
@@ -260,7 +260,7 @@ pub(super) fn decide(model: &mut Model, decide: Decide) -> Vec<Effect> {
         Some((id, judgement)) => apply(model, &id, &judgement, decide),
         None => {
             let start = Start::of(decide.spec.clone(), vec![decide.stage]);
-            runs::reopen_recorded(model, start, Some(Reopened::Decide(decide)))
+            staging::reopen_recorded(model, start, Some(Reopened::Decide(decide)))
         }
     }
 }
@@ -334,7 +334,7 @@ fn meant<'j>(judgement: &'j Judgement, decide: &Decide) -> Vec<(&'j Judged, &'j 
 /// Refuses a decision: a stage that was reopened for it ends with that, one on screen stays as it is.
 fn refuse(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
     if model.runs.get(id).is_some_and(|run| run.phase.is_live()) {
-        return runs::fail(model, id, failure);
+        return ending::fail(model, id, failure);
     }
     complain(model, &failure);
     Vec::new()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{back, cancel, checkpoint, land, mirror, round, run as runs};
+use super::{back, cancel, checkpoint, ending, land, mirror, round, run as runs, staging};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, Model, Phase, Run, SeatState, Then};
@@ -164,7 +164,7 @@ pub(super) fn judged(
         // A provisional answer that was cut short is nobody's loss.
         (Err(_), true) => cancel::try_finish(model, id),
         (Err(Failure::Cancelled), false) if run.stop.is_some() => cancel::try_finish(model, id),
-        (Err(failure), false) => runs::fail(model, id, failure),
+        (Err(failure), false) => ending::fail(model, id, failure),
         // A check that somebody asked for ended meanwhile: it counts.
         (Ok(judgement), false) if run.judge_again && run.stop.is_none() => {
             learn(run, &judgement);
@@ -275,7 +275,7 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
     let verdict = file(format!("verdicts/{stem}.json"), &*judgement.verdict);
     let mut files = match (panel, verdict) {
         (Ok(panel), Ok(verdict)) => vec![panel, verdict],
-        (Err(failure), _) | (_, Err(failure)) => return runs::fail(model, id, failure),
+        (Err(failure), _) | (_, Err(failure)) => return ending::fail(model, id, failure),
     };
     for (agent, text) in &judgement.from_memory {
         files.push((format!("artifacts/{stage}-{agent}-memory.json"), Arc::clone(text)));
@@ -297,7 +297,7 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
                 record
             })
             .collect::<Vec<_>>(),
-        Err(failure) => return runs::fail(model, id, failure),
+        Err(failure) => return ending::fail(model, id, failure),
     };
     records.extend([decided, Record::PublishIntended { stage, documents }]);
     commit(model, id, Batch { files, records }, Then::Decided(judgement), Vec::new())
@@ -370,7 +370,7 @@ pub(super) fn published(
     let Some(run) = model.runs.get_mut(id).filter(is_wanted) else { return Vec::new() };
     let report = match outcome {
         Ok(report) => report,
-        Err(failure) => return runs::fail(model, id, failure),
+        Err(failure) => return ending::fail(model, id, failure),
     };
     for document in report.written.iter().chain(&report.kept_aside) {
         run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
@@ -426,7 +426,7 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
         return cancel::try_finish(model, id);
     }
     match next {
-        Some(stage) if run.stop.is_none() => effects.extend(runs::next_stage(model, id, stage)),
+        Some(stage) if run.stop.is_none() => effects.extend(staging::next_stage(model, id, stage)),
         // The verdict beat the stop, the stages after it did not.
         Some(_) => {
             run.phase = Phase::Stopping;
@@ -441,7 +441,7 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
                 run.lock.close();
             } else if run.lock == (Lock::Ours { copies: 0 }) {
                 // The copies were made while a checkpoint was passed: nothing else would close it.
-                effects.extend(runs::close(model, id, Closed::Decided));
+                effects.extend(ending::close(model, id, Closed::Decided));
             }
         }
     }
