@@ -71,6 +71,8 @@ pub struct Redactor {
     /// Finds where anything that may be a secret begins, so that the rest of a flood costs little. `None` if the words
     /// are too many for it: then every place is looked at.
     starts: Option<AhoCorasick>,
+    /// Finds where the first part of any secret stands. `None` as for `starts`.
+    heads: Option<AhoCorasick>,
 }
 
 impl Default for Redactor {
@@ -98,10 +100,11 @@ impl Redactor {
     }
 
     fn knowing(words: Vec<(String, &'static str)>) -> Self {
-        let shapes = SHAPES.iter().map(|(start, ..)| *start).chain([KEY_BEGINS]);
-        let patterns = words.iter().map(|(word, _)| word.as_str()).chain(shapes);
+        let shapes = || SHAPES.iter().map(|(start, ..)| *start);
+        let patterns = words.iter().map(|(word, _)| word.as_str()).chain(shapes()).chain([KEY_BEGINS]);
         let starts = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(patterns).ok();
-        Self { words, starts }
+        let heads = AhoCorasick::new(words.iter().map(|(word, _)| head(word)).chain(shapes())).ok();
+        Self { words, starts, heads }
     }
 
     /// Makes a redactor of the variables whose names match one of `patterns` (`NAME`, `*_KEY`, `AWS_*`).
@@ -143,9 +146,8 @@ impl Redactor {
     pub fn begun<'t>(&'t self, text: &str) -> Option<(usize, &'t str)> {
         let words = self.words.iter().filter(|(_, mark)| *mark == MARK);
         let of_word = |(word, _): &'t (String, &'static str)| {
-            let cuts = (SHORTEST..word.len()).rev().filter(|cut| word.is_char_boundary(*cut));
-            let cut = cuts.into_iter().find(|cut| text.ends_with(&word[..*cut]))?;
-            Some((text.len() - cut, &word[cut..]))
+            let at = text.rfind(head(word))?;
+            word.strip_prefix(&text[at..]).filter(|rest| !rest.is_empty()).map(|rest| (at, rest))
         };
         let of_shape = |(start, alphabet, _): &(&str, Alphabet, usize)| {
             let at = text.rfind(start)?;
@@ -154,6 +156,11 @@ impl Redactor {
             (is_cut && body.iter().any(u8::is_ascii_digit)).then_some((at, ""))
         };
         words.filter_map(of_word).min_by_key(|(at, _)| *at).or_else(|| SHAPES.iter().find_map(of_shape))
+    }
+
+    /// Tells whether a secret may have begun anywhere in a text: nearly none has, and nobody need look closer.
+    pub fn may_begin(&self, text: &str) -> bool {
+        self.heads.as_ref().is_none_or(|heads| heads.is_match(text))
     }
 
     /// Finds what is replaced, and by what.
@@ -208,6 +215,12 @@ impl Redactor {
             None
         }
     }
+}
+
+/// The part of a value by which it is known where the rest was cut.
+fn head(word: &str) -> &str {
+    let end = (SHORTEST.min(word.len())..=word.len()).find(|end| word.is_char_boundary(*end));
+    &word[..end.unwrap_or(word.len())]
 }
 
 fn add(words: &mut Vec<(String, &'static str)>, value: &str, mark: &'static str, least: usize) {
@@ -316,6 +329,7 @@ mod tests {
         assert_eq!(redactor.begun("say correct-horse"), Some((4, "-battery")));
         assert_eq!(redactor.begun("say correct-horse "), None);
         assert_eq!(redactor.begun("say correct"), None, "a word that begins like one is no secret");
+        assert!(redactor.may_begin("say correct-horse now") && !redactor.may_begin("say correct"));
         assert_eq!(redactor.begun("token ghp_0123456789"), Some((6, "")));
         assert_eq!(redactor.begun("the sk-learn-package"), None);
         assert_eq!(redactor.secrets("a correct-horse-battery b").next(), Some(2..23));

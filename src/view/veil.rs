@@ -22,7 +22,8 @@ pub fn hide(buffer: &mut Buffer, redactor: &Redactor) {
         for rest in std::mem::take(&mut rests) {
             places.extend(row.text.find(&rest).map(|at| (at, at + rest.len())));
         }
-        for end in row.edges() {
+        let edges: Vec<usize> = if redactor.may_begin(&row.text) { row.edges().collect() } else { Vec::new() };
+        for end in edges {
             let text = row.text[..end].trim_end();
             if let Some((at, rest)) = redactor.begun(text) {
                 places.push((at, text.len()));
