@@ -251,11 +251,21 @@ const CLAUDE: Preset = Preset {
     },
 };
 
-/// Codex: its sandbox is the kernel's; it says nothing while it thinks, so its silences may be long.
+/// Codex: its sandbox is the kernel's; it says nothing while it thinks, so its silences may be long. Where it may write it
+/// would write all of `/tmp` too, and a repository may lie there; it has a folder for temporary files of its own.
 const CODEX: Preset = Preset {
     name: "codex",
     family: "openai",
-    command: &["codex", "exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check"],
+    command: &[
+        "codex",
+        "exec",
+        "--json",
+        "--sandbox",
+        "read-only",
+        "--skip-git-repo-check",
+        "-c",
+        "sandbox_workspace_write.exclude_slash_tmp=true",
+    ],
     model: &["-m", "{model}"],
     needs_model: false,
     schema: &["--output-schema", "{strict_schema_file}"],
