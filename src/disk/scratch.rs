@@ -5,13 +5,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::text::class;
 use crate::domain::failure::{DiskError, Failure};
 
 /// Most bytes that are copied: a check on a bigger tree would take longer than a person waits.
 pub const COPY_MAX: u64 = 2 << 30;
+
+/// How many names of a new folder may be taken: whoever takes more wants us not to start.
+const FRESH_TRIES: u32 = 100;
 
 /// Makes `to` a copy of the named files below `from` (relative paths with `/`), and nothing else. Symbolic links are
 /// left out: one could lead out of the repository. Returns how many bytes were copied.
@@ -64,6 +67,25 @@ pub fn furnish(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), Fa
         fs::write(path, text).map_err(|error| failed(WHAT, &error))?;
     }
     Ok(())
+}
+
+/// Makes a folder that was not there, and that only this user may enter, below the system's folder for temporary files.
+/// That one is everybody's: what lies there under our name already is not ours, and is left alone.
+///
+/// # Errors
+/// [`Failure::Disk`].
+pub fn fresh(name: &str) -> Result<PathBuf, Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    const WHAT: &str = "making a folder for temporary files";
+    let mut n = 0;
+    loop {
+        let folder = std::env::temp_dir().join(format!("dicast-{name}-{}-{n}", std::process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < FRESH_TRIES => n += 1,
+            Err(error) => return Err(failed(WHAT, &error)),
+        }
+    }
 }
 
 /// Removes a scratch copy; one that is not there is fine.
@@ -126,4 +148,20 @@ pub fn remove_empty(folder: &Path) {
 
 fn failed(what: &str, error: &io::Error) -> Failure {
     Failure::Disk { what: what.to_owned(), kind: class(error), why: error.to_string() }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test looks at files itself")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_folder_is_never_one_that_was_there_and_nobody_else_may_enter_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (one, two) = (fresh("test").unwrap(), fresh("test").unwrap());
+        assert_ne!(one, two);
+        let mode = fs::metadata(&one).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        [one, two].iter().for_each(|folder| clear(folder).unwrap());
+    }
 }

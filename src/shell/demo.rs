@@ -12,7 +12,7 @@ use super::start::{Start, interactive};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::cli::sample;
 use crate::config::{self, Sources};
-use crate::disk::Store;
+use crate::disk::{Store, scratch};
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::stage::Stage;
@@ -162,8 +162,7 @@ fn expect(what: &str, got: u8, shown: u8) -> Result<u8, Failure> {
 
 /// Copies the sample into a new folder under the system's folder for temporary files.
 fn copy(name: &str, config: &str) -> Result<PathBuf, Failure> {
-    let parent = std::env::temp_dir().join(format!("dicast-{name}-{}", std::process::id()));
-    let folder = parent.join("pantry");
+    let folder = scratch::fresh(name)?.join("pantry");
     let store = Store::real(&folder);
     store.make_base()?;
     let ours = [

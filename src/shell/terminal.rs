@@ -160,6 +160,10 @@ pub fn go_behind() -> io::Result<()> {
 /// end, at once and again and again, and the library that reads keys takes an end for "nothing yet": a core for as long
 /// as a run goes on without its terminal.
 pub fn forget_input() {
+    static FORGOTTEN: AtomicBool = AtomicBool::new(false);
+    if FORGOTTEN.swap(true, Ordering::SeqCst) {
+        return;
+    }
     if let Err(error) = wait_for_ever() {
         tracing::warn!(%error, "could not put away the terminal that is gone");
     }

@@ -81,8 +81,7 @@ type Found = Result<String, Failure>;
 /// # Errors
 /// When the system gives us no threads or no folder.
 pub(super) fn self_check(json: bool) -> Result<Done, Failure> {
-    let folder = std::env::temp_dir().join(format!("dicast-self-check-{}", std::process::id()));
-    Store::real(&folder).make_base()?;
+    let folder = scratch::fresh("self-check")?;
     let steps = steps(&folder);
     scratch::clear(&folder)?;
     let steps = steps?;
