@@ -240,12 +240,16 @@ pub enum RunMsg {
     Tested(Result<Box<Tested>, Failure>),
     /// A candidate is where it goes, with its commit if it got one; or was taken back.
     Landed(Result<Option<String>, Failure>),
+    /// What was begun and not recorded is out of the way.
+    Cleared(Result<(), Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The processes that were kept warm have ended; how many are left of them.
     Dismissed(Result<u32, Failure>),
+    /// The run's worktrees are gone, or stay.
+    Uprooted(Result<(), Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }

@@ -307,6 +307,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         landed: false,
         back: None,
         is_going_back: false,
+        closing: None,
         stop: None,
         warmth: dicast::app::model::Warmth::Cold,
         survivors: 0,

@@ -127,6 +127,9 @@ pub struct Run {
     /// Whether what did not pass then is still to be taken back.
     #[serde(default)]
     pub is_going_back: bool,
+    /// Why it is closed, once its worktrees are gone.
+    #[serde(default)]
+    pub closing: Option<journal::Closed>,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.

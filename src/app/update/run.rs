@@ -100,6 +100,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         landed: false,
         back: None,
         is_going_back: false,
+        closing: None,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -328,7 +329,8 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.pending = None;
         return land::undo(model, id);
     }
-    back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
+    let first = back::enter(model, id).or_else(|| land::clear(model, id));
+    first.unwrap_or_else(|| checkpoint::enter(model, id))
 }
 
 /// Makes the effect that tells an event.

@@ -9,23 +9,26 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 
 use super::super::args::{Auto, Global, Stage as Asked};
+use super::super::ask::Desk;
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
 use super::present::Present;
 use super::ran::{self, Ran};
-use super::{Context, agents, first, now, place, progress, record, status, survey};
+use super::{Context, READING, agents, first, now, place, progress, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
 use crate::domain::candidate::{Place, Portion, Take, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, SpecId};
+use crate::domain::journal::lacks_its_end;
 use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 use crate::pipeline;
 use crate::shell::engine::Flags;
+use crate::shell::foreign;
 use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
@@ -205,6 +208,10 @@ impl<'w> Work<'w> {
             let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
             return Ok(Ok(Request::Start(start)));
         }
+        // Killed after its last verdict, a run was not put away: its worktrees are still there.
+        if let Some(stage) = half_ended(context, folder)? {
+            return Ok(Ok(Request::Start(StartRun::of(folder.id.clone(), vec![stage]))));
+        }
         let done = format!("{} has passed every stage\n", folder.id);
         // What was flagged on the way still is.
         let (verdicts, _) = record::verdicts(&context.store(), folder);
@@ -261,6 +268,18 @@ fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped)
     record::verdict(&context.store(), folder, first)?;
     let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first).collect();
     Ok((stages, progress::left_out(&standings)))
+}
+
+/// Returns the stage of a spec's last run that lacks nothing but its end, where nobody is at it.
+fn half_ended(context: &Context, folder: &Folder) -> Result<Option<Stage>, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let owner = desk.ask(READING, "reading the run's lock", evidence.owner(folder.id.clone(), desk.token()))?;
+    if owner.is_some_and(|note| foreign::lives(&note)) {
+        return Ok(None);
+    }
+    let open = desk.ask(READING, "reading the last run", evidence.latest_open(folder.id.clone(), desk.token()))?;
+    Ok(open.and_then(|open| lacks_its_end(open.entries.iter().map(|(_, record)| record))))
 }
 
 /// Runs without a screen until the requests are done. The shell prints as it goes.

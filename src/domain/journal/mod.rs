@@ -504,6 +504,43 @@ impl Record {
     }
 }
 
+/// Returns the stage that a run ends with, if it has decided that one and nothing but its end is missing.
+pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Stage> {
+    let (mut last, mut at_end) = (None, false);
+    for record in records {
+        match record {
+            Record::RunOpened { stages, .. } => last = stages.last().copied(),
+            Record::StageDecided { stage, .. } => at_end = Some(*stage) == last,
+            Record::StageOpened { .. }
+            | Record::RunReopened { .. }
+            | Record::RunStopped { .. }
+            | Record::RunClosed { .. }
+            | Record::WentBack { .. } => at_end = false,
+            Record::RunResumed { .. }
+            | Record::GateHeld { .. }
+            | Record::GuardrailsRan { .. }
+            | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
+            | Record::AgentLaunched { .. }
+            | Record::AgentAnswered { .. }
+            | Record::CandidatesTried { .. }
+            | Record::LandingIntended { .. }
+            | Record::Landed { .. }
+            | Record::LandingUndone { .. }
+            | Record::AgentFailed { .. }
+            | Record::PermissionAnswered { .. }
+            | Record::RoundOpened { .. }
+            | Record::RoundAnswered { .. }
+            | Record::RoundClosed { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. } => {}
+        }
+    }
+    last.filter(|_| at_end)
+}
+
 /// Returns why a run is closed: its last `run_closed` record, unless a `run_reopened` came after it.
 pub fn closed<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Closed> {
     let mut why = None;
