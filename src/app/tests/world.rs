@@ -433,10 +433,12 @@ impl World {
                 config_sha256: Some(Sha::of(&self.config)),
                 context: back.map(Back::as_context).into_iter().collect(),
                 // What landed is what the stages behind it are about.
-                tree: self.landed.iter().rfind(|one| !one.starts_with('~')).filter(|_| stage > Stage::Implement).map(|landed| {
-                    let when = landed.find(' ').unwrap_or(landed.len());
-                    landed[..when].to_owned()
-                }),
+                tree: self.landed.iter().rfind(|one| !one.starts_with('~')).filter(|_| stage > Stage::Implement).map(
+                    |landed| {
+                        let when = landed.find(' ').unwrap_or(landed.len());
+                        landed[..when].to_owned()
+                    },
+                ),
                 ..Inputs::default()
             },
             prior: Default::default(),

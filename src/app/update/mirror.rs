@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{ending, run as runs};
 use super::verdict::carried;
+use super::{ending, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, Then};
