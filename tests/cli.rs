@@ -79,5 +79,8 @@ mod reports;
 #[path = "cli/memory.rs"]
 mod memory;
 
+#[path = "cli/merging.rs"]
+mod merging;
+
 #[path = "cli/guardrails.rs"]
 mod guardrails;

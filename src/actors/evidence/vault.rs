@@ -35,8 +35,21 @@ const NOTE_MAX: u64 = 4096;
 pub(crate) const GITIGNORE: &str =
     "# written by dicast: only the config is for everybody\n*\n!.gitignore\n!config.toml\n";
 
+/// Where the texts of documents are kept that were changed.
+const BACKUPS: &str = ".dicast/backups";
+
+/// Digits of a hash in the name of a backup.
+const DIGITS: usize = 12;
+
 /// The folders of a run.
 const FOLDERS: [&str; 6] = ["prompts", "raw", "artifacts", "panels", "verdicts", "late"];
+
+/// Returns where the text of a document is kept that is about to be changed.
+pub(crate) fn backup_of(spec: &SpecId, file: &str, before: &Sha) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let digits: String = before.as_str().chars().take(DIGITS).collect();
+    format!("{BACKUPS}/{spec}/{digits}-{name}")
+}
 
 /// The evidence of one repository.
 #[derive(Debug)]
