@@ -31,9 +31,9 @@ const LONGER: u64 = 1 << 20;
 /// Longest lock note that is read.
 const NOTE_MAX: u64 = 4096;
 
-/// What `.dicast/.gitignore` says: only the project's config is committed.
-pub(crate) const GITIGNORE: &str =
-    "# written by dicast: only the config is for everybody\n*\n!.gitignore\n!config.toml\n";
+/// What `.dicast/.gitignore` says: only the project's config and its templates are committed.
+pub(crate) const GITIGNORE: &str = "# written by dicast: only the config and templates are for everybody\n*\n!.gitignore\n\
+    !config.toml\n!templates/\n!templates/*\n";
 
 /// Where the texts of documents are kept that were changed.
 const BACKUPS: &str = ".dicast/backups";
