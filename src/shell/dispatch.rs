@@ -398,7 +398,8 @@ impl Dispatch {
                 let ours = ours.get(path).cloned().unwrap_or_default();
                 // People write documents, and nobody but us writes verdicts.
                 let edited = if verdict.as_ref() == Some(path) { Edited::GivesWay } else { Edited::Stays };
-                Document { path: path.clone(), bytes: Arc::clone(bytes), ours, edited }
+                let bases = run.bases.get(path).cloned().unwrap_or_default();
+                Document { path: path.clone(), bytes: Arc::clone(bytes), ours, edited, bases }
             })
             .collect();
         let token = self.hands.scope.cancel.clone();
@@ -417,8 +418,8 @@ impl Dispatch {
                     evidence.append_ledger(spec, at, records, token).await?;
                 }
             }
-            let evidence::PublishReport { written, kept_aside, gave_way } = report;
-            Ok(PublishReport { written, kept_aside, gave_way })
+            let evidence::PublishReport { written, merged, kept_aside, gave_way } = report;
+            Ok(PublishReport { written, merged, kept_aside, gave_way })
         })
     }
 

@@ -300,6 +300,8 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         guarded: BTreeMap::new(),
         guard: None,
         published: BTreeMap::new(),
+        bases: BTreeMap::new(),
+        intended: BTreeMap::new(),
         take: None,
         basket: None,
         tried: None,

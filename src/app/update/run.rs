@@ -93,6 +93,8 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         guard: None,
         agendas: BTreeMap::new(),
         published: BTreeMap::new(),
+        bases: BTreeMap::new(),
+        intended: BTreeMap::new(),
         take: start.take.clone(),
         basket: None,
         tried: None,
@@ -115,6 +117,7 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let found = found.map(|found| {
         run.published = found.published;
+        run.bases = found.bases;
         found.run
     });
     if run.stop.is_some() {

@@ -70,7 +70,7 @@ fn alone(
     folder: Folder,
     request: Request,
 ) -> Result<Done, Failure> {
-    let headless = Headless::open(context.sources()?, flags)?;
+    let headless = Headless::open(context.sources()?, context.loaded()?, flags)?;
     let ran = pipeline::wait(headless.run(request, None));
     // Its servers end before anything else is done.
     drop(headless);
@@ -134,7 +134,7 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
             }
         };
     }
-    let headless = Headless::open(context.sources()?, work.flags.clone())?;
+    let headless = Headless::open(context.sources()?, context.loaded()?, work.flags.clone())?;
     let is_over = Cell::new(false);
     let one = async |(at, folder): (usize, &Folder)| {
         if is_over.get() {
@@ -287,8 +287,12 @@ fn half_ended(context: &Context, folder: &Folder) -> Result<Option<Stage>, Failu
 /// # Errors
 /// What keeps it from starting.
 pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done, Failure> {
-    let exit = headless(Start { sources: context.sources()?, flags: flags(&context.global), requests })?;
-    Ok(Done::exit(exit))
+    headless(start(context, requests)?).map(Done::exit)
+}
+
+/// What the shell starts with.
+fn start(context: &Context, requests: Vec<Request>) -> Result<Start, Failure> {
+    Ok(Start { sources: context.sources()?, loaded: context.loaded()?, flags: flags(&context.global), requests })
 }
 
 /// Opens the screen, or prints the first one as lines where there is no terminal.
@@ -296,18 +300,16 @@ pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done
 /// # Errors
 /// What keeps it from starting.
 pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
-    let sources = context.sources()?;
     if has_screen(&context.global) {
-        let start = Start { sources, flags: flags(&context.global), requests: Vec::new() };
-        return interactive(start).map(Done::exit);
+        return interactive(start(context, Vec::new())?).map(Done::exit);
     }
     if context.global.json {
         return status::status(context, None, None);
     }
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let overview = survey::overview(context)?;
     let panel: Vec<String> = loaded.settings.agents.iter().map(|agent| agent.name.to_string()).collect();
-    let machine = agents::served(&sources)?;
+    let machine = agents::served(&context.sources()?)?;
     Ok(Done::lines(first::text(&overview, &panel, &machine, &loaded.trust)))
 }
 

@@ -2,9 +2,10 @@
 //!
 //! The hash chain is in [`chain`], what `evidence verify` concludes in [`verification`], the manifest in
 //! [`manifest`], a run in one line in [`summary`], what is kept of a run that was taken away in [`tombstone`], what was
-//! told to others in [`anchor`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
+//! told to others in [`anchor`], what a hand began with in [`base`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
 //! It must not know files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use super::stream::{Session, Usage};
 
 pub mod absence;
 pub mod anchor;
+pub mod base;
 pub mod chain;
 pub mod manifest;
 pub mod sizes;
@@ -359,6 +361,9 @@ pub enum Record {
         stage: Stage,
         /// Repository-relative path and hash of each.
         documents: Vec<FileRef>,
+        /// The texts of those that a hand may edit, by that path: kept in the run's folder, to merge with.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        texts: BTreeMap<String, FileRef>,
     },
     /// Documents were written.
     Published {
@@ -368,6 +373,9 @@ pub enum Record {
         documents: Vec<FileRef>,
         /// Documents that a hand had edited: left alone, ours is beside them.
         kept_aside: Vec<FileRef>,
+        /// Documents that a hand had edited, and that ours was merged into: what stands there now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        merged: Vec<FileRef>,
     },
     /// Memory has, or will get, copies.
     Mirrored {
@@ -449,6 +457,7 @@ impl Record {
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::PublishIntended { texts, .. } => texts.values().collect(),
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
@@ -461,7 +470,6 @@ impl Record {
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
-            | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
@@ -482,6 +490,7 @@ impl Record {
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::PublishIntended { texts, .. } => texts.values_mut().collect(),
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
@@ -494,7 +503,6 @@ impl Record {
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
-            | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
