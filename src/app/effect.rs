@@ -159,6 +159,8 @@ pub enum RunEffect {
         range: Option<String>,
         /// Stages that were left out, and why.
         skipped: Skipped,
+        /// Who of the stage's agents was left out by a person, each with its family.
+        left_out: Vec<String>,
         /// What was asked, of a stage that is only decided anew.
         agenda: Option<Vec<Topic>>,
         /// Why the stage is done again, where the run went back to it.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::candidate::{Take, Tested};
 use crate::domain::claim::lookup;
@@ -168,12 +169,28 @@ pub struct Start {
     /// Stages that are left out, and why: what comes after them does not wait for them.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who is not asked in this run; `None` is nobody, and whoever a run that is gone on with left out.
+    #[serde(default)]
+    pub without: Option<Without>,
+    /// Whether the panel is not asked what stands open, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
 }
 
 impl Start {
     /// Asks for stages of a spec, or goes on with its run that was stopped.
     pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
-        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None, skipped: Skipped::new() }
+        Self {
+            spec,
+            stages,
+            fresh: false,
+            rerun_missing: false,
+            range: None,
+            take: None,
+            skipped: Skipped::new(),
+            without: None,
+            no_round: false,
+        }
     }
 }
 

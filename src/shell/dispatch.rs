@@ -59,6 +59,7 @@ pub struct Dispatch {
 struct Given {
     range: Option<String>,
     skipped: Skipped,
+    left_out: Vec<String>,
     agenda: Option<Vec<Topic>>,
     back: Option<Box<Back>>,
 }
@@ -176,8 +177,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
-                let given = Given { range, skipped, agenda, back };
+            RunEffect::Prepare { spec, stage, roster, range, skipped, left_out, agenda, back } => {
+                let given = Given { range, skipped, left_out, agenda, back };
                 let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -303,6 +304,7 @@ impl Dispatch {
             recalled: Vec::new(),
             change: None,
             skipped: given.skipped,
+            left_out: given.left_out,
             back: given.back.map(|back| *back),
             agenda: given.agenda,
             spec,

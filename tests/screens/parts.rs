@@ -268,6 +268,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         id: run_id(),
         range: None,
         skipped: BTreeMap::new(),
+        without: None,
         agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),

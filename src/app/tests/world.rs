@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
+use crate::domain::absent;
 use crate::domain::artifact::Expect;
 use crate::domain::artifact::body::Change;
 use crate::domain::back::Back;
@@ -226,8 +227,12 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster, back, .. } => {
-                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster, back.as_deref()).map(Arc::new))
+            RunEffect::Prepare { spec, stage, roster, back, left_out, .. } => {
+                let prepared = self.prepare(spec, *stage, roster, back.as_deref()).map(|mut prepared| {
+                    prepared.inputs.context.extend(absent::as_context(left_out));
+                    Arc::new(prepared)
+                });
+                RunMsg::Prepared(*stage, prepared)
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))

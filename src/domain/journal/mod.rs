@@ -175,6 +175,13 @@ pub enum Record {
         /// Why.
         reason: String,
     },
+    /// A person left agents out of the run: they count as not asked. A later record replaces an earlier one.
+    AgentsLeftOut {
+        /// Who.
+        agents: Vec<AgentName>,
+        /// Git name of the person.
+        by: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -466,6 +473,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -499,6 +507,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
