@@ -17,6 +17,8 @@ pub enum Command {
     Stage(Stage, SpecId),
     /// Audit the change between two commits.
     AuditRange(SpecId, String),
+    /// Draft or revise a spec, for what a person says.
+    Specify(SpecId, Option<String>),
     /// Run the remaining stages.
     Auto(SpecId),
     /// Show a recorded verdict.
@@ -60,6 +62,7 @@ enum Takes {
     Spec,
     SpecAndStage,
     SpecStageAndClaim,
+    SpecAndWords,
     Words,
 }
 
@@ -68,7 +71,7 @@ impl Takes {
     fn words(self) -> usize {
         match self {
             Takes::Nothing => 0,
-            Takes::Spec => 1,
+            Takes::Spec | Takes::SpecAndWords => 1,
             Takes::SpecAndStage => 2,
             Takes::SpecStageAndClaim => 3,
             // They are anybody's: nothing can be offered.
@@ -87,6 +90,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("unlock", Takes::Spec, "the decision to let it through"),
     ("auto", Takes::Spec, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
+    ("specify", Takes::SpecAndWords, "what the spec should say, or say otherwise [for what]"),
     ("clarify", Takes::Spec, "what its words leave open, and what the other gates ask"),
     ("checklist", Takes::Spec, "which requirements cannot be measured or told done, and what the other gates ask"),
     ("analyze", Takes::Spec, "where spec, plan and tasks contradict, and what the other gates ask"),
@@ -180,6 +184,11 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
             Err(Failure::usage(format!("command {name}"), "it takes a sentence", example))
         }
         Takes::Words => Ok(Command::New(rest.join(" "))),
+        Takes::SpecAndWords => {
+            let (given, text) = rest.split_at(rest.len().min(1));
+            let text = (!text.is_empty()).then(|| text.join(" "));
+            Ok(Command::Specify(spec_of(given, specs, branch)?, text))
+        }
         Takes::Spec => with_spec(name, spec_of(&rest, specs, branch)?),
         Takes::SpecAndStage => {
             let (spec, stage) = match rest.as_slice() {
@@ -208,7 +217,7 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
 }
 
 fn stage_of(name: &str, spec: &SpecId, stage: &str) -> Result<Stage, Failure> {
-    stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
+    Stage::named(stage).map_err(|e| {
         Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
     })
 }

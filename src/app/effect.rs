@@ -157,6 +157,8 @@ pub enum RunEffect {
         roster: Vec<AgentName>,
         /// The commits whose change it is about (`A..B`), if it is one.
         range: Option<String>,
+        /// What a spec is to be drafted or revised for, in a person's words.
+        brief: Option<String>,
         /// Stages that were left out, and why.
         skipped: Skipped,
         /// What was asked, of a stage that is only decided anew.

@@ -175,6 +175,7 @@ impl Follower {
             }
             Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
+            | Record::Briefed { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }

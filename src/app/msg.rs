@@ -160,6 +160,9 @@ pub struct Start {
     /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
     #[serde(default)]
     pub range: Option<String>,
+    /// What a spec is to be drafted or revised for, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief: Option<String>,
     /// The candidate of implement that is taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
@@ -171,7 +174,7 @@ pub struct Start {
 impl Start {
     /// Asks for stages of a spec, or goes on with its run that was stopped.
     pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
-        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None, skipped: Skipped::new() }
+        Self { spec, stages, fresh: false, rerun_missing: false, range: None, brief: None, take: None, skipped: Skipped::new() }
     }
 }
 

@@ -59,6 +59,7 @@ pub struct Dispatch {
 /// What a stage is prepared with besides its spec.
 struct Given {
     range: Option<String>,
+    brief: Option<String>,
     skipped: Skipped,
     agenda: Option<Vec<Topic>>,
     back: Option<Box<Back>>,
@@ -177,8 +178,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
-                let given = Given { range, skipped, agenda, back };
+            RunEffect::Prepare { spec, stage, roster, range, brief, skipped, agenda, back } => {
+                let given = Given { range, brief, skipped, agenda, back };
                 let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -295,6 +296,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            brief: given.brief,
             skipped: given.skipped,
             back: given.back.map(|back| *back),
             agenda: given.agenda,

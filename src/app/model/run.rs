@@ -44,6 +44,9 @@ pub struct Run {
     /// The commits whose change is audited, as they were asked for.
     #[serde(default)]
     pub range: Option<String>,
+    /// What the spec is drafted or revised for, in a person's words.
+    #[serde(default)]
+    pub brief: Option<String>,
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,

@@ -427,6 +427,7 @@ impl World {
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            text: None,
             unseen: None,
             standing: self.standing.clone(),
             outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),

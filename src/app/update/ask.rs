@@ -134,7 +134,7 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
     match stage {
         Stage::Plan | Stage::Tasks => found.survey.tasks.is_some(),
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
-        Stage::Validate | Stage::Audit | Stage::Unlock => false,
+        Stage::Specify | Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
 }
 

@@ -319,6 +319,7 @@ pub(super) fn adopt(
         | Record::WentBack { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
+        | Record::Briefed { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

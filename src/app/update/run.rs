@@ -64,6 +64,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         stages: start.stages.clone(),
         stage,
         range: start.range.clone(),
+        brief: start.brief.clone(),
         skipped: start.skipped.clone(),
         opened: model.now,
         ended: None,
@@ -192,6 +193,12 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     // Whoever goes on with an audited range, or decides about it, need not name it again.
     let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
     run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
+    // Nor what a spec is drafted for; who says something else begins anew, as the inputs differ.
+    let briefed = found.records.iter().rev().find_map(|(_, record)| match record {
+        Record::Briefed { brief } => Some(brief.clone()),
+        _ => None,
+    });
+    run.brief = run.brief.or(briefed);
     run.opened_with = found.inputs;
     run.agendas = found.agendas;
     run.gathered = found.gathered;
@@ -257,6 +264,7 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
             run.failed.entry(*stage).or_default().insert(agent.clone(), error.clone());
         }
         Record::RunOpened { .. }
+        | Record::Briefed { .. }
         | Record::RunResumed { .. }
         | Record::StageElsewhere { .. }
         | Record::PermissionAnswered { .. }
@@ -308,6 +316,8 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
     let skipped = run.skipped.clone();
     let mut batch = Batch::record(record);
+    let brief = run.brief.clone().filter(|_| run.stage == Stage::Specify);
+    batch.records.extend(brief.map(|brief| Record::Briefed { brief }));
     let mut events = vec![emit(model, Some(id), what)];
     for (stage, reason) in skipped {
         batch.records.push(Record::StageSkipped { stage, reason: reason.clone() });

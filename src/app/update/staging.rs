@@ -36,6 +36,7 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
         stage: run.stage,
         roster,
         range,
+        brief: run.brief.clone().filter(|_| run.stage == Stage::Specify),
         skipped: run.skipped.clone(),
         agenda,
         back: run.back.clone().filter(|_| run.stage == Stage::Implement),

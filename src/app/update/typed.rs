@@ -141,6 +141,9 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::AuditRange(spec, range) => {
             ask::propose_run(model, Start { range: Some(range), ..Start::of(spec, vec![Stage::Audit]) })
         }
+        Command::Specify(spec, brief) => {
+            ask::propose_run(model, Start { brief, ..Start::of(spec, vec![Stage::Specify]) })
+        }
         Command::Auto(spec) => ask::propose_rest(model, spec),
         Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
         Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),

@@ -50,7 +50,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
 }
 
 fn stage_called(word: &str) -> Result<Stage, Failure> {
-    word.parse::<Stage>().map_err(|unknown| Failure::usage("--stage", unknown.to_string(), "give one of these"))
+    Stage::named(word).map_err(|unknown| Failure::usage("--stage", unknown.to_string(), "give one of these"))
 }
 
 fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
-use super::super::args::{Auto, Global, Stage as Asked};
+use super::super::args::{Auto, Global, Specify, Stage as Asked};
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
@@ -43,6 +43,20 @@ pub(super) fn stage(
     let folder = place::spec(context, asked.spec.as_deref())?;
     let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
     let start = StartRun { fresh, rerun_missing, range, take, ..StartRun::of(folder.id.clone(), vec![stage]) };
+    let outputs = Outputs::of(&context.global.output)?;
+    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+    alone(context, flags, &outputs, folder, Request::Start(start))
+}
+
+/// Asks the panel what a spec should say, or say otherwise.
+///
+/// # Errors
+/// Usage for an unknown spec; what keeps the run from starting.
+pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failure> {
+    let folder = place::spec(context, asked.spec.as_deref())?;
+    let brief = Some(asked.text.join(" ")).filter(|text| !text.trim().is_empty());
+    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
+    let start = StartRun { fresh, rerun_missing, brief, ..StartRun::of(folder.id.clone(), vec![Stage::Specify]) };
     let outputs = Outputs::of(&context.global.output)?;
     let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
     alone(context, flags, &outputs, folder, Request::Start(start))

@@ -150,7 +150,7 @@ fn draft(desk: &Desk<'_>, name: &AgentName) -> Vec<Item> {
     let mut items = match &artifact.body {
         Body::Plan(plan) => of_plan(plan, name),
         Body::Tasks(tasks) => of_tasks(tasks, name),
-        Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => Vec::new(),
+        Body::Specify(_) | Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => Vec::new(),
     };
     for item in &mut items {
         item.requirements = known(desk.inputs.spec, &item.requirements);
@@ -231,6 +231,6 @@ pub(super) fn validation_of(body: &Body, spec: &Spec, requirement: &str) -> Stri
                 Coverage::Row { .. } | Coverage::Text(_) => None,
             })
             .unwrap_or_default(),
-        Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => String::new(),
+        Body::Specify(_) | Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => String::new(),
     }
 }

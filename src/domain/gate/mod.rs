@@ -120,7 +120,7 @@ impl Checkpoint {
             Stage::Tasks => is_first.then_some(Checkpoint::AfterPlan),
             Stage::Implement => is_first.then_some(Checkpoint::AfterTasks),
             Stage::Unlock => Some(Checkpoint::BeforeUnlock),
-            Stage::Validate | Stage::Audit => None,
+            Stage::Specify | Stage::Validate | Stage::Audit => None,
         }
     }
 
@@ -129,7 +129,7 @@ impl Checkpoint {
         match stage {
             Stage::Plan => Some(Checkpoint::AfterPlan),
             Stage::Tasks => Some(Checkpoint::AfterTasks),
-            Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => None,
+            Stage::Specify | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => None,
         }
     }
 }

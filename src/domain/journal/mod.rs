@@ -166,6 +166,11 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person said what the spec is drafted or revised for.
+    Briefed {
+        /// In their words.
+        brief: String,
+    },
     /// A person left a stage out.
     StageSkipped {
         /// Which stage.
@@ -457,6 +462,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -490,6 +496,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }

@@ -216,6 +216,11 @@ impl Spec {
         format!("{}/verdicts/{stage}.json", self.own)
     }
 
+    /// Returns where the text is written that a panel proposes for the spec's document.
+    pub fn proposal_path(&self) -> String {
+        format!("{}/review/spec.md", self.own)
+    }
+
     /// Returns what is asked, which is at least one thing.
     ///
     /// # Errors
