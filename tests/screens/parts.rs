@@ -243,6 +243,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
         start: None,
         recalled: Vec::new(),
         range: None,
+        text: None,
         unseen: None,
         standing: BTreeMap::new(),
         outdated: None,
@@ -266,6 +267,7 @@ pub(crate) fn inputs() -> Inputs {
 pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
+        brief: None,
         range: None,
         skipped: BTreeMap::new(),
         agendas: BTreeMap::new(),
