@@ -217,9 +217,8 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
 }
 
 fn stage_of(name: &str, spec: &SpecId, stage: &str) -> Result<Stage, Failure> {
-    Stage::named(stage).map_err(|e| {
-        Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
-    })
+    Stage::named(stage)
+        .map_err(|e| Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan")))
 }
 
 fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
@@ -321,7 +320,7 @@ pub fn complete(line: &str, specs: &[SpecId]) -> Vec<Completion> {
             let line = |spec| format!("{name} {spec}{}", more(place));
             found.into_iter().map(|spec| Completion { line: line(spec), about: String::new() }).collect()
         }
-        2 if takes.words() >= 2 => Stage::ALL
+        2 if takes.words() >= 2 => Stage::RECORDED
             .into_iter()
             .filter(|stage| stage.name().starts_with(tail))
             .map(|stage| Completion {

@@ -341,6 +341,13 @@ pub struct Specify {
     pub spec: Option<String>,
     /// What is wanted, in your words [default: what the spec says already].
     pub text: Vec<String>,
+    /// Writes what is proposed into the spec: the proposal on record if it fits the spec as it stands, else what the
+    /// panel proposes now, if its verdict lets that through.
+    #[arg(long)]
+    pub apply: bool,
+    /// Takes back what was written last, unless something was changed since.
+    #[arg(long, conflicts_with_all = ["apply", "rerun_missing", "no_round", "text"])]
+    pub undo: bool,
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
@@ -605,6 +612,7 @@ impl Command {
         match self {
             Command::Check { .. } => "check",
             Command::New { .. } => "make a spec",
+            Command::Specify(Specify { undo: true, .. }) => "take the proposal back",
             Command::Specify(_) => "specify",
             Command::Clarify { answer, .. } if !answer.is_empty() => "answer",
             Command::Clarify { .. } => "clarify",

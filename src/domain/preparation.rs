@@ -298,12 +298,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
                     "run `dicast {needed} {0}` first, or say which commits hold the change: `dicast audit {0} --range A..B`",
                     spec.id
                 ),
-                Stage::Specify
-                | Stage::Plan
-                | Stage::Tasks
-                | Stage::Implement
-                | Stage::Validate
-                | Stage::Unlock => {
+                Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
                     format!("run `dicast {needed} {}` first", spec.id)
                 }
             },
@@ -321,7 +316,7 @@ fn outdated(spec: &Spec, ask: &Ask, verdicts: &BTreeMap<Stage, Verdict>) -> Opti
 
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
-fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
+pub(super) fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
     let path = spec.verdict_path(stage);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {

@@ -264,7 +264,9 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     if has_document && run.verdicts.contains_key(&stage) {
         offer(Action::Document, "p", "read the document".to_owned());
     }
-    if judgement.verdict.is_advancing() && !run.phase.is_live() {
+    if stage == Stage::Specify {
+        steps.extend(after_specify(model, run));
+    } else if judgement.verdict.is_advancing() && !run.phase.is_live() {
         let next = stage
             .next()
             .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
@@ -274,6 +276,14 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
     }
     steps
+}
+
+/// Returns what comes after a panel was asked what a spec should say.
+fn after_specify(model: &Model, run: &Run) -> Option<Vec<Piece<'static>>> {
+    if can(model, Action::Proposal) && !run.phase.is_live() {
+        return Some(vec![piece("c", Ink::Accent), plain(" see what would change, and apply it")]);
+    }
+    (!run.phase.is_live()).then(|| vec![plain(format!(":specify {} says more", run.spec))])
 }
 
 /// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.

@@ -24,6 +24,7 @@ use crate::domain::journal;
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::Rewritten;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::skip::Skipped;
@@ -47,6 +48,9 @@ pub struct Run {
     /// What the spec is drafted or revised for, in a person's words.
     #[serde(default)]
     pub brief: Option<String>,
+    /// What was written into the spec's document, if its run was to do so.
+    #[serde(default)]
+    pub rewritten: Option<Arc<Rewritten>>,
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,
@@ -246,6 +250,9 @@ pub struct RunOptions {
     pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whether the text that it proposes for the spec is written where the verdict lets it through.
+    #[serde(default)]
+    pub adopt: bool,
     /// Whose request it serves, if a program waits for its end.
     pub ask: Option<AskId>,
 }

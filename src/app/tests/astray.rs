@@ -45,6 +45,7 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
         | RunMsg::CheckRan(..)
         | RunMsg::Tested(_)
         | RunMsg::Landed(_)
+        | RunMsg::Adopted(_)
         | RunMsg::Dismissed(_)
         | RunMsg::Released(_) => {}
     }

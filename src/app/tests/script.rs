@@ -40,6 +40,7 @@ pub(super) enum Kind {
     Survey,
     Gate,
     Guard,
+    Proposal,
 }
 
 /// What kind of answer an effect waits for, if any.
@@ -49,6 +50,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
         Effect::ReadPage(_) => Some(Kind::Page),
         Effect::Hold { .. } | Effect::Respond { .. } => Some(Kind::Gate),
         Effect::ReadLedger(_) => Some(Kind::Ledger),
+        Effect::ReadProposal(_) | Effect::Adopt { .. } | Effect::Restore { .. } => Some(Kind::Proposal),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { .. } => Some(Kind::Find),
             RunEffect::Open { .. } => Some(Kind::Open),
@@ -62,6 +64,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::TestPicked(_) => Some(Kind::Test),
             RunEffect::Land { .. } | RunEffect::TakeBack(_) => Some(Kind::Land),
             RunEffect::Publish { .. } => Some(Kind::Publish),
+            RunEffect::Adopt { .. } => Some(Kind::Proposal),
             RunEffect::Mirror { .. } => Some(Kind::Mirror),
             RunEffect::Release { .. } => Some(Kind::Release),
             RunEffect::Dismiss => Some(Kind::Dismiss),
@@ -395,12 +398,16 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::TakeBack(_) => "take back".to_owned(),
             RunEffect::Land { back, .. } => if *back { "take back" } else { "land" }.to_owned(),
             RunEffect::Publish { .. } => "publish".to_owned(),
+            RunEffect::Adopt { by, .. } => format!("adopt by {by}"),
             RunEffect::Mirror { .. } => "mirror".to_owned(),
             RunEffect::KeepLate { .. } => "keep late".to_owned(),
             RunEffect::Release { .. } => "release".to_owned(),
         },
         Effect::Hold { spec, .. } => format!("hold {spec}"),
         Effect::Respond { response, .. } => format!("respond {}", response.issue),
+        Effect::ReadProposal(spec) => format!("read proposal {spec}"),
+        Effect::Adopt { by, .. } => format!("adopt by {by}"),
+        Effect::Restore { by, .. } => format!("restore by {by}"),
         Effect::Create(text) => format!("create {text}"),
         Effect::Report(spec) => format!("report {spec}"),
         Effect::ReadPage(_) => "read page".to_owned(),

@@ -80,7 +80,9 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if run.options.restart && !model.leaving {
         let (range, brief) = (run.range.clone(), run.brief.clone());
         let skipped = run.skipped.clone();
-        let start = Start { fresh: true, range, brief, skipped, ..Start::of(run.spec.clone(), run.stages.clone()) };
+        let adopt = run.options.adopt;
+        let start =
+            Start { fresh: true, range, brief, adopt, skipped, ..Start::of(run.spec.clone(), run.stages.clone()) };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

@@ -44,6 +44,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     let options = RunOptions { fresh, rerun_missing, ask, ..RunOptions::default() };
     let mut run = blank(id.clone(), &start, stage, options, model);
     run.options.reopened = start.rerun_missing;
+    run.options.adopt = start.adopt;
     model.runs.insert(id.clone(), run);
     if !model.boot.headless {
         model.views.retain(|view| matches!(view, View::Home { .. }));
@@ -65,6 +66,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         stage,
         range: start.range.clone(),
         brief: start.brief.clone(),
+        rewritten: None,
         skipped: start.skipped.clone(),
         opened: model.now,
         ended: None,

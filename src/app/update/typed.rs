@@ -262,6 +262,7 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         View::Merged(texts) => texts.asking.as_mut(),
         View::Ledger(page) => page.asking.as_mut().map(|weighed| &mut weighed.reason),
         View::Home { .. }
+        | View::Proposal(_)
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
-use super::super::args::{Auto, Global, Specify, Stage as Asked};
+use super::super::args::{Auto, Global, Stage as Asked};
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
@@ -48,20 +48,6 @@ pub(super) fn stage(
     alone(context, flags, &outputs, folder, Request::Start(start))
 }
 
-/// Asks the panel what a spec should say, or say otherwise.
-///
-/// # Errors
-/// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failure> {
-    let folder = place::spec(context, asked.spec.as_deref())?;
-    let brief = Some(asked.text.join(" ")).filter(|text| !text.trim().is_empty());
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    let start = StartRun { fresh, rerun_missing, brief, ..StartRun::of(folder.id.clone(), vec![Stage::Specify]) };
-    let outputs = Outputs::of(&context.global.output)?;
-    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
-    alone(context, flags, &outputs, folder, Request::Start(start))
-}
-
 /// Takes back the candidate of a spec that landed last.
 ///
 /// # Errors
@@ -74,7 +60,10 @@ pub(super) fn undo(context: &Context, spec: Option<&str>) -> Result<Done, Failur
 }
 
 /// Runs one spec, and writes what that came to where it was asked for.
-fn alone(
+///
+/// # Errors
+/// What keeps it from starting.
+pub(super) fn alone(
     context: &Context,
     flags: Flags,
     outputs: &Outputs<'_>,
@@ -250,9 +239,8 @@ impl<'w> Work<'w> {
 /// Returns the stages that were named, in their order.
 fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
     let called = |flag: &str, word: &str| {
-        let bad = |unknown: crate::domain::stage::UnknownStage| {
-            Failure::usage(flag, unknown.to_string(), "give one of these")
-        };
+        let bad =
+            |unknown: crate::domain::stage::UnknownStage| Failure::usage(flag, unknown.to_string(), unknown.hint());
         word.trim().parse::<Stage>().map_err(bad)
     };
     if let Some(from) = &asked.from {
