@@ -7,7 +7,7 @@
 //! │ - - **FR-003**: The system MUST answer fast                                            │
 //! │ + - **FR-003**: The system MUST answer within 200 ms                                   │
 //! ├Then ───────────────────────────────────────────────────────────────────────────────────┤
-//! │ Enter  writes it into specs/003-rate-limiter/spec.md; the text before is kept          │
+//! │ Enter  writes it into specs/003-rate-limiter/spec.md; the old text is kept             │
 //! └────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 
@@ -70,7 +70,7 @@ pub(super) fn draw(model: &Model, page: &ProposalPage, area: Rect, canvas: &mut 
 /// Returns the title of what changes, and what is so of it now.
 fn titles(page: &ProposalPage, proposal: &Proposal, name: &Safe) -> (String, &'static str) {
     match (page.rewritten.as_ref().map(|rewritten| rewritten.deed), proposal.fit) {
-        (Some(Deed::Adopted | Deed::Already), _) => (format!("{name} changed"), "written, the text before is kept"),
+        (Some(Deed::Adopted | Deed::Already), _) => (format!("{name} changed"), "written, the old text is kept"),
         (_, Fit::Adopted) => (format!("{name} is what was proposed"), "written"),
         (_, Fit::Unchanged) => (format!("{name} stays as it is"), "nothing to write"),
         (_, Fit::Outdated) => (format!("{name} was changed since"), "not written"),
@@ -96,7 +96,7 @@ fn then(model: &Model, page: &ProposalPage, proposal: &Proposal) -> Vec<Vec<Piec
     }
     match proposal.fit {
         Fit::Fits => {
-            let mut lines = vec![key("Enter", format!("writes it into {file}; the text before is kept"))];
+            let mut lines = vec![key("Enter", format!("writes it into {file}; the old text is kept"))];
             if !proposal.is_advancing {
                 let words = format!("the panel ended in {}: {}", proposal.status.name(), proposal.status.words());
                 lines.insert(0, vec![piece("! ", Ink::Warn), plain(words)]);
@@ -108,11 +108,10 @@ fn then(model: &Model, page: &ProposalPage, proposal: &Proposal) -> Vec<Vec<Piec
         Fit::Adopted => {
             vec![key("u", format!("gives {file} its old text back")), key("c", "what it leaves open".into())]
         }
-        Fit::Outdated => vec![vec![
-            piece("! ", Ink::Warn),
-            plain("it was changed since the panel was asked: your words stay"),
-            dim(format!(" · :specify {spec} asks again")),
-        ]],
+        Fit::Outdated => vec![
+            vec![piece("! ", Ink::Warn), plain("it was changed since the panel was asked: your words stay")],
+            vec![plain(format!("  :specify {spec} asks the panel again"))],
+        ],
     }
 }
 

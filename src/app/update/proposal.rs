@@ -138,8 +138,9 @@ pub(super) fn count(page: &ProposalPage) -> usize {
 pub(super) fn can(page: &ProposalPage, action: Action) -> Option<bool> {
     let proposal = page.proposal.ready().filter(|_| !page.busy);
     let fits = |wanted: Fit| proposal.is_some_and(|proposal| proposal.fit == wanted);
-    let table: [(Action, &dyn Fn() -> bool); 4] = [
-        (Action::Open, &|| !page.busy && if is_written(page) { asks(page) } else { fits(Fit::Fits) }),
+    let table: [(Action, &dyn Fn() -> bool); 5] = [
+        (Action::Open, &|| !is_written(page) && fits(Fit::Fits)),
+        (Action::NextStep, &|| !page.busy && is_written(page) && asks(page)),
         (Action::Undo, &|| !page.busy && (is_written(page) || fits(Fit::Adopted))),
         (Action::Gate, &|| !page.busy),
         (Action::Document, &|| proposal.is_some_and(|proposal| proposal.notes.is_some())),
@@ -157,13 +158,10 @@ fn asks(page: &ProposalPage) -> bool {
     page.rewritten.as_ref().is_some_and(|rewritten| rewritten.held.open().next().is_some())
 }
 
-/// Enter: writes what is shown; once it is written, goes on to what the clarify gate asks of it.
+/// Writes what is shown.
 pub(super) fn apply(model: &mut Model) -> Vec<Effect> {
     let Some(page) = page(model).filter(|page| can(page, Action::Open) == Some(true)) else { return Vec::new() };
     let spec = page.spec.clone();
-    if is_written(page) {
-        return gate::open(model, spec);
-    }
     let Some(seen) = page.proposal.ready().map(|proposal| proposal.after.clone()) else { return Vec::new() };
     let by = model.boot.user.clone();
     say(model, Effect::Adopt { spec, seen, by })
