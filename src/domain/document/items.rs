@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Desk;
 use super::order::Order;
+use super::words::folded;
 use crate::domain::artifact::Body;
 use crate::domain::artifact::body::{Coverage, Plan, Tasks};
 use crate::domain::claim::Kind;
@@ -54,9 +55,7 @@ pub(super) struct Item {
 impl Item {
     /// Two items with the same words are one.
     fn words(&self) -> String {
-        let title = self.title.to_lowercase();
-        let words: Vec<&str> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-        if words.is_empty() { title } else { words.join(" ") }
+        Some(folded(&self.title)).filter(|words| !words.is_empty()).unwrap_or_else(|| self.title.to_lowercase())
     }
 
     /// Tells whether another item is about the same: its words, or a requirement and a file of it.

@@ -22,6 +22,7 @@ mod checklist;
 mod clarify;
 mod edit;
 mod entry;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,6 +30,7 @@ mod text;
 pub use checklist::{Scores, grade};
 pub use edit::{Edit, Slot};
 pub use entry::{Answered, Entry, Standing, entry, last_word, said, standing};
+pub use sides::{Side, Wants, find_mark, is_lone, lone_mark, mark, sides, unmarked};
 
 /// One of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

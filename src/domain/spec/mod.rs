@@ -16,6 +16,7 @@ mod find;
 mod ids;
 mod markdown;
 mod names;
+mod outline;
 mod paths;
 mod requirements;
 mod tasks;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use find::{Folder, find, from_branch, resolve};
 pub use ids::{requirement_ids, short_id};
+pub use outline::{Form, Heading, Outline, Part, Written};
 pub use paths::is_test_path;
 pub use requirements::level_of;
 pub use tasks::parse_tasks;
