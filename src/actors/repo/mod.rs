@@ -26,6 +26,7 @@ use crate::domain::gate::{self, Gate, Held};
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
+use crate::domain::proposal::{self, Proposal};
 use crate::domain::range::Range;
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
@@ -135,6 +136,11 @@ impl Handle {
         token: CancellationToken,
     ) -> Reply<Arc<Ledger>> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Ledger { root, spec, entries, token, promise })
+    }
+
+    /// Reads what a panel proposes for a spec's document, and the document as it stands.
+    pub fn proposal(&self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Reply<Proposal> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Proposal { root, spec, token, promise })
     }
 
     /// Names the state of the code that a verdict is bound to: of the working copy, or of the commit `at`
@@ -308,6 +314,12 @@ enum Command {
         token: CancellationToken,
         promise: Promise<Arc<Ledger>>,
     },
+    Proposal {
+        root: PathBuf,
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Proposal>,
+    },
     RunCheck {
         root: PathBuf,
         checks: BTreeMap<String, CheckTemplate>,
@@ -415,6 +427,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             Command::Ledger { root, spec, entries, token, promise } => {
                 scope.answer(token.clone(), promise, reader.ledger(root, spec, entries, token));
             }
+            Command::Proposal { root, spec, token, promise } => {
+                scope.answer(token.clone(), promise, reader.proposal(root, spec, token));
+            }
             Command::RunCheck { root, checks, citation, token, promise } => {
                 let turn = Arc::clone(&turn);
                 // Not `Scope::answer`: a check owns a child and sees it to its end, also when it is stopped.
@@ -511,6 +526,11 @@ impl Reader {
     ) -> Result<Arc<Ledger>, Failure> {
         let (tree, _) = tree::files(&self.scope, &root, &token).await?;
         self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
+    }
+
+    async fn proposal(self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Result<Proposal, Failure> {
+        let tree = tree::alone(&self.scope, &root, &token).await?;
+        self.blocking(move || proposal::read(&tree, &spec)).await
     }
 
     async fn run_check(
