@@ -155,6 +155,9 @@ pub enum What {
         /// The places of hunks that were taken of other agents.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         also: Vec<Safe>,
+        /// The places of hunks that were taken although no task asked for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unasked: Vec<Safe>,
     },
     /// A stage did not pass, and the run goes back to an earlier one.
     #[serde(rename = "stage.back")]
@@ -388,6 +391,7 @@ impl What {
             undone,
             left_out: landing.left_out.clone(),
             also: landing.also.clone(),
+            unasked: landing.unasked.clone(),
         }
     }
 

@@ -204,13 +204,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: hashes(&context)
-                .into_iter()
-                .chain(range.as_ref().map(|range| range.as_context()))
-                .chain(skip::as_context(&ask.skipped, ask.stage))
-                .chain(absent::as_context(&ask.left_out))
-                .chain(ask.back.as_ref().map(Back::as_context))
-                .collect(),
+            context: bound(hashes(&context), range.as_deref(), ask),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -228,6 +222,13 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         agenda,
         spec: Arc::new(spec.clone()),
     })
+}
+
+/// Adds to the context files what else a verdict is bound to: the range, and what a person or the run itself decided.
+fn bound(files: BTreeMap<String, Sha>, range: Option<&Range>, ask: &Ask) -> BTreeMap<String, Sha> {
+    let said = skip::as_context(&ask.skipped, ask.stage).chain(absent::as_context(&ask.left_out));
+    let back = ask.back.as_ref().map(Back::as_context);
+    files.into_iter().chain(range.map(Range::as_context)).chain(said).chain(back).collect()
 }
 
 /// Reads what all recorded verdicts of a spec and its ledger leave open.

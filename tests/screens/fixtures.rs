@@ -12,8 +12,8 @@ use dicast::app::model::{
 };
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
-use dicast::domain::acp::Request;
 use dicast::domain::absent;
+use dicast::domain::acp::Request;
 use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
@@ -177,6 +177,18 @@ fn roster(stages: &[Stage], without: &[&str]) -> Model {
     let start = Start::of(spec_id(SPEC), stages.into());
     let without = without.iter().map(|agent| name(agent)).collect();
     Model { overlay: Some(Overlay::Roster { start, without, cursor: 2 }), ..home() }
+}
+
+/// A verdict that another process recorded: what the host found of all that was cited together is known, not of each.
+fn followed_verdict() -> Model {
+    let mut judgement = judged(panel());
+    for ground in &mut judgement.grounds {
+        ground.tier = Some(Tier::E2);
+        ground.cited.iter_mut().for_each(|(_, found)| *found = None);
+    }
+    let mut model = decided_on(judgement);
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
+    model
 }
 
 /// A decided stage from whose run qwen was left out.
@@ -722,6 +734,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_left_out", left_out()),
+        ("verdict_followed", followed_verdict()),
         ("run_left_out", Model { views: vec![View::Home { cursor: 0 }, left_out().views[1].clone()], ..left_out() }),
         ("verdict_none", {
             let mut model = with_run(started(), run(Phase::Asking, asking_seats()));

@@ -10,8 +10,8 @@ use crate::app::effect::Effect;
 use crate::app::keymap::Action;
 use crate::app::model::{Basket, Model, Run, View};
 use crate::app::msg::Reopened;
-use crate::domain::candidate::{Candidate, Patch, Place, Portion, Take, Which};
-use crate::domain::hunks::{Diff, Picks};
+use crate::domain::candidate::{Candidate, Patch, Place, Portion, Take, Which, Worth};
+use crate::domain::hunks::{Diff, HunkId, Picks};
 use crate::domain::ids::{AgentName, RunId};
 
 /// From so many columns on there is room for old and new side by side.
@@ -81,11 +81,12 @@ fn can_pick(model: &Model) -> bool {
 /// Tells whether an action works on the candidates' screen; `None` for one that it knows nothing of.
 pub(super) fn can(model: &Model, action: Action) -> Option<bool> {
     let has_basket = || selected(model).is_some_and(|(run, _)| run.basket.is_some() && is_open(model, run));
-    let table: [(Action, &dyn Fn() -> bool); 7] = [
+    let table: [(Action, &dyn Fn() -> bool); 8] = [
         (Action::Undo, &|| model.focused_run().is_some_and(|run| can_undo(model, run))),
         (Action::IntoTree, &|| can_take(model)),
         (Action::Pick, &|| can_pick(model)),
         (Action::Restore, &has_basket),
+        (Action::KeepTests, &|| !tests_worth_keeping(model).is_empty()),
         (Action::Beside, &|| model.size.0 >= BESIDE),
         (Action::NextHunk, &|| true),
         (Action::PreviousHunk, &|| true),
@@ -128,6 +129,53 @@ pub(super) fn pick(model: &mut Model) -> Vec<Effect> {
         (None, Some(run)) => run.basket = (!is_untouched).then_some(basket),
         (None, None) => {}
     }
+    Vec::new()
+}
+
+/// Returns the hunks of the others' test files whose tests pass on the selected candidate, too, and which are not taken yet.
+fn tests_worth_keeping(model: &Model) -> Vec<(AgentName, HunkId)> {
+    let Some((run, candidate)) = selected(model).filter(|_| can_pick(model)) else { return Vec::new() };
+    let Some(tried) = run.tried.as_ref() else { return Vec::new() };
+    let of = |(agent, worth): (AgentName, Worth)| {
+        let hunks = tried.of(&agent).and_then(|other| patch(run, other)).map(|patch| worth.hunks(patch));
+        hunks.unwrap_or_default().into_iter().map(move |id| (agent.clone(), id))
+    };
+    let is_taken = |(agent, id): &(AgentName, HunkId)| run.basket.as_ref().is_some_and(|b| b.picks.has(agent, id));
+    tried.worth(candidate).into_iter().flat_map(of).filter(|one| !is_taken(one)).collect()
+}
+
+/// Counts the tests of the others that pass on a candidate, too, and tells whether any can be kept.
+pub fn worth_keeping(model: &Model, candidate: &Candidate) -> (usize, bool) {
+    let Some((run, _)) = selected(model) else { return (0, false) };
+    let worth = run.tried.as_ref().map(|tried| tried.worth(candidate)).unwrap_or_default();
+    (worth.values().map(|worth| worth.passed.len()).sum(), !tests_worth_keeping(model).is_empty())
+}
+
+/// Takes the tests of the others that pass on the selected candidate, too. What changes lines that a taken one changes is
+/// left: of two files of one name there is one.
+pub(super) fn keep_tests(model: &mut Model) -> Vec<Effect> {
+    let wanted = tests_worth_keeping(model);
+    let Some((run, candidate)) = selected(model) else { return Vec::new() };
+    let Some(tried) = run.tried.as_ref().filter(|_| !wanted.is_empty()) else { return Vec::new() };
+    let of = |one| patch(run, one).map(|patch| (&one.agent, &patch.diff));
+    let diffs: BTreeMap<&AgentName, &Diff> = tried.candidates.iter().filter_map(of).collect();
+    let (id, mut basket, mut left) = (run.id.clone(), basket(run, candidate), Vec::new());
+    for (agent, hunk) in &wanted {
+        if let Err((other, met)) = basket.picks.toggle(agent, hunk, &diffs) {
+            left.push(format!("{} of {agent} beside that of {other}", met.file));
+        }
+    }
+    let taken = wanted.len() - left.len();
+    let kept =
+        format!("{taken} of {} hunks of tests taken along, built and tested again before they land", wanted.len());
+    let text = match left.first() {
+        None => kept,
+        Some(first) => format!("{kept} · not taken: {first}"),
+    };
+    if let Some(run) = model.runs.get_mut(&id).filter(|_| taken > 0) {
+        run.basket = Some(basket);
+    }
+    notice(model, text);
     Vec::new()
 }
 

@@ -81,7 +81,14 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
         let range = run.range.clone();
         let skipped = run.skipped.clone();
         let without = run.without.clone();
-        let start = Start { fresh: true, range, skipped, without, no_round: run.options.no_round, ..Start::of(run.spec.clone(), run.stages.clone()) };
+        let start = Start {
+            fresh: true,
+            range,
+            skipped,
+            without,
+            no_round: run.options.no_round,
+            ..Start::of(run.spec.clone(), run.stages.clone())
+        };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);
