@@ -135,3 +135,23 @@ fn shown((cursor, hunk): (usize, usize), landing: Option<Landing>, has_diff: boo
     let view = View::Candidates { run: run_id(), cursor, hunk, beside: true };
     Model { views: vec![View::Home { cursor: 0 }, view], ..model }
 }
+
+/// A candidate with so many hunks, one of them in three a test, and another whose tests pass on it, too.
+pub(crate) fn many(hunks: usize) -> Model {
+    let mut model = worth();
+    let text: String = (0..hunks)
+        .map(|n| {
+            let file = if n % 3 == 0 { format!("tests/t{n}.rs") } else { format!("src/m{n}.rs") };
+            format!(
+                "diff --git a/{file} b/{file}\nindex 1..2 100644\n--- a/{file}\n+++ b/{file}\n@@ -7,3 +7,3 @@\n a\n-b{n}\n+c{n}\n d\n"
+            )
+        })
+        .collect();
+    let run = model.runs.values_mut().next().unwrap();
+    for seat in &mut run.seats {
+        if let Some(patch) = seat.change.clone() {
+            seat.change = Some(Arc::new(Patch { diff: text.as_str().into(), ..(*patch).clone() }));
+        }
+    }
+    model
+}

@@ -172,6 +172,14 @@ pub(crate) fn decided_on(judgement: Judgement) -> Model {
     with_run(Model { key_us: Some(870), ..started() }, run)
 }
 
+/// An audit of commits that were made elsewhere.
+fn audit() -> Model {
+    let mut run = run(Phase::Asking, asking_seats());
+    run.stage = Stage::Audit;
+    run.range = Some("4f2c1d9aa0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5..b4e8a1770a1b2c3d4e5f60718293a4b5c6d7e8f9".into());
+    with_run(started(), run)
+}
+
 /// The list before a run, in which somebody is left out.
 fn roster(stages: &[Stage], without: &[&str]) -> Model {
     let start = Start::of(spec_id(SPEC), stages.into());
@@ -887,6 +895,7 @@ fn besides() -> Vec<Fixture> {
             "preflight",
             Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
+        ("run_audit", audit()),
         ("roster", roster(&[Stage::Plan], &["gemini"])),
         ("roster_alone", roster(&[Stage::Plan, Stage::Audit], &["claude", "gemini", "qwen"])),
         (

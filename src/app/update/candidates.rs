@@ -11,7 +11,7 @@ use crate::app::keymap::Action;
 use crate::app::model::{Basket, Model, Run, View};
 use crate::app::msg::Reopened;
 use crate::domain::candidate::{Candidate, Patch, Place, Portion, Take, Which, Worth};
-use crate::domain::hunks::{Diff, HunkId, Picks};
+use crate::domain::hunks::{Diff, Hunk, Picks};
 use crate::domain::ids::{AgentName, RunId};
 
 /// From so many columns on there is room for old and new side by side.
@@ -86,7 +86,7 @@ pub(super) fn can(model: &Model, action: Action) -> Option<bool> {
         (Action::IntoTree, &|| can_take(model)),
         (Action::Pick, &|| can_pick(model)),
         (Action::Restore, &has_basket),
-        (Action::KeepTests, &|| !tests_worth_keeping(model).is_empty()),
+        (Action::KeepTests, &|| can_keep_tests(model)),
         (Action::Beside, &|| model.size.0 >= BESIDE),
         (Action::NextHunk, &|| true),
         (Action::PreviousHunk, &|| true),
@@ -132,47 +132,67 @@ pub(super) fn pick(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Returns the hunks of the others' test files whose tests pass on the selected candidate, too, and which are not taken yet.
-fn tests_worth_keeping(model: &Model) -> Vec<(AgentName, HunkId)> {
-    let Some((run, candidate)) = selected(model).filter(|_| can_pick(model)) else { return Vec::new() };
-    let Some(tried) = run.tried.as_ref() else { return Vec::new() };
-    let of = |(agent, worth): (AgentName, Worth)| {
-        let hunks = tried.of(&agent).and_then(|other| patch(run, other)).map(|patch| worth.hunks(patch));
-        hunks.unwrap_or_default().into_iter().map(move |id| (agent.clone(), id))
+/// Returns the hunks of the others' test files whose tests pass on a candidate, too, and which are not taken yet.
+fn tests_worth_keeping<'r>(
+    run: &'r Run,
+    candidate: &'r Candidate,
+) -> impl Iterator<Item = (&'r AgentName, &'r Hunk)> + use<'r> {
+    let tried = run.tried.as_deref();
+    let worth = tried.map(|tried| tried.worth(candidate)).unwrap_or_default();
+    let of = move |(agent, worth): (AgentName, Worth)| {
+        let found = tried.and_then(|tried| tried.of(&agent));
+        let found = found.and_then(|other| Some((&other.agent, patch(run, other)?)));
+        found.into_iter().flat_map(move |(agent, patch)| worth.hunks(patch).map(move |hunk| (agent, hunk)))
     };
-    let is_taken = |(agent, id): &(AgentName, HunkId)| run.basket.as_ref().is_some_and(|b| b.picks.has(agent, id));
-    tried.worth(candidate).into_iter().flat_map(of).filter(|one| !is_taken(one)).collect()
+    let is_taken =
+        |agent: &AgentName, hunk: &Hunk| run.basket.as_ref().is_some_and(|basket| basket.picks.has(agent, &hunk.id));
+    worth.into_iter().flat_map(of).filter(move |(agent, hunk)| !is_taken(agent, hunk))
+}
+
+fn can_keep_tests(model: &Model) -> bool {
+    let chosen = selected(model).filter(|_| can_pick(model));
+    chosen.is_some_and(|(run, candidate)| tests_worth_keeping(run, candidate).next().is_some())
 }
 
 /// Counts the tests of the others that pass on a candidate, too, and tells whether any can be kept.
 pub fn worth_keeping(model: &Model, candidate: &Candidate) -> (usize, bool) {
     let Some((run, _)) = selected(model) else { return (0, false) };
     let worth = run.tried.as_ref().map(|tried| tried.worth(candidate)).unwrap_or_default();
-    (worth.values().map(|worth| worth.passed.len()).sum(), !tests_worth_keeping(model).is_empty())
+    (worth.values().map(|worth| worth.passed.len()).sum(), can_keep_tests(model))
 }
 
 /// Takes the tests of the others that pass on the selected candidate, too. What changes lines that a taken one changes is
 /// left: of two files of one name there is one.
 pub(super) fn keep_tests(model: &mut Model) -> Vec<Effect> {
-    let wanted = tests_worth_keeping(model);
-    let Some((run, candidate)) = selected(model) else { return Vec::new() };
-    let Some(tried) = run.tried.as_ref().filter(|_| !wanted.is_empty()) else { return Vec::new() };
-    let of = |one| patch(run, one).map(|patch| (&one.agent, &patch.diff));
-    let diffs: BTreeMap<&AgentName, &Diff> = tried.candidates.iter().filter_map(of).collect();
-    let (id, mut basket, mut left) = (run.id.clone(), basket(run, candidate), Vec::new());
-    for (agent, hunk) in &wanted {
-        if let Err((other, met)) = basket.picks.toggle(agent, hunk, &diffs) {
-            left.push(format!("{} of {agent} beside that of {other}", met.file));
+    let Some((run, candidate)) = selected(model).filter(|_| can_keep_tests(model)) else { return Vec::new() };
+    let (id, mut basket, mut left, mut count) = (run.id.clone(), basket(run, candidate), Vec::new(), 0);
+    // What is taken already, by file: a change may have ten thousand hunks.
+    let mut taken: BTreeMap<&str, Vec<(&AgentName, &Hunk)>> = BTreeMap::new();
+    for one in run.tried.iter().flat_map(|tried| &tried.candidates) {
+        for hunk in patch(run, one).map(|patch| patch.diff.hunks()).unwrap_or_default() {
+            if basket.picks.has(&one.agent, &hunk.id) {
+                taken.entry(&hunk.file).or_default().push((&one.agent, hunk));
+            }
         }
     }
-    let taken = wanted.len() - left.len();
-    let kept =
-        format!("{taken} of {} hunks of tests taken along, built and tested again before they land", wanted.len());
+    for (agent, hunk) in tests_worth_keeping(run, candidate) {
+        let here = taken.entry(&hunk.file).or_default();
+        match here.iter().find(|(other, met)| *other != agent && met.meets(hunk)) {
+            Some((other, _)) => left.push(format!("{} of {agent} beside that of {other}", hunk.file)),
+            None => {
+                basket.picks.0.entry(agent.clone()).or_default().insert(hunk.id.clone());
+                here.push((agent, hunk));
+                count += 1;
+            }
+        }
+    }
+    let all = count + left.len();
+    let kept = format!("{count} of {all} hunks of tests taken along, built and tested again before they land");
     let text = match left.first() {
         None => kept,
         Some(first) => format!("{kept} · not taken: {first}"),
     };
-    if let Some(run) = model.runs.get_mut(&id).filter(|_| taken > 0) {
+    if let Some(run) = model.runs.get_mut(&id).filter(|_| count > 0) {
         run.basket = Some(basket);
     }
     notice(model, text);

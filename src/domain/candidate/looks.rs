@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Patch, Rail, Runs, Tried};
-use crate::domain::hunks::HunkId;
+use crate::domain::hunks::Hunk;
 use crate::domain::ids::AgentName;
 use crate::domain::spec::is_test_path;
 
@@ -91,15 +91,12 @@ impl Tried {
 
 impl Worth {
     /// Returns the hunks of test files that hold these tests and none that fails: a hunk that names one that fails is left.
-    pub fn hunks(&self, patch: &Patch) -> Vec<HunkId> {
-        let names: Vec<&str> =
-            self.failed.iter().map(|name| name.rsplit([':', '/', ' ', '.']).next().unwrap_or(name)).collect();
-        let is_good = |text: &str| names.iter().all(|name| !text.contains(name));
-        let tests = patch.diff.hunks().iter().filter(|hunk| is_test_path(&hunk.file));
-        tests
-            .filter(|hunk| is_good(patch.diff.text().get(hunk.at.clone()).unwrap_or_default()))
-            .map(|hunk| hunk.id.clone())
-            .collect()
+    pub fn hunks<'p>(&self, patch: &'p Patch) -> impl Iterator<Item = &'p Hunk> + use<'p> {
+        let last = |name: &String| name.rsplit([':', '/', ' ', '.']).next().unwrap_or(name).to_owned();
+        let names: Vec<String> = self.failed.iter().map(last).collect();
+        let text = move |hunk: &Hunk| patch.diff.text().get(hunk.at.clone()).unwrap_or_default();
+        let is_good = move |hunk: &&Hunk| names.iter().all(|name| !text(hunk).contains(name.as_str()));
+        patch.diff.hunks().iter().filter(|hunk| is_test_path(&hunk.file)).filter(is_good)
     }
 }
 
@@ -163,8 +160,7 @@ mod tests {
             diff,
         };
         let worth = Worth { passed: ["good::burst".to_owned()].into(), failed: ["bad::refill".to_owned()].into() };
-        let files: Vec<&str> =
-            worth.hunks(&patch).iter().filter_map(|id| Some(patch.diff.hunk(id)?.file.as_str())).collect();
+        let files: Vec<&str> = worth.hunks(&patch).map(|hunk| hunk.file.as_str()).collect();
         assert_eq!(files, ["tests/good.rs"]);
     }
 }
