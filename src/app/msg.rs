@@ -21,9 +21,11 @@ use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::base::Bases;
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Gathered, Judgement};
 use crate::domain::machine::News;
+use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
@@ -243,12 +245,16 @@ pub enum RunMsg {
     Tested(Result<Box<Tested>, Failure>),
     /// A candidate is where it goes, with its commit if it got one; or was taken back.
     Landed(Result<Option<String>, Failure>),
+    /// What was begun and not recorded is out of the way.
+    Cleared(Result<(), Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The processes that were kept warm have ended; how many are left of them.
     Dismissed(Result<u32, Failure>),
+    /// The run's worktrees are gone, or stay.
+    Uprooted(Result<(), Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }
@@ -292,6 +298,9 @@ pub struct Found {
     pub run: Option<FoundRun>,
     /// Hashes of documents that any run of the spec published, by path: only these may be overwritten.
     pub published: BTreeMap<String, Vec<Sha>>,
+    /// The texts that hands may have begun with.
+    #[serde(default)]
+    pub bases: Bases,
 }
 
 /// A run in the evidence, as its journal tells.
@@ -329,8 +338,11 @@ impl FoundRun {
 pub struct PublishReport {
     /// Written, by repository-relative path.
     pub written: Vec<FileRef>,
-    /// Left alone because a hand had edited them; ours is beside them under this path.
-    pub kept_aside: Vec<FileRef>,
+    /// Ours was merged into what a hand had made of them.
+    #[serde(default)]
+    pub merged: Vec<Merge>,
+    /// Left alone because a hand had edited them; ours is beside them.
+    pub kept_aside: Vec<Aside>,
     /// Verdicts that were not as recorded: they made way, and are beside ours under this path.
     #[serde(default)]
     pub gave_way: Vec<FileRef>,

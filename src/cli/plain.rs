@@ -59,6 +59,8 @@ pub fn lines(event: &Event) -> (String, String) {
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
         What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
+        What::DocumentMerged { merge, .. } => progress(merge.to_string()),
+        What::DocumentAside { aside, .. } => progress(format!("warning: {aside}")),
         What::WentBack { stage, to, nth, why } => progress(back(*stage, *to, *nth, why)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
@@ -102,18 +104,22 @@ pub fn lines(event: &Event) -> (String, String) {
         What::ClaimLabelled { .. } => (String::new(), String::new()),
         What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
-        What::RunFinished { exit, evidence, memory, failure, spent, .. } => {
-            let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
-            if let Some((failure, hint)) = failure {
-                text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
-            }
-            if let Some(evidence) = evidence {
-                text.push_str(&format!("evidence {evidence}\nmemory   {memory}\n"));
-            }
-            text.push_str(&format!("finished with exit {exit}"));
-            progress(text)
-        }
+        What::RunFinished { .. } => progress(finished(&event.what)),
     }
+}
+
+/// Says how a run ended.
+fn finished(what: &What) -> String {
+    let What::RunFinished { exit, evidence, memory, failure, spent, .. } = what else { return String::new() };
+    let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
+    if let Some((failure, hint)) = failure {
+        text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
+    }
+    if let Some(evidence) = evidence {
+        text.push_str(&format!("evidence {evidence}\nmemory   {memory}\n"));
+    }
+    text.push_str(&format!("finished with exit {exit}"));
+    text
 }
 
 /// Says that a run goes back, with the first line of why.

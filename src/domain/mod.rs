@@ -31,6 +31,7 @@ pub mod judgement;
 pub mod launch;
 pub mod machine;
 pub mod memory;
+pub mod merge;
 pub mod moment;
 pub mod overview;
 pub mod preparation;

@@ -20,7 +20,7 @@ use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
 use crate::domain::hunks::Picks;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal;
+use crate::domain::journal::{self, FileRef, base::Bases};
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
@@ -109,6 +109,12 @@ pub struct Run {
     pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
+    /// The texts that were published there, and that a hand may have begun with.
+    #[serde(default)]
+    pub bases: Bases,
+    /// The texts that are being published, by document, as the evidence keeps them.
+    #[serde(default)]
+    pub intended: BTreeMap<String, FileRef>,
     /// The candidate that is to be taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
@@ -130,6 +136,9 @@ pub struct Run {
     /// Whether what did not pass then is still to be taken back.
     #[serde(default)]
     pub is_going_back: bool,
+    /// Why it is closed, once its worktrees are gone.
+    #[serde(default)]
+    pub closing: Option<journal::Closed>,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.

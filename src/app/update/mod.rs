@@ -109,10 +109,12 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Tested(outcome) => land::tested(model, id, outcome),
+        RunMsg::Cleared(outcome) => land::cleared(model, id, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
+        RunMsg::Uprooted(outcome) => ending::uprooted(model, id, outcome),
         RunMsg::Released(outcome) => ending::released(model, id, outcome),
     }
 }

@@ -94,6 +94,8 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         guard: None,
         agendas: BTreeMap::new(),
         published: BTreeMap::new(),
+        bases: BTreeMap::new(),
+        intended: BTreeMap::new(),
         take: start.take.clone(),
         basket: None,
         tried: None,
@@ -101,6 +103,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         landed: false,
         back: None,
         is_going_back: false,
+        closing: None,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -115,6 +118,7 @@ pub(super) fn found(model: &mut Model, id: &RunId, found: Result<Found, Failure>
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let found = found.map(|found| {
         run.published = found.published;
+        run.bases = found.bases;
         found.run
     });
     if run.stop.is_some() {
@@ -338,7 +342,8 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.pending = None;
         return land::undo(model, id);
     }
-    back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
+    let first = back::enter(model, id).or_else(|| land::clear(model, id));
+    first.unwrap_or_else(|| checkpoint::enter(model, id))
 }
 
 /// Makes the effect that tells an event.

@@ -10,7 +10,7 @@ use super::super::args::{Dissent as DissentArgs, Global, Serving};
 use super::super::ask::{Desk, signalled};
 use super::super::out::{self, Done, Text};
 use super::super::plain;
-use super::{Context, READING, check, dissent, explain, now, place, record, status, verdict};
+use super::{Context, READING, check, dissent, explain, place, record, status, verdict};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
@@ -78,7 +78,7 @@ impl Commands {
 
     /// The context of a question that is asked now.
     fn now(&self) -> Context {
-        Context { now: now(), ..self.context.clone() }
+        self.context.afresh()
     }
 
     /// Stops what runs, and takes nothing more on.
@@ -185,6 +185,10 @@ impl Office for Commands {
             Address::Journal(spec, run) => journal(context, spec, run),
             Address::File(spec, run, path) => file(context, spec, run, path),
         }
+    }
+
+    fn hide(&self, told: &mut Value) {
+        out::hide_in(told);
     }
 }
 

@@ -9,23 +9,26 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 
 use super::super::args::{Auto, Global, Specify, Stage as Asked};
+use super::super::ask::Desk;
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
 use super::present::Present;
 use super::ran::{self, Ran};
-use super::{Context, agents, first, now, place, progress, record, status, survey};
+use super::{Context, READING, agents, first, now, place, progress, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
 use crate::domain::candidate::{Place, Portion, Take, Which};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{AgentName, SpecId};
+use crate::domain::journal::lacks_its_end;
 use crate::domain::skip::{self, Skipped};
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 use crate::pipeline;
 use crate::shell::engine::Flags;
+use crate::shell::foreign;
 use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
@@ -81,7 +84,7 @@ fn alone(
     folder: Folder,
     request: Request,
 ) -> Result<Done, Failure> {
-    let headless = Headless::open(context.sources()?, flags)?;
+    let headless = Headless::open(context.sources()?, context.loaded()?, flags)?;
     let ran = pipeline::wait(headless.run(request, None));
     // Its servers end before anything else is done.
     drop(headless);
@@ -145,7 +148,7 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
             }
         };
     }
-    let headless = Headless::open(context.sources()?, work.flags.clone())?;
+    let headless = Headless::open(context.sources()?, context.loaded()?, work.flags.clone())?;
     let is_over = Cell::new(false);
     let one = async |(at, folder): (usize, &Folder)| {
         if is_over.get() {
@@ -219,6 +222,10 @@ impl<'w> Work<'w> {
             let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
             return Ok(Ok(Request::Start(start)));
         }
+        // Killed after its last verdict, a run was not put away: its worktrees are still there.
+        if let Some(stage) = half_ended(context, folder)? {
+            return Ok(Ok(Request::Start(StartRun::of(folder.id.clone(), vec![stage]))));
+        }
         let done = format!("{} has passed every stage\n", folder.id);
         // What was flagged on the way still is.
         let (verdicts, _) = record::verdicts(&context.store(), folder);
@@ -277,13 +284,29 @@ fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped)
     Ok((stages, progress::left_out(&standings)))
 }
 
+/// Returns the stage of a spec's last run that lacks nothing but its end, where nobody is at it.
+fn half_ended(context: &Context, folder: &Folder) -> Result<Option<Stage>, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let owner = desk.ask(READING, "reading the run's lock", evidence.owner(folder.id.clone(), desk.token()))?;
+    if owner.is_some_and(|note| foreign::lives(&note)) {
+        return Ok(None);
+    }
+    let open = desk.ask(READING, "reading the last run", evidence.latest_open(folder.id.clone(), desk.token()))?;
+    Ok(open.and_then(|open| lacks_its_end(open.entries.iter().map(|(_, record)| record))))
+}
+
 /// Runs without a screen until the requests are done. The shell prints as it goes.
 ///
 /// # Errors
 /// What keeps it from starting.
 pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done, Failure> {
-    let exit = headless(Start { sources: context.sources()?, flags: flags(&context.global), requests })?;
-    Ok(Done::exit(exit))
+    headless(start(context, requests)?).map(Done::exit)
+}
+
+/// What the shell starts with.
+fn start(context: &Context, requests: Vec<Request>) -> Result<Start, Failure> {
+    Ok(Start { sources: context.sources()?, loaded: context.loaded()?, flags: flags(&context.global), requests })
 }
 
 /// Opens the screen, or prints the first one as lines where there is no terminal.
@@ -291,18 +314,16 @@ pub(super) fn requests(context: &Context, requests: Vec<Request>) -> Result<Done
 /// # Errors
 /// What keeps it from starting.
 pub(super) fn screen(context: &Context) -> Result<Done, Failure> {
-    let sources = context.sources()?;
     if has_screen(&context.global) {
-        let start = Start { sources, flags: flags(&context.global), requests: Vec::new() };
-        return interactive(start).map(Done::exit);
+        return interactive(start(context, Vec::new())?).map(Done::exit);
     }
     if context.global.json {
         return status::status(context, None, None);
     }
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let overview = survey::overview(context)?;
     let panel: Vec<String> = loaded.settings.agents.iter().map(|agent| agent.name.to_string()).collect();
-    let machine = agents::served(&sources)?;
+    let machine = agents::served(&context.sources()?)?;
     Ok(Done::lines(first::text(&overview, &panel, &machine, &loaded.trust)))
 }
 

@@ -53,6 +53,9 @@ pub trait Office: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be read, or was altered.
     fn read(&self, address: &Address) -> Result<Option<String>, Failure>;
+
+    /// Takes secrets out of what is about to be told.
+    fn hide(&self, told: &mut Value);
 }
 
 /// A run that a client asked for.
