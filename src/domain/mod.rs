@@ -3,6 +3,7 @@
 //! Pure: std, serde, hashing and parser crates only. It must not know the clock, randomness, files, processes,
 //! tokio, the terminal, or any other layer. Time comes in as [`moment::Moment`], file contents as text.
 
+pub mod absent;
 pub mod acp;
 pub mod agenda;
 pub mod artifact;
@@ -14,6 +15,7 @@ pub mod chaos;
 pub mod check;
 pub mod claim;
 pub mod classify;
+pub mod compare;
 pub mod consensus;
 pub mod dialect;
 pub mod dissent;
@@ -38,6 +40,7 @@ pub mod preparation;
 pub mod preset;
 pub mod progress;
 pub mod prompt;
+pub mod proposal;
 pub mod range;
 pub mod redact;
 pub mod report;
@@ -53,3 +56,4 @@ pub mod stage;
 pub mod stats;
 pub mod stream;
 pub mod transcript;
+pub mod wish;

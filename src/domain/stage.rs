@@ -89,10 +89,34 @@ impl fmt::Display for Stage {
     }
 }
 
-/// A word that is no stage.
+/// A word that is none of the six stages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no stage is called {0:?}: plan, tasks, implement, validate, audit, unlock")]
 pub struct UnknownStage(pub String);
+
+/// Why specify is not taken where one of the six is meant.
+pub const NOT_OF_THE_SIX: &str =
+    "specify is before the six stages: it proposes what the spec should say, and a person applies that";
+
+impl UnknownStage {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> &'static str {
+        if self.0 == Stage::Specify.name() {
+            "run `dicast specify SPEC` before, by itself"
+        } else {
+            "give one of these"
+        }
+    }
+}
+
+impl fmt::Display for UnknownStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Stage::Specify.name() {
+            return f.write_str(NOT_OF_THE_SIX);
+        }
+        let all = Stage::ALL.map(Stage::name).join(", ");
+        write!(f, "no stage is called {:?}: {all}", self.0)
+    }
+}
 
 impl FromStr for Stage {
     type Err = UnknownStage;

@@ -22,6 +22,7 @@ use super::{header, why};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Run};
 use crate::app::update::{can, carried, rows};
+use crate::domain::absent;
 use crate::domain::consensus::{Call, Judged, Label};
 use crate::domain::dissent::{Dissent, side};
 use crate::domain::hash::Sha;
@@ -176,6 +177,11 @@ pub(super) fn call(judgement: &Judgement, user: &str) -> Vec<Piece<'static>> {
         let missing: Vec<&str> = verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
         parts.push(format!("without {}", missing.join(", ")));
     }
+    let left_out = absent::of(&verdict.inputs);
+    if !left_out.is_empty() {
+        let names = left_out.iter().filter_map(|named| named.split(' ').next()).collect::<Vec<_>>();
+        parts.push(format!("{} left out", names.join(", ")));
+    }
     vec![piece(format!(" {call} "), ink), strong(format!("  {}", parts.join(", ")))]
 }
 
@@ -264,7 +270,9 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     if has_document && run.verdicts.contains_key(&stage) {
         offer(Action::Document, "p", "read the document".to_owned());
     }
-    if judgement.verdict.is_advancing() && !run.phase.is_live() {
+    if stage == Stage::Specify {
+        steps.extend(after_specify(model, run));
+    } else if judgement.verdict.is_advancing() && !run.phase.is_live() {
         let next = stage
             .next()
             .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
@@ -274,6 +282,14 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
     }
     steps
+}
+
+/// Returns what comes after a panel was asked what a spec should say.
+fn after_specify(model: &Model, run: &Run) -> Option<Vec<Piece<'static>>> {
+    if can(model, Action::Proposal) && !run.phase.is_live() {
+        return Some(vec![piece("c", Ink::Accent), plain(" see what would change, and apply it")]);
+    }
+    (!run.phase.is_live()).then(|| vec![plain(format!(":specify {} says more", run.spec))])
 }
 
 /// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.
@@ -392,6 +408,13 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     }
     first.push(dim(format!("   families {} of {} answered", verdict.families.ok, verdict.families.expected)));
     lines.push(first);
+    let left_out = absent::of(&verdict.inputs);
+    if !left_out.is_empty() {
+        lines.push(vec![
+            piece("left out ", Ink::Warn),
+            plain(format!("by a person, not asked: {}", left_out.join(", "))),
+        ]);
+    }
     // The first stands under the verdict already.
     for phantom in judgement.phantoms.iter().skip(1).take(2) {
         let text = format!(" said {}: {}", phantom.said, phantom.found);

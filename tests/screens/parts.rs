@@ -151,6 +151,8 @@ pub(crate) fn overview(specs: usize) -> Arc<Overview> {
             survey: survey.clone(),
             findings: report.of(&spec.id).cloned().collect(),
             verdicts: BTreeMap::new(),
+            is_proposed: false,
+            is_blank: false,
         })
         .collect();
     Arc::new(Overview {
@@ -268,8 +270,10 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
         brief: None,
+        rewritten: None,
         range: None,
         skipped: BTreeMap::new(),
+        without: None,
         agendas: BTreeMap::new(),
         spec: spec_id(SPEC),
         stages: Stage::ALL.into(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Take, Tried};
@@ -24,6 +25,7 @@ use crate::domain::journal::{self, FileRef, base::Bases};
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::Rewritten;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::skip::Skipped;
@@ -47,9 +49,15 @@ pub struct Run {
     /// What the spec is drafted or revised for, in a person's words.
     #[serde(default)]
     pub brief: Option<String>,
+    /// What was written into the spec's document, if its run was to do so.
+    #[serde(default)]
+    pub rewritten: Option<Arc<Rewritten>>,
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who was left out of it by a person; `None`: nobody said anything about that.
+    #[serde(default)]
+    pub without: Option<Without>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -255,6 +263,12 @@ pub struct RunOptions {
     pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whether no round is held, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
+    /// Whether the text that it proposes for the spec is written where the verdict lets it through.
+    #[serde(default)]
+    pub adopt: bool,
     /// Whose request it serves, if a program waits for its end.
     pub ask: Option<AskId>,
 }

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::Load;
 use crate::app::line::Line;
 use crate::app::msg::{Choice, Start};
+use crate::domain::absent::Without;
 use crate::domain::consensus::Side;
 use crate::domain::dissent::Ledger;
 use crate::domain::gate::Gate;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
+use crate::domain::proposal::{Proposal, Rewritten};
 use crate::domain::run::SeatKey;
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
@@ -73,6 +75,8 @@ pub enum View {
     },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
+    /// What is proposed for a spec's document.
+    Proposal(ProposalPage),
     /// What the gates ask of a spec.
     Gate(GateDialog),
     /// The texts that merging takes for one claim.
@@ -129,6 +133,7 @@ impl View {
             View::Ledger(page) => page.asking.as_ref().map(|_| Wording::Ledger),
             View::Home { .. }
             | View::Spec { .. }
+            | View::Proposal(_)
             | View::Dashboard { .. }
             | View::Transcript(_)
             | View::Verdict { .. }
@@ -213,6 +218,21 @@ pub enum Saying {
     Reason,
 }
 
+/// The view of what is proposed for a spec's document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProposalPage {
+    /// Of which spec.
+    pub spec: SpecId,
+    /// What was read.
+    pub proposal: Load<Arc<Proposal>>,
+    /// The first row shown of what would change.
+    pub scroll: usize,
+    /// Whether a person's word is being carried out.
+    pub busy: bool,
+    /// What became of the document here.
+    pub rewritten: Option<Arc<Rewritten>>,
+}
+
 /// The view of a claim's texts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MergedTexts {
@@ -278,6 +298,15 @@ pub enum Overlay {
     Search(Line),
     /// A question before agents that cost something are started.
     Preflight(Start),
+    /// Who of a run's agents is asked, before they are.
+    Roster {
+        /// The run.
+        start: Start,
+        /// Who is left out.
+        without: Without,
+        /// The selected agent.
+        cursor: usize,
+    },
     /// A server that another program is configured with, by name: whole, before it is approved.
     Offer(String),
 }

@@ -107,7 +107,9 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if run.options.restart && !model.leaving {
         let (range, brief) = (run.range.clone(), run.brief.clone());
         let skipped = run.skipped.clone();
-        let start = Start { fresh: true, range, brief, skipped, ..Start::of(run.spec.clone(), run.stages.clone()) };
+        let (without, no_round, adopt) = (run.without.clone(), run.options.no_round, run.options.adopt);
+        let of = Start::of(run.spec.clone(), run.stages.clone());
+        let start = Start { fresh: true, range, brief, adopt, skipped, without, no_round, ..of };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

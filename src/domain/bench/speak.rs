@@ -68,12 +68,7 @@ pub fn panel_of(
     for (i, (judge, opinion)) in world.judges.iter().zip(opinions).enumerate() {
         let claims = match stage {
             Stage::Plan => plan(world, opinion, i, chance),
-            Stage::Specify
-            | Stage::Tasks
-            | Stage::Implement
-            | Stage::Validate
-            | Stage::Audit
-            | Stage::Unlock => {
+            Stage::Specify | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => {
                 review(world, stage, opinion, &tied, chance)
             }
         };
@@ -148,12 +143,7 @@ fn review(world: &World, stage: Stage, opinion: &Opinion, tied: &[bool], chance:
         let named = named(deed, opinion, i, tied[i], chance);
         let about = match stage {
             Stage::Audit => (Kind::Finding, "satisfied"),
-            Stage::Specify
-            | Stage::Plan
-            | Stage::Tasks
-            | Stage::Implement
-            | Stage::Validate
-            | Stage::Unlock => {
+            Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
                 (Kind::Covers, "covered")
             }
         };

@@ -180,6 +180,13 @@ pub enum Record {
         /// Why.
         reason: String,
     },
+    /// A person left agents out of the run: they count as not asked. A later record replaces an earlier one.
+    AgentsLeftOut {
+        /// Who.
+        agents: Vec<AgentName>,
+        /// Git name of the person.
+        by: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -471,6 +478,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
@@ -505,6 +513,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
@@ -536,6 +545,7 @@ pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Optio
             | Record::GuardrailsRan { .. }
             | Record::StageElsewhere { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::AgentAnswered { .. }
