@@ -165,10 +165,11 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     for (left_out, reason) in skip::of(&verdict.inputs) {
         row("Left out", format!("{left_out}: {reason}"));
     }
-    let coverage = &verdict.coverage;
-    row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
-    if !coverage.uncovered.is_empty() {
-        row("Open", coverage.uncovered.join(", "));
+    if let Some(coverage) = verdict.covered() {
+        row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
+        if !coverage.uncovered.is_empty() {
+            row("Open", coverage.uncovered.join(", "));
+        }
     }
     row("Families", format!("{} of {} answered", verdict.families.ok, verdict.families.expected));
     if !verdict.missing_agents.is_empty() {

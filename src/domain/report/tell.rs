@@ -115,10 +115,11 @@ fn facts(
     }
     let left_out = skip::of(&verdict.inputs).into_iter();
     facts.extend(left_out.map(|(stage, reason)| ("Left out", format!("{stage}, before this: {reason}"))));
-    let coverage = &verdict.coverage;
-    facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
-    if !coverage.uncovered.is_empty() {
-        facts.push(("Not covered", coverage.uncovered.join(", ")));
+    if let Some(coverage) = verdict.covered() {
+        facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
+        if !coverage.uncovered.is_empty() {
+            facts.push(("Not covered", coverage.uncovered.join(", ")));
+        }
     }
     facts.push(("Families", format!("{} of {} answered", verdict.families.ok, verdict.families.expected)));
     match kept {
