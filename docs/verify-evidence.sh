@@ -26,7 +26,7 @@ elif [ -f manifest.json ]; then
   [ "$(sed -n "${last}p" journal.jsonl | jq -r .hash)" = "$(jq -r .journal.hash manifest.json)" ] || say altered journal.jsonl
 fi
 # Every file that a good line or the manifest names.
-{ head -n $seq journal.jsonl | jq -r 'del(.documents, .kept_aside, .decision) | .. | objects | select(.sha256? and .path?) | "\(.sha256) \(.bytes) \(.path)"'
+{ head -n $seq journal.jsonl | jq -r 'del(.documents, .kept_aside, .merged, .decision) | .. | objects | select(.sha256? and .path?) | "\(.sha256) \(.bytes) \(.path)"'
   jq -r '.files[] | "\(.sha256) \(.bytes) \(.path)"' manifest.json 2> /dev/null; } | sort -u > "$named"
 while read -r sha bytes path; do
   if [ ! -f "$path" ]; then say missing "$path"; elif [ "$(wc -c < "$path")" -lt "$bytes" ]; then say truncated "$path"

@@ -116,7 +116,14 @@ fn documents(stage: Stage, seats: &[Seat]) -> Vec<(String, String)> {
     let verdict = decide(&panel);
     render(
         stage,
-        &DocumentInputs { spec: &spec, agenda: &topics, verdict: &verdict, panel: &panel, text: None, artifacts: &artifacts },
+        &DocumentInputs {
+            spec: &spec,
+            agenda: &topics,
+            verdict: &verdict,
+            panel: &panel,
+            text: None,
+            artifacts: &artifacts,
+        },
     )
 }
 

@@ -82,5 +82,11 @@ mod reports;
 #[path = "cli/memory.rs"]
 mod memory;
 
+#[path = "cli/merging.rs"]
+mod merging;
+
+#[path = "cli/spec_kit.rs"]
+mod spec_kit;
+
 #[path = "cli/guardrails.rs"]
 mod guardrails;

@@ -186,6 +186,21 @@ fn every_tool_has_a_schema_and_says_what_it_does() {
 }
 
 #[test]
+fn a_secret_in_the_words_of_a_spec_is_told_to_no_client() {
+    let repo = Repo::with_panel(BINARY, QUIET_PANEL);
+    let spec = format!("specs/{FIRST}/spec.md");
+    repo.write(&spec, &repo.read(&spec).expect("a spec").replace("Greeter", "open-sesame-42"));
+    let mut command = repo.headless(&["mcp", "serve"]);
+    command.env("MY_PASSPHRASE", "open-sesame-42").env("DICAST_EVIDENCE__REDACT_ENV", "[\"MY_PASSPHRASE\"]");
+    let mut client = Client::of(command);
+    let checked = client.result("check", json!({"spec": FIRST}));
+    assert_eq!(checked["specs"][0]["title"], "[redacted]", "{checked}");
+    assert!(!checked.to_string().contains("open-sesame"), "{checked}");
+    let refused = client.error("get_verdict", json!({"spec": "open-sesame-42", "stage": "plan"}));
+    assert!(refused.contains("[redacted]"), "{refused}");
+}
+
+#[test]
 fn a_stage_is_run_with_progress_and_can_then_be_asked_about_and_read() {
     let repo = Repo::with_panel(BINARY, QUIET_PANEL);
     let mut client = Client::start(&repo);

@@ -17,6 +17,7 @@ use crate::domain::gate::{Checkpoint, Held, Issue, Magnitude};
 use crate::domain::guardrail::Report;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
 use crate::domain::proposal::{Deed, Proposal, Rewritten};
 use crate::domain::round::Changes;
@@ -83,6 +84,9 @@ pub enum What {
         /// The commits whose change is audited, if it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
+        /// Who was left out by a person, each with its family.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
     },
     /// A person left a stage out.
     #[serde(rename = "stage.skipped")]
@@ -153,6 +157,24 @@ pub enum What {
         /// The places of hunks that were taken of other agents.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         also: Vec<Safe>,
+    },
+    /// A document that a hand had edited was merged with what the stage decided.
+    #[serde(rename = "document.merged")]
+    DocumentMerged {
+        /// Stage.
+        stage: Stage,
+        /// What stands there now, and what of the hand's.
+        #[serde(flatten)]
+        merge: Merge,
+    },
+    /// A document that a hand had edited stays as it is, and what the stage decided is beside it.
+    #[serde(rename = "document.aside")]
+    DocumentAside {
+        /// Stage.
+        stage: Stage,
+        /// Which one, where ours is, and why.
+        #[serde(flatten)]
+        aside: Aside,
     },
     /// A stage did not pass, and the run goes back to an earlier one.
     #[serde(rename = "stage.back")]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::candidate::{Take, Tested};
 use crate::domain::claim::lookup;
@@ -21,9 +22,11 @@ use crate::domain::gate::{Checkpoint, Held};
 use crate::domain::guardrail::{Report, When};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
+use crate::domain::journal::base::Bases;
 use crate::domain::journal::{Closed, FileRef, Record};
 use crate::domain::judgement::{Gathered, Judgement};
 use crate::domain::machine::News;
+use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
@@ -177,6 +180,12 @@ pub struct Start {
     /// Stages that are left out, and why: what comes after them does not wait for them.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who is not asked in this run; `None` is nobody, and whoever a run that is gone on with left out.
+    #[serde(default)]
+    pub without: Option<Without>,
+    /// Whether the panel is not asked what stands open, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
 }
 
 impl Start {
@@ -192,6 +201,8 @@ impl Start {
             adopt: false,
             take: None,
             skipped: Skipped::new(),
+            without: None,
+            no_round: false,
         }
     }
 }
@@ -261,6 +272,8 @@ pub enum RunMsg {
     Tested(Result<Box<Tested>, Failure>),
     /// A candidate is where it goes, with its commit if it got one; or was taken back.
     Landed(Result<Option<String>, Failure>),
+    /// What was begun and not recorded is out of the way.
+    Cleared(Result<(), Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// What is proposed is the spec's document, or could not be written.
@@ -269,6 +282,8 @@ pub enum RunMsg {
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The processes that were kept warm have ended; how many are left of them.
     Dismissed(Result<u32, Failure>),
+    /// The run's worktrees are gone, or stay.
+    Uprooted(Result<(), Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }
@@ -312,6 +327,9 @@ pub struct Found {
     pub run: Option<FoundRun>,
     /// Hashes of documents that any run of the spec published, by path: only these may be overwritten.
     pub published: BTreeMap<String, Vec<Sha>>,
+    /// The texts that hands may have begun with.
+    #[serde(default)]
+    pub bases: Bases,
 }
 
 /// A run in the evidence, as its journal tells.
@@ -349,8 +367,11 @@ impl FoundRun {
 pub struct PublishReport {
     /// Written, by repository-relative path.
     pub written: Vec<FileRef>,
-    /// Left alone because a hand had edited them; ours is beside them under this path.
-    pub kept_aside: Vec<FileRef>,
+    /// Ours was merged into what a hand had made of them.
+    #[serde(default)]
+    pub merged: Vec<Merge>,
+    /// Left alone because a hand had edited them; ours is beside them.
+    pub kept_aside: Vec<Aside>,
     /// Verdicts that were not as recorded: they made way, and are beside ours under this path.
     #[serde(default)]
     pub gave_way: Vec<FileRef>,

@@ -158,6 +158,18 @@ pub fn hide(redactor: Redactor) {
     let _ = VEIL.set(redactor);
 }
 
+/// Returns a text without secrets, as it may be told to whoever is no log.
+pub fn hidden(text: &str) -> Cow<'_, str> {
+    VEIL.get().map_or(Cow::Borrowed(text), |veil| veil.clean(text))
+}
+
+/// Takes secrets out of a value that is told so.
+pub fn hide_in(value: &mut serde_json::Value) {
+    if let Some(veil) = VEIL.get() {
+        veil.clean_json(value);
+    }
+}
+
 /// Writes to stdout. A reader that is gone (`| head`) has read what it wanted; any other error is remembered for
 /// [`settle`].
 pub fn put(text: &str) {
@@ -216,7 +228,7 @@ pub fn say(text: &str) {
 /// Returns lines as they may stand in a log: without secrets, and where a step of GitHub Actions reads it, none of them
 /// is a command.
 fn for_log(text: &str) -> Cow<'_, str> {
-    let text = VEIL.get().map_or(Cow::Borrowed(text), |veil| veil.clean(text));
+    let text = hidden(text);
     if github::is_reading() { Cow::Owned(github::defused(&text).into_owned()) } else { text }
 }
 

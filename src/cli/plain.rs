@@ -42,10 +42,14 @@ pub fn lines(event: &Event) -> (String, String) {
             let again = if *resumed { " (goes on)" } else { "" };
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
-        What::StageStarted { stage, agents, recalled, range } => {
+        What::StageStarted { stage, agents, recalled, range, left_out } => {
             let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
-            progress(format!("{stage}: asking {}{about}{}", agents.join(", "), told(*recalled)))
+            let without = match left_out.as_slice() {
+                [] => String::new(),
+                some => format!(", left out of this run: {}", some.join(", ")),
+            };
+            progress(format!("{stage}: asking {}{about}{}{without}", agents.join(", "), told(*recalled)))
         }
         What::StageSkipped { stage, reason } => progress(format!("{stage}: left out: {reason}")),
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
@@ -59,6 +63,8 @@ pub fn lines(event: &Event) -> (String, String) {
         What::GuardrailFinished { report, .. } => progress(guardrails(report)),
         What::CandidatesTried { tried, .. } => (String::new(), clean(super::candidates::table(tried))),
         What::CandidateLanded { .. } => (String::new(), clean(super::candidates::landed(&event.what))),
+        What::DocumentMerged { merge, .. } => progress(merge.to_string()),
+        What::DocumentAside { aside, .. } => progress(format!("warning: {aside}")),
         What::WentBack { stage, to, nth, why } => progress(back(*stage, *to, *nth, why)),
         What::AgentStarted { agent, attempt, scripted, turn, .. } => {
             let label = if *scripted { " SCRIPTED" } else { "" };
@@ -105,18 +111,22 @@ pub fn lines(event: &Event) -> (String, String) {
         }
         What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
-        What::RunFinished { exit, evidence, memory, failure, spent, .. } => {
-            let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
-            if let Some((failure, hint)) = failure {
-                text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
-            }
-            if let Some(evidence) = evidence {
-                text.push_str(&format!("evidence {evidence}\nmemory   {memory}\n"));
-            }
-            text.push_str(&format!("finished with exit {exit}"));
-            progress(text)
-        }
+        What::RunFinished { .. } => progress(finished(&event.what)),
     }
+}
+
+/// Says how a run ended.
+fn finished(what: &What) -> String {
+    let What::RunFinished { exit, evidence, memory, failure, spent, .. } = what else { return String::new() };
+    let mut text = spent.as_ref().map(|spent| format!("used     {spent}\n")).unwrap_or_default();
+    if let Some((failure, hint)) = failure {
+        text.push_str(&format!("error: {failure}\n  next     {hint}\n"));
+    }
+    if let Some(evidence) = evidence {
+        text.push_str(&format!("evidence {evidence}\nmemory   {memory}\n"));
+    }
+    text.push_str(&format!("finished with exit {exit}"));
+    text
 }
 
 /// Says that a run goes back, with the first line of why.

@@ -17,8 +17,9 @@ use super::keys::{KEYS, Otherwise, State};
 use super::trust::Store;
 use super::{Loaded, PROJECT_CONFIG, Sources, load};
 
-/// Keeps everything of ours out of git but the config.
-pub const GITIGNORE: &str = "# Written by dicast: only the config is for everybody.\n*\n!.gitignore\n!config.toml\n";
+/// Keeps everything of ours out of git but the config and the project's templates.
+pub const GITIGNORE: &str = "# Written by dicast: only the config and templates are for everybody.\n*\n!.gitignore\n\
+    !config.toml\n!templates/\n!templates/*\n";
 
 /// What was found in a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Pure: std, serde, hashing and parser crates only. It must not know the clock, randomness, files, processes,
 //! tokio, the terminal, or any other layer. Time comes in as [`moment::Moment`], file contents as text.
 
+pub mod absent;
 pub mod acp;
 pub mod agenda;
 pub mod artifact;
@@ -32,6 +33,7 @@ pub mod judgement;
 pub mod launch;
 pub mod machine;
 pub mod memory;
+pub mod merge;
 pub mod moment;
 pub mod overview;
 pub mod preparation;
@@ -54,3 +56,4 @@ pub mod stage;
 pub mod stats;
 pub mod stream;
 pub mod transcript;
+pub mod wish;

@@ -42,7 +42,7 @@ pub use crate::app::outcome::Outcome;
 use self::callers::Callers;
 use crate::actors::{Waker, promise};
 use crate::app::msg::{Msg, Program};
-use crate::config::{self, Sources};
+use crate::config::{self, Loaded, Sources};
 use crate::disk::text;
 use crate::domain::failure::{DiskError, Failure};
 use crate::shell::engine::{Engine, Flags, Plan};
@@ -103,21 +103,29 @@ impl Pipeline {
             Some(program) => program,
             None => our_program()?,
         };
-        Self::start(config.sources(sources), program, config.flags(), false)
+        let sources = config.sources(sources);
+        let loaded = config::load(&sources)?;
+        Self::start(sources, loaded, program, config.flags(), false)
     }
 
-    /// The same for a command: config from exactly these sources; SIGINT, SIGTERM and SIGHUP stop what runs.
-    pub(crate) fn of_command(sources: Sources, flags: Flags) -> Result<Self, Failure> {
-        Self::start(sources, crate::shell::engine::own_program()?, flags, true)
+    /// The same for a command, with the config that it has read; SIGINT, SIGTERM and SIGHUP stop what runs.
+    pub(crate) fn of_command(sources: Sources, loaded: Loaded, flags: Flags) -> Result<Self, Failure> {
+        Self::start(sources, loaded, crate::shell::engine::own_program()?, flags, true)
     }
 
     /// The same for a server, which obeys signals itself.
     pub(crate) fn of_server(sources: Sources, flags: Flags) -> Result<Self, Failure> {
-        Self::start(sources, crate::shell::engine::own_program()?, flags, false)
+        let loaded = config::load(&sources)?;
+        Self::start(sources, loaded, crate::shell::engine::own_program()?, flags, false)
     }
 
-    fn start(sources: Sources, program: PathBuf, flags: Flags, obeys_signals: bool) -> Result<Self, Failure> {
-        let loaded = config::load(&sources)?;
+    fn start(
+        sources: Sources,
+        loaded: Loaded,
+        program: PathBuf,
+        flags: Flags,
+        obeys_signals: bool,
+    ) -> Result<Self, Failure> {
         // Nothing of the repository runs before it was approved.
         let settings = loaded.runnable()?;
         let plan = Plan { repo: sources.repo, program, flags, settings, trust: loaded.trust, headless: true };

@@ -93,7 +93,7 @@ impl Copy {
     /// # Errors
     /// What keeps the screen from starting.
     pub fn on_screen(&self) -> Result<u8, Failure> {
-        interactive(self.start(Vec::new()))
+        interactive(self.start(Vec::new())?)
     }
 
     /// Asks the panel for a plan; returns the exit code of the conflict that it ends with.
@@ -102,7 +102,7 @@ impl Copy {
     /// When it cannot start, or ends otherwise.
     pub fn plan(&self) -> Result<u8, Failure> {
         let plan = StartRun::of(self.spec.clone(), vec![STAGE]);
-        expect("plan", headless(self.start(vec![Request::Start(plan)]))?, CONFLICT)
+        expect("plan", headless(self.start(vec![Request::Start(plan)])?)?, CONFLICT)
     }
 
     /// Asks the panel for a plan; returns the exit code, whatever it is.
@@ -111,7 +111,7 @@ impl Copy {
     /// What keeps it from starting.
     pub fn ask(&self) -> Result<u8, Failure> {
         let plan = StartRun { fresh: true, ..StartRun::of(self.spec.clone(), vec![STAGE]) };
-        headless(self.start(vec![Request::Start(plan)]))
+        headless(self.start(vec![Request::Start(plan)])?)
     }
 
     /// Runs the test that settles the conflict; returns the exit code of what it ends with.
@@ -120,7 +120,7 @@ impl Copy {
     /// When it cannot start, or ends otherwise.
     pub fn settle(&self) -> Result<u8, Failure> {
         let check = Request::Check { spec: self.spec.clone(), stage: STAGE };
-        expect("settle by a test", headless(self.start(vec![check]))?, DEGRADED)
+        expect("settle by a test", headless(self.start(vec![check])?)?, DEGRADED)
     }
 
     /// Returns the command of the test that settles the conflict, as the config has it.
@@ -133,8 +133,9 @@ impl Copy {
         Ok(argv.into_iter().map(|word| word.replace("{id}", SETTLING)).collect())
     }
 
-    fn start(&self, requests: Vec<Request>) -> Start {
-        Start { sources: self.sources.clone(), flags: self.flags.clone(), requests }
+    fn start(&self, requests: Vec<Request>) -> Result<Start, Failure> {
+        let (sources, flags) = (self.sources.clone(), self.flags.clone());
+        Ok(Start { loaded: config::load(&sources)?, sources, flags, requests })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::app::event::What;
 use crate::app::msg::Request;
 use crate::app::outcome::Outcome;
 use crate::cli::lines::{Lines, Style};
-use crate::config::Sources;
+use crate::config::{Loaded, Sources};
 use crate::domain::failure::Failure;
 use crate::pipeline::{self, Pipeline};
 
@@ -23,13 +23,13 @@ pub struct Headless {
 }
 
 impl Headless {
-    /// Reads the config and starts the servers.
+    /// Starts the servers of a config that was read.
     ///
     /// # Errors
-    /// What keeps it from starting: config, trust, the system.
-    pub fn open(sources: Sources, flags: Flags) -> Result<Self, Failure> {
+    /// What keeps it from starting: trust, the system.
+    pub fn open(sources: Sources, loaded: Loaded, flags: Flags) -> Result<Self, Failure> {
         let style = if flags.json { Style::Json } else { Style::Plain };
-        let pipeline = Pipeline::of_command(sources, flags)?;
+        let pipeline = Pipeline::of_command(sources, loaded, flags)?;
         Ok(Self { pipeline, lines: RefCell::new(Lines::new(style)) })
     }
 
@@ -58,7 +58,7 @@ impl Headless {
 /// # Errors
 /// What keeps it from starting: config, trust, the system.
 pub fn headless(start: Start) -> Result<u8, Failure> {
-    let headless = Headless::open(start.sources, start.flags)?;
+    let headless = Headless::open(start.sources, start.loaded, start.flags)?;
     let mut exits = Vec::new();
     for request in start.requests {
         exits.push(pipeline::wait(headless.run(request, None))?.exit);

@@ -31,6 +31,8 @@ const KEYS: usize = 1_024;
 pub struct Start {
     /// Where config comes from; names the repository.
     pub sources: Sources,
+    /// What was read from there.
+    pub loaded: Loaded,
     /// What flags said.
     pub flags: Flags,
     /// What to do at once.
@@ -41,7 +43,7 @@ pub struct Start {
 ///
 /// # Errors
 /// What keeps it from starting: config, the terminal, the system.
-pub fn interactive(start: Start) -> Result<u8, Failure> {
+pub fn interactive(mut start: Start) -> Result<u8, Failure> {
     crate::telemetry::watch_panics(restore);
     let mut is_again = false;
     loop {
@@ -49,13 +51,15 @@ pub fn interactive(start: Start) -> Result<u8, Failure> {
         if !reload {
             return Ok(exit);
         }
+        // What was written or approved meanwhile.
+        start.loaded = config::load(&start.sources)?;
         is_again = true;
     }
 }
 
 /// Runs on the terminal once; tells whether to start over.
 fn on_screen(start: Start, is_again: bool) -> Result<(u8, bool), Failure> {
-    let loaded = config::load(&start.sources)?;
+    let loaded = start.loaded.clone();
     // Without approval the screen comes up all the same, with nothing of the repository's running.
     let settings = loaded.runnable().unwrap_or_else(|_| inert(&loaded));
     let aim = aim(&start);

@@ -41,6 +41,7 @@ mod machine;
 mod merged;
 mod overlay;
 mod permissions;
+mod preflight;
 mod proposal;
 mod seats;
 mod servers;

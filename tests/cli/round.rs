@@ -9,6 +9,13 @@ use crate::world::World;
 /// A panel that plays a script: each agent is a family of its own unless it is written `agent@family`.
 pub(crate) fn played(agents: &[&str], script: &str) -> World {
     let world = World::with_spec().file("src/limiter.rs", "pub fn allow() -> bool {\n    true\n}\n");
+    world.write(".dicast/panel.toml", format!("schema = \"dicast.script/1\"\n{script}"));
+    config(&world, agents);
+    world
+}
+
+/// Configures agents that a script plays, and approves that.
+pub(crate) fn config(world: &World, agents: &[&str]) {
     let mut config = String::new();
     for who in agents {
         let (name, family) = who.split_once('@').unwrap_or((who, who));
@@ -17,9 +24,7 @@ pub(crate) fn played(agents: &[&str], script: &str) -> World {
         ));
     }
     world.write(".dicast/config.toml", config);
-    world.write(".dicast/panel.toml", format!("schema = \"dicast.script/1\"\n{script}"));
     world.dicast(&["trust", "approve"]).exits(0);
-    world
 }
 
 /// A plan that covers everything, in words of its own.
@@ -39,6 +44,21 @@ acceptance_mapping = [
 ]
 risks = [{{ risk = "{risk}", mitigation = "watched", severity = "minor" }}]
 {more}
+"#
+    )
+}
+
+/// A task list of one task that covers everything.
+pub(crate) fn tasks(agent: &str, title: &str) -> String {
+    format!(
+        r#"
+[agents.{agent}.tasks.answer]
+summary = "{title}"
+answers = [
+  {{ topic = "FR-001", value = "yes", because = "T001", evidence = [{{ file = "src/limiter.rs", line = 1 }}] }},
+  {{ topic = "FR-002", value = "yes", because = "T001", evidence = [{{ file = "src/limiter.rs", line = 2 }}] }},
+]
+tasks = [{{ task_id = "T001", order = 1, title = "{title}", requirements = ["FR-001", "FR-002"], files = ["src/limiter.rs"] }}]
 "#
     )
 }

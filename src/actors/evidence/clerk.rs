@@ -204,7 +204,8 @@ impl Clerk {
                     self.append_ledger(group).await;
                 }
                 Job::Publish { at, documents, token, promise } => {
-                    let publish = move |vault: &Vault| publish::publish(vault, &documents);
+                    let spec = self.spec.clone();
+                    let publish = move |vault: &Vault| publish::publish(vault, &spec, &documents);
                     promise.keep(self.locked(at, token, publish).await);
                 }
                 Job::Remove { run, fate, at, token, promise } => {

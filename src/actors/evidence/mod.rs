@@ -21,11 +21,13 @@ use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::journal::anchor::{AnchoredHead, Anchors};
+use crate::domain::journal::base::Base;
 use crate::domain::journal::sizes::Sizes;
 use crate::domain::journal::summary::RunSummary;
 use crate::domain::journal::tombstone::{Fate, Tombstone};
 use crate::domain::journal::verification::{PublishedVerdict, Verification};
 use crate::domain::journal::{FileRef, Record};
+use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
 use crate::domain::redact::Redactor;
 
@@ -41,8 +43,8 @@ mod tests;
 mod vault;
 
 use clerk::{Desk, Job};
-pub(crate) use vault::GITIGNORE;
 use vault::Vault;
+pub(crate) use vault::{GITIGNORE, backup_of};
 
 /// Name of the actor in failures.
 const NAME: &str = "evidence";
@@ -128,12 +130,14 @@ pub struct Document {
     pub ours: Vec<Sha>,
     /// What becomes of such a file.
     pub edited: Edited,
+    /// What was published there before, newest first: what a hand began with is merged with.
+    pub bases: Vec<Base>,
 }
 
 /// What becomes of a file that stands where a document is to be written, and is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edited {
-    /// It keeps its name: ours goes beside it.
+    /// Ours is merged into it; where that cannot be, it keeps its name and ours goes beside it.
     Stays,
     /// It goes beside, and ours takes the name.
     GivesWay,
@@ -144,8 +148,10 @@ pub enum Edited {
 pub struct PublishReport {
     /// Documents that now have the given content.
     pub written: Vec<FileRef>,
-    /// Documents that a hand had edited: ours is at this path beside them.
-    pub kept_aside: Vec<FileRef>,
+    /// Documents that a hand had edited, and that ours was merged into.
+    pub merged: Vec<Merge>,
+    /// Documents that a hand had edited: they are as they were, and ours is beside them.
+    pub kept_aside: Vec<Aside>,
     /// Files that were not ours and made way: at this path beside the document that took their name.
     pub gave_way: Vec<FileRef>,
 }
@@ -224,7 +230,7 @@ impl Handle {
         self.post(|promise| Command::Write(spec, Job::Ledger { at, records, token, promise }))
     }
 
-    /// Writes documents of the repository, each in one step, never over a hand's edit.
+    /// Writes documents of the repository, each in one step, never over a hand's edit that is not in it.
     pub fn publish(
         &self,
         spec: SpecId,

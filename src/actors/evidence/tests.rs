@@ -18,6 +18,8 @@ use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
 use crate::domain::stream::Usage;
 
+mod merging;
+
 const ROOT: &str = ".dicast/evidence";
 
 fn spec(name: &str) -> SpecId {
@@ -373,9 +375,14 @@ fn secrets_reach_neither_files_nor_records_nor_documents() {
     let kept = outcome[0].as_ref().unwrap()[0].clone();
     assert_eq!(&*vault.read(&spec("001-x"), &run_id(1), &kept).unwrap(), "the key is [redacted]");
     append(&vault, Moment(1), vec![json!({"type": "x", "why": [KEY]})]).unwrap();
-    let document =
-        Document { path: "specs/001-x/plan.md".into(), bytes: KEY.into(), ours: vec![], edited: Edited::Stays };
-    publish::publish(&vault, &[document]).unwrap();
+    let document = Document {
+        path: "specs/001-x/plan.md".into(),
+        bytes: KEY.into(),
+        ours: vec![],
+        edited: Edited::Stays,
+        bases: vec![],
+    };
+    publish::publish(&vault, &spec("001-x"), &[document]).unwrap();
     vault.keep_late(&spec("001-x"), &run_id(1), &raw).unwrap();
     for file in vault.tree(&PathBuf::new()).unwrap().0 {
         let bytes = vault.store.read(&file, 1 << 20).unwrap().unwrap();
@@ -394,25 +401,31 @@ fn a_document_edited_by_hand_is_never_overwritten() {
         bytes: text.into(),
         ours,
         edited: Edited::Stays,
+        bases: vec![],
     };
     let read = |path: &str| vault.repository.read(path, 99).unwrap().map(|b| String::from_utf8(b).unwrap());
-    let first = publish::publish(&vault, &[document("one", vec![])]).unwrap();
+    let first = publish::publish(&vault, &spec("001-x"), &[document("one", vec![])]).unwrap();
     assert_eq!((first.written.len(), first.kept_aside.len()), (1, 0));
-    assert_eq!(publish::publish(&vault, &[document("one", vec![])]).unwrap(), first, "doing it again changes nothing");
-    publish::publish(&vault, &[document("two", vec![Sha::of("one")])]).unwrap();
+    assert_eq!(
+        publish::publish(&vault, &spec("001-x"), &[document("one", vec![])]).unwrap(),
+        first,
+        "doing it again changes nothing"
+    );
+    publish::publish(&vault, &spec("001-x"), &[document("two", vec![Sha::of("one")])]).unwrap();
     assert_eq!(read("specs/001-x/plan.md").unwrap(), "two");
     twin.tamper("specs/001-x/plan.md", |bytes| bytes.extend(b" by hand"));
     for _ in 0..2 {
-        let report = publish::publish(&vault, &[document("three", vec![Sha::of("two")])]).unwrap();
-        assert_eq!(report.kept_aside[0].path, "specs/001-x/plan.dicast-new.md");
+        let report = publish::publish(&vault, &spec("001-x"), &[document("three", vec![Sha::of("two")])]).unwrap();
+        assert_eq!(report.kept_aside[0].beside.path, "specs/001-x/plan.dicast-new.md");
         assert!(report.written.is_empty());
     }
-    publish::publish(&vault, &[document("four", vec![])]).unwrap();
+    publish::publish(&vault, &spec("001-x"), &[document("four", vec![])]).unwrap();
     assert_eq!(read("specs/001-x/plan.md").unwrap(), "two by hand");
     assert_eq!(read("specs/001-x/plan.dicast-new.md").unwrap(), "three");
     assert_eq!(read("specs/001-x/plan.dicast-new.2.md").unwrap(), "four");
-    let outside = Document { path: "../x".into(), bytes: "".into(), ours: vec![], edited: Edited::Stays };
-    assert!(publish::publish(&vault, &[outside]).is_err());
+    let outside =
+        Document { path: "../x".into(), bytes: "".into(), ours: vec![], edited: Edited::Stays, bases: vec![] };
+    assert!(publish::publish(&vault, &spec("001-x"), &[outside]).is_err());
 }
 
 #[test]
@@ -421,7 +434,12 @@ fn a_verdict_that_is_not_ours_makes_way_and_nothing_of_it_is_lost() {
     let vault = vault(&twin);
     let verdict = |text: &str, ours: Vec<Sha>| {
         let path = "specs/001-x/verdicts/plan.json".into();
-        publish::publish(&vault, &[Document { path, bytes: text.into(), ours, edited: Edited::GivesWay }]).unwrap()
+        publish::publish(
+            &vault,
+            &spec("001-x"),
+            &[Document { path, bytes: text.into(), ours, edited: Edited::GivesWay, bases: vec![] }],
+        )
+        .unwrap()
     };
     let read = |path: &str| vault.repository.read(path, 99).unwrap().map(|b| String::from_utf8(b).unwrap());
     assert!(verdict("one", vec![]).gave_way.is_empty());
@@ -449,13 +467,14 @@ fn a_version_beside_a_hands_edit_is_ours_to_replace() {
     let vault = vault(&twin);
     let put = |text: &str, ours: &str| {
         let path = "specs/001-x/plan.md".into();
-        let document = Document { path, bytes: text.into(), ours: vec![Sha::of(ours)], edited: Edited::Stays };
-        publish::publish(&vault, &[document]).unwrap()
+        let document =
+            Document { path, bytes: text.into(), ours: vec![Sha::of(ours)], edited: Edited::Stays, bases: vec![] };
+        publish::publish(&vault, &spec("001-x"), &[document]).unwrap()
     };
     put("one", "");
     twin.tamper("specs/001-x/plan.md", |bytes| *bytes = b"by hand".into());
     for (text, before) in [("two", "one"), ("three", "two")] {
-        assert_eq!(put(text, before).kept_aside[0].path, "specs/001-x/plan.dicast-new.md");
+        assert_eq!(put(text, before).kept_aside[0].beside.path, "specs/001-x/plan.dicast-new.md");
     }
 }
 

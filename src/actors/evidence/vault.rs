@@ -31,12 +31,25 @@ const LONGER: u64 = 1 << 20;
 /// Longest lock note that is read.
 const NOTE_MAX: u64 = 4096;
 
-/// What `.dicast/.gitignore` says: only the project's config is committed.
-pub(crate) const GITIGNORE: &str =
-    "# written by dicast: only the config is for everybody\n*\n!.gitignore\n!config.toml\n";
+/// What `.dicast/.gitignore` says: only the project's config and its templates are committed.
+pub(crate) const GITIGNORE: &str = "# written by dicast: only the config and templates are for everybody\n*\n!.gitignore\n\
+    !config.toml\n!templates/\n!templates/*\n";
+
+/// Where the texts of documents are kept that were changed.
+const BACKUPS: &str = ".dicast/backups";
+
+/// Digits of a hash in the name of a backup.
+const DIGITS: usize = 12;
 
 /// The folders of a run.
 const FOLDERS: [&str; 6] = ["prompts", "raw", "artifacts", "panels", "verdicts", "late"];
+
+/// Returns where the text of a document is kept that is about to be changed.
+pub(crate) fn backup_of(spec: &SpecId, file: &str, before: &Sha) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let digits: String = before.as_str().chars().take(DIGITS).collect();
+    format!("{BACKUPS}/{spec}/{digits}-{name}")
+}
 
 /// The evidence of one repository.
 #[derive(Debug)]

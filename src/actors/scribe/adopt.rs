@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pen::{self, Written};
 use super::{Scribe, Word};
+use crate::actors::evidence::backup_of;
 use crate::disk::Store;
 use crate::disk::store::is_inside;
 use crate::domain::compare::Change;
@@ -124,7 +125,7 @@ fn adopt(store: &Store, proposal: &Proposal) -> Result<Outcome, Failure> {
     let old = pen::text(store, file)?.ok_or_else(|| proposal::outdated(spec, file))?;
     let now = Sha::of(&old);
     if now == proposal.after {
-        let backup = pen::backup_of(spec, file, &proposal.judged);
+        let backup = backup_of(spec, file, &proposal.judged);
         let is_there = store.digest(&backup)?.is_some_and(|(sha, _)| sha == proposal.judged);
         return Ok(Outcome::Already(is_there.then_some(backup)));
     }
@@ -136,7 +137,7 @@ fn adopt(store: &Store, proposal: &Proposal) -> Result<Outcome, Failure> {
 
 /// Refuses an entry that no adoption of ours has made: a ledger can come with a repository that somebody else wrote.
 fn is_ours(spec: &SpecId, documents: &BTreeSet<String>, adopted: &Adopted) -> Result<(), Failure> {
-    let backup = pen::backup_of(spec, &adopted.file, &adopted.before);
+    let backup = backup_of(spec, &adopted.file, &adopted.before);
     let is_document = documents.contains(&adopted.file) && !adopted.file.ends_with("/tasks.md");
     if is_document && adopted.backup == backup && is_inside(&backup) {
         return Ok(());

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scribe;
 use super::pen::{self, Written};
+use crate::actors::evidence::backup_of;
 use crate::disk::store::is_inside;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{self, Answered, Entry, Gate, Held, Issue, Response, Say};
@@ -125,7 +126,7 @@ impl Scribe {
 /// Refuses an entry that no answer of ours has made. A ledger can come with a repository that somebody else wrote: what
 /// it names is neither read nor written unless it is a document of the spec, and the backup the one that we would keep.
 fn is_ours(held: &Held, answered: &Answered) -> Result<(), Failure> {
-    let backup = pen::backup_of(&held.spec, &answered.file, &answered.before);
+    let backup = backup_of(&held.spec, &answered.file, &answered.before);
     if held.documents.contains(&answered.file) && answered.backup == backup && is_inside(&backup) {
         return Ok(());
     }

@@ -55,6 +55,10 @@ fn create(store: &Store, beginning: &Beginning, at: Moment, mut names: Vec<Strin
     let file = format!("{dir}/spec.md");
     store.make_dirs(&dir)?;
     store.replace(&file, text.as_bytes())?;
+    if store.list(".specify")?.iter().any(|entry| entry.kind == EntryKind::Dir) {
+        // As its own script does for a new spec: without it none of the others finds the folder.
+        store.replace(draft::POINTER, draft::pointer(&dir).as_bytes())?;
+    }
     Ok(Created { spec, file, template: source })
 }
 

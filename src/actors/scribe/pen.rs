@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{NAME, Scribe};
-use crate::actors::evidence::GITIGNORE;
+use crate::actors::evidence::{GITIGNORE, backup_of};
 use crate::disk::Store;
 use crate::disk::lock::{Attempt, Guard, Note, pauses};
 use crate::disk::store::{is_inside, parent};
@@ -25,14 +25,8 @@ const LOCK: &str = ".dicast/scribe.lock";
 /// How long to wait for another process that writes: it holds the lock for a few file operations.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Where old texts are kept.
-const BACKUPS: &str = ".dicast/backups";
-
 /// Most bytes of `.dicast/.gitignore` that are looked at.
 const SMALL: u64 = 4_096;
-
-/// Digits of a hash in the name of a backup.
-const DIGITS: usize = 12;
 
 /// A document that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,13 +87,6 @@ pub(super) fn text(store: &Store, path: &str) -> Result<Option<String>, Failure>
     let Some(bytes) = store.read(path, DOCUMENT_MAX)? else { return Ok(None) };
     let not_utf8 = |e: std::string::FromUtf8Error| crate::domain::spec::not_utf8(path, e.utf8_error().valid_up_to());
     String::from_utf8(bytes).map(Some).map_err(not_utf8)
-}
-
-/// Returns where the old text of a document is kept.
-pub(super) fn backup_of(spec: &SpecId, file: &str, before: &Sha) -> String {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let digits: String = before.as_str().chars().take(DIGITS).collect();
-    format!("{BACKUPS}/{spec}/{digits}-{name}")
 }
 
 /// Changes a document; the old text is durable before the new one is.

@@ -2,10 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test waits for its future on a runtime of its own")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
 use crate::actors::agents::process::Children;
+use crate::disk::store::parent;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Answered, Entry, Say};
 use crate::domain::hash::Sha;
@@ -230,20 +232,30 @@ fn desk_of_same(desk: &Desk) -> Handle {
 }
 
 #[tokio::test]
-async fn a_template_of_the_repository_is_used() {
+async fn the_nearest_template_of_the_repository_is_used_and_spec_kit_is_told_of_the_new_spec() {
     let desk = Desk::new();
-    desk.store().make_dirs(".specify/templates").unwrap();
-    desk.store().replace(".specify/templates/spec-template.md", b"# [FEATURE NAME]\nours: $ARGUMENTS").unwrap();
-    let token = desk.scope.cancel.child_token();
-    let created = desk
-        .scribe
-        .create(Beginning::Sentence("Log in".into()), Moment(0), token)
-        .within(WAIT, "a spec")
-        .await
-        .unwrap();
-    assert_eq!(created.template.as_deref(), Some(".specify/templates/spec-template.md"));
-    let text = desk.store().read(&created.file, 1 << 20).unwrap().unwrap();
-    assert_eq!(String::from_utf8(text).unwrap(), "# Log in\nours: Log in\n");
+    let create = async || {
+        let token = desk.scope.cancel.child_token();
+        let made = desk.scribe.create(Beginning::Sentence("Log in".into()), Moment(0), token);
+        let created = made.within(WAIT, "a spec").await.unwrap();
+        let text = desk.store().read(&created.file, 1 << 20).unwrap().unwrap();
+        (created.template, String::from_utf8(text).unwrap())
+    };
+    let (template, text) = create().await;
+    assert!(template.is_none() && text.contains("# Feature Specification: Log in"), "{text}");
+    assert_eq!(desk.store().read(".specify/feature.json", 99).unwrap(), None, "nobody asked for such a folder");
+    // Each goes before those that stand here above it.
+    for path in [
+        ".specify/templates/spec-template.md",
+        ".specify/templates/overrides/spec-template.md",
+        ".dicast/templates/spec-template.md",
+    ] {
+        desk.store().make_dirs(parent(Path::new(path))).unwrap();
+        desk.store().replace(path, format!("# [FEATURE NAME]\nof {path}: $ARGUMENTS").as_bytes()).unwrap();
+        assert_eq!(create().await, (Some(path.to_owned()), format!("# Log in\nof {path}: Log in\n")));
+    }
+    let pointer = desk.store().read(".specify/feature.json", 99).unwrap().unwrap();
+    assert_eq!(String::from_utf8(pointer).unwrap(), "{\"feature_directory\":\"specs/005-log-in\"}\n");
 }
 
 /// What a panel proposes for the spec.
@@ -335,7 +347,7 @@ async fn an_entry_that_a_crash_took_away_is_added_by_whoever_says_the_same_again
     let desk = Desk::new();
     desk.propose(PROPOSED);
     // As after a crash between the document and its entry.
-    let backup = pen::backup_of(&Desk::id(), "specs/001-limits/spec.md", &Sha::of(SPEC));
+    let backup = crate::actors::evidence::backup_of(&Desk::id(), "specs/001-limits/spec.md", &Sha::of(SPEC));
     desk.store().make_dirs(".dicast/backups/001-limits").unwrap();
     desk.store().replace(&backup, SPEC.as_bytes()).unwrap();
     desk.write(PROPOSED);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Take, Tried};
@@ -20,7 +21,7 @@ use crate::domain::guardrail::{self, When};
 use crate::domain::hash::Sha;
 use crate::domain::hunks::Picks;
 use crate::domain::ids::{AgentName, RunId, SpecId};
-use crate::domain::journal;
+use crate::domain::journal::{self, FileRef, base::Bases};
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
@@ -54,6 +55,9 @@ pub struct Run {
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who was left out of it by a person; `None`: nobody said anything about that.
+    #[serde(default)]
+    pub without: Option<Without>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -113,6 +117,12 @@ pub struct Run {
     pub agendas: BTreeMap<Stage, Vec<Topic>>,
     /// Hashes of documents that we published, by path.
     pub published: BTreeMap<String, Vec<Sha>>,
+    /// The texts that were published there, and that a hand may have begun with.
+    #[serde(default)]
+    pub bases: Bases,
+    /// The texts that are being published, by document, as the evidence keeps them.
+    #[serde(default)]
+    pub intended: BTreeMap<String, FileRef>,
     /// The candidate that is to be taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
@@ -134,6 +144,9 @@ pub struct Run {
     /// Whether what did not pass then is still to be taken back.
     #[serde(default)]
     pub is_going_back: bool,
+    /// Why it is closed, once its worktrees are gone.
+    #[serde(default)]
+    pub closing: Option<journal::Closed>,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.
@@ -250,6 +263,9 @@ pub struct RunOptions {
     pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whether no round is held, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
     /// Whether the text that it proposes for the spec is written where the verdict lets it through.
     #[serde(default)]
     pub adopt: bool,

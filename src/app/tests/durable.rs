@@ -8,6 +8,7 @@ use crate::app::model::{Phase, SeatState};
 use crate::app::msg::{PublishReport, RunMsg};
 use crate::domain::hash::Sha;
 use crate::domain::journal::FileRef;
+use crate::domain::merge::{Aside, Merge, Stays, Unmerged};
 use crate::domain::run::TurnKind;
 use crate::domain::stage::Stage;
 
@@ -66,10 +67,20 @@ fn what_the_committed_verdicts_say_is_ours_may_be_replaced_without_a_journal_of_
     assert_eq!(ours["plan.md"], [Sha::of("of another machine")]);
     let beside = FileRef { path: "plan.dicast-new.md".into(), sha256: Sha::of("new"), bytes: 3 };
     let old = FileRef { path: "verdicts/plan.dicast-old.json".into(), ..beside.clone() };
-    let report = PublishReport { written: Vec::new(), kept_aside: vec![beside], gave_way: vec![old] };
+    let aside = Aside { path: "plan.md".into(), beside, why: Unmerged::NoBase };
+    let merge =
+        Merge { file: FileRef { path: "tasks.md".into(), ..old.clone() }, stays: Stays::default(), backup: None };
+    let report =
+        PublishReport { merged: vec![merge], kept_aside: vec![aside], gave_way: vec![old], ..PublishReport::default() };
     script.answer_with(Kind::Publish, RunMsg::Published(Stage::Plan, Ok(report)));
     let told: Vec<String> = script.run().warnings.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|text| text.contains("the next stage reads it; ours is plan.dicast-new.md")), "{told:?}");
+    assert!(told.iter().any(|text| text.starts_with("tasks.md stays as a hand left it")), "{told:?}");
+    let ours = &script.run().published;
+    assert!(
+        ours.contains_key("plan.dicast-new.md") && !ours.contains_key("tasks.md"),
+        "the hand's is never ours: {ours:?}"
+    );
     assert!(told.iter().any(|text| text.contains("it is kept as verdicts/plan.dicast-old.json")), "{told:?}");
 }
 

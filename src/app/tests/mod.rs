@@ -31,4 +31,5 @@ mod proposals;
 mod random;
 mod resume;
 mod retries;
+mod roster;
 mod round;

@@ -82,7 +82,7 @@ fn show(model: &mut Model, run: &RunId, then: Then, files: &[FileRef]) -> Vec<Ef
         Then::Voted { agent, text } => round::voted(model, run, &agent, files, text),
         Then::Silent(agent) => round::silent(model, run, &agent),
         Then::RoundClosed => round::closed(model, run),
-        Then::Decided(judgement) => verdict::decided(model, run, judgement),
+        Then::Decided(judgement) => verdict::decided(model, run, judgement, files),
         Then::Published => verdict::recorded(model, run),
         Then::Landed { commit, undone } => land::kept(model, run, commit, undone),
         Then::WentBack(back) => back::kept(model, run, back),

@@ -353,6 +353,8 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
         range: run.range.clone(),
         brief: run.brief.clone(),
         skipped: run.skipped.clone(),
+        without: run.without.clone(),
+        no_round: run.options.no_round,
         ..Start::of(run.spec.clone(), rest)
     };
     runs::start(model, start)

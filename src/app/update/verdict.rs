@@ -17,7 +17,7 @@ use crate::domain::dissent::Dissent;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId};
-use crate::domain::journal::{Closed, FileRef, Record};
+use crate::domain::journal::{Closed, FileRef, Record, base};
 use crate::domain::judgement::{Answer, Judgement, Phantom, Question};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
@@ -289,6 +289,14 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
         hash: judgement.verdict.hash.clone(),
     };
     let documents = judgement.documents.iter().map(FileRef::of).collect();
+    // What a hand may edit is kept, to merge with what it makes of it.
+    let mut texts = BTreeMap::new();
+    for (path, text) in judgement.documents.iter().filter(|(path, _)| is_for_hands(path)) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let kept = (format!("{TEXTS}/{stem}/{name}"), Arc::clone(text));
+        texts.insert(path.clone(), FileRef::of(&kept));
+        files.push(kept);
+    }
     let mut records = match land::tried(&judgement, &stem) {
         Ok(tried) => tried
             .into_iter()
@@ -299,14 +307,25 @@ fn record(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effec
             .collect::<Vec<_>>(),
         Err(failure) => return ending::fail(model, id, failure),
     };
-    records.extend([decided, Record::PublishIntended { stage, documents }]);
+    records.extend([decided, Record::PublishIntended { stage, documents, texts }]);
     commit(model, id, Batch { files, records }, Then::Decided(judgement), Vec::new())
 }
 
+/// Where a run keeps the documents that it publishes.
+const TEXTS: &str = "documents";
+
+/// Tells whether a document is one that people edit; nobody but us writes verdicts.
+fn is_for_hands(path: &str) -> bool {
+    path.ends_with(".md")
+}
+
 /// The verdict is durable: it is shown, told and published.
-pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>) -> Vec<Effect> {
+pub(super) fn decided(model: &mut Model, id: &RunId, judgement: Arc<Judgement>, kept: &[FileRef]) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     let stage = run.stage;
+    let documents = judgement.documents.iter().map(|(path, _)| path).filter(|path| is_for_hands(path));
+    let texts = kept.iter().filter(|file| file.path.starts_with(TEXTS));
+    run.intended = documents.cloned().zip(texts.cloned()).collect();
     run.phase = Phase::Publishing;
     run.warnings.extend(judgement.warnings.iter().cloned());
     run.judgement = Some(Arc::clone(&judgement));
@@ -372,24 +391,27 @@ pub(super) fn published(
         Ok(report) => report,
         Err(failure) => return ending::fail(model, id, failure),
     };
-    for document in report.written.iter().chain(&report.kept_aside) {
+    let kept_aside: Vec<FileRef> = report.kept_aside.iter().map(|aside| aside.beside.clone()).collect();
+    let merged: Vec<FileRef> = report.merged.iter().map(|merge| merge.file.clone()).collect();
+    // What was merged is the hand's as well: it is never ours to replace.
+    for document in report.written.iter().chain(&kept_aside) {
         run.published.entry(document.path.clone()).or_default().push(document.sha256.clone());
     }
-    let untouched = report.kept_aside.iter().map(|aside| {
-        format!(
-            "a hand had edited a document: it is untouched, and the next stage reads it; ours is {}: take from it what \
-             you want, and remove it",
-            aside.path
-        )
-    });
+    let outcome = base::Outcome { written: &report.written, merged: &merged, beside: &kept_aside };
+    base::learn(&mut run.bases, id, std::mem::take(&mut run.intended), outcome);
     let gave_way = report
         .gave_way
         .iter()
         .map(|old| format!("what we had written was not as recorded: it is kept as {}", old.path));
-    let warnings: Vec<Safe> = untouched.chain(gave_way).map(|text| Safe::line(&text)).collect();
-    run.warnings.extend(warnings.iter().cloned());
-    let effects = warnings.into_iter().map(|text| runs::emit(model, Some(id), What::Warning { text })).collect();
-    let record = Record::Published { stage, documents: report.written, kept_aside: report.kept_aside };
+    let gave_way: Vec<Safe> = gave_way.map(|text| Safe::line(&text)).collect();
+    run.warnings.extend(report.merged.iter().map(|merge| Safe::line(&merge.to_string())));
+    run.warnings.extend(report.kept_aside.iter().map(|aside| Safe::line(&aside.to_string())));
+    run.warnings.extend(gave_way.iter().cloned());
+    let merges = report.merged.into_iter().map(|merge| What::DocumentMerged { stage, merge });
+    let asides = report.kept_aside.into_iter().map(|aside| What::DocumentAside { stage, aside });
+    let told = merges.chain(asides).chain(gave_way.into_iter().map(|text| What::Warning { text }));
+    let effects = told.map(|what| runs::emit(model, Some(id), what)).collect::<Vec<_>>();
+    let record = Record::Published { stage, documents: report.written, kept_aside, merged };
     commit(model, id, Batch::record(record), Then::Published, effects)
 }
 

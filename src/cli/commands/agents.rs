@@ -26,7 +26,7 @@ use crate::domain::settings::{Agent, AgentKind, LOCAL, Local, Service, program};
 /// Those of the config; when the system gives us no threads.
 pub(super) fn agents(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let (on_path, machine) = (asked(&sources)?, served(&sources)?);
     if context.global.json {
         let configured = loaded.settings.agents.iter().map(|agent| {

@@ -56,7 +56,7 @@ impl State {
 pub(super) fn doctor(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
     let mut items = vec![repository(context), git(&sources), specs(context)];
-    let loaded = crate::config::load(&sources);
+    let loaded = context.loaded();
     match &loaded {
         Ok(loaded) => {
             let (versions, machine) = (agents::asked(&sources)?, agents::served(&sources)?);

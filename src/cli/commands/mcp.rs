@@ -10,10 +10,11 @@ use super::super::args::{Dissent as DissentArgs, Global, Serving};
 use super::super::ask::{Desk, signalled};
 use super::super::out::{self, Done, Text};
 use super::super::plain;
-use super::{Context, READING, check, dissent, explain, now, place, record, status, verdict};
+use super::{Context, READING, check, dissent, explain, place, record, status, verdict};
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 use crate::pipeline::{Event, Pipeline, Request, Signal, Start};
 use crate::server::mcp::http::{Door, serve_http};
 use crate::server::mcp::{Address, Office, Question, RunStage, Session, serve_stdio};
@@ -78,7 +79,7 @@ impl Commands {
 
     /// The context of a question that is asked now.
     fn now(&self) -> Context {
-        Context { now: now(), ..self.context.clone() }
+        self.context.afresh()
     }
 
     /// Stops what runs, and takes nothing more on.
@@ -130,6 +131,7 @@ impl Office for Commands {
 
     fn start(&self, asked: &RunStage) -> Result<Session, Failure> {
         let spec = place::spec(&self.context, Some(&asked.spec))?.id;
+        let without = Wish { without: asked.without.clone(), ..Wish::default() }.without()?;
         if asked.range.is_some() && asked.stage != Stage::Audit {
             return Err(Failure::usage("range", "only audit judges a range of commits", "leave it out, or run audit"));
         }
@@ -142,8 +144,8 @@ impl Office for Commands {
             None => Pipeline::of_server(self.context.sources()?, self.flags())?,
         };
         let (fresh, rerun_missing, range) = (asked.fresh, asked.rerun_missing, asked.range.clone());
-        let run =
-            pipeline.run(Request::Start(Start { fresh, rerun_missing, range, ..Start::of(spec, vec![asked.stage]) }));
+        let start = Start::of(spec, vec![asked.stage]);
+        let run = pipeline.run(Request::Start(Start { fresh, rerun_missing, range, without, ..start }));
         panel.pipeline = Some(pipeline);
         panel.live += 1;
         Ok(Session { run, held: Box::new(Seat(Arc::clone(&self.panel))) })
@@ -185,6 +187,10 @@ impl Office for Commands {
             Address::Journal(spec, run) => journal(context, spec, run),
             Address::File(spec, run, path) => file(context, spec, run, path),
         }
+    }
+
+    fn hide(&self, told: &mut Value) {
+        out::hide_in(told);
     }
 }
 

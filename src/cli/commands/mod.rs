@@ -3,6 +3,7 @@
 //! They must not print, and they know of work only whom to ask.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Args, Command, Global, Mcp, Memory, Stage as Asked};
@@ -11,12 +12,12 @@ use super::out::{self, Done};
 use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
-use crate::domain::candidate::Place;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
 use crate::domain::settings::Settings;
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 
 mod agents;
 mod bench;
@@ -69,6 +70,8 @@ pub struct Context {
     pub repo: PathBuf,
     /// The time of the command.
     pub now: Moment,
+    /// The config once it was read: all of a command goes by the same.
+    config: Arc<OnceLock<Result<Loaded, Failure>>>,
 }
 
 /// Reads the wall clock.
@@ -93,7 +96,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         return Err(Failure::usage("--fail-on-dissent", why, next));
     }
     let here = || Context::of(global.clone());
-    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage, (None, None));
+    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, asked.spec.as_deref(), stage, &asked.wish());
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
@@ -108,11 +111,14 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
         Command::Implement { stage: asked, undo: true, .. } => run::undo(&here()?, asked.spec.as_deref()),
         Command::Implement { stage: asked, apply, with_unasked, undo: false } => {
-            let take = apply.map(|word| run::taken(&word, Place::Branch, with_unasked)).transpose()?;
-            run::stage(&here()?, &asked, Stage::Implement, (None, take))
+            let wish = Wish { apply, with_unasked, ..asked.wish() };
+            run::stage(&here()?, asked.spec.as_deref(), Stage::Implement, &wish)
         }
         Command::Validate(asked) => stage(Stage::Validate, asked),
-        Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, (range.as_deref(), None)),
+        Command::Audit { stage: asked, range } => {
+            let wish = Wish { range, ..asked.wish() };
+            run::stage(&here()?, asked.spec.as_deref(), Stage::Audit, &wish)
+        }
         Command::Unlock(asked) => stage(Stage::Unlock, asked),
         Command::Auto(asked) => run::auto(&here()?, &asked),
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),
@@ -152,7 +158,7 @@ impl Context {
     /// Finds the repository.
     fn of(global: Global) -> Result<Self, Failure> {
         let repo = place::repository(global.repo.as_deref())?;
-        let context = Self { global, repo, now: now() };
+        let context = Self { global, repo, now: now(), config: Arc::default() };
         // With a config that cannot be read, what is a secret without it: whoever needs it says what is wrong there.
         let settings = context.loaded().map(|loaded| loaded.settings).unwrap_or_default();
         out::hide(crate::shell::hands::secrets(&settings));
@@ -168,12 +174,18 @@ impl Context {
         Ok(Sources { given_config: self.global.config.clone(), yes_trust: self.global.yes_trust.clone(), ..own })
     }
 
-    /// Reads the config.
+    /// Returns the config, read once.
     ///
     /// # Errors
     /// The place of the first problem, exit 64.
     pub fn loaded(&self) -> Result<Loaded, Failure> {
-        config::load(&self.sources()?)
+        self.config.get_or_init(|| config::load(&self.sources()?)).clone()
+    }
+
+    /// The same as of now: what was changed or approved since the config was read holds.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self { now: now(), config: Arc::default(), ..self.clone() }
     }
 
     /// Starts an evidence actor; secrets are taken out of what it keeps. Evidence outside the repository is touched only
@@ -217,4 +229,25 @@ fn given_text(path: &std::path::Path, most: u64) -> Result<String, Failure> {
         return Err(Failure::usage(place, "there is no such file", "check the path"));
     }
     text::read_text_capped(path, most)?.ok_or_else(|| Failure::usage(place, "there is no such file", "check the path"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reads_the_config_once_and_a_later_question_reads_it_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::real(dir.path());
+        store.make_dirs(".dicast").unwrap();
+        let write = |ms: u64| {
+            let text = format!("[evidence]\nlock_timeout_ms = {ms}\n");
+            store.replace(".dicast/config.toml", text.as_bytes()).unwrap();
+        };
+        let read = |context: &Context| context.loaded().unwrap().settings.evidence.lock_timeout_ms;
+        write(1_111);
+        let context = Context::of(Global { repo: Some(dir.path().to_owned()), ..Global::default() }).unwrap();
+        write(2_222);
+        assert_eq!((read(&context), read(&context.clone()), read(&context.afresh())), (1_111, 1_111, 2_222));
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn trust(context: &Context, asked: &Asked) -> Result<Done, Failure> {
 
 fn list(context: &Context) -> Result<Done, Failure> {
     let sources = context.sources()?;
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let approved = store(&sources)?.list();
     if context.global.json {
         return Ok(Done::value(&json(&loaded.trust, &approved, &loaded.settings.offers)));
@@ -60,7 +60,7 @@ fn list(context: &Context) -> Result<Done, Failure> {
 
 fn approve(context: &Context, hash: Option<&str>) -> Result<Done, Failure> {
     let sources = context.sources()?;
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let Some(proposal) = loaded.trust.proposal() else {
         return Ok(Done::lines("the project's config asks to run nothing: there is nothing to approve\n"));
     };
@@ -74,14 +74,14 @@ fn approve(context: &Context, hash: Option<&str>) -> Result<Done, Failure> {
     }
     store(&sources)?.approve(proposal, context.now)?;
     if context.global.json {
-        return list(context);
+        return list(&context.afresh());
     }
     Ok(Done::lines(format!("{}approved\n", proposed(proposal))))
 }
 
 fn approve_server(context: &Context, name: &str) -> Result<Done, Failure> {
     let sources = context.sources()?;
-    let loaded = crate::config::load(&sources)?;
+    let loaded = context.loaded()?;
     let offers = &loaded.settings.offers;
     let Some(offer) = offers.iter().find(|offer| offer.name == name) else {
         let names: Vec<&str> = offers.iter().map(|offer| offer.name.as_str()).collect();
@@ -91,7 +91,7 @@ fn approve_server(context: &Context, name: &str) -> Result<Done, Failure> {
     };
     crate::config::approve_offer(&sources, offer)?;
     if context.global.json {
-        return list(context);
+        return list(&context.afresh());
     }
     Ok(Done::lines(format!("{}approved: it is started from now on, for this repository\n", shown(&offer.item))))
 }

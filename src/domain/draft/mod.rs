@@ -12,8 +12,20 @@ use super::spec::{self, Spec};
 /// The template that is used where the repository has none.
 pub const TEMPLATE: &str = include_str!("spec-template.md");
 
-/// Where a repository may have its own template, the first that is there wins.
-pub const TEMPLATES: [&str; 2] = [".dicast/templates/spec-template.md", ".specify/templates/spec-template.md"];
+/// Where a repository may have its own template, the first that is there wins: ours, then as github/spec-kit looks for it.
+pub const TEMPLATES: [&str; 3] = [
+    ".dicast/templates/spec-template.md",
+    ".specify/templates/overrides/spec-template.md",
+    ".specify/templates/spec-template.md",
+];
+
+/// Where github/spec-kit's own scripts look for the spec that is worked on.
+pub const POINTER: &str = ".specify/feature.json";
+
+/// Writes what they read there.
+pub fn pointer(dir: &str) -> String {
+    format!("{}\n", serde_json::json!({ "feature_directory": dir }))
+}
 
 /// Where new specs go.
 pub const SHELF: &str = "specs";
@@ -100,14 +112,19 @@ pub fn slug(text: &str) -> String {
     if slug.is_empty() { "new".to_owned() } else { slug }
 }
 
-/// Returns the id after the highest number among names (folders of specs, branches).
+/// Returns the id after the highest number among names (folders of specs, branches). A time in a number's place
+/// (`20260131-120000-login`, as github/spec-kit can name them) is none.
 ///
 /// # Errors
 /// Exit 64 when the numbers are used up.
 pub fn next_id<'n>(names: impl IntoIterator<Item = &'n str>, slug: &str) -> Result<SpecId, Failure> {
     let number = |name: &str| {
         let digits = name.bytes().take_while(u8::is_ascii_digit).count();
-        (digits >= DIGITS && name[digits..].starts_with('-')).then(|| name[..digits].parse::<u32>().ok()).flatten()
+        let behind = name.get(digits + 1..).unwrap_or_default();
+        let is_time = digits == 8 && behind.find('-') == Some(6) && behind.bytes().take(6).all(|b| b.is_ascii_digit());
+        (!is_time && digits >= DIGITS && name[digits..].starts_with('-'))
+            .then(|| name[..digits].parse::<u32>().ok())
+            .flatten()
     };
     let full = || Failure::usage("new", "no number is left for a spec", "rename the spec with the highest number");
     let next = names.into_iter().filter_map(number).max().unwrap_or(0).checked_add(1).ok_or_else(full)?;
@@ -230,6 +247,8 @@ mod tests {
         let names = ["001-a", "007-b", "12-c", "0100-d", "x-9", "2024"];
         assert_eq!(next_id(names, "e").unwrap().as_str(), "101-e");
         assert_eq!(next_id([], "e").unwrap().as_str(), "001-e");
+        assert_eq!(next_id(["20260131-120000-a", "002-b"], "e").unwrap().as_str(), "003-e");
+        assert_eq!(next_id(["20260131-b", "20260131-12000-c"], "e").unwrap().as_str(), "20260132-e");
         assert_eq!(next_id(["4294967295-z"], "e").unwrap_err().exit(), 64);
     }
 

@@ -2,9 +2,10 @@
 //!
 //! The hash chain is in [`chain`], what `evidence verify` concludes in [`verification`], the manifest in
 //! [`manifest`], a run in one line in [`summary`], what is kept of a run that was taken away in [`tombstone`], what was
-//! told to others in [`anchor`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
+//! told to others in [`anchor`], what a hand began with in [`base`], what `verify` concludes about both in [`absence`], how much room it takes in [`sizes`].
 //! It must not know files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use super::stream::{Session, Usage};
 
 pub mod absence;
 pub mod anchor;
+pub mod base;
 pub mod chain;
 pub mod manifest;
 pub mod sizes;
@@ -177,6 +179,13 @@ pub enum Record {
         stage: Stage,
         /// Why.
         reason: String,
+    },
+    /// A person left agents out of the run: they count as not asked. A later record replaces an earlier one.
+    AgentsLeftOut {
+        /// Who.
+        agents: Vec<AgentName>,
+        /// Git name of the person.
+        by: String,
     },
     /// An agent is about to be started.
     AgentLaunched {
@@ -364,6 +373,9 @@ pub enum Record {
         stage: Stage,
         /// Repository-relative path and hash of each.
         documents: Vec<FileRef>,
+        /// The texts of those that a hand may edit, by that path: kept in the run's folder, to merge with.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        texts: BTreeMap<String, FileRef>,
     },
     /// Documents were written.
     Published {
@@ -373,6 +385,9 @@ pub enum Record {
         documents: Vec<FileRef>,
         /// Documents that a hand had edited: left alone, ours is beside them.
         kept_aside: Vec<FileRef>,
+        /// Documents that a hand had edited, and that ours was merged into: what stands there now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        merged: Vec<FileRef>,
     },
     /// Memory has, or will get, copies.
     Mirrored {
@@ -454,6 +469,7 @@ impl Record {
             Record::AgentFailed { raw, .. } => raw.iter().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::PublishIntended { texts, .. } => texts.values().collect(),
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
@@ -462,12 +478,12 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
-            | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
@@ -488,6 +504,7 @@ impl Record {
             Record::AgentFailed { raw, .. } => raw.iter_mut().collect(),
             Record::GateHeld { held: file, .. } | Record::GuardrailsRan { report: file, .. } => vec![file],
             Record::StageDecided { panel, verdict, .. } => vec![panel, verdict],
+            Record::PublishIntended { texts, .. } => texts.values_mut().collect(),
             Record::RunOpened { .. }
             | Record::RunResumed { .. }
             | Record::StageElsewhere { .. }
@@ -496,12 +513,12 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
-            | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }
             | Record::RunStopped { .. }
@@ -509,6 +526,45 @@ impl Record {
             | Record::RunClosed { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns the stage that a run ends with, if it has decided that one and nothing but its end is missing.
+pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Stage> {
+    let (mut last, mut at_end) = (None, false);
+    for record in records {
+        match record {
+            Record::RunOpened { stages, .. } => last = stages.last().copied(),
+            Record::StageDecided { stage, .. } => at_end = Some(*stage) == last,
+            Record::StageOpened { .. }
+            | Record::RunReopened { .. }
+            | Record::RunStopped { .. }
+            | Record::RunClosed { .. }
+            | Record::WentBack { .. } => at_end = false,
+            Record::RunResumed { .. }
+            | Record::GateHeld { .. }
+            | Record::GuardrailsRan { .. }
+            | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
+            | Record::Briefed { .. }
+            | Record::AgentLaunched { .. }
+            | Record::AgentAnswered { .. }
+            | Record::CandidatesTried { .. }
+            | Record::LandingIntended { .. }
+            | Record::Landed { .. }
+            | Record::LandingUndone { .. }
+            | Record::AgentFailed { .. }
+            | Record::PermissionAnswered { .. }
+            | Record::RoundOpened { .. }
+            | Record::RoundAnswered { .. }
+            | Record::RoundClosed { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. } => {}
+        }
+    }
+    last.filter(|_| at_end)
 }
 
 /// Returns why a run is closed: its last `run_closed` record, unless a `run_reopened` came after it.

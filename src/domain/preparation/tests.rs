@@ -57,6 +57,7 @@ fn prepared(stage: Stage, files: &[(&str, String)]) -> Result<Preparation, Failu
         back: None,
         brief: None,
         skipped: Default::default(),
+        left_out: Vec::new(),
         agenda: None,
     };
     prepare(&tree, &ask)

@@ -243,8 +243,8 @@ impl<'t> Outline<'t> {
         Some(parts)
     }
 
-    /// Returns where a part of a line, as it was read, stands in it.
-    fn place(&self, line: u32, text: &str) -> Option<Part> {
+    /// Returns where a part of a line, as it was read from it, stands in it.
+    pub fn place(&self, line: u32, text: &str) -> Option<Part> {
         let raw = self.line(line);
         let start = text.as_ptr().addr().checked_sub(raw.as_ptr().addr())?;
         let end = start + text.len();

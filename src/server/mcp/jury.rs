@@ -72,7 +72,7 @@ impl Jury {
         let started = self.blocking(move |office| office.start(&args)).await;
         match started {
             Ok(session) => self.follow(session, context).await,
-            Err(failure) => refused(&failure),
+            Err(failure) => self.refused(&failure),
         }
     }
 
@@ -102,8 +102,8 @@ impl Jury {
 
     async fn answer(&self, question: Question) -> CallToolResult {
         match self.blocking(move |office| office.answer(&question)).await {
-            Ok(value) => CallToolResult::structured(value),
-            Err(failure) => refused(&failure),
+            Ok(value) => CallToolResult::structured(self.hidden(value)),
+            Err(failure) => self.refused(&failure),
         }
     }
 
@@ -132,7 +132,7 @@ impl Jury {
                     stop.cancel();
                 }
                 event = events.next() => match event {
-                    Some(event) => telling.tell(self.office.words(&event)).await,
+                    Some(event) => telling.tell(self.hidden_text(self.office.words(&event))).await,
                     None => break,
                 },
             }
@@ -144,8 +144,8 @@ impl Jury {
             tracing::error!("a run could not be put away");
         }
         match ended {
-            Ok(outcome) => told(&outcome),
-            Err(failure) => refused(&failure),
+            Ok(outcome) => self.told(&outcome),
+            Err(failure) => self.refused(&failure),
         }
     }
 }
@@ -171,9 +171,24 @@ impl Telling {
     }
 }
 
-/// Writes how a run ended. A verdict that stops the stage is a result; a run that ended early is an error.
-fn told(outcome: &Outcome) -> CallToolResult {
-    let verdicts: Vec<Value> = outcome
+impl Jury {
+    /// Returns a value without secrets: whatever is told goes through here, as what the commands print goes through a veil.
+    fn hidden(&self, mut value: Value) -> Value {
+        self.office.hide(&mut value);
+        value
+    }
+
+    fn hidden_text(&self, text: String) -> String {
+        match self.hidden(Value::String(text)) {
+            Value::String(text) => text,
+            // A text stays one.
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
+        }
+    }
+
+    /// Writes how a run ended. A verdict that stops the stage is a result; a run that ended early is an error.
+    fn told(&self, outcome: &Outcome) -> CallToolResult {
+        let verdicts: Vec<Value> = outcome
         .verdicts
         .values()
         .map(|judgement| {
@@ -182,27 +197,30 @@ fn told(outcome: &Outcome) -> CallToolResult {
                    "why": verdict.why(), "resource": Address::Verdict(verdict.spec_id.clone(), verdict.stage).to_string()})
         })
         .collect();
-    let failure = outcome.failure.as_ref();
-    let value = json!({
-        "schema": "dicast.run/1", "run": outcome.run, "exit": outcome.exit, "verdicts": verdicts,
-        "evidence": outcome.evidence, "memory": outcome.memory,
-        "failure": failure.map(|failure| failure.to_string()), "next": failure.map(Failure::hint),
-    });
-    if failure.is_some() { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
-}
+        let failure = outcome.failure.as_ref();
+        let value = json!({
+            "schema": "dicast.run/1", "run": outcome.run, "exit": outcome.exit, "verdicts": verdicts,
+            "evidence": outcome.evidence, "memory": outcome.memory,
+            "failure": failure.map(|failure| failure.to_string()), "next": failure.map(Failure::hint),
+        });
+        let value = self.hidden(value);
+        if failure.is_some() { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
+    }
 
-/// Writes why something cannot be done, and what to do about it.
-fn refused(failure: &Failure) -> CallToolResult {
-    let (why, next) = (Safe::block(&failure.to_string()).to_string(), Safe::block(&failure.hint()).to_string());
-    let value = json!({"schema": "dicast.error/1", "error": why, "next": next, "exit": failure.exit()});
-    let mut result = CallToolResult::error(vec![ContentBlock::text(format!("error: {why}\n  next: {next}"))]);
-    result.structured_content = Some(value);
-    result
-}
+    /// Writes why something cannot be done, and what to do about it.
+    fn refused(&self, failure: &Failure) -> CallToolResult {
+        let clean = |text: String| Safe::block(&self.hidden_text(text)).to_string();
+        let (why, next) = (clean(failure.to_string()), clean(failure.hint()));
+        let value = json!({"schema": "dicast.error/1", "error": why, "next": next, "exit": failure.exit()});
+        let mut result = CallToolResult::error(vec![ContentBlock::text(format!("error: {why}\n  next: {next}"))]);
+        result.structured_content = Some(value);
+        result
+    }
 
-fn unreadable(failure: &Failure) -> ErrorData {
-    let why = Safe::block(&format!("{failure}; {}", failure.hint())).to_string();
-    ErrorData::internal_error(why, None)
+    fn unreadable(&self, failure: &Failure) -> ErrorData {
+        let why = Safe::block(&self.hidden_text(format!("{failure}; {}", failure.hint()))).to_string();
+        ErrorData::internal_error(why, None)
+    }
 }
 
 #[tool_handler]
@@ -225,7 +243,7 @@ impl ServerHandler for Jury {
             Some(cursor) => cursor.parse().map_err(|_| ErrorData::invalid_params("no such cursor", None))?,
             None => 0,
         };
-        let all = self.blocking(|office| office.contents()).await.map_err(|failure| unreadable(&failure))?;
+        let all = self.blocking(|office| office.contents()).await.map_err(|failure| self.unreadable(&failure))?;
         let page = all.iter().skip(from).take(PAGE).map(|address| {
             let uri = address.to_string();
             let name = uri.trim_start_matches("dicast://").to_owned();
@@ -269,8 +287,9 @@ impl ServerHandler for Jury {
         let missing = || ErrorData::resource_not_found("no such resource", Some(json!({"uri": request.uri})));
         let address = Address::parse(&request.uri).ok_or_else(missing)?;
         let media_type = address.media_type();
-        let text = self.blocking(move |office| office.read(&address)).await.map_err(|failure| unreadable(&failure))?;
-        let contents = ResourceContents::text(text.ok_or_else(missing)?, request.uri.clone());
+        let text =
+            self.blocking(move |office| office.read(&address)).await.map_err(|failure| self.unreadable(&failure))?;
+        let contents = ResourceContents::text(self.hidden_text(text.ok_or_else(missing)?), request.uri.clone());
         Ok(ReadResourceResult::new(vec![contents.with_mime_type(media_type)]).into())
     }
 }

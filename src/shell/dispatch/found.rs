@@ -14,7 +14,7 @@ use crate::domain::agenda::Topic;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{DiskError, Failure};
 use crate::domain::ids::{RunId, SpecId};
-use crate::domain::journal::{self, FileRef, Record};
+use crate::domain::journal::{self, FileRef, Record, base};
 use crate::domain::moment::Moment;
 use crate::domain::prompt;
 use crate::domain::stage::Stage;
@@ -35,6 +35,7 @@ impl Dispatch {
                         }
                     }
                 }
+                base::add_older(&mut found.bases, base::of_run(&summary.run, records.iter().map(|(_, record)| record)));
                 let only = || records.iter().map(|(_, record)| record);
                 let is_wanted = if closed {
                     only().any(|record| matches!(record, Record::StageOpened { stage: opened, .. } if *opened == stage))

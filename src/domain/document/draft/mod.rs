@@ -6,6 +6,7 @@ use super::Desk;
 
 mod place;
 mod propose;
+mod sections;
 mod text;
 mod told;
 mod wanted;
@@ -19,5 +20,7 @@ pub(super) fn documents(desk: &Desk<'_>) -> Vec<(String, String)> {
     vec![(spec.proposal_path(), proposal.text), (format!("{}/review/specify.md", spec.own), told)]
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::sections::made;
 use super::text::Op;
 use crate::domain::document::words::folded;
 use crate::domain::spec::{Form, Heading, Layout, Outline, Spec, Written, requirement_ids};
@@ -103,7 +104,7 @@ impl<'t> Shelf<'t> {
             None => {
                 let id = self.id()?;
                 let line = format!("- **{id}**: {words}");
-                Some((id, self.in_section(vec![line])))
+                Some((id, self.in_section(line)))
             }
         }
     }
@@ -187,7 +188,7 @@ impl<'t> Shelf<'t> {
         let is_delta = self.outline.headings().iter().any(|heading| is_change(heading.text));
         let ops = match added {
             Some(section) => vec![Op::After(section.last, lines)],
-            None if is_delta => self.at_end(&["## ADDED Requirements"], lines),
+            None if is_delta => self.at_end("## ADDED Requirements", lines),
             None => vec![Op::After(sample.end, lines)],
         };
         (name, ops)
@@ -207,7 +208,7 @@ impl<'t> Shelf<'t> {
         let heading = if self.spec.dir.contains("/changes/") { "## ADDED Requirements" } else { "## Requirements" };
         let ops = match headings.iter().find(is_place) {
             Some(section) => vec![Op::After(section.last, lines)],
-            None => self.at_end(&[heading], lines),
+            None => self.at_end(heading, lines),
         };
         (name, ops)
     }
@@ -254,67 +255,35 @@ impl<'t> Shelf<'t> {
         name
     }
 
-    /// Puts lines into the section for requirements, which is made where there is none.
-    fn in_section(&mut self, lines: Vec<String>) -> Vec<Op> {
+    /// Puts a line into the section for requirements, which is made where there is none.
+    fn in_section(&mut self, line: String) -> Vec<Op> {
         let headings = self.outline.headings();
-        let is = |name: &str| headings.iter().rfind(|heading| folded(heading.text).starts_with(name)).copied();
-        let place = is("functional requirements").or_else(|| is("requirements"));
-        match place {
-            Some(section) => {
-                let gap = (!self.begun).then(String::new);
-                self.begun = true;
-                vec![Op::After(section.own, gap.into_iter().chain(lines).collect())]
-            }
-            None => self.before_what_follows(lines),
+        let is = |name: &str| headings.iter().find(|heading| folded(heading.text).starts_with(name)).copied();
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        let gap = || is_first.then(String::new);
+        if let Some(section) = is("functional requirements").or_else(|| is("requirements")) {
+            return vec![Op::After(section.own, gap().into_iter().chain([line]).collect())];
+        }
+        let head = ["## Requirements", "", "### Functional Requirements", ""].map(str::to_owned);
+        match made(self.outline, "requirements", head.into_iter().chain([line.clone()]).collect()) {
+            op if is_first => vec![op],
+            // Between the section that was made and the gap behind it.
+            Op::Before(number, _) => vec![Op::Within(number, line)],
+            Op::After(number, _) => vec![Op::After(number, vec![line])],
+            Op::Replace { .. } | Op::Take(..) | Op::Within(..) => Vec::new(),
         }
     }
 
-    /// Makes the section, in github/spec-kit's order.
-    fn before_what_follows(&mut self, lines: Vec<String>) -> Vec<Op> {
-        let headings = self.outline.headings();
-        let follows = |heading: &&Heading<'_>| {
-            let text = folded(heading.text);
-            heading.depth == 2 && ["success criteria", "assumptions"].iter().any(|name| text.starts_with(name))
-        };
-        let head = ["## Requirements", "", "### Functional Requirements"];
-        match headings.iter().find(follows) {
-            None => self.at_end(&head, lines),
-            Some(heading) if self.begun => vec![Op::Before(heading.line, lines)],
-            Some(heading) => {
-                self.begun = true;
-                let head = head.iter().map(|line| (*line).to_owned()).chain([String::new()]);
-                vec![Op::Before(heading.line, head.chain(lines).collect())]
-            }
-        }
-    }
-
-    /// Puts lines at the document's end, the first time below headings.
-    fn at_end(&mut self, head: &[&str], lines: Vec<String>) -> Vec<Op> {
+    /// Puts lines at the document's end, the first time below a heading.
+    fn at_end(&mut self, head: &str, lines: Vec<String>) -> Vec<Op> {
         let last = self.outline.last();
         let mut all = Vec::new();
-        if !self.begun {
-            self.begun = true;
+        if !std::mem::replace(&mut self.begun, true) {
             all.extend((last > 0).then(String::new));
-            all.extend(head.iter().map(|line| (*line).to_owned()));
-            all.extend((!lines.first().is_some_and(String::is_empty)).then(String::new));
+            all.push(head.to_owned());
         }
         all.extend(lines);
         vec![Op::After(last, all)]
-    }
-
-    /// What ends the section that was made, so that the next one does not stick to it.
-    pub(super) fn finish(&self) -> Option<Op> {
-        let headings = self.outline.headings();
-        let follows = headings.iter().find(|heading| {
-            let text = folded(heading.text);
-            heading.depth == 2 && ["success criteria", "assumptions"].iter().any(|name| text.starts_with(name))
-        })?;
-        let made = self.begun && self.sample.is_none() && self.spec.layout != Layout::OpenSpec;
-        let has_section = headings.iter().any(|heading| {
-            let text = folded(heading.text);
-            text.starts_with("functional requirements") || text.starts_with("requirements")
-        });
-        (made && !has_section).then(|| Op::Before(follows.line, vec![String::new()]))
     }
 }
 

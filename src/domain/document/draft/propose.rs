@@ -5,28 +5,38 @@
 use std::collections::BTreeSet;
 
 use super::place::Shelf;
+use super::sections::{Part, Sections};
 use super::text::{Op, changed};
-use super::wanted::{Wanted, What, Wishes, wishes};
+use super::wanted::{Wanted, What, Wishes, answered, wishes};
 use crate::domain::agenda::closing;
+use crate::domain::artifact::Body;
 use crate::domain::claim::Tier;
 use crate::domain::consensus::Judged;
 use crate::domain::document::Desk;
 use crate::domain::document::words::folded;
 use crate::domain::gate::{Side, find_mark, lone_mark, mark, unmarked};
-use crate::domain::spec::{Form, Outline, Part, Spec, Written, parse};
+use crate::domain::spec::{self, Form, Outline, Spec, Written, parse};
 
 /// The proposal.
 pub(super) struct Proposal<'a> {
     /// The whole document.
     pub(super) text: String,
-    /// What was wanted, and what became of it.
-    pub(super) changes: Vec<(Wanted<'a>, Done)>,
+    /// What was to be changed, and what became of it.
+    pub(super) changes: Vec<(Subject<'a>, Done)>,
     /// What was said and is not proposed, and why.
     pub(super) left_out: Vec<(&'a Judged, &'static str)>,
-    /// Placeholders of a template that went.
-    pub(super) emptied: Vec<String>,
     /// Whether the requirements that count are others from now on: those of a section that was made.
     pub(super) begins: bool,
+}
+
+/// What is to be changed.
+pub(super) enum Subject<'a> {
+    /// What the panel wants.
+    Wish(Wanted<'a>),
+    /// What the base draft says beside requirements, or what was answered.
+    Part(Part),
+    /// Placeholders of a template that nobody filled in, when others were.
+    Rest(Vec<String>),
 }
 
 /// What became of a wish.
@@ -58,9 +68,9 @@ pub(super) enum Done {
     ByHand(&'static str),
 }
 
-/// A wish with the changes that it takes.
+/// A subject with the changes that it takes.
 struct Step<'a> {
-    wanted: Wanted<'a>,
+    subject: Subject<'a>,
     done: Done,
     ops: Vec<Op>,
 }
@@ -71,6 +81,8 @@ struct Effects {
     touched: BTreeSet<String>,
     gone: BTreeSet<String>,
     added: BTreeSet<String>,
+    /// How many stories are added.
+    stories: usize,
 }
 
 const PIECES: &str = "its words stand in several pieces";
@@ -86,34 +98,35 @@ pub(super) fn proposal<'a>(desk: &Desk<'a>, text: &str) -> Proposal<'a> {
     let outline = Outline::of(&spec, text);
     let Wishes { proposed, left_out } = wishes(desk);
     let mut writer = Writer::of(&spec, &outline, &proposed);
-    let mut steps: Vec<Step<'a>> = proposed.into_iter().map(|wanted| writer.step(wanted)).collect();
-    let (emptied, mut ending) = writer.rest();
-    let is_sound = |ops: &[&Op], effects: &Effects| {
-        let text = changed(&spec.file, text, ops.iter().copied());
-        sound(&spec, &outline, &text, effects).then_some(text)
+    let wished: Vec<Step<'a>> = proposed.into_iter().map(|wanted| writer.step(wanted)).collect();
+    let (before, after) = parts(desk, &Sections::of(&spec, &outline));
+    let begins = writer.shelf.begins();
+    // In the order of sections: where two are made at one place, the first comes first.
+    let steps = before.into_iter().map(Step::of).chain(wished).chain(after.into_iter().map(Step::of));
+    let mut steps: Vec<Step<'a>> = steps.chain(writer.rest()).collect();
+    let is_sound = |steps: &[&Step<'a>]| {
+        let text = changed(&spec.file, text, steps.iter().flat_map(|step| &step.ops));
+        sound(&spec, &outline, &text, &effects(steps)).then_some(text)
     };
-    let all: Vec<&Op> = steps.iter().flat_map(|step| &step.ops).chain(&ending).collect();
-    let mut effects = effects(&steps, &emptied);
-    let whole = is_sound(&all, &effects);
-    let emptied_ids = if whole.is_some() { emptied } else { Vec::new() };
-    let text = match whole {
-        Some(text) => text,
-        None => {
-            ending.clear();
-            one_by_one(&mut steps, &mut effects, is_sound).unwrap_or_else(|| text.to_owned())
-        }
-    };
-    let begins = writer.shelf.begins() && steps.iter().any(|step| matches!(step.done, Done::Added { .. }));
-    let changes = steps.into_iter().map(|step| (step.wanted, step.done)).collect();
-    Proposal { text, changes, left_out, emptied: emptied_ids, begins }
+    let whole = is_sound(&steps.iter().collect::<Vec<_>>());
+    let proposed = whole.or_else(|| one_by_one(&mut steps, is_sound)).unwrap_or_else(|| text.to_owned());
+    let begins = begins && steps.iter().any(|step| matches!(step.done, Done::Added { .. }));
+    let changes = steps.into_iter().map(|step| (step.subject, step.done)).collect();
+    Proposal { text: proposed, changes, left_out, begins }
+}
+
+/// What the sections before the requirements get, and those after.
+fn parts(desk: &Desk<'_>, sections: &Sections<'_>) -> (Vec<Part>, Vec<Part>) {
+    let clarified = sections.clarifications(&answered(desk));
+    let Body::Specify(base) = &desk.base().1.body else { return (clarified.into_iter().collect(), Vec::new()) };
+    let scenarios = sections.scenarios(&base.stories, &base.edge_cases);
+    let criteria = sections.success_criteria(&base.success_criteria);
+    let after = criteria.into_iter().chain(sections.assumptions(&base.assumptions)).collect();
+    (clarified.into_iter().chain(scenarios).collect(), after)
 }
 
 /// Makes the changes one after the other, and leaves to a person those that would change what others say.
-fn one_by_one(
-    steps: &mut [Step<'_>],
-    effects_of_all: &mut Effects,
-    is_sound: impl Fn(&[&Op], &Effects) -> Option<String>,
-) -> Option<String> {
+fn one_by_one<'a>(steps: &mut [Step<'a>], is_sound: impl Fn(&[&Step<'a>]) -> Option<String>) -> Option<String> {
     let mut kept: Vec<usize> = Vec::new();
     let mut text = None;
     for at in 0..steps.len() {
@@ -121,10 +134,8 @@ fn one_by_one(
             continue;
         }
         kept.push(at);
-        let ops: Vec<&Op> = kept.iter().flat_map(|at| &steps[*at].ops).collect();
-        let effects = effects(kept.iter().map(|at| &steps[*at]), &[]);
-        match is_sound(&ops, &effects) {
-            Some(whole) => (text, *effects_of_all) = (Some(whole), effects),
+        match is_sound(&kept.iter().map(|at| &steps[*at]).collect::<Vec<_>>()) {
+            Some(whole) => text = Some(whole),
             None => {
                 kept.pop();
                 steps[at].done = Done::ByHand(UNSAFE);
@@ -134,31 +145,30 @@ fn one_by_one(
     text
 }
 
-fn effects<'s, 'a: 's>(steps: impl IntoIterator<Item = &'s Step<'a>>, emptied: &[String]) -> Effects {
-    let mut effects = Effects { gone: emptied.iter().cloned().collect(), ..Effects::default() };
+impl Step<'_> {
+    fn of(part: Part) -> Self {
+        let done = part.by_hand.map_or(Done::Changed { was: String::new() }, Done::ByHand);
+        Self { done, ops: part.ops.clone(), subject: Subject::Part(part) }
+    }
+}
+
+fn effects(steps: &[&Step<'_>]) -> Effects {
+    let mut effects = Effects::default();
     for step in steps {
-        match (&step.wanted.what, &step.done) {
-            (What::Reworded { id, .. } | What::Doubted { id, .. }, Done::Changed { .. }) => {
-                effects.touched.insert(id.clone());
+        match (&step.subject, &step.done) {
+            (_, Done::There | Done::ByHand(_)) => {}
+            (Subject::Part(part), _) => {
+                effects.touched.extend(part.filled.iter().cloned());
+                effects.stories += part.stories;
             }
-            (What::Withdrawn { id }, Done::Gone { .. }) => {
-                effects.gone.insert(id.clone());
-            }
-            (What::Demanded { .. }, Done::Added { id }) => {
-                effects.added.insert(id.clone());
-            }
-            (What::Demanded { .. }, Done::Filled { id }) => {
-                effects.touched.insert(id.clone());
-            }
-            (
-                What::Reworded { .. } | What::Doubted { .. } | What::Withdrawn { .. } | What::Demanded { .. },
-                Done::There
-                | Done::ByHand(_)
-                | Done::Changed { .. }
-                | Done::Gone { .. }
-                | Done::Added { .. }
-                | Done::Filled { .. },
-            ) => {}
+            (Subject::Rest(ids), _) => effects.gone.extend(ids.iter().cloned()),
+            (Subject::Wish(_), Done::Added { id }) => drop(effects.added.insert(id.clone())),
+            (Subject::Wish(_), Done::Filled { id }) => drop(effects.touched.insert(id.clone())),
+            (Subject::Wish(wanted), Done::Changed { .. } | Done::Gone { .. }) => match &wanted.what {
+                What::Reworded { id, .. } | What::Doubted { id, .. } => drop(effects.touched.insert(id.clone())),
+                What::Withdrawn { id } => drop(effects.gone.insert(id.clone())),
+                What::Demanded { .. } => {}
+            },
         }
     }
     effects
@@ -187,7 +197,12 @@ fn sound(spec: &Spec, outline: &Outline<'_>, text: &str, effects: &Effects) -> b
         return are_there && new.requirements.len() + effects.gone.len() == spec.requirements.len() + added;
     }
     if !is_by_id {
-        let counts = if added == 0 { new.requirements == spec.requirements } else { new.requirements.len() == added };
+        let are_there = spec.requirements.iter().all(|requirement| {
+            says(&requirement.id).is_some_and(|now| !is_kept(&requirement.id) || now.text == requirement.text)
+        });
+        let count = spec.requirements.len() + effects.stories;
+        let counts =
+            if added == 0 { are_there && new.requirements.len() == count } else { new.requirements.len() == added };
         return counts && has_stories;
     }
     let are_there = spec.requirements.iter().all(|requirement| match says(&requirement.id) {
@@ -249,7 +264,7 @@ impl<'t> Writer<'t> {
             What::Withdrawn { id } => self.withdrawn(id),
             What::Demanded { words, only } => self.demanded(words, only.as_deref()),
         };
-        Step { wanted, done, ops }
+        Step { subject: Subject::Wish(wanted), done, ops }
     }
 
     /// The definition of a requirement, and those that repeat it word for word.
@@ -297,7 +312,7 @@ impl<'t> Writer<'t> {
         let head = self.outline.line(first.line).get(..first.start).unwrap_or_default();
         let is_parted = first.start < first.end || head.ends_with([' ', '\t']);
         let with = if is_parted { words.to_owned() } else { format!(": {words}") };
-        let Part { line, start, end } = *first;
+        let spec::Part { line, start, end } = *first;
         let more = more.iter().map(|part| Op::Take(part.line, part.line));
         std::iter::once(Op::Replace { line, start, end, with }).chain(more).collect()
     }
@@ -313,9 +328,9 @@ impl<'t> Writer<'t> {
         let mark = if first.form == Form::Row { mark(&sides).replace('|', "\\|") } else { mark(&sides) };
         let parts = first.words.as_deref().unwrap_or_default();
         let Some((last, before)) = parts.split_last() else { return (Done::ByHand(PIECES), Vec::new()) };
-        let text = |part: &Part| self.outline.part(*part);
+        let text = |part: &spec::Part| self.outline.part(*part);
         let mut ops: Vec<Op> = Vec::new();
-        let mut put = |part: &Part, with: String| {
+        let mut put = |part: &spec::Part, with: String| {
             if text(part) != with {
                 ops.push(Op::Replace { line: part.line, start: part.start, end: part.end, with });
             }
@@ -382,11 +397,12 @@ impl<'t> Writer<'t> {
     }
 
     /// What is left of a template when something was filled in: it goes.
-    fn rest(&mut self) -> (Vec<String>, Vec<Op>) {
+    fn rest<'a>(&mut self) -> Option<Step<'a>> {
         let gone: Vec<&Written> = if self.filled > 0 { self.empty.drain(..).rev().collect() } else { Vec::new() };
-        let ops = gone.iter().map(|written| self.taken(written));
-        let ops = ops.chain(self.shelf.finish()).collect();
-        (gone.iter().map(|written| written.id.clone()).collect(), ops)
+        let ops: Vec<Op> = gone.iter().map(|written| self.taken(written)).collect();
+        let ids = gone.iter().map(|written| written.id.clone()).collect();
+        let done = Done::Gone { was: String::new() };
+        (!ops.is_empty()).then_some(Step { subject: Subject::Rest(ids), done, ops })
     }
 }
 

@@ -254,3 +254,37 @@ fn every_form_of_a_requirement_is_reworded_and_followed_in_its_own_form() {
         assert_eq!(again, proposal, "{told}");
     }
 }
+
+#[test]
+fn a_template_is_filled_in_by_the_base_draft_and_what_a_person_wrote_stays() {
+    let spec = SpecId::new("004-login").unwrap();
+    let template =
+        crate::domain::draft::fill(crate::domain::draft::TEMPLATE, &spec, "Log in with links.", "2026-01-31");
+    let draft = json!({
+        "requirements": [demand("The system MUST send one link per request."), demand("A link MUST end after 10 minutes.")],
+        "stories": [
+            {"title": "Ask for a link", "story": "Somebody asks for a link.", "independent_test": "Ask, and look into the mail.",
+             "scenarios": ["Given an address, when a link is asked for, then one mail is sent", "Given no address, when asked, then it is refused"]},
+            {"title": "Use it", "story": "Somebody opens the link.", "scenarios": ["Given a link, when opened, then one is in"]},
+        ],
+        "edge_cases": ["A link is opened twice.", "The mail is late."],
+        "success_criteria": ["9 of 10 log in within a minute."],
+        "assumptions": ["Everybody has mail."],
+        "questions": ["Who may log in?"],
+    });
+    let seats = [("claude", draft.clone()), ("codex", draft)];
+    let (text, told) = proposed("specs/004-login", &template, &seats);
+    insta::assert_snapshot!("draft_of_a_template", format!("{text}\n=====\n\n{told}"));
+    assert_eq!(proposed("specs/004-login", &text, &seats).0, text);
+}
+
+#[test]
+fn agreed_answers_stand_in_clarifications_once() {
+    let spec = "# A\n\n- **FR-001**: Counters MUST be kept in memory or Redis.\n";
+    let said = |value: &str| json!({"answers": [{"topic": "D-002", "value": value}]});
+    let seats = [("claude", said("Redis")), ("codex", said("redis"))];
+    let (text, told) = proposed(DIR, spec, &seats);
+    let line = "- Q: FR-001 leaves a choice, \"memory or Redis\": which one? → A: Redis\n";
+    assert_eq!(text, format!("{spec}\n## Clarifications\n\n{line}"), "{told}");
+    assert_eq!(proposed(DIR, &text, &seats).0, text);
+}

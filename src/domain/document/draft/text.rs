@@ -24,6 +24,8 @@ pub(super) enum Op {
     Take(u32, u32),
     /// Lines come before one.
     Before(u32, Vec<String>),
+    /// A line comes before one, and before the gap that was put before it.
+    Within(u32, String),
     /// Lines come after one; after line 0 in a document that says nothing.
     After(u32, Vec<String>),
 }
@@ -56,6 +58,11 @@ pub(super) fn changed<'o>(file: &str, text: &str, ops: impl IntoIterator<Item = 
                 }
             }
             Op::Before(line, more) => lines.entry(*line).or_default().before.extend(more.iter().cloned()),
+            Op::Within(line, more) => {
+                let before = &mut lines.entry(*line).or_default().before;
+                let gap = before.last().is_some_and(String::is_empty);
+                before.insert(before.len() - usize::from(gap), more.clone());
+            }
             Op::After(0, more) => alone.extend(more.iter().cloned()),
             Op::After(line, more) => lines.entry(*line).or_default().after.extend(more.iter().cloned()),
         }

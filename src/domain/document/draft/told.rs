@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::propose::{Done, Proposal};
+use super::propose::{Done, Proposal, Subject};
+use super::sections::{Part, PartKind};
 use super::wanted::{Wanted, What, words_of};
 use crate::domain::artifact::Body;
 use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
@@ -31,15 +32,22 @@ pub(super) fn told(desk: &Desk<'_>, proposal: &Proposal<'_>) -> String {
     }
     section(&mut out, "Summary", &inline(&desk.base().1.summary));
     let mut changes = Changes::default();
-    for (wanted, done) in &proposal.changes {
-        changes.take(desk, wanted, done);
-    }
-    for id in &proposal.emptied {
-        let _ = writeln!(changes.withdrawn, "- {}: a placeholder that nobody filled in", inline(id));
+    for (subject, done) in &proposal.changes {
+        match subject {
+            Subject::Wish(wanted) => changes.take(desk, wanted, done),
+            Subject::Part(part) => changes.part(part, done),
+            Subject::Rest(ids) => {
+                for id in ids.iter().filter(|_| matches!(done, Done::Gone { .. })) {
+                    let _ = writeln!(changes.withdrawn, "- {}: a placeholder that nobody filled in", inline(id));
+                }
+            }
+        }
     }
     section(&mut out, "Reworded", &changes.reworded);
     section(&mut out, "Added", &changes.added);
     section(&mut out, "Withdrawn", &changes.withdrawn);
+    let unvoted = format!("Nobody votes on these: they are {}'s, whose draft is followed.\n\n", desk.base().0);
+    section(&mut out, "Beside the Requirements", &with_head(&unvoted, &changes.beside));
     section(&mut out, "By hand", &changes.by_hand);
     section(&mut out, "Decisions", &desk.decisions());
     section(&mut out, "Left Out", &left_out(desk, &proposal.left_out));
@@ -56,11 +64,31 @@ struct Changes {
     reworded: String,
     added: String,
     withdrawn: String,
+    beside: String,
     by_hand: String,
     open: String,
 }
 
+fn with_head(head: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{head}{text}") }
+}
+
 impl Changes {
+    fn part(&mut self, part: &Part, done: &Done) {
+        let what = part.kind.word();
+        for said in &part.said {
+            let said = quoted(said);
+            let _ = match done {
+                Done::ByHand(why) => writeln!(self.by_hand, "- {what}: {said}: {why}"),
+                // They were voted on, and stand among the decisions.
+                Done::Changed { .. } if part.kind == PartKind::Clarifications => Ok(()),
+                Done::Changed { .. } | Done::Gone { .. } | Done::Added { .. } | Done::Filled { .. } | Done::There => {
+                    writeln!(self.beside, "- {what}: {said}")
+                }
+            };
+        }
+    }
+
     fn take(&mut self, desk: &Desk<'_>, wanted: &Wanted<'_>, done: &Done) {
         let said = said(desk, wanted);
         let why = match wanted.because.trim() {
@@ -152,9 +180,11 @@ fn left_out(desk: &Desk<'_>, claims: &[(&Judged, &'static str)]) -> String {
 
 /// The claims whose conflict stands in the text.
 fn open_here<'a>(proposal: &Proposal<'a>) -> BTreeSet<&'a str> {
-    let is_doubt = |wanted: &&Wanted<'a>| matches!(wanted.what, What::Doubted { .. });
-    let wanted = proposal.changes.iter().map(|(wanted, _)| wanted).filter(is_doubt);
-    wanted.flat_map(|wanted| &wanted.claims).map(|claim| claim.key.as_str()).collect()
+    let doubts = proposal.changes.iter().filter_map(|(subject, _)| match subject {
+        Subject::Wish(wanted) => matches!(wanted.what, What::Doubted { .. }).then_some(&wanted.claims),
+        Subject::Part(_) | Subject::Rest(_) => None,
+    });
+    doubts.flatten().map(|claim| claim.key.as_str()).collect()
 }
 
 /// Conflicts that stand in no other part: those about the spec in words, then the others.

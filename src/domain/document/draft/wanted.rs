@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::artifact::body::Demand;
+use crate::domain::agenda::Topic;
+use crate::domain::artifact::body::{Answer, Demand};
 use crate::domain::artifact::{Artifact, Body};
 use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
 use crate::domain::claim::{Kind, Polarity, Tier, Value};
@@ -295,4 +296,30 @@ fn left_out_of_drafts(desk: &Desk<'_>, claim: &Judged) -> Option<&'static str> {
 /// A text on one line, as claims have it.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The questions of the agenda that the panel agrees on, with the answer as the best draft writes it.
+pub(super) fn answered(desk: &Desk<'_>) -> Vec<(String, String)> {
+    let topics = desk.inputs.agenda.iter().filter(|topic| topic.requirement.is_none());
+    let answer = |topic: &Topic| {
+        let claim = desk.voices.claim(Kind::Decision, &topic.id, "answer")?;
+        let value =
+            claim.value.as_ref().filter(|_| claim.label.is_decided() && claim.polarity == Some(Polarity::Yes))?;
+        let written = desk.drafts.iter().find_map(|(_, artifact)| {
+            let answers = artifact.answers.iter().filter(|answer| answer.topic == topic.id && !answer.abstain);
+            answers.filter_map(written_answer).find(|text| desk.voices.is_value(claim, text, value))
+        });
+        let words = sentence(&written.unwrap_or_else(|| desk.voices.value(claim)))?;
+        Some((sentence(&format!("Q {}", topic.ask))?.split_off(2), words))
+    };
+    topics.filter_map(answer).collect()
+}
+
+/// An answer with its unit.
+fn written_answer(answer: &Answer) -> Option<String> {
+    let value = answer.value.as_ref()?.0.trim();
+    Some(match answer.unit.as_deref().map(str::trim) {
+        Some(unit) if !unit.is_empty() && !value.ends_with(unit) => format!("{value} {unit}"),
+        Some(_) | None => value.to_owned(),
+    })
 }
