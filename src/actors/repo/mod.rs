@@ -174,6 +174,16 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Reap { root, plot, token, promise })
     }
 
+    /// Watches how much room an agent's worktree takes, until it is more than it may: then true; false once `over`.
+    pub fn outgrows(&self, plot: Plot, over: CancellationToken) -> Reply<bool> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Watch { plot, over, promise })
+    }
+
+    /// Takes away what an agent wrote: its worktree, or where its program stays in it, all that it put there.
+    pub fn fell(&self, root: PathBuf, plot: Plot, stays: bool, token: CancellationToken) -> Reply<()> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Fell { root, plot, stays, token, promise })
+    }
+
     /// Removes the worktrees of a run below `folder`.
     pub fn uproot(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
         let what = Uprooted::Worktrees;
@@ -231,6 +241,18 @@ enum Command {
         plot: Plot,
         token: CancellationToken,
         promise: Promise<Patch>,
+    },
+    Watch {
+        plot: Plot,
+        over: CancellationToken,
+        promise: Promise<bool>,
+    },
+    Fell {
+        root: PathBuf,
+        plot: Plot,
+        stays: bool,
+        token: CancellationToken,
+        promise: Promise<()>,
     },
     Uproot {
         root: PathBuf,
@@ -364,6 +386,13 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             }
             Command::Reap { root, plot, token, promise } => {
                 scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
+            }
+            Command::Watch { plot, over, promise } => {
+                scope.spawn(async move { promise.keep(worktrees::outgrows(&reader.scope, &plot, &over).await) });
+            }
+            Command::Fell { root, plot, stays, token, promise } => {
+                let turn = Arc::clone(&gardening);
+                scope.spawn(async move { promise.keep(reader.fell(&root, (&plot, stays), &token, &turn).await) });
             }
             Command::Uproot { root, folder, run, what, token, promise } => {
                 let (turn, of) = (Arc::clone(&gardening), (folder, run, what));
