@@ -9,16 +9,15 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::spec;
 use crate::domain::stage::Stage;
+use crate::domain::wish::{self, Wish};
 
 /// A command as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Run one stage.
-    Stage(Stage, SpecId),
-    /// Audit the change between two commits.
-    AuditRange(SpecId, String),
+    Stage(Stage, SpecId, Box<Wish>),
     /// Run the remaining stages.
-    Auto(SpecId),
+    Auto(SpecId, Box<Wish>),
     /// Show a recorded verdict.
     Verdict(SpecId, Stage),
     /// Show a recorded verdict with one claim selected: its key or a beginning of it, or its subject.
@@ -58,6 +57,8 @@ pub enum Command {
 enum Takes {
     Nothing,
     Spec,
+    /// A spec, and options of a run.
+    Run,
     SpecAndStage,
     SpecStageAndClaim,
     Words,
@@ -68,7 +69,7 @@ impl Takes {
     fn words(self) -> usize {
         match self {
             Takes::Nothing => 0,
-            Takes::Spec => 1,
+            Takes::Spec | Takes::Run => 1,
             Takes::SpecAndStage => 2,
             Takes::SpecStageAndClaim => 3,
             // They are anybody's: nothing can be offered.
@@ -79,13 +80,13 @@ impl Takes {
 
 /// Every command: name, what it takes, what it does.
 const TABLE: &[(&str, Takes, &str)] = &[
-    ("plan", Takes::Spec, "how the spec will be met"),
-    ("tasks", Takes::Spec, "the plan as an ordered list of tasks"),
-    ("implement", Takes::Spec, "the change itself"),
-    ("validate", Takes::Spec, "whether the tests show what the spec asks"),
-    ("audit", Takes::Spec, "whether the change is fit to be let through [--range A..B]"),
-    ("unlock", Takes::Spec, "the decision to let it through"),
-    ("auto", Takes::Spec, "the remaining stages"),
+    ("plan", Takes::Run, "how the spec will be met"),
+    ("tasks", Takes::Run, "the plan as an ordered list of tasks"),
+    ("implement", Takes::Run, "the change itself"),
+    ("validate", Takes::Run, "whether the tests show what the spec asks"),
+    ("audit", Takes::Run, "whether the change is fit to be let through"),
+    ("unlock", Takes::Run, "the decision to let it through"),
+    ("auto", Takes::Run, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
     ("clarify", Takes::Spec, "what its words leave open, and what the other gates ask"),
     ("checklist", Takes::Spec, "which requirements cannot be measured or told done, and what the other gates ask"),
@@ -107,9 +108,6 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("help", Takes::Nothing, "all keys"),
     ("quit", Takes::Nothing, "leave"),
 ];
-
-/// The command that takes a range of commits.
-const AUDIT: &str = "audit";
 
 /// Prefixes that may stand before a command: `plan 001`, `/plan 001` and `/speckit.plan 001` are the same.
 const PREFIXES: &[&str] = &["/speckit.", "/spec-", "/", "speckit.", "spec-"];
@@ -166,13 +164,6 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
         return Err(unknown(first, name));
     };
     let rest: Vec<&str> = words.collect();
-    if let Some(at) = rest.iter().position(|word| *word == "--range" && *name == AUDIT) {
-        let [range] = rest[at + 1..] else {
-            let why = "it takes two commits and nothing after them";
-            return Err(Failure::usage("--range", why, format!("{name} 001 --range main..HEAD")));
-        };
-        return Ok(Command::AuditRange(spec_of(&rest[..at], specs, branch)?, range.to_owned()));
-    }
     match takes {
         Takes::Nothing => nothing(name, &rest),
         Takes::Words if rest.is_empty() => {
@@ -181,6 +172,15 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
         }
         Takes::Words => Ok(Command::New(rest.join(" "))),
         Takes::Spec => with_spec(name, spec_of(&rest, specs, branch)?),
+        Takes::Run => {
+            let stage = name.parse::<Stage>().ok();
+            let cut = cut(line)?;
+            let (wish, rest) = Wish::read(cut.get(1..).unwrap_or_default(), stage)?;
+            let (spec, wish) = (spec_of(&rest, specs, branch)?, Box::new(wish));
+            Ok(stage.map_or_else(|| Command::Auto(spec.clone(), wish.clone()), |stage| {
+                Command::Stage(stage, spec.clone(), wish.clone())
+            }))
+        }
         Takes::SpecAndStage => {
             let (spec, stage) = match rest.as_slice() {
                 [spec, stage] => (spec::resolve(specs, spec)?, *stage),
@@ -232,18 +232,36 @@ fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
 
 fn with_spec(name: &str, spec: SpecId) -> Result<Command, Failure> {
     match name {
-        "auto" => Ok(Command::Auto(spec)),
         "clarify" | "checklist" | "analyze" | "gate" => Ok(Command::Gate(spec)),
         "spec" | "status" => Ok(Command::Spec(spec)),
         "report" => Ok(Command::Report(spec)),
         "dissent" => Ok(Command::Dissent(spec)),
-        stage => match stage.parse() {
-            Ok(stage) => Ok(Command::Stage(stage, spec)),
-            Err(_) => {
-                Err(Failure::usage(format!("command {name}"), "there is no such command", "press ? for all keys"))
-            }
-        },
+        _ => Err(Failure::usage(format!("command {name}"), "there is no such command", "press ? for all keys")),
     }
+}
+
+/// Cuts a line into words as a shell would: what stands in quotes is one.
+///
+/// # Errors
+/// Usage, for a quote that is not closed.
+fn cut(line: &str) -> Result<Vec<String>, Failure> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            Some(_) | None => word.get_or_insert_default().push(c),
+        }
+    }
+    if let Some(open) = quote {
+        return Err(Failure::usage(line, format!("{open} is not closed"), "close the quote"));
+    }
+    words.extend(word);
+    Ok(words)
 }
 
 fn spec_of(rest: &[&str], specs: &[SpecId], branch: Option<&SpecId>) -> Result<SpecId, Failure> {
@@ -304,6 +322,15 @@ pub fn complete(line: &str, specs: &[SpecId]) -> Vec<Completion> {
     // What follows is offered next: a space stands before it.
     let more = |place: usize| if takes.words() > place { " " } else { "" };
     let place = words.len();
+    if *takes == Takes::Run && tail.starts_with('-') {
+        let head = words.join(" ");
+        let option = |option: &wish::Opt| {
+            let (end, value) = option.value.map_or(("", String::new()), |value| (" ", format!("{value} · ")));
+            Completion { line: format!("{head} {}{end}", option.name), about: format!("{value}{}", option.about) }
+        };
+        let options = wish::options(name.parse().ok()).filter(|option| option.name.starts_with(tail));
+        return options.map(option).collect();
+    }
     match place {
         1 if takes.words() >= 1 => {
             // A number is the beginning of one; words of the name may stand anywhere in it.
@@ -334,7 +361,7 @@ mod tests {
 
     #[test]
     fn three_spellings_of_a_stage_are_the_same_command() {
-        let wanted = Command::Stage(Stage::Plan, SpecId::new("001-login").unwrap());
+        let wanted = Command::Stage(Stage::Plan, SpecId::new("001-login").unwrap(), Box::default());
         for line in ["plan 001", "/plan 001", "/speckit.plan 001", "  plan   001-login "] {
             assert_eq!(parse(line, &specs(), None), Ok(wanted.clone()), "{line}");
         }
@@ -346,12 +373,39 @@ mod tests {
     #[test]
     fn an_audit_takes_the_commits_that_it_is_about() {
         let spec = SpecId::new("001-login").unwrap();
-        let wanted = Command::AuditRange(spec.clone(), "main..HEAD".into());
+        let range = Wish { range: Some("main..HEAD".into()), ..Wish::default() };
+        let wanted = Command::Stage(Stage::Audit, spec.clone(), Box::new(range));
         assert_eq!(parse("/audit 001 --range main..HEAD", &specs(), None), Ok(wanted.clone()));
         assert_eq!(parse("audit --range main..HEAD", &specs(), Some(&spec)), Ok(wanted));
         assert!(parse("audit 001 --range", &specs(), None).is_err());
         assert!(parse("audit 001 --range a..b c", &specs(), None).is_err());
         assert!(parse("plan 001 --range a..b", &specs(), None).is_err());
+    }
+
+    #[test]
+    fn auto_takes_the_options_of_the_command_line_quotes_and_all() {
+        let spec = SpecId::new("001-login").unwrap();
+        let wish = Wish {
+            from: Some("tasks".into()),
+            skip_stage: vec!["implement=done by hand".into()],
+            without: vec!["gemini".into()],
+            ..Wish::default()
+        };
+        let wanted = Command::Auto(spec.clone(), Box::new(wish));
+        for line in [
+            "auto 001 --from tasks --skip-stage implement=\"done by hand\" --without gemini",
+            "/auto --skip-stage 'implement=done by hand' 001 --without=gemini --from=tasks",
+        ] {
+            assert_eq!(parse(line, &specs(), None), Ok(wanted.clone()), "{line}");
+        }
+        let no_spec = "auto --from tasks --skip-stage implement='done by hand' --without gemini";
+        assert_eq!(parse(no_spec, &specs(), Some(&spec)), Ok(wanted));
+        let failure = parse("auto 001 --form tasks", &specs(), None).unwrap_err();
+        assert!(failure.hint().contains("--from STAGE"), "{}", failure.hint());
+        assert!(parse("auto 001 --skip-stage implement=\"by hand", &specs(), None).is_err());
+        let lines = |text: &str| complete(text, &specs()).into_iter().map(|c| c.line).collect::<Vec<_>>();
+        assert_eq!(lines("auto 001 --fr"), ["auto 001 --from ", "auto 001 --fresh"]);
+        assert_eq!(lines("plan 001 --w"), ["plan 001 --without "]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::outcome::{AskId, Outcome};
 use crate::domain::acp::Answer;
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
-use crate::domain::candidate::{Landing, Picked};
+use crate::domain::candidate::{Landing, Picked, Step};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
@@ -159,6 +159,8 @@ pub enum RunEffect {
         range: Option<String>,
         /// Stages that were left out, and why.
         skipped: Skipped,
+        /// Who of the stage's agents was left out by a person, each with its family.
+        left_out: Vec<String>,
         /// What was asked, of a stage that is only decided anew.
         agenda: Option<Vec<Topic>>,
         /// Why the stage is done again, where the run went back to it.
@@ -239,11 +241,13 @@ pub enum RunEffect {
     Land {
         /// Which one, and where.
         landing: Box<Landing>,
-        /// Whether it is taken back.
-        back: bool,
+        /// What is done about it.
+        step: Step,
     },
     /// Take a candidate that did not pass back from the working copy, and remove the worktrees of its try.
     TakeBack(Box<Landing>),
+    /// Take back what a process that was killed had put there and did not come to record.
+    Clear(Box<Landing>),
     /// Copy to memory.
     Mirror {
         /// The stage.
@@ -260,6 +264,8 @@ pub enum RunEffect {
         /// What became of it.
         error: Option<AgentError>,
     },
+    /// Remove the run's worktrees: what came of them is kept.
+    Uproot,
     /// Write the manifest and give the lock back.
     Release {
         /// The spec.

@@ -83,6 +83,9 @@ pub enum What {
         /// The commits whose change is audited, if it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
+        /// Who was left out by a person, each with its family.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
     },
     /// A person left a stage out.
     #[serde(rename = "stage.skipped")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::event::{Event, Spent, Tokens, What};
 use super::update::{counted_as, exit_of};
-use crate::domain::back;
+use crate::domain::{absent, back};
 use crate::domain::candidate::Tried;
 use crate::domain::consensus::{Inputs, Verdict};
 use crate::domain::failure::AgentError;
@@ -113,9 +113,9 @@ impl Follower {
                 self.started(vec![*stage], true)
             }
             Record::StageOpened { stage, seats, recalled, inputs, .. } => {
-                let range = (*stage == Stage::Audit).then(|| json::<Inputs>(text(inputs))).flatten();
-                let range = range.as_ref().and_then(Ends::of).map(|ends| ends.revisions());
-                self.opened(*stage, seats, recalled.len(), range)
+                let inputs = json::<Inputs>(text(inputs)).unwrap_or_default();
+                let range = Ends::of(&inputs).filter(|_| *stage == Stage::Audit).map(|ends| ends.revisions());
+                self.opened(*stage, seats, recalled.len(), (range, absent::of(&inputs)))
             }
             Record::StageSkipped { stage, reason } => What::StageSkipped { stage: *stage, reason: reason.clone() },
             Record::AgentLaunched { stage, agent, attempt, kind } => self.launched(at, *stage, agent, *attempt, *kind),
@@ -179,17 +179,24 @@ impl Follower {
             | Record::Published { .. }
             | Record::Mirrored { .. }
             | Record::LandingIntended { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::StageElsewhere { .. } => return None,
         };
         Some(Event { at, run: Some(self.run.clone()), ask: None, what })
     }
 
-    fn opened(&mut self, stage: Stage, seats: &[Seat], recalled: usize, range: Option<String>) -> What {
+    fn opened(
+        &mut self,
+        stage: Stage,
+        seats: &[Seat],
+        recalled: usize,
+        (range, left_out): (Option<String>, Vec<String>),
+    ) -> What {
         self.stages.retain(|known| *known != stage);
         self.stages.push(stage);
         self.scripted = seats.iter().filter(|seat| seat.scripted).map(|seat| seat.agent.clone()).collect();
         let agents = seats.iter().map(|seat| seat.agent.clone()).collect();
-        What::StageStarted { stage, agents, recalled, range }
+        What::StageStarted { stage, agents, recalled, range, left_out }
     }
 
     fn launched(&mut self, at: Moment, stage: Stage, agent: &AgentName, attempt: u32, kind: TurnKind) -> What {

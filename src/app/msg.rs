@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::CommitId;
 use super::key::Key;
 use super::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::candidate::{Take, Tested};
 use crate::domain::claim::lookup;
@@ -168,12 +169,28 @@ pub struct Start {
     /// Stages that are left out, and why: what comes after them does not wait for them.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who is not asked in this run; `None` is nobody, and whoever a run that is gone on with left out.
+    #[serde(default)]
+    pub without: Option<Without>,
+    /// Whether the panel is not asked what stands open, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
 }
 
 impl Start {
     /// Asks for stages of a spec, or goes on with its run that was stopped.
     pub fn of(spec: SpecId, stages: Vec<Stage>) -> Self {
-        Self { spec, stages, fresh: false, rerun_missing: false, range: None, take: None, skipped: Skipped::new() }
+        Self {
+            spec,
+            stages,
+            fresh: false,
+            rerun_missing: false,
+            range: None,
+            take: None,
+            skipped: Skipped::new(),
+            without: None,
+            no_round: false,
+        }
     }
 }
 
@@ -242,12 +259,16 @@ pub enum RunMsg {
     Tested(Result<Box<Tested>, Failure>),
     /// A candidate is where it goes, with its commit if it got one; or was taken back.
     Landed(Result<Option<String>, Failure>),
+    /// What was begun and not recorded is out of the way.
+    Cleared(Result<(), Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The processes that were kept warm have ended; how many are left of them.
     Dismissed(Result<u32, Failure>),
+    /// The run's worktrees are gone, or stay.
+    Uprooted(Result<(), Failure>),
     /// The run's folder was given back.
     Released(Result<(), Failure>),
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand};
 
+use crate::domain::wish::Wish;
+
 /// A jury for coding agents.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "dicast", version, about, disable_help_subcommand = true, infer_subcommands = false)]
@@ -324,6 +326,9 @@ pub struct Gate {
 pub struct Stage {
     /// The spec; may be left out on a branch that names it.
     pub spec: Option<String>,
+    /// Leaves an agent out of this run: it counts as not asked, and the verdict says so. Can be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
@@ -355,12 +360,40 @@ pub struct Auto {
     /// How many specs are run at the same time, within the limits of the agents' families.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub jobs: u8,
+    /// Leaves an agent out of this run: it counts as not asked, and the verdict says so. Can be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
     /// Does not ask the panel what stands open, whatever the config says.
     #[arg(long)]
     pub no_round: bool,
+}
+
+impl Stage {
+    /// Returns what is asked for, as it may also be typed on the screen.
+    pub fn wish(&self) -> Wish {
+        let (rerun_missing, no_round, without) = (self.rerun_missing, self.no_round, self.without.clone());
+        Wish { rerun_missing, no_round, without, ..Wish::default() }
+    }
+}
+
+impl Auto {
+    /// Returns what is asked for, as it may also be typed on the screen.
+    pub fn wish(&self) -> Wish {
+        Wish {
+            from: self.from.clone(),
+            stages: self.stages.clone(),
+            skip_stage: self.skip_stage.clone(),
+            apply: self.apply.clone(),
+            with_unasked: self.with_unasked,
+            without: self.without.clone(),
+            rerun_missing: self.rerun_missing,
+            no_round: self.no_round,
+            ..Wish::default()
+        }
+    }
 }
 
 /// A spec and a stage; with one word, the stage of the branch's spec.
@@ -648,6 +681,26 @@ mod tests {
     #[test]
     fn the_table_of_arguments_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_takes_the_same_options_typed_on_the_screen_as_here() {
+        use crate::domain::stage::Stage;
+        use crate::domain::wish;
+        use std::collections::BTreeSet;
+        let of = |stage: Option<Stage>| {
+            let command = Args::command();
+            let command = command.find_subcommand(stage.map_or("auto", Stage::name)).unwrap().clone();
+            let long = |arg: &clap::Arg| arg.get_long().map(|name| format!("--{name}"));
+            command.get_arguments().filter_map(long).collect::<BTreeSet<String>>()
+        };
+        for stage in Stage::ALL.map(Some).into_iter().chain([None]) {
+            // What is of every command stands before it, several specs are begun in a shell, and `u` takes back.
+            let here: BTreeSet<String> =
+                of(stage).into_iter().filter(|name| !["--jobs", "--undo"].contains(&name.as_str())).collect();
+            let typed: BTreeSet<String> = wish::options(stage).map(|option| option.name.to_owned()).collect();
+            assert_eq!(here, typed.into_iter().filter(|name| name != "--fresh").collect(), "{stage:?}");
+        }
     }
 
     #[test]

@@ -42,10 +42,14 @@ pub fn lines(event: &Event) -> (String, String) {
             let again = if *resumed { " (goes on)" } else { "" };
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
-        What::StageStarted { stage, agents, recalled, range } => {
+        What::StageStarted { stage, agents, recalled, range, left_out } => {
             let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
             let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
-            progress(format!("{stage}: asking {}{about}{}", agents.join(", "), told(*recalled)))
+            let without = match left_out.as_slice() {
+                [] => String::new(),
+                some => format!(", left out of this run: {}", some.join(", ")),
+            };
+            progress(format!("{stage}: asking {}{about}{}{without}", agents.join(", "), told(*recalled)))
         }
         What::StageSkipped { stage, reason } => progress(format!("{stage}: left out: {reason}")),
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(

@@ -377,6 +377,19 @@ pub enum Place {
     Tree,
 }
 
+/// What is done about a landing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The change is put where it goes.
+    Put,
+    /// It is taken back from there.
+    TakeBack,
+    /// What a process that was killed had put there and did not come to record is taken back, unless somebody has
+    /// committed since: then it is theirs.
+    Clear,
+}
+
 /// Which hunks of a candidate are taken.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 //! Pure: std, serde, hashing and parser crates only. It must not know the clock, randomness, files, processes,
 //! tokio, the terminal, or any other layer. Time comes in as [`moment::Moment`], file contents as text.
 
+pub mod absent;
 pub mod acp;
 pub mod agenda;
 pub mod artifact;
@@ -53,3 +54,4 @@ pub mod stage;
 pub mod stats;
 pub mod stream;
 pub mod transcript;
+pub mod wish;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::absent;
 use super::agenda::{Topic, agenda};
 use super::artifact::Expect;
 use super::back::Back;
@@ -119,6 +120,8 @@ pub struct Ask {
     pub change: Option<Changed>,
     /// Stages that a person left out, and why.
     pub skipped: Skipped,
+    /// Who of the stage's agents was left out by a person, each with its family.
+    pub left_out: Vec<String>,
     /// Why the stage is done again, where a run went back to it.
     pub back: Option<Back>,
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
@@ -205,6 +208,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
                 .into_iter()
                 .chain(range.as_ref().map(|range| range.as_context()))
                 .chain(skip::as_context(&ask.skipped, ask.stage))
+                .chain(absent::as_context(&ask.left_out))
                 .chain(ask.back.as_ref().map(Back::as_context))
                 .collect(),
             config_sha256: ask.config.clone(),

@@ -29,7 +29,7 @@ use crate::app::model::Model;
 use crate::app::msg::{MirrorReport, PublishReport};
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
-use crate::domain::candidate::{Landing, Picked, Tested};
+use crate::domain::candidate::{Landing, Picked, Step, Tested};
 use crate::domain::dissent::{self, Entry, Ledger};
 use crate::domain::draft::Beginning;
 use crate::domain::failure::Failure;
@@ -39,7 +39,6 @@ use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::{Closed, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::memory::{Entry as Copy, Note};
-use crate::domain::moment::Moment;
 use crate::domain::preparation::{Ask, Preparation};
 use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::server;
@@ -60,6 +59,7 @@ pub struct Dispatch {
 struct Given {
     range: Option<String>,
     skipped: Skipped,
+    left_out: Vec<String>,
     agenda: Option<Vec<Topic>>,
     back: Option<Box<Back>>,
 }
@@ -167,7 +167,7 @@ impl Dispatch {
             }
             RunEffect::Open { spec, abandon } => {
                 self.runs.remove(&id);
-                inbox.expect(Pending::Opened(id.clone(), self.open(spec, id, abandon, now)));
+                inbox.expect(Pending::Opened(id.clone(), self.open(model, (spec, id), abandon)));
             }
             RunEffect::Hold { spec, at, gates } => {
                 inbox.expect(Pending::Gated(id, at, self.hands.scribe.hold(spec, gates, stop)));
@@ -177,8 +177,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, agenda, back } => {
-                let given = Given { range, skipped, agenda, back };
+            RunEffect::Prepare { spec, stage, roster, range, skipped, left_out, agenda, back } => {
+                let given = Given { range, skipped, left_out, agenda, back };
                 let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -218,7 +218,8 @@ impl Dispatch {
                 inbox.expect(Pending::Checked(id, citation, reply));
             }
             RunEffect::TestPicked(picked) => inbox.expect(Pending::Tested(id, self.test(model, *picked, stop))),
-            RunEffect::Land { landing, back } => inbox.expect(self.land(id, *landing, back)),
+            RunEffect::Land { landing, step } => inbox.expect(Pending::Landed(id, self.land(*landing, step))),
+            RunEffect::Clear(landing) => inbox.expect(self.clear(id, *landing)),
             RunEffect::TakeBack(landing) => inbox.expect(self.take_back(model, id, *landing)),
             RunEffect::Publish { stage, judgement, ours } => {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
@@ -228,6 +229,7 @@ impl Dispatch {
                 inbox.expect(Pending::Mirrored(id, stage, self.mirror(model, entries, stop)));
             }
             RunEffect::KeepLate { spec, file, .. } => inbox.expect(self.keep_late(spec, id, file)),
+            RunEffect::Uproot => inbox.expect(Pending::Uprooted(id.clone(), self.uproot(model, &id, root))),
             RunEffect::Release { spec, uproot } => {
                 let uprooting = uproot.then(|| self.uproot(model, &id, root));
                 let reply = self.release(spec, &id, uprooting);
@@ -255,11 +257,17 @@ impl Dispatch {
     }
 
     /// Takes a run's lock and folder; a run that it replaces is closed first, or the two would meet at the lock.
-    fn open(&self, spec: SpecId, run: RunId, abandon: Option<RunId>, at: Moment) -> Reply<()> {
+    fn open(&self, model: &Model, (spec, run): (SpecId, RunId), abandon: Option<RunId>) -> Reply<()> {
+        let at = model.now;
         let (evidence, token) = (self.hands.evidence.clone(), self.hands.scope.cancel.clone());
+        let (repo, root, folder) = (self.hands.repo.clone(), self.places.repo.clone(), self.worktrees(model));
         self.job(async move {
             if let Some(run) = abandon {
                 evidence.open_run(spec.clone(), run.clone(), at, token.clone()).await?;
+                // Of a closed run nobody would remove them. Where there is no git there are none.
+                if let Err(failure) = repo.uproot(root, folder, run.clone(), token.clone()).await {
+                    tracing::debug!(%failure, "an abandoned run's worktrees were not looked for");
+                }
                 let records = vec![Record::RunClosed { why: Closed::Abandoned, survivors: None }];
                 let commit = Commit { spec: spec.clone(), run: run.clone(), at, files: Vec::new(), records };
                 evidence.commit(commit, token.clone()).await?;
@@ -296,6 +304,7 @@ impl Dispatch {
             recalled: Vec::new(),
             change: None,
             skipped: given.skipped,
+            left_out: given.left_out,
             back: given.back.map(|back| *back),
             agenda: given.agenda,
             spec,
@@ -332,9 +341,14 @@ impl Dispatch {
     }
 
     /// Puts a candidate where it goes: what was begun is done to its end, also while the run is being stopped.
-    fn land(&self, id: RunId, landing: Landing, back: bool) -> Pending {
+    fn land(&self, landing: Landing, step: Step) -> Reply<Option<String>> {
         let token = self.hands.scope.cancel.clone();
-        Pending::Landed(id, self.hands.repo.land(self.places.repo.clone(), landing, back, token))
+        self.hands.repo.land(self.places.repo.clone(), landing, step, token)
+    }
+
+    /// Takes back what a process that was killed had put somewhere.
+    fn clear(&self, id: RunId, landing: Landing) -> Pending {
+        Pending::Cleared(id, self.quiet(self.land(landing, Step::Clear)))
     }
 
     /// Builds and tests hunks that were picked.

@@ -79,12 +79,16 @@ pub enum Pending {
     Tested(RunId, Reply<Tested>),
     /// A candidate on its way.
     Landed(RunId, Reply<Option<String>>),
+    /// The way being clear.
+    Cleared(RunId, Reply<()>),
     /// Documents.
     Published(RunId, Stage, Reply<PublishReport>),
     /// Copies in memory.
     Mirrored(RunId, Stage, Reply<MirrorReport>),
     /// The end of the processes that were kept warm for a run.
     Dismissed(RunId, Reply<u32>),
+    /// The end of a run's worktrees.
+    Uprooted(RunId, Reply<()>),
     /// The end of a run.
     Released(RunId, Reply<()>),
     /// A page.
@@ -151,10 +155,12 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         }
         Pending::Checked(id, citation, reply) => run(id, RunMsg::CheckRan(citation.clone(), reply.poll_now()?)),
         Pending::Tested(id, reply) => run(id, RunMsg::Tested(reply.poll_now()?.map(Box::new))),
+        Pending::Cleared(id, reply) => run(id, RunMsg::Cleared(reply.poll_now()?)),
         Pending::Landed(id, reply) => run(id, RunMsg::Landed(reply.poll_now()?)),
         Pending::Published(id, stage, reply) => run(id, RunMsg::Published(*stage, reply.poll_now()?)),
         Pending::Mirrored(id, stage, reply) => run(id, RunMsg::Mirrored(*stage, reply.poll_now()?)),
         Pending::Dismissed(id, reply) => run(id, RunMsg::Dismissed(reply.poll_now()?)),
+        Pending::Uprooted(id, reply) => run(id, RunMsg::Uprooted(reply.poll_now()?)),
         Pending::Released(id, reply) => run(id, RunMsg::Released(reply.poll_now()?)),
         Pending::Page(reply) => Some(Msg::PageRead(reply.poll_now()?.map(Arc::new))),
         Pending::Ledger(spec, reply) => Some(Msg::LedgerRead(spec.clone(), reply.poll_now()?)),

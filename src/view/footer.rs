@@ -87,7 +87,10 @@ fn typed_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> 
         }
         Some(Overlay::Search(_)) => return Some(&[("Enter", "find"), ("Esc", "close")]),
         Some(Overlay::Offer(_)) => return Some(&[("Enter", "approve and start"), ("Esc", "back")]),
-        Some(Overlay::Preflight(_)) => return Some(&[("Enter", "start"), ("Esc", "back")]),
+        Some(Overlay::Preflight(_)) => return Some(&[("Enter", "start"), ("e", "who is asked"), ("Esc", "back")]),
+        Some(Overlay::Roster { .. }) => {
+            return Some(&[("Space", "leave out, take in"), ("j k", "select"), ("Enter", "start"), ("Esc", "back")]);
+        }
         None => {}
     }
     let keys: &[_] = match model.view().wording()? {

@@ -41,6 +41,7 @@ mod machine;
 mod merged;
 mod overlay;
 mod permissions;
+mod preflight;
 mod seats;
 mod servers;
 mod small;

@@ -1,22 +1,17 @@
-//! What lies over a view: the command line with its endings, a search, and the question before agents are asked.
+//! What lies over a view: the command line with its endings, a search, a server before it is approved; the question before
+//! agents are asked is [`preflight`]'s.
 //!
 //! The line being typed takes the row above the keys; what belongs to it stands in a box on top of that.
 
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Pane, columns, first_shown, nth, padded};
-use super::text::{self, Piece, dim, piece, plain, strong};
+use super::text::{self, dim, piece, plain, strong};
 use super::theme::Ink;
-use super::trust;
+use super::{preflight, trust};
 use crate::app::line::Line;
 use crate::app::model::{Completion, Model, Overlay};
-use crate::app::msg::Start;
-use crate::app::update::charge;
-use crate::domain::budget::{self, Charge, Price};
-use crate::domain::moment::clock;
 use crate::domain::safe::Safe;
-use crate::domain::settings::{Agent, AgentKind};
-use crate::domain::stage::Stage;
 
 /// Most endings offered at once: a list that hides the whole screen helps nobody.
 const OFFERED: usize = 10;
@@ -37,7 +32,8 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, canvas: &mut Ca
             }
         }
         Overlay::Search(line) => input(area, "/", line, canvas),
-        Overlay::Preflight(start) => preflight(model, start, area, canvas),
+        Overlay::Preflight(start) => preflight::question(model, start, area, canvas),
+        Overlay::Roster { start, without, cursor } => preflight::roster(model, (start, without), *cursor, area, canvas),
         Overlay::Offer(name) => offer(model, name, area, canvas),
     }
 }
@@ -109,75 +105,11 @@ fn endings(area: Rect, completions: &[Completion], chosen: Option<usize>, canvas
 }
 
 /// Empties the place of a box of so many rows that stands on the last row of an area.
-fn rise(area: Rect, rows: usize, canvas: &mut Canvas<'_>) -> Rect {
+pub(super) fn rise(area: Rect, rows: usize, canvas: &mut Canvas<'_>) -> Rect {
     let height = columns(rows + 2).min(area.height.saturating_sub(1));
     let place = Rect { y: area.bottom() - 1 - height, height, ..area };
     canvas.clear(place);
     place
-}
-
-/// Says who would be asked, with which access, for how long and at what price, before anything costs something.
-fn preflight(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) {
-    let agents: Vec<&Agent> = match start.stages.first() {
-        Some(stage) => model.settings.roster(*stage).collect(),
-        None => Vec::new(),
-    };
-    let stages: Vec<&str> = start.stages.iter().map(|stage| Stage::name(*stage)).collect();
-    let room = usize::from(area.height).saturating_sub(9);
-    let listed = agents.len().min(room.max(1));
-    let mut lines: Vec<Vec<Piece<'_>>> = agents.iter().take(listed).map(|agent| asked(model, agent)).collect();
-    if agents.len() > listed {
-        lines.push(vec![dim(format!("  … {} more", agents.len() - listed))]);
-    }
-    let longest = agents.iter().map(|agent| agent.timeouts.total_ms).max().unwrap_or(0);
-    let limit = clock(model.settings.run.deadline_ms);
-    let usual = start.stages.iter().map(|stage| model.typical.get(stage)).sum::<Option<u64>>();
-    let usual = usual.map_or_else(|| "typical time not known yet".to_owned(), |ms| format!("usually {}", clock(ms)));
-    lines.push(vec![dim("time    "), plain(format!("at most {} each, {limit} in all; {usual}", clock(longest)))]);
-    lines.push(vec![dim("price   "), plain(price(model, &agents))]);
-    if let Some(note) = start.stages.first().and_then(|stage| model.settings.one_voice(*stage)) {
-        lines.push(vec![piece("note    ", Ink::Warn), plain(Safe::line(&note).to_string())]);
-    }
-    lines.push(vec![piece("Enter", Ink::Accent), plain(" starts   "), piece("Esc", Ink::Accent), plain(" back")]);
-    let place = rise(area, lines.len(), canvas);
-    let mut title = vec![strong(format!("Ask the panel: {} {}", stages.join(", "), start.spec))];
-    title.extend(start.range.as_deref().map(|range| dim(format!(" · commits {}", Safe::line(range)))));
-    let note = vec![dim(text::count(agents.len(), "agent"))];
-    let pane = Pane { title, note, rows: place.height.saturating_sub(2) };
-    let Some(inner) = canvas.stack(place, &[pane]).first().copied() else { return };
-    for (at, line) in lines.iter().enumerate() {
-        canvas.pieces(padded(nth(inner, at)), line);
-    }
-}
-
-/// Says what the run may cost at most, and for whom that does not hold.
-fn price(model: &Model, agents: &[&Agent]) -> String {
-    let cap = budget::dollars(model.settings.budget.run_micro_usd);
-    let charges: Vec<Charge> = agents.iter().map(|agent| charge(model, agent)).collect();
-    let is_counted = |charge: &Charge| matches!(charge, Charge::Priced(_) | Charge::Told);
-    let unpriced = match (charges.contains(&Charge::Unpriced), model.settings.budget.allow_unpriced) {
-        (false, _) => "",
-        (true, true) => "; what is unpriced is counted in tokens only",
-        (true, false) => "; who is unpriced is not asked",
-    };
-    match charges.iter().any(is_counted) {
-        true => format!("at most {cap} a run{unpriced}"),
-        false if unpriced.is_empty() => "nothing is charged by the token".to_owned(),
-        false => format!("no price is known{unpriced}"),
-    }
-}
-
-/// Says how an agent is paid.
-fn paid(charge: Charge) -> String {
-    match charge {
-        Charge::Free => String::new(),
-        Charge::Plan => " · on your plan".to_owned(),
-        Charge::Priced(Price { input_micro_usd, output_micro_usd }) => {
-            format!(" · {} in, {} out per Mtok", budget::dollars(input_micro_usd), budget::dollars(output_micro_usd))
-        }
-        Charge::Told => " · by the token, it says what it costs".to_owned(),
-        Charge::Unpriced => " · unpriced".to_owned(),
-    }
 }
 
 /// Shows a server that another program is configured with, every word of it, before it is approved.
@@ -199,31 +131,4 @@ fn offer(model: &Model, name: &str, area: Rect, canvas: &mut Canvas<'_>) {
     for (at, line) in lines.iter().enumerate() {
         canvas.pieces(padded(nth(inner, at)), &[plain(line.as_str())]);
     }
-}
-
-fn asked<'a>(model: &Model, agent: &'a Agent) -> Vec<Piece<'a>> {
-    let who = strong(format!("{:<8}", text::fit(agent.name.as_str(), 24)));
-    let who_pays = paid(charge(model, agent));
-    let model = match &agent.model {
-        Some(model) => format!(" {} · {}", agent.family, Safe::line(model)),
-        None => format!(" {}", agent.family),
-    };
-    let access = match &agent.kind {
-        AgentKind::Command(launch) if launch.preset.is_some() => " · only reads".to_owned(),
-        AgentKind::Command(launch) if launch.transport.manner().is_some() => {
-            let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
-            format!(" · runs {program}, which asks before it changes anything if it keeps to the protocol")
-        }
-        AgentKind::Command(launch) => {
-            let program = Safe::line(launch.command.first().map_or("", String::as_str)).to_string();
-            format!(" · runs {program}, which has the access it gives itself")
-        }
-        AgentKind::Api(service) => {
-            let reads = if service.tools { "only reads, " } else { "" };
-            format!(" · {reads}over HTTP at {}", Safe::line(&service.base_url))
-        }
-        AgentKind::Replay { .. } => " · SCRIPTED, sends nothing anywhere".to_owned(),
-        AgentKind::Memory => " · external, answers through memory".to_owned(),
-    };
-    vec![who, dim(model), plain(who_pays), plain(access)]
 }

@@ -31,7 +31,13 @@ struct Said {
 
 /// Returns how many rows the agents of a run would like: one each and the host's.
 pub(super) fn rows(run: &Run) -> usize {
-    run.seats.len().max(1) + 1
+    run.seats.len().max(1) + 1 + usize::from(!left_out(run).is_empty())
+}
+
+/// Returns who was left out of a run that has been seated.
+fn left_out(run: &Run) -> Vec<&str> {
+    let without = run.without.iter().flatten().filter(|agent| run.seat(agent).is_none());
+    if run.seats.is_empty() { Vec::new() } else { without.map(|agent| agent.as_str()).collect() }
 }
 
 /// Draws the agents.
@@ -54,6 +60,11 @@ pub(super) fn draw(model: &Model, run: &Run, cursor: usize, area: Rect, canvas: 
         canvas.put(last.x + 3, last.y, last.width.saturating_sub(4), &format!("… {hidden} more · j k"), Ink::Dim);
     } else if last.height > 0 {
         host(run, names, last, canvas);
+        let (absent, row) = (left_out(run), nth(area, listed + 1));
+        if !absent.is_empty() && row.height > 0 {
+            let text = format!("left out by a person, not asked: {}", absent.join(", "));
+            canvas.put(row.x + 3, row.y, row.width.saturating_sub(4), &text, Ink::Dim);
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::{header, why};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Run};
 use crate::app::update::{can, carried, rows};
+use crate::domain::absent;
 use crate::domain::consensus::{Call, Judged, Label};
 use crate::domain::dissent::{Dissent, side};
 use crate::domain::hash::Sha;
@@ -175,6 +176,11 @@ pub(super) fn call(judgement: &Judgement, user: &str) -> Vec<Piece<'static>> {
     if !verdict.missing_agents.is_empty() {
         let missing: Vec<&str> = verdict.missing_agents.iter().map(|agent| agent.as_str()).collect();
         parts.push(format!("without {}", missing.join(", ")));
+    }
+    let left_out = absent::of(&verdict.inputs);
+    if !left_out.is_empty() {
+        let names = left_out.iter().filter_map(|named| named.split(' ').next()).collect::<Vec<_>>();
+        parts.push(format!("{} left out", names.join(", ")));
     }
     vec![piece(format!(" {call} "), ink), strong(format!("  {}", parts.join(", ")))]
 }
@@ -392,6 +398,10 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     }
     first.push(dim(format!("   families {} of {} answered", verdict.families.ok, verdict.families.expected)));
     lines.push(first);
+    let left_out = absent::of(&verdict.inputs);
+    if !left_out.is_empty() {
+        lines.push(vec![piece("left out ", Ink::Warn), plain(format!("by a person, not asked: {}", left_out.join(", ")))]);
+    }
     // The first stands under the verdict already.
     for phantom in judgement.phantoms.iter().skip(1).take(2) {
         let text = format!(" said {}: {}", phantom.said, phantom.found);

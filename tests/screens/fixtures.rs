@@ -13,6 +13,7 @@ use dicast::app::model::{
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
 use dicast::domain::acp::Request;
+use dicast::domain::absent;
 use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
@@ -169,6 +170,26 @@ pub(crate) fn decided_on(judgement: Judgement) -> Model {
     run.verdicts.insert(Stage::Plan, judgement.clone());
     run.judgement = Some(judgement);
     with_run(Model { key_us: Some(870), ..started() }, run)
+}
+
+/// The list before a run, in which somebody is left out.
+fn roster(stages: &[Stage], without: &[&str]) -> Model {
+    let start = Start::of(spec_id(SPEC), stages.into());
+    let without = without.iter().map(|agent| name(agent)).collect();
+    Model { overlay: Some(Overlay::Roster { start, without, cursor: 2 }), ..home() }
+}
+
+/// A decided stage from whose run qwen was left out.
+fn left_out() -> Model {
+    let mut panel = panel();
+    panel.agents.retain(|agent| agent.name != name("qwen"));
+    panel.inputs.context.extend(absent::as_context(&["qwen (qwen)".to_owned()]));
+    let mut model = decided_on(judged(panel));
+    let run = model.runs.get_mut(&run_id()).unwrap();
+    run.seats.truncate(3);
+    run.without = Some([name("qwen")].into());
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
+    model
 }
 
 /// What stands open between the drafts.
@@ -700,6 +721,8 @@ fn verdicts() -> Vec<Fixture> {
         ("run_spending", spending()),
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
+        ("verdict_left_out", left_out()),
+        ("run_left_out", Model { views: vec![View::Home { cursor: 0 }, left_out().views[1].clone()], ..left_out() }),
         ("verdict_none", {
             let mut model = with_run(started(), run(Phase::Asking, asking_seats()));
             model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
@@ -851,6 +874,8 @@ fn besides() -> Vec<Fixture> {
             "preflight",
             Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
+        ("roster", roster(&[Stage::Plan], &["gemini"])),
+        ("roster_alone", roster(&[Stage::Plan, Stage::Audit], &["claude", "gemini", "qwen"])),
         (
             "notice_long",
             Model {

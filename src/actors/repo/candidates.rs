@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::trial::{self, Ground, Tools, Trial};
 use super::worktrees::{Plot, Uprooted};
 use super::{ACTOR, Reader, git, scratch};
-use crate::domain::candidate::{Landing, Patch, Picked, Tested};
+use crate::domain::candidate::{Landing, Patch, Picked, Step, Tested};
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 
@@ -70,15 +70,18 @@ impl Reader {
     pub(super) async fn land(
         &self,
         root: &Path,
-        (landing, back): (&Landing, bool),
+        (landing, step): (&Landing, Step),
         token: &CancellationToken,
         turn: &Mutex<()>,
     ) -> Result<Option<String>, Failure> {
         let _turn = turn.lock().await;
         let file = self.own_file(root, "landing.patch").await?;
         let git = self.git(root, token).await?;
-        let landed =
-            if back { git.take_back(landing, &file).await.map(|()| None) } else { git.land(landing, &file).await };
+        let landed = match step {
+            Step::Put => git.land(landing, &file).await,
+            Step::TakeBack => git.take_back(landing, &file).await.map(|()| None),
+            Step::Clear => git.clear(landing, &file).await.map(|()| None),
+        };
         self.remove(file).await;
         landed
     }

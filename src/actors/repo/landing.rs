@@ -88,6 +88,19 @@ impl Git {
         }
     }
 
+    /// Takes what was put into the working copy and never recorded back, where nothing was committed since. A branch is
+    /// in nobody's way.
+    ///
+    /// # Errors
+    /// As [`Git::take_back`].
+    pub(super) async fn clear(&self, landing: &Landing, file: &Path) -> Result<(), Failure> {
+        let head = self.run(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], "").await?.unwrap_or_default();
+        if landing.place == Place::Branch || head.trim() != landing.base {
+            return Ok(());
+        }
+        self.take_back(landing, file).await
+    }
+
     /// Makes the commit of a landing: the same each time.
     async fn commit_of(&self, landing: &Landing) -> Result<String, Failure> {
         let mut git = self.at(&self.folder(), None);

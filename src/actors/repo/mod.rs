@@ -17,7 +17,7 @@ use self::trial::{Tools, Trial};
 use self::worktrees::{Plot, Uprooted};
 use super::agents::process::Children;
 use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
-use crate::domain::candidate::{Landing, Patch, Picked, Tested};
+use crate::domain::candidate::{Landing, Patch, Picked, Step, Tested};
 use crate::domain::check::{self, Changes, FileText, Report};
 use crate::domain::claim::lookup::{Citation, Found, Lookups};
 use crate::domain::dissent::{Entry, Ledger};
@@ -203,9 +203,9 @@ impl Handle {
     }
 
     /// Puts a candidate where it goes, or takes it back from there; returns its commit, where it has one.
-    pub fn land(&self, root: PathBuf, landing: Landing, back: bool, token: CancellationToken) -> Reply<Option<String>> {
+    pub fn land(&self, root: PathBuf, landing: Landing, step: Step, token: CancellationToken) -> Reply<Option<String>> {
         let landing = Box::new(landing);
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Land { root, landing, back, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Land { root, landing, step, token, promise })
     }
 
     /// Builds and tests hunks that were picked of several changes. One at a time with every other trial.
@@ -277,7 +277,7 @@ enum Command {
     Land {
         root: PathBuf,
         landing: Box<Landing>,
-        back: bool,
+        step: Step,
         token: CancellationToken,
         promise: Promise<Option<String>>,
     },
@@ -406,9 +406,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                 let turn = Arc::clone(&turn);
                 scope.spawn(async move { promise.keep(reader.try_picked(&root, &picked, &token, &turn).await) });
             }
-            Command::Land { root, landing, back, token, promise } => {
+            Command::Land { root, landing, step, token, promise } => {
                 let turn = Arc::clone(&gardening);
-                scope.spawn(async move { promise.keep(reader.land(&root, (&landing, back), &token, &turn).await) });
+                scope.spawn(async move { promise.keep(reader.land(&root, (&landing, step), &token, &turn).await) });
             }
             Command::Guard { root, watch, cuts, promise } => {
                 // Not `Scope::answer`: a guardrail owns a child and sees it to its end, also when it is stopped.

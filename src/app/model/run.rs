@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::msg::{Choice, Reopened};
 use crate::app::outcome::AskId;
+use crate::domain::absent::Without;
 use crate::domain::agenda::Topic;
 use crate::domain::back::Back;
 use crate::domain::candidate::{Landing, Patch, Take, Tried};
@@ -47,6 +48,9 @@ pub struct Run {
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,
+    /// Who was left out of it by a person; `None`: nobody said anything about that.
+    #[serde(default)]
+    pub without: Option<Without>,
     /// When it began here.
     pub opened: Moment,
     /// When it ended.
@@ -133,6 +137,9 @@ pub struct Run {
     /// Whether what did not pass then is still to be taken back.
     #[serde(default)]
     pub is_going_back: bool,
+    /// Why it is closed, once its worktrees are gone.
+    #[serde(default)]
+    pub closing: Option<journal::Closed>,
     /// Who asked it to stop.
     pub stop: Option<Stop>,
     /// Whether agents are kept warm for it.
@@ -249,6 +256,9 @@ pub struct RunOptions {
     pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whether no round is held, whatever the config says.
+    #[serde(default)]
+    pub no_round: bool,
     /// Whose request it serves, if a program waits for its end.
     pub ask: Option<AskId>,
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Load;
 use crate::app::line::Line;
 use crate::app::msg::{Choice, Start};
+use crate::domain::absent::Without;
 use crate::domain::consensus::Side;
 use crate::domain::dissent::Ledger;
 use crate::domain::gate::Gate;
@@ -278,6 +279,15 @@ pub enum Overlay {
     Search(Line),
     /// A question before agents that cost something are started.
     Preflight(Start),
+    /// Who of a run's agents is asked, before they are.
+    Roster {
+        /// The run.
+        start: Start,
+        /// Who is left out.
+        without: Without,
+        /// The selected agent.
+        cursor: usize,
+    },
     /// A server that another program is configured with, by name: whole, before it is approved.
     Offer(String),
 }

@@ -18,8 +18,10 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
     let nobody = RunId::mint(NOW, 77, 77);
     let mut all = vec![Msg::Run(nobody, msg.clone())];
     // What names nothing but its run is that run's own by its address.
-    let names_its_work =
-        !matches!(msg, RunMsg::Found(_) | RunMsg::Opened(_) | RunMsg::Released(_) | RunMsg::Dismissed(_));
+    let names_its_work = !matches!(
+        msg,
+        RunMsg::Found(_) | RunMsg::Opened(_) | RunMsg::Released(_) | RunMsg::Uprooted(_) | RunMsg::Dismissed(_)
+    );
     all.extend(other.filter(|_| names_its_work).map(|other| Msg::Run(other.clone(), msg.clone())));
     let mut changed = |msg| all.push(Msg::Run(id.clone(), msg));
     match msg.clone() {
@@ -45,7 +47,9 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
         | RunMsg::CheckRan(..)
         | RunMsg::Tested(_)
         | RunMsg::Landed(_)
+        | RunMsg::Cleared(_)
         | RunMsg::Dismissed(_)
+        | RunMsg::Uprooted(_)
         | RunMsg::Released(_) => {}
     }
     all

@@ -151,6 +151,7 @@ fn a_kill_at_any_moment_is_gone_on_from_with_the_same_verdicts() {
         assert_eq!(all.len(), count, "after {good} answers somebody answered twice: {before:?}");
         // Done twice it is done once.
         let mut moved = moves(&next);
+        moved.retain(|one| !one.starts_with('~'));
         moved.dedup();
         assert_eq!(moved, ["codex", "-codex", "codex"], "after {good} answers");
         assert_eq!(next.world.refused, Vec::<String>::new(), "after {good} answers");

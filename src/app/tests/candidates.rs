@@ -52,8 +52,12 @@ fn without_a_choice_the_candidates_are_kept_and_exit_10_names_the_command_that_t
     assert!(at("candidates_tried") < at("stage_decided") && at("stage_decided") < at("run_closed"));
     // Nobody is asked what stands open: candidates are told apart by what is run.
     assert!(!journal.contains(&"round_opened".to_owned()));
-    let released = |effect: &Effect| matches!(effect, Effect::Run(_, RunEffect::Release { uproot: true, .. }));
-    assert!(script.effects.iter().any(released), "worktrees are removed: what came of them is kept");
+    let uprooted = script.effects.iter().position(|effect| matches!(effect, Effect::Run(_, RunEffect::Uproot)));
+    let closes = |record: &Record| matches!(record, Record::RunClosed { .. });
+    let closed = script.effects.iter().position(
+        |effect| matches!(effect, Effect::Run(_, RunEffect::Commit { records, .. }) if records.iter().any(closes)),
+    );
+    assert!(uprooted.is_some() && uprooted < closed, "worktrees go first: of a closed run nobody would remove them");
 }
 
 #[test]
@@ -99,6 +103,26 @@ fn killed_between_intent_and_done_the_same_landing_is_done_again() {
     take(third, &[Stage::Implement], best());
     assert_eq!(third.world.landed.len(), 2, "asked for again it is done again: the same thing");
     assert_eq!(third.world.landed[0], third.world.landed[1]);
+}
+
+#[test]
+fn killed_while_it_landed_in_the_working_copy_the_way_is_cleared_before_implement_begins_again() {
+    let mut first = headless();
+    first.hold(Kind::Land);
+    take(&mut first, &[Stage::Implement], Take { place: Place::Tree, ..best() });
+    let mut second = first.reborn();
+    take(&mut second, &[Stage::Implement], Take { place: Place::Tree, ..best() });
+    let landed: Vec<&str> = second.world.landed.iter().map(|landed| landed.split(' ').next().unwrap()).collect();
+    assert_eq!((second.finished(), landed), (vec![0], vec!["~codex", "codex"]));
+    let at = |wanted: fn(&RunEffect) -> bool| {
+        second.effects.iter().position(|effect| matches!(effect, Effect::Run(_, effect) if wanted(effect))).unwrap()
+    };
+    let cleared = at(|effect| matches!(effect, RunEffect::Clear(_)));
+    assert!(cleared < at(|effect| matches!(effect, RunEffect::Prepare { .. })), "candidates start from the commit");
+    // Once it is recorded nothing is cleared.
+    let mut third = second.reborn();
+    third.start(&[Stage::Validate]).settle();
+    assert_eq!(third.world.landed.len(), 2, "{:?}", third.world.landed);
 }
 
 #[test]

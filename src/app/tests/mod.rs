@@ -30,4 +30,5 @@ mod permissions;
 mod random;
 mod resume;
 mod retries;
+mod roster;
 mod round;

@@ -95,6 +95,10 @@ fn ask(script: &mut Script, n: u8) {
         4 => super::decisions::decide(Choice::Undo),
         5 => Msg::Asked(Request::Check { spec: spec(name), stage: Stage::Plan }),
         6 => Msg::Asked(Request::Stop(None)),
+        _ if n & 64 != 0 => {
+            let without = Some([super::script::agent("gemini")].into());
+            Msg::Asked(Request::Start(Start { without, ..Start::of(spec(name), vec![Stage::Plan]) }))
+        }
         _ => Msg::Asked(start(&[Stage::Tasks], false, false)),
     };
     script.send(msg);

@@ -10,6 +10,7 @@ use crate::app::key::Key;
 use crate::app::model::{Boot, Load, Model, Phase, Run, SeatState};
 use crate::app::msg::{Input, Msg, Request, RunMsg, Start};
 use crate::app::update::update;
+use crate::domain::candidate::Step;
 use crate::domain::ids::{AgentName, Family, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::moment::Moment;
@@ -33,6 +34,7 @@ pub(super) enum Kind {
     Test,
     Publish,
     Mirror,
+    Uproot,
     Release,
     Dismiss,
     Page,
@@ -60,9 +62,10 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::Judge(_) => Some(Kind::Judge),
             RunEffect::RunCheck(_) => Some(Kind::Check),
             RunEffect::TestPicked(_) => Some(Kind::Test),
-            RunEffect::Land { .. } | RunEffect::TakeBack(_) => Some(Kind::Land),
+            RunEffect::Land { .. } | RunEffect::TakeBack(_) | RunEffect::Clear(_) => Some(Kind::Land),
             RunEffect::Publish { .. } => Some(Kind::Publish),
             RunEffect::Mirror { .. } => Some(Kind::Mirror),
+            RunEffect::Uproot => Some(Kind::Uproot),
             RunEffect::Release { .. } => Some(Kind::Release),
             RunEffect::Dismiss => Some(Kind::Dismiss),
             RunEffect::Warm(_)
@@ -393,10 +396,12 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::RunCheck(_) => "check".to_owned(),
             RunEffect::TestPicked(_) => "test".to_owned(),
             RunEffect::TakeBack(_) => "take back".to_owned(),
-            RunEffect::Land { back, .. } => if *back { "take back" } else { "land" }.to_owned(),
+            RunEffect::Clear(_) => "clear".to_owned(),
+            RunEffect::Land { step, .. } => if *step == Step::Put { "land" } else { "take back" }.to_owned(),
             RunEffect::Publish { .. } => "publish".to_owned(),
             RunEffect::Mirror { .. } => "mirror".to_owned(),
             RunEffect::KeepLate { .. } => "keep late".to_owned(),
+            RunEffect::Uproot => "uproot".to_owned(),
             RunEffect::Release { .. } => "release".to_owned(),
         },
         Effect::Hold { spec, .. } => format!("hold {spec}"),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::msg::{Found, FoundRun, MirrorReport, Msg, PublishReport, RunMsg};
+use crate::domain::absent;
 use crate::domain::artifact::Expect;
 use crate::domain::artifact::body::Change;
 use crate::domain::back::Back;
-use crate::domain::candidate::{Extra, Extras, Landing, Patch, Picked, Place, Runs, Tested, Tried, rank};
+use crate::domain::candidate::{Extra, Extras, Landing, Patch, Picked, Place, Runs, Step, Tested, Tried, rank};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
@@ -226,8 +227,12 @@ impl World {
                 RunMsg::Guarded(*stage, *when, Ok(Arc::new(self.guard(spec, *stage, *when))))
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
-            RunEffect::Prepare { spec, stage, roster, back, .. } => {
-                RunMsg::Prepared(*stage, self.prepare(spec, *stage, roster, back.as_deref()).map(Arc::new))
+            RunEffect::Prepare { spec, stage, roster, back, left_out, .. } => {
+                let prepared = self.prepare(spec, *stage, roster, back.as_deref()).map(|mut prepared| {
+                    prepared.inputs.context.extend(absent::as_context(left_out));
+                    Arc::new(prepared)
+                });
+                RunMsg::Prepared(*stage, prepared)
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
@@ -245,21 +250,11 @@ impl World {
                 let judged = if is_cut { Err(Failure::Cancelled) } else { Ok(Arc::new(self.judge(question))) };
                 RunMsg::Judged(stage, question.provisional, judged)
             }
-            RunEffect::RunCheck(citation) => {
-                let sha = Sha::of("output");
-                let ran = Shown::Ran {
-                    passed: true,
-                    executed: 1,
-                    exit: Some(0),
-                    output_sha256: sha,
-                    tests: Vec::new(),
-                    place: None,
-                };
-                RunMsg::CheckRan(citation.clone(), Ok(ran))
-            }
+            RunEffect::RunCheck(citation) => RunMsg::CheckRan(citation.clone(), Ok(passed())),
             RunEffect::TestPicked(picked) => RunMsg::Tested(self.test(picked)),
-            RunEffect::TakeBack(landing) => RunMsg::Landed(self.land(landing, true)),
-            RunEffect::Land { landing, back } => RunMsg::Landed(self.land(landing, *back)),
+            RunEffect::TakeBack(landing) => RunMsg::Landed(self.land(landing, Step::TakeBack)),
+            RunEffect::Land { landing, step } => RunMsg::Landed(self.land(landing, *step)),
+            RunEffect::Clear(landing) => RunMsg::Cleared(self.land(landing, Step::Clear).map(drop)),
             RunEffect::Publish { stage, judgement, .. } => {
                 let standing = judgement.standing.as_ref().unwrap();
                 self.ledgers.insert(judgement.panel.spec_id.clone(), standing.ledger.clone());
@@ -271,6 +266,7 @@ impl World {
                 let stored = if waiting.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
                 RunMsg::Mirrored(*stage, Ok(MirrorReport { stored, waiting }))
             }
+            RunEffect::Uproot => RunMsg::Uprooted(Ok(())),
             RunEffect::Release { spec, .. } => {
                 if self.locks.remove(spec).as_ref() != Some(id) {
                     self.refused.push(format!("release of {spec}, which {id} does not hold"));
@@ -310,7 +306,7 @@ impl World {
 
     pub(super) fn guard(&self, spec: &SpecId, stage: Stage, when: When) -> Report {
         // What lands twice lands once.
-        let mut moves: Vec<&String> = self.landed.iter().collect();
+        let mut moves: Vec<&String> = self.landed.iter().filter(|one| !one.starts_with('~')).collect();
         moves.dedup();
         let landed = moves.iter().filter(|one| !one.starts_with('-')).count();
         let is_mended = stage != Stage::Validate || landed >= self.mended_by;
@@ -442,10 +438,12 @@ impl World {
                 config_sha256: Some(Sha::of(&self.config)),
                 context: back.map(Back::as_context).into_iter().collect(),
                 // What landed is what the stages behind it are about.
-                tree: self.landed.last().filter(|_| stage > Stage::Implement).map(|landed| {
-                    let when = landed.find(' ').unwrap_or(landed.len());
-                    landed[..when].to_owned()
-                }),
+                tree: self.landed.iter().rfind(|one| !one.starts_with('~')).filter(|_| stage > Stage::Implement).map(
+                    |landed| {
+                        let when = landed.find(' ').unwrap_or(landed.len());
+                        landed[..when].to_owned()
+                    },
+                ),
                 ..Inputs::default()
             },
             prior: Default::default(),
@@ -643,20 +641,33 @@ impl World {
         Ok(Box::new(Tested { tree: "tree that was picked".into(), heard, rails: Vec::new() }))
     }
 
-    fn land(&mut self, landing: &Landing, back: bool) -> Result<Option<String>, Failure> {
+    fn land(&mut self, landing: &Landing, step: Step) -> Result<Option<String>, Failure> {
         if let Some(failure) = &self.no_landing {
             return Err(failure.clone());
         }
-        let (sign, agent) = (if back { "-" } else { "" }, &landing.agent);
+        let sign = match step {
+            Step::Put => "",
+            Step::TakeBack => "-",
+            Step::Clear => "~",
+        };
+        let agent = &landing.agent;
         self.landed.push(format!("{sign}{agent} at {}", landing.at.0));
-        self.trees.push(landing.tree.clone());
-        Ok((!back && landing.place == Place::Branch).then(|| "c".repeat(40)))
+        if step != Step::Clear {
+            self.trees.push(landing.tree.clone());
+        }
+        Ok((step == Step::Put && landing.place == Place::Branch).then(|| "c".repeat(40)))
     }
 
     fn publish(&self, documents: &[(String, Arc<str>)]) -> PublishReport {
         let written = documents.iter().map(|(path, text)| file(path, text)).collect();
         PublishReport { written, ..PublishReport::default() }
     }
+}
+
+/// A check that was run, and holds.
+fn passed() -> Shown {
+    let output_sha256 = Sha::of("output");
+    Shown::Ran { passed: true, executed: 1, exit: Some(0), output_sha256, tests: Vec::new(), place: None }
 }
 
 pub(super) fn full() -> Failure {

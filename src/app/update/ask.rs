@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{cancel, complain, foreign, gate, notice, run as runs, selection, typed};
+use super::{cancel, complain, foreign, gate, notice, roster, run as runs, selection, typed};
 use crate::app::effect::Effect;
 use crate::app::event::What;
 use crate::app::model::{Load, MemoryState, Model, Overlay};
 use crate::app::msg::{ForeignRun, Start};
+use crate::domain::absent::Without;
+use crate::domain::candidate::Place;
 use crate::domain::failure::Failure;
 use crate::domain::ids::SpecId;
 use crate::domain::memory;
@@ -20,12 +22,13 @@ use crate::domain::server;
 use crate::domain::settings::AgentKind;
 use crate::domain::skip;
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 
 /// Tells why a stage cannot be asked here, if so.
 ///
 /// # Errors
-/// Exit 11 while the project's config is not approved, 10 where no agent can do the stage.
-pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
+/// Exit 11 while the project's config is not approved, 10 where no agent can do the stage, or all were left out.
+pub(super) fn may_run(model: &Model, stage: Stage, without: Option<&Without>) -> Result<(), Failure> {
     if let Some(failure) = model.trust.refusal() {
         return Err(failure);
     }
@@ -51,6 +54,7 @@ pub(super) fn may_run(model: &Model, stage: Stage) -> Result<(), Failure> {
         };
         return Err(Failure::needs_input(format!("stage {stage}"), "no agent is configured for it", next));
     }
+    roster::may_be_without(&model.settings, stage, without)?;
     let rails = model.settings.guardrails.get(&Stage::Implement);
     if stage == Stage::Implement && model.settings.checks.is_empty() && rails.is_none_or(|rails| rails.after.is_empty())
     {
@@ -75,7 +79,7 @@ pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
     if foreign::show(model, &start.spec) {
         return Vec::new();
     }
-    if let Err(failure) = may_run(model, stage) {
+    if let Err(failure) = may_run(model, stage, start.without.as_ref()) {
         return typed::refuse(model, &failure);
     }
     // A scripted agent costs nothing and sends nothing anywhere: there is nothing to ask about.
@@ -87,14 +91,44 @@ pub(super) fn propose_run(model: &mut Model, start: Start) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Proposes the stages that a spec has not passed yet, as `auto` without a screen begins them.
-pub(super) fn propose_rest(model: &mut Model, spec: SpecId) -> Vec<Effect> {
+/// Proposes one stage as it was typed.
+pub(super) fn propose_stage(model: &mut Model, spec: SpecId, stage: Stage, wish: &Wish) -> Vec<Effect> {
+    match start_of(Start { range: wish.range.clone(), ..Start::of(spec, vec![stage]) }, wish, Place::Branch) {
+        Ok(start) => propose_run(model, start),
+        Err(failure) => typed::refuse(model, &failure),
+    }
+}
+
+/// Proposes the stages that a spec has not passed yet, or those that were named, as `auto` without a screen runs them.
+pub(super) fn propose_rest(model: &mut Model, spec: SpecId, wish: &Wish) -> Vec<Effect> {
     let recorded = recorded(model, &spec);
-    let first = progress::next(&recorded, &BTreeSet::new()).unwrap_or(Stage::Plan);
-    let mut skipped = progress::left_out(&recorded);
-    skipped.remove(&first);
-    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first && !skipped.contains_key(stage)).collect();
-    propose_run(model, Start { skipped, ..Start::of(spec, stages) })
+    let remaining = || {
+        let first = progress::next(&recorded, &BTreeSet::new());
+        let mut left_out = progress::left_out(&recorded);
+        first.and_then(|first| left_out.remove(&first));
+        Ok((first, left_out))
+    };
+    let start = match wish.course(remaining) {
+        Ok(Some(course)) => {
+            let start = Start { skipped: course.skipped, ..Start::of(spec, course.stages) };
+            start_of(start, wish, Place::Tree)
+        }
+        Ok(None) => {
+            notice(model, format!("{spec} has passed every stage · :auto {spec} --from plan runs them again"));
+            return Vec::new();
+        }
+        Err(failure) => Err(failure),
+    };
+    match start {
+        Ok(start) => propose_run(model, start),
+        Err(failure) => typed::refuse(model, &failure),
+    }
+}
+
+/// Completes a start with what was typed behind it.
+fn start_of(start: Start, wish: &Wish, place: Place) -> Result<Start, Failure> {
+    let (fresh, rerun_missing, no_round) = (wish.fresh, wish.rerun_missing, wish.no_round);
+    Ok(Start { fresh, rerun_missing, no_round, take: wish.take(place)?, without: wish.without()?, ..start })
 }
 
 /// Returns the stage that is worth offering for a spec: the first that no verdict lets pass, and nobody did elsewhere.

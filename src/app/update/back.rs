@@ -118,7 +118,15 @@ pub(super) fn since(records: &[(Moment, Record)]) -> &[(Moment, Record)] {
     records.get(last.map_or(0, |at| at + 1)..).unwrap_or_default()
 }
 
-/// Puts a run that an earlier process left where going back had brought it.
+/// Tells whether implement is decided and its candidate not where it goes yet: without it there is nothing to validate.
+fn is_yet_to_land(run: &Run, records: &[(Moment, Record)]) -> bool {
+    let is_decided =
+        |(_, record): &(Moment, Record)| matches!(record, Record::StageDecided { stage: Stage::Implement, .. });
+    !run.landed && (run.landing.is_some() || run.take.is_some()) && since(records).iter().any(is_decided)
+}
+
+/// Puts a run that an earlier process left where it was: in implement, where going back had brought it, or where its
+/// candidate is yet to land.
 pub(super) fn resume(run: &mut Run, records: &[(Moment, Record)]) {
     let implements = |record: &Record| {
         let Record::RunOpened { stages, .. } = record else { return false };
@@ -129,7 +137,7 @@ pub(super) fn resume(run: &mut Run, records: &[(Moment, Record)]) {
         && run.stages.len() > 1
         && run.stages.contains(&Stage::Validate)
     {
-        if run.is_going_back || (run.back.is_some() && !run.landed) {
+        if run.is_going_back || (run.back.is_some() && !run.landed) || is_yet_to_land(run, records) {
             run.stage = Stage::Implement;
         }
         run.stages.push(Stage::Implement);

@@ -23,17 +23,44 @@ pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effec
 }
 
 /// Records that the run is over, and gives its lock back; while memory is still copying, [`super::mirror::mirrored`] does.
+/// Its worktrees go before: whoever goes on with a run that was not closed removes them, of a closed one nobody would.
 pub(super) fn close(model: &mut Model, id: &RunId, why: Closed) -> Vec<Effect> {
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     match run.lock {
-        Lock::Ours { copies: 0 } => {
-            run.lock.close();
-            let record = Record::RunClosed { why, survivors: Some(run.survivors) };
-            commit(model, id, Batch::record(record), Then::Closed, Vec::new())
-        }
+        Lock::Ours { copies: 0 } => end(model, id, why, Vec::new()),
         Lock::Ours { .. } | Lock::Closing { .. } => Vec::new(),
         Lock::Free => finish(model, id),
     }
+}
+
+/// Ends a run of which no copy is under way any more; `last` is recorded before its end.
+pub(super) fn end(model: &mut Model, id: &RunId, why: Closed, last: Vec<Record>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
+    run.lock.close();
+    if run.tried.is_none() {
+        return record_end(model, id, why, last);
+    }
+    run.closing = Some(why);
+    let batch = Batch { records: last, ..Batch::default() };
+    let mut effects =
+        if batch.records.is_empty() { Vec::new() } else { commit(model, id, batch, Then::Nothing, Vec::new()) };
+    effects.push(Effect::Run(id.clone(), RunEffect::Uproot));
+    effects
+}
+
+/// The worktrees are gone. One that cannot be removed is told, and keeps nobody from ending.
+pub(super) fn uprooted(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
+    if let Err(failure) = &outcome {
+        complain(model, failure);
+    }
+    let why = model.runs.get_mut(id).and_then(|run| run.closing.take());
+    why.map_or_else(Vec::new, |why| record_end(model, id, why, Vec::new()))
+}
+
+fn record_end(model: &mut Model, id: &RunId, why: Closed, mut records: Vec<Record>) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    records.push(Record::RunClosed { why, survivors: Some(run.survivors) });
+    commit(model, id, Batch { files: Vec::new(), records }, Then::Closed, Vec::new())
 }
 
 /// The end is recorded.
@@ -80,7 +107,8 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if run.options.restart && !model.leaving {
         let range = run.range.clone();
         let skipped = run.skipped.clone();
-        let start = Start { fresh: true, range, skipped, ..Start::of(run.spec.clone(), run.stages.clone()) };
+        let without = run.without.clone();
+        let start = Start { fresh: true, range, skipped, without, no_round: run.options.no_round, ..Start::of(run.spec.clone(), run.stages.clone()) };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

@@ -195,6 +195,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
                 sit(seat, at, record, texts);
             }
         }
+        Record::AgentsLeftOut { agents, .. } => run.without = Some(agents.iter().cloned().collect()),
         Record::RunResumed { .. }
         | Record::StageElsewhere { .. }
         | Record::CandidatesTried { .. }

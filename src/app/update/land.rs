@@ -11,7 +11,7 @@ use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
 use crate::app::msg::{FoundRun, Reopened, Start};
 use crate::domain::candidate::{
-    Candidate, Chosen, Extras, Landing, Patch, Picked, Place, Portion, Take, Tested, Tried,
+    Candidate, Chosen, Extras, Landing, Patch, Picked, Place, Portion, Step, Take, Tested, Tried,
 };
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -45,7 +45,7 @@ pub(super) fn tried(judgement: &Judgement, stem: &str) -> Result<Option<(Record,
 pub(super) enum Standing {
     /// It has a verdict: a candidate can be taken.
     Decided,
-    /// It has none yet, and can be gone on with.
+    /// It is not through with it, and can be gone on with.
     Open,
     /// It has none, and was closed.
     Over,
@@ -60,12 +60,19 @@ pub(super) fn is_to_take(run: &Run) -> bool {
 pub(super) fn standing(found: &FoundRun) -> Standing {
     // What was decided before the run went back is behind it.
     let records = || back::since(&found.records).iter().map(|(_, record)| record);
-    if records().any(|record| matches!(record, Record::StageDecided { stage: Stage::Implement, .. })) {
-        Standing::Decided
-    } else if journal::closed(records()).is_none() {
-        Standing::Open
-    } else {
-        Standing::Over
+    let is_open = journal::closed(records()).is_none();
+    let is_decided = records().any(|record| matches!(record, Record::StageDecided { stage: Stage::Implement, .. }));
+    let is_published = records().any(|record| matches!(record, Record::Published { stage: Stage::Implement, .. }));
+    let mut landings = records().filter(|record| {
+        matches!(record, Record::LandingIntended { .. } | Record::Landed { .. } | Record::LandingUndone { .. })
+    });
+    let is_half = !is_published || matches!(landings.next_back(), Some(Record::LandingIntended { .. }));
+    match (is_decided, is_open) {
+        // Killed on the way: it goes on from where it was.
+        (true, true) if is_half => Standing::Open,
+        (true, _) => Standing::Decided,
+        (false, true) => Standing::Open,
+        (false, false) => Standing::Over,
     }
 }
 
@@ -177,7 +184,7 @@ fn put(model: &mut Model, id: &RunId, landing: Landing) -> Vec<Effect> {
     run.phase = Phase::Publishing;
     run.landing = Some(landing.clone());
     run.landed = false;
-    let effect = Effect::Run(id.clone(), RunEffect::Land { landing: Box::new(landing.clone()), back: false });
+    let effect = Effect::Run(id.clone(), RunEffect::Land { landing: Box::new(landing.clone()), step: Step::Put });
     let record = Record::LandingIntended { stage: run.stage, landing };
     commit(model, id, Batch::record(record), Then::Nothing, vec![effect])
 }
@@ -346,6 +353,29 @@ fn ended(model: &mut Model, id: &RunId) -> Vec<Effect> {
     ending::close(model, id, journal::Closed::Decided)
 }
 
+/// Has what a process that was killed had begun to put into the working copy taken back, before implement begins there
+/// again: candidates start from the commit, and land once more.
+pub(super) fn clear(model: &mut Model, id: &RunId) -> Option<Vec<Effect>> {
+    let run = model.runs.get_mut(id)?;
+    let is_half = run.stage == Stage::Implement && !run.options.reopened && !run.landed;
+    let begun = run.landing.clone().filter(|landing| is_half && landing.place == Place::Tree)?;
+    run.phase = Phase::Publishing;
+    Some(vec![Effect::Run(id.clone(), RunEffect::Clear(Box::new(begun)))])
+}
+
+/// It is out of the working copy, or was never in it.
+pub(super) fn cleared(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
+    let Some(run) = model.runs.get_mut(id).filter(|run| run.phase == Phase::Publishing) else { return Vec::new() };
+    match outcome {
+        Err(failure) => ending::fail(model, id, failure),
+        Ok(()) if run.stop.is_some() => {
+            run.phase = Phase::Stopping;
+            cancel::try_finish(model, id)
+        }
+        Ok(()) => checkpoint::enter(model, id),
+    }
+}
+
 /// A candidate is where it goes, or was taken back, or could not be.
 pub(super) fn landed(model: &mut Model, id: &RunId, outcome: Result<Option<String>, Failure>) -> Vec<Effect> {
     let Some(run) = model.runs.get(id).filter(|run| run.phase == Phase::Publishing) else { return Vec::new() };
@@ -414,7 +444,7 @@ pub(super) fn undo(model: &mut Model, id: &RunId) -> Vec<Effect> {
     match run.landing.clone().filter(|_| run.landed) {
         Some(landing) => {
             run.phase = Phase::Publishing;
-            vec![Effect::Run(id.clone(), RunEffect::Land { landing: Box::new(landing), back: true })]
+            vec![Effect::Run(id.clone(), RunEffect::Land { landing: Box::new(landing), step: Step::TakeBack })]
         }
         None if run.options.undo => {
             let text = Safe::line("no candidate is anywhere: there is nothing to take back");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::run as runs;
 use super::verdict::carried;
+use super::{ending, run as runs};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Lock, MemoryState, Model, Phase, Run, Then};
@@ -83,14 +83,12 @@ pub(super) fn mirrored(
         effects.push(runs::emit(model, Some(id), What::Warning { text }));
     }
     let Some(run) = model.runs.get_mut(id).filter(|_| is_recorded) else { return effects };
-    let mut records = vec![Record::Mirrored { stage, stored: report.stored, waiting: report.waiting }];
-    let mut then = Then::Nothing;
-    if let Some(why) = closing(run).filter(|_| run.lock.copies() == 0) {
-        run.lock.close();
-        records.push(Record::RunClosed { why, survivors: Some(run.survivors) });
-        then = Then::Closed;
-    }
-    effects.extend(commit(model, id, Batch { files: Vec::new(), records }, then, Vec::new()));
+    let ends = closing(run).filter(|_| run.lock.copies() == 0);
+    let record = Record::Mirrored { stage, stored: report.stored, waiting: report.waiting };
+    effects.extend(match ends {
+        Some(why) => ending::end(model, id, why, vec![record]),
+        None => commit(model, id, Batch::record(record), Then::Nothing, Vec::new()),
+    });
     effects
 }
 

@@ -22,6 +22,7 @@ mod navigation;
 mod offers;
 mod permission;
 mod reading;
+mod roster;
 mod round;
 mod run;
 mod seats;
@@ -46,6 +47,7 @@ pub use first::can_init;
 pub use gate::{open_issues, preview};
 pub use ledger::{LedgerRow, ledger_rows};
 pub use offers::can;
+pub use roster::{Bench, Place, Row, bench, rows as roster_rows, without};
 pub use round::{Ballot, ballot};
 pub use selection::{HomeRow, home_rows};
 pub use settle::{checkable, citations, sides};
@@ -109,10 +111,12 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Judged(stage, provisional, outcome) => verdict::judged(model, id, stage, provisional, outcome),
         RunMsg::CheckRan(citation, outcome) => settle::check_ran(model, id, citation, outcome),
         RunMsg::Tested(outcome) => land::tested(model, id, outcome),
+        RunMsg::Cleared(outcome) => land::cleared(model, id, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
         RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
+        RunMsg::Uprooted(outcome) => ending::uprooted(model, id, outcome),
         RunMsg::Released(outcome) => ending::released(model, id, outcome),
     }
 }

@@ -342,6 +342,8 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
         rerun_missing: rerun_missing || (is_decided && !fresh),
         range: run.range.clone(),
         skipped: run.skipped.clone(),
+        without: run.without.clone(),
+        no_round: run.options.no_round,
         ..Start::of(run.spec.clone(), rest)
     };
     runs::start(model, start)

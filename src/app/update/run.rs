@@ -9,6 +9,7 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Then, View, Warmth};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
+use crate::domain::absent::Without;
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::journal::Record;
@@ -41,7 +42,8 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     let id = RunId::mint(model.now, model.boot.seed, model.minted);
     model.minted += 1;
     let (fresh, rerun_missing, ask) = (start.fresh, start.rerun_missing, model.asking);
-    let options = RunOptions { fresh, rerun_missing, ask, ..RunOptions::default() };
+    let no_round = start.no_round;
+    let options = RunOptions { fresh, rerun_missing, ask, no_round, ..RunOptions::default() };
     let mut run = blank(id.clone(), &start, stage, options, model);
     run.options.reopened = start.rerun_missing;
     model.runs.insert(id.clone(), run);
@@ -49,7 +51,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
         model.views.retain(|view| matches!(view, View::Home { .. }));
         model.views.push(View::Dashboard { run: id.clone(), cursor: 0, pane: 1, scroll: 0 });
     }
-    if let Err(failure) = ask::may_run(model, stage) {
+    if let Err(failure) = ask::may_run(model, stage, start.without.as_ref()) {
         return ending::fail(model, &id, failure);
     }
     // A candidate that is taken is one of the last run's, closed or not.
@@ -65,6 +67,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         stage,
         range: start.range.clone(),
         skipped: start.skipped.clone(),
+        without: start.without.clone(),
         opened: model.now,
         ended: None,
         options,
@@ -102,6 +105,7 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         landed: false,
         back: None,
         is_going_back: false,
+        closing: None,
         stop: None,
         warmth: Warmth::Cold,
         survivors: 0,
@@ -182,6 +186,7 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         run.verdicts.clone_from(&before.verdicts);
     }
     run.options.resumed = true;
+    let said = run.without.take();
     for (_, record) in &found.records {
         round::adopt(&mut run.rounds, record, found.text_of(record));
         if let Some((stage, agent, used)) = record.used() {
@@ -189,6 +194,8 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
         }
         recollect(&mut run, record, &found);
     }
+    // Who says anew who is left out need not repeat what was said before.
+    run.without = said.or(run.without);
     run.human = settle::human(&run.decisions);
     run.stages.retain(|stage| !run.skipped.contains_key(stage));
     run.stage = run.stages.first().copied().unwrap_or(run.stage);
@@ -250,6 +257,7 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
         Record::StageSkipped { stage, reason } if run.stages != [*stage] => {
             run.skipped.entry(*stage).or_insert_with(|| reason.clone());
         }
+        Record::AgentsLeftOut { agents, .. } => run.without = Some(agents.iter().cloned().collect()),
         Record::StageDecided { stage, .. } => *run.decided.entry(*stage).or_insert(0) += 1,
         Record::HumanDecided { stage, .. } if *stage == run.stage => {
             if let Some(decision) = settle::decision_of(record.clone()) {
@@ -309,8 +317,12 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
         Record::RunOpened { spec: run.spec.clone(), stages: run.stages.clone(), version, pid }
     };
     let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
-    let skipped = run.skipped.clone();
+    let (skipped, without) = (run.skipped.clone(), run.without.clone());
+    let is_said = |without: &Without| !without.is_empty() || run.options.resumed;
+    let without = without.filter(is_said);
     let mut batch = Batch::record(record);
+    let by = model.boot.user.clone();
+    batch.records.extend(without.map(|agents| Record::AgentsLeftOut { agents: agents.into_iter().collect(), by }));
     let mut events = vec![emit(model, Some(id), what)];
     for (stage, reason) in skipped {
         batch.records.push(Record::StageSkipped { stage, reason: reason.clone() });
@@ -331,7 +343,8 @@ pub(super) fn journalled(model: &mut Model, id: &RunId) -> Vec<Effect> {
         run.pending = None;
         return land::undo(model, id);
     }
-    back::enter(model, id).unwrap_or_else(|| checkpoint::enter(model, id))
+    let first = back::enter(model, id).or_else(|| land::clear(model, id));
+    first.unwrap_or_else(|| checkpoint::enter(model, id))
 }
 
 /// Makes the effect that tells an event.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, checkpoint, ending, notice, run as runs, seats, verdict};
+use super::{ask, checkpoint, ending, notice, roster, run as runs, seats, verdict};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Seat, SeatState, Then, Warmth};
@@ -25,18 +25,23 @@ const STALE: u8 = 7;
 
 /// Reads the inputs of the stage at hand.
 pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
+    let Some(run) = model.runs.get(id) else { return Vec::new() };
+    let left_out = roster::left_out(model, run, run.stage);
+    let names: Vec<AgentName> = roster::seated(model, run, run.stage).map(|agent| agent.name.clone()).collect();
+    let settings = Arc::clone(&model.settings);
+    let seated = settings.roster(run.stage).filter(|agent| names.contains(&agent.name));
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };
     run.phase = Phase::Preparing;
-    let roster = model.settings.roster(run.stage).map(|agent| agent.name.clone()).collect();
-    let mut effects = warm(run, model.settings.roster(run.stage));
+    let mut effects = warm(run, seated);
     let range = run.range.clone().filter(|_| run.stage == Stage::Audit);
     let agenda = run.agendas.get(&run.stage).filter(|_| run.options.reopened).cloned();
     let effect = RunEffect::Prepare {
         spec: run.spec.clone(),
         stage: run.stage,
-        roster,
+        roster: names.clone(),
         range,
         skipped: run.skipped.clone(),
+        left_out,
         agenda,
         back: run.back.clone().filter(|_| run.stage == Stage::Implement),
     };
@@ -88,7 +93,9 @@ pub(super) fn prepared(
     if let Some(before) = preparation.outdated.filter(|_| !run.options.reopened) {
         return outdated(model, id, before, &preparation.spec.file);
     }
-    let seats: Vec<Seat> = model.settings.roster(stage).map(|agent| seat(run, agent)).collect();
+    let left_out = roster::left_out(model, run, stage);
+    let voices = model.settings.one_voice(stage, roster::seated(model, run, stage));
+    let seats: Vec<Seat> = roster::seated(model, run, stage).map(|agent| seat(run, agent)).collect();
     let inputs: Arc<str> = match serde_json::to_string_pretty(&preparation.inputs) {
         Ok(text) => text.into(),
         Err(error) => {
@@ -125,7 +132,7 @@ pub(super) fn prepared(
     }
     let agents = seats.iter().map(|seat| seat.who.agent.clone()).collect();
     let recalled = preparation.recalled.len();
-    let warnings = model.settings.one_voice(stage).map(|text| Safe::line(&text)).into_iter();
+    let warnings = voices.map(|text| Safe::line(&text)).into_iter();
     let warnings: Vec<Safe> = warnings.chain(preparation.unseen.clone()).collect();
     if let Some(run) = model.runs.get_mut(id) {
         run.openings.insert(stage, opening);
@@ -135,7 +142,7 @@ pub(super) fn prepared(
     let mut events = vec![runs::emit(
         model,
         Some(id),
-        What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()) },
+        What::StageStarted { stage, agents, recalled, range: range.map(|range| range.ends.revisions()), left_out },
     )];
     events.extend(warnings.into_iter().map(|text| runs::emit(model, Some(id), What::Warning { text })));
     commit(model, id, Batch { files, records }, Then::StageOpened, events)
@@ -262,7 +269,8 @@ pub(super) fn stage_opened(model: &mut Model, id: &RunId) -> Vec<Effect> {
 
 /// Begins the next stage of a run.
 pub(super) fn next_stage(model: &mut Model, id: &RunId, stage: Stage) -> Vec<Effect> {
-    if let Err(failure) = ask::may_run(model, stage) {
+    let without = model.runs.get(id).and_then(|run| run.without.clone());
+    if let Err(failure) = ask::may_run(model, stage, without.as_ref()) {
         return ending::fail(model, id, failure);
     }
     let Some(run) = model.runs.get_mut(id) else { return Vec::new() };

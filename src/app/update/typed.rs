@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{ask, cancel, complain, first, gate, ledger, navigation, notice, reading, run as runs};
+use super::{ask, cancel, complain, first, gate, ledger, navigation, notice, reading, roster, run as runs};
 use crate::app::command::{self, Command};
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -12,7 +12,6 @@ use crate::app::msg::Start;
 use crate::domain::ids::SpecId;
 use crate::domain::safe::Safe;
 use crate::domain::settings::TrustItem;
-use crate::domain::stage::Stage;
 
 /// How many typed commands are remembered.
 const HISTORY: usize = 100;
@@ -33,7 +32,8 @@ pub(super) fn open_with(model: &mut Model, text: &str) -> Vec<Effect> {
 
 /// Handles a key while something lies over the view.
 pub(super) fn key(model: &mut Model, overlay: Overlay, key: Key) -> Vec<Effect> {
-    if matches!(key, Key::Esc | Key::Ctrl('c')) {
+    let goes_back = matches!(overlay, Overlay::Roster { .. }) && key == Key::Esc;
+    if matches!(key, Key::Esc | Key::Ctrl('c')) && !goes_back {
         model.overlay = None;
         return Vec::new();
     }
@@ -43,6 +43,7 @@ pub(super) fn key(model: &mut Model, overlay: Overlay, key: Key) -> Vec<Effect> 
         }
         Overlay::Search(line) => search_key(model, line, key),
         Overlay::Preflight(start) => preflight_key(model, start, key),
+        Overlay::Roster { start, without, cursor } => roster::key(model, start, without, cursor, key),
         Overlay::Offer(name) => offer_key(model, name, key),
     }
 }
@@ -137,11 +138,8 @@ fn submit(model: &mut Model, line: Line) -> Vec<Effect> {
 
 fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
-        Command::Stage(stage, spec) => ask::propose(model, spec, vec![stage]),
-        Command::AuditRange(spec, range) => {
-            ask::propose_run(model, Start { range: Some(range), ..Start::of(spec, vec![Stage::Audit]) })
-        }
-        Command::Auto(spec) => ask::propose_rest(model, spec),
+        Command::Stage(stage, spec, wish) => ask::propose_stage(model, spec, stage, &wish),
+        Command::Auto(spec, wish) => ask::propose_rest(model, spec, &wish),
         Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
         Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),
         Command::Spec(spec) => {
@@ -201,6 +199,9 @@ fn preflight_key(model: &mut Model, start: Start, key: Key) -> Vec<Effect> {
     if key == Key::Enter {
         model.overlay = None;
         return runs::start(model, start);
+    }
+    if key == Key::Char('e') {
+        roster::open(model, start);
     }
     Vec::new()
 }

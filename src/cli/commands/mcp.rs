@@ -14,6 +14,7 @@ use super::{Context, READING, check, dissent, explain, place, record, status, ve
 use crate::domain::failure::Failure;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 use crate::pipeline::{Event, Pipeline, Request, Signal, Start};
 use crate::server::mcp::http::{Door, serve_http};
 use crate::server::mcp::{Address, Office, Question, RunStage, Session, serve_stdio};
@@ -130,6 +131,7 @@ impl Office for Commands {
 
     fn start(&self, asked: &RunStage) -> Result<Session, Failure> {
         let spec = place::spec(&self.context, Some(&asked.spec))?.id;
+        let without = Wish { without: asked.without.clone(), ..Wish::default() }.without()?;
         if asked.range.is_some() && asked.stage != Stage::Audit {
             return Err(Failure::usage("range", "only audit judges a range of commits", "leave it out, or run audit"));
         }
@@ -142,8 +144,8 @@ impl Office for Commands {
             None => Pipeline::of_server(self.context.sources()?, self.flags())?,
         };
         let (fresh, rerun_missing, range) = (asked.fresh, asked.rerun_missing, asked.range.clone());
-        let run =
-            pipeline.run(Request::Start(Start { fresh, rerun_missing, range, ..Start::of(spec, vec![asked.stage]) }));
+        let start = Start::of(spec, vec![asked.stage]);
+        let run = pipeline.run(Request::Start(Start { fresh, rerun_missing, range, without, ..start }));
         panel.pipeline = Some(pipeline);
         panel.live += 1;
         Ok(Session { run, held: Box::new(Seat(Arc::clone(&self.panel))) })

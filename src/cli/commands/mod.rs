@@ -12,12 +12,12 @@ use super::out::{self, Done};
 use crate::actors::evidence;
 use crate::config::{self, Loaded, Sources};
 use crate::disk::{Store, look, text};
-use crate::domain::candidate::Place;
 use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::moment::Moment;
 use crate::domain::settings::Settings;
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 
 mod agents;
 mod bench;
@@ -95,7 +95,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         return Err(Failure::usage("--fail-on-dissent", why, next));
     }
     let here = || Context::of(global.clone());
-    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, &asked, stage, (None, None));
+    let stage = |stage: Stage, asked: Asked| run::stage(&here()?, asked.spec.as_deref(), stage, &asked.wish());
     let Some(command) = command else { return run::screen(&here()?) };
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
@@ -109,11 +109,14 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
         Command::Tasks(asked) => stage(Stage::Tasks, asked),
         Command::Implement { stage: asked, undo: true, .. } => run::undo(&here()?, asked.spec.as_deref()),
         Command::Implement { stage: asked, apply, with_unasked, undo: false } => {
-            let take = apply.map(|word| run::taken(&word, Place::Branch, with_unasked)).transpose()?;
-            run::stage(&here()?, &asked, Stage::Implement, (None, take))
+            let wish = Wish { apply, with_unasked, ..asked.wish() };
+            run::stage(&here()?, asked.spec.as_deref(), Stage::Implement, &wish)
         }
         Command::Validate(asked) => stage(Stage::Validate, asked),
-        Command::Audit { stage: asked, range } => run::stage(&here()?, &asked, Stage::Audit, (range.as_deref(), None)),
+        Command::Audit { stage: asked, range } => {
+            let wish = Wish { range, ..asked.wish() };
+            run::stage(&here()?, asked.spec.as_deref(), Stage::Audit, &wish)
+        }
         Command::Unlock(asked) => stage(Stage::Unlock, asked),
         Command::Auto(asked) => run::auto(&here()?, &asked),
         Command::Status { spec, stale_hours } => status::status(&here()?, spec.as_deref(), stale_hours),

@@ -8,43 +8,43 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
-use super::super::args::{Auto, Global, Stage as Asked};
+use super::super::args::{Auto, Global};
+use super::super::ask::Desk;
 use super::super::out::{self, Done};
 use super::super::plain::EVENT_SCHEMA;
 use super::output::Outputs;
 use super::present::Present;
 use super::ran::{self, Ran};
-use super::{Context, agents, first, now, place, progress, record, status, survey};
+use super::{Context, READING, agents, first, now, place, progress, record, status, survey};
 use crate::app::msg::{Request, Start as StartRun};
 use crate::app::outcome::Outcome;
 use crate::app::update::{exit_of, worst};
-use crate::domain::candidate::{Place, Portion, Take, Which};
+use crate::domain::candidate::Place;
 use crate::domain::failure::Failure;
-use crate::domain::ids::{AgentName, SpecId};
-use crate::domain::skip::{self, Skipped};
+use crate::domain::ids::SpecId;
+use crate::domain::journal::lacks_its_end;
+use crate::domain::skip::Skipped;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 use crate::pipeline;
 use crate::shell::engine::Flags;
+use crate::shell::foreign;
 use crate::shell::headless::{Headless, headless};
 use crate::shell::start::{Start, interactive};
 
-/// Runs one stage of a spec; of an audit, `range` names the commits whose change it is about, of an implement `take`
-/// the candidate that is taken.
+/// Runs one stage of a spec.
 ///
 /// # Errors
-/// Usage for an unknown spec; what keeps the run from starting.
-pub(super) fn stage(
-    context: &Context,
-    asked: &Asked,
-    stage: Stage,
-    (range, take): (Option<&str>, Option<Take>),
-) -> Result<Done, Failure> {
-    let folder = place::spec(context, asked.spec.as_deref())?;
-    let (fresh, rerun_missing, range) = (context.global.fresh, asked.rerun_missing, range.map(str::to_owned));
-    let start = StartRun { fresh, rerun_missing, range, take, ..StartRun::of(folder.id.clone(), vec![stage]) };
+/// Usage for an unknown spec or agent; what keeps the run from starting.
+pub(super) fn stage(context: &Context, spec: Option<&str>, stage: Stage, wish: &Wish) -> Result<Done, Failure> {
+    let folder = place::spec(context, spec)?;
+    let (fresh, rerun_missing, no_round) = (context.global.fresh, wish.rerun_missing, wish.no_round);
+    let (range, take, without) = (wish.range.clone(), wish.take(Place::Branch)?, wish.without()?);
+    let start = StartRun::of(folder.id.clone(), vec![stage]);
+    let start = StartRun { fresh, rerun_missing, no_round, range, take, without, ..start };
     let outputs = Outputs::of(&context.global.output)?;
-    let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+    let flags = Flags { no_round, ..flags(&context.global) };
     alone(context, flags, &outputs, folder, Request::Start(start))
 }
 
@@ -84,22 +84,6 @@ fn alone(
             Err(failure)
         }
     }
-}
-
-/// Returns the candidate that is meant by a word, and where it goes.
-///
-/// # Errors
-/// Usage (exit 64) for what cannot be an agent's name.
-pub(super) fn taken(word: &str, place: Place, with_unasked: bool) -> Result<Take, Failure> {
-    let which = match word {
-        "best" => Which::Best,
-        name => Which::Of(
-            AgentName::new(name)
-                .map_err(|bad| Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent"))?,
-        ),
-    };
-    let portion = if with_unasked { Portion::Whole } else { Portion::Asked };
-    Ok(Take { which, place, portion })
 }
 
 /// The exit codes from here on say that a signal ended the process.
@@ -165,45 +149,34 @@ pub(super) fn auto(context: &Context, asked: &Auto) -> Result<Done, Failure> {
 struct Work<'w> {
     context: &'w Context,
     asked: &'w Auto,
-    /// The stages that were named; none means those that a spec has not passed.
-    named: Option<Vec<Stage>>,
-    skipped: Skipped,
+    wish: Wish,
     flags: Flags,
     outputs: Outputs<'w>,
 }
 
 impl<'w> Work<'w> {
     fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
-        let skipped = asked.skip_stage.iter().map(|given| skip::skipped(given)).collect::<Result<Skipped, _>>()?;
-        let flags = Flags { no_round: asked.no_round, ..flags(&context.global) };
+        let wish = Wish { fresh: context.global.fresh, ..asked.wish() };
+        // What cannot be read is told before anything of any spec is.
+        (wish.skipped()?, wish.named_stages()?);
+        let flags = Flags { no_round: wish.no_round, ..flags(&context.global) };
         let outputs = Outputs::of(&context.global.output)?;
-        Ok(Self { context, asked, named: named_stages(asked)?, skipped, flags, outputs })
+        Ok(Self { context, asked, wish, flags, outputs })
     }
 
     /// Returns what is asked for a spec, or what is said where nothing is left to do.
     fn of_spec(&self, folder: &Folder) -> Result<Result<Request, Done>, Failure> {
-        let context = self.context;
-        let mut skipped = self.skipped.clone();
-        let mut stages = match &self.named {
-            Some(named) => named.clone(),
-            None => {
-                let (stages, left_out) = remaining(context, folder)?;
-                // What was left out before stays left out: whoever wants it after all names it.
-                skipped = left_out.into_iter().chain(skipped).collect();
-                stages
-            }
-        };
-        if !stages.is_empty() {
-            stages.retain(|stage| !skipped.contains_key(stage));
-            if stages.is_empty() {
-                let why = "every stage that is left would be left out";
-                return Err(Failure::usage("--skip-stage", why, "leave one of them in"));
-            }
-            let (fresh, rerun_missing) = (context.global.fresh, self.asked.rerun_missing);
-            let take = self.asked.apply.as_deref();
-            let take = take.map(|word| taken(word, Place::Tree, self.asked.with_unasked)).transpose()?;
-            let start = StartRun { fresh, rerun_missing, skipped, take, ..StartRun::of(folder.id.clone(), stages) };
+        let (context, wish) = (self.context, &self.wish);
+        if let Some(course) = wish.course(|| remaining(context, folder))? {
+            let (fresh, rerun_missing, no_round) = (wish.fresh, wish.rerun_missing, wish.no_round);
+            let (take, without, skipped) = (wish.take(Place::Tree)?, wish.without()?, course.skipped);
+            let start = StartRun::of(folder.id.clone(), course.stages);
+            let start = StartRun { fresh, rerun_missing, no_round, skipped, take, without, ..start };
             return Ok(Ok(Request::Start(start)));
+        }
+        // Killed after its last verdict, a run was not put away: its worktrees are still there.
+        if let Some(stage) = half_ended(context, folder)? {
+            return Ok(Ok(Request::Start(StartRun::of(folder.id.clone(), vec![stage]))));
         }
         let done = format!("{} has passed every stage\n", folder.id);
         // What was flagged on the way still is.
@@ -233,34 +206,29 @@ impl<'w> Work<'w> {
     }
 }
 
-/// Returns the stages that were named, in their order.
-fn named_stages(asked: &Auto) -> Result<Option<Vec<Stage>>, Failure> {
-    let called = |flag: &str, word: &str| {
-        let bad = |unknown: crate::domain::stage::UnknownStage| {
-            Failure::usage(flag, unknown.to_string(), "give one of these")
-        };
-        word.trim().parse::<Stage>().map_err(bad)
-    };
-    if let Some(from) = &asked.from {
-        let from = called("--from", from)?;
-        return Ok(Some(Stage::ALL.into_iter().filter(|stage| *stage >= from).collect()));
-    }
-    let mut stages = asked.stages.iter().map(|word| called("--stages", word)).collect::<Result<Vec<_>, _>>()?;
-    stages.sort();
-    stages.dedup();
-    Ok((!stages.is_empty()).then_some(stages))
-}
-
-/// Returns the stages from the first on that is not behind a spec, and what was left out on the way.
+/// Returns the first stage that is not behind a spec, and what was left out on the way.
 ///
 /// # Errors
 /// When the verdict of that first one cannot be read: it would be written over.
-fn remaining(context: &Context, folder: &Folder) -> Result<(Vec<Stage>, Skipped), Failure> {
+fn remaining(context: &Context, folder: &Folder) -> Result<(Option<Stage>, Skipped), Failure> {
     let standings = progress::standings(context, &Present::new(context, None), folder, None)?;
-    let Some(first) = progress::next(&standings) else { return Ok((Vec::new(), progress::left_out(&standings))) };
-    record::verdict(&context.store(), folder, first)?;
-    let stages = Stage::ALL.into_iter().filter(|stage| *stage >= first).collect();
-    Ok((stages, progress::left_out(&standings)))
+    let first = progress::next(&standings);
+    if let Some(first) = first {
+        record::verdict(&context.store(), folder, first)?;
+    }
+    Ok((first, progress::left_out(&standings)))
+}
+
+/// Returns the stage of a spec's last run that lacks nothing but its end, where nobody is at it.
+fn half_ended(context: &Context, folder: &Folder) -> Result<Option<Stage>, Failure> {
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let owner = desk.ask(READING, "reading the run's lock", evidence.owner(folder.id.clone(), desk.token()))?;
+    if owner.is_some_and(|note| foreign::lives(&note)) {
+        return Ok(None);
+    }
+    let open = desk.ask(READING, "reading the last run", evidence.latest_open(folder.id.clone(), desk.token()))?;
+    Ok(open.and_then(|open| lacks_its_end(open.entries.iter().map(|(_, record)| record))))
 }
 
 /// Runs without a screen until the requests are done. The shell prints as it goes.

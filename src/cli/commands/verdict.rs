@@ -6,6 +6,7 @@ use super::super::ruled::{OfSpec, Ruled, annotations, junit, sarif};
 use super::output::{Format, Outputs};
 use super::present::Present;
 use super::{Context, place, record, report};
+use crate::domain::absent;
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
 use crate::domain::consensus::{Call, Judged, Label, Reason, ReasonCode, Status, Verdict};
@@ -164,6 +165,10 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     for (left_out, reason) in skip::of(&verdict.inputs) {
         row("Left out", format!("{left_out}: {reason}"));
+    }
+    let absent = absent::of(&verdict.inputs);
+    if !absent.is_empty() {
+        row("Not asked", format!("{}: left out by a person", absent.join(", ")));
     }
     let coverage = &verdict.coverage;
     row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));

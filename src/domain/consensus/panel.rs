@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::canon::Canon;
 use super::policy::Policy;
+use crate::domain::absent;
 use crate::domain::claim::{Assertion, Polarity, Value};
 use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, Family, SpecId};
@@ -90,7 +91,8 @@ impl Inputs {
     pub fn changed_since(&self, before: &Self) -> Vec<String> {
         let one = |is: bool, what: &str| is.then(|| what.to_owned());
         let files = |now: &BTreeMap<String, Sha>, was: &BTreeMap<String, Sha>| {
-            let paths: BTreeSet<&String> = now.keys().chain(was.keys()).collect();
+            // Who is not asked changes nothing of what the others were asked.
+            let paths: BTreeSet<&String> = now.keys().chain(was.keys()).filter(|path| !absent::is_one(path)).collect();
             paths.into_iter().filter(|path| now.get(*path) != was.get(*path)).cloned().collect::<Vec<_>>()
         };
         let named =

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::domain::stage::Stage;
+
 /// Largest denominator accepted: products of counts and thresholds then stay far inside 64 bits.
 const DENOMINATOR_MAX: u32 = 1_000_000;
 
@@ -86,6 +88,32 @@ pub enum Quorum {
     Solo,
 }
 
+/// Fewest families that can agree where one is not enough.
+const FAMILIES_MIN: usize = 2;
+
+impl Quorum {
+    /// Returns the quorum that holds at a stage: one voice is enough only before anything is validated.
+    pub fn at(self, stage: Stage) -> Quorum {
+        match self {
+            Quorum::Solo if stage > Stage::Implement => Quorum::Share(Ratio::TWO_THIRDS),
+            Quorum::Solo => Quorum::Solo,
+            Quorum::Share(share) => Quorum::Share(share),
+        }
+    }
+
+    /// Returns how many of the families that are asked at a stage have to answer. At implement one candidate will do: it
+    /// is decided by what was run.
+    pub fn needed(self, expected: usize, stage: Stage) -> usize {
+        match self.at(stage) {
+            Quorum::Solo => 1,
+            Quorum::Share(_) if stage == Stage::Implement => 1,
+            Quorum::Share(share) => {
+                (FAMILIES_MIN..=expected).find(|ok| share.is_reached(*ok, expected)).unwrap_or(FAMILIES_MIN)
+            }
+        }
+    }
+}
+
 impl FromStr for Quorum {
     type Err = BadRatio;
     fn from_str(text: &str) -> Result<Self, BadRatio> {
@@ -140,6 +168,15 @@ impl Default for Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_families_have_to_answer() {
+        let needed = |quorum: &str, expected, stage| quorum.parse::<Quorum>().unwrap().needed(expected, stage);
+        let all: Vec<usize> = (0..=6).map(|expected| needed("2/3", expected, Stage::Plan)).collect();
+        assert_eq!(all, [2, 2, 2, 2, 3, 4, 4]);
+        assert_eq!((needed("solo", 1, Stage::Plan), needed("solo", 3, Stage::Audit)), (1, 2));
+        assert_eq!((needed("1/1", 1, Stage::Implement), needed("1/1", 3, Stage::Plan)), (1, 3));
+    }
 
     #[test]
     fn a_share_is_two_integers_above_zero_and_up_to_one() {

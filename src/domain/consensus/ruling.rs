@@ -9,7 +9,7 @@ use super::canon::key;
 use super::label::Label;
 use super::panel::Participant;
 use super::parse::Outcome;
-use super::policy::{Quorum, Ratio};
+use super::policy::Quorum;
 use super::reason::ReasonCode;
 use super::tally::{Bench, Claim, Claims, Said, Tally};
 use super::verdict::Decision;
@@ -307,14 +307,9 @@ impl<'p> Case<'p> {
         }
     }
 
-    /// Returns the quorum that holds at this stage: one voice is enough only before anything is validated.
+    /// Returns the quorum that holds at this stage.
     fn quorum(&self) -> Quorum {
-        let is_early = self.bench.panel.stage <= Stage::Implement;
-        match self.bench.panel.policy.quorum {
-            Quorum::Solo if !is_early => Quorum::Share(Ratio::TWO_THIRDS),
-            Quorum::Solo => Quorum::Solo,
-            Quorum::Share(share) => Quorum::Share(share),
-        }
+        self.bench.panel.policy.quorum.at(self.bench.panel.stage)
     }
 
     fn absent(&self, who: impl Fn(&Participant) -> bool) -> Vec<usize> {

@@ -175,6 +175,13 @@ pub enum Record {
         /// Why.
         reason: String,
     },
+    /// A person left agents out of the run: they count as not asked. A later record replaces an earlier one.
+    AgentsLeftOut {
+        /// Who.
+        agents: Vec<AgentName>,
+        /// Git name of the person.
+        by: String,
+    },
     /// An agent is about to be started.
     AgentLaunched {
         /// Which stage.
@@ -466,6 +473,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -499,6 +507,7 @@ impl Record {
             | Record::LandingUndone { .. }
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -510,6 +519,43 @@ impl Record {
             | Record::RunClosed { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns the stage that a run ends with, if it has decided that one and nothing but its end is missing.
+pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Stage> {
+    let (mut last, mut at_end) = (None, false);
+    for record in records {
+        match record {
+            Record::RunOpened { stages, .. } => last = stages.last().copied(),
+            Record::StageDecided { stage, .. } => at_end = Some(*stage) == last,
+            Record::StageOpened { .. }
+            | Record::RunReopened { .. }
+            | Record::RunStopped { .. }
+            | Record::RunClosed { .. }
+            | Record::WentBack { .. } => at_end = false,
+            Record::RunResumed { .. }
+            | Record::GateHeld { .. }
+            | Record::GuardrailsRan { .. }
+            | Record::StageElsewhere { .. }
+            | Record::StageSkipped { .. }
+            | Record::AgentLaunched { .. }
+            | Record::AgentAnswered { .. }
+            | Record::CandidatesTried { .. }
+            | Record::LandingIntended { .. }
+            | Record::Landed { .. }
+            | Record::LandingUndone { .. }
+            | Record::AgentFailed { .. }
+            | Record::PermissionAnswered { .. }
+            | Record::RoundOpened { .. }
+            | Record::RoundAnswered { .. }
+            | Record::RoundClosed { .. }
+            | Record::HumanDecided { .. }
+            | Record::PublishIntended { .. }
+            | Record::Published { .. }
+            | Record::Mirrored { .. } => {}
+        }
+    }
+    last.filter(|_| at_end)
 }
 
 /// Returns why a run is closed: its last `run_closed` record, unless a `run_reopened` came after it.

@@ -56,6 +56,7 @@ fn prepared(stage: Stage, files: &[(&str, String)]) -> Result<Preparation, Failu
         change: None,
         back: None,
         skipped: Default::default(),
+        left_out: Vec::new(),
         agenda: None,
     };
     prepare(&tree, &ask)

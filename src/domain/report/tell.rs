@@ -3,6 +3,7 @@
 //! It must not know any format: every text is plain.
 
 use super::{Case, Kept, Mark, Page, Part, Recorded, Section};
+use crate::domain::absent;
 use crate::domain::agenda::{Topic, agenda};
 use crate::domain::claim::derive::in_words;
 use crate::domain::claim::{Severity, Tier};
@@ -115,6 +116,10 @@ fn facts(
     }
     let left_out = skip::of(&verdict.inputs).into_iter();
     facts.extend(left_out.map(|(stage, reason)| ("Left out", format!("{stage}, before this: {reason}"))));
+    let absent = absent::of(&verdict.inputs);
+    if !absent.is_empty() {
+        facts.push(("Not asked", format!("{}: left out of this run by a person", absent.join(", "))));
+    }
     let coverage = &verdict.coverage;
     facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
     if !coverage.uncovered.is_empty() {

@@ -300,17 +300,19 @@ impl Settings {
         self.agents.iter().filter(move |agent| agent.stages.contains(&stage)).filter(may)
     }
 
-    /// Says that only one family would be asked at `stage`, and what comes of it: nobody could disagree.
-    pub fn one_voice(&self, stage: Stage) -> Option<String> {
-        let mut families = self.roster(stage).map(|agent| &agent.family);
+    /// Says that a roster has one family only, and what comes of it at `stage`: nobody could disagree.
+    pub fn one_voice<'a>(&self, stage: Stage, roster: impl Iterator<Item = &'a Agent>) -> Option<String> {
+        let mut families = roster.map(|agent| &agent.family);
         let first = families.next()?;
         if !families.all(|family| family == first) {
             return None;
         }
-        let alone = self.consensus.quorum == Quorum::Solo && stage <= Stage::Implement;
-        Some(if alone {
+        let alone = self.consensus.quorum.at(stage) == Quorum::Solo;
+        Some(if stage == Stage::Implement && !alone {
+            format!("one voice: only {first} is asked, so there is one candidate to choose from")
+        } else if alone {
             format!("one voice: only {first} is asked, so nobody can disagree (quorum = \"solo\")")
-        } else if stage <= Stage::Implement {
+        } else if stage < Stage::Implement {
             format!("one voice: only {first} is asked, the verdict will be no_quorum unless quorum = \"solo\"")
         } else {
             format!("one voice: only {first} is asked, the verdict will be no_quorum")

@@ -133,6 +133,9 @@ pub struct RunStage {
     /// The commits whose change is audited, as `A..B`; only for the stage audit.
     #[serde(default)]
     pub range: Option<String>,
+    /// Names of agents that are left out of this run: they count as not asked, and the verdict says so.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// Serves on a pair of pipes until `reading` ends or `stop` is cancelled. Runs that are live then are the office's to

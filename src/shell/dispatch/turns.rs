@@ -18,7 +18,7 @@ use crate::app::model::Model;
 use crate::app::update::charge;
 use crate::domain::acp::Answer;
 use crate::domain::budget::Charge;
-use crate::domain::candidate::Landing;
+use crate::domain::candidate::{Landing, Step};
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::launch;
@@ -161,13 +161,13 @@ impl Dispatch {
         let uprooting = self.uproot(model, &id, token.clone());
         let taken = self.job(async move {
             uprooting.await?;
-            repo.land(root, landing, true, token).await
+            repo.land(root, landing, Step::TakeBack, token).await
         });
         Pending::Landed(id, taken)
     }
 
     /// Returns the folder of all worktrees.
-    fn worktrees(&self, model: &Model) -> PathBuf {
+    pub(super) fn worktrees(&self, model: &Model) -> PathBuf {
         self.places.repo.join(&model.settings.worktrees.root)
     }
 

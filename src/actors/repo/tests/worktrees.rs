@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
 use crate::domain::artifact::body::Change;
-use crate::domain::candidate::{Chosen, Landing, Picked, Place, Share};
+use crate::domain::candidate::{Chosen, Landing, Picked, Place, Share, Step};
 use crate::domain::hash::Sha;
 use crate::domain::hunks::{HunkId, Picks};
 use crate::domain::ids::{AgentName, Family};
@@ -91,9 +91,9 @@ impl Bench {
         (plot.agent.clone(), (Family::new(agent).unwrap(), Arc::new(self.reap(&plot).await)))
     }
 
-    async fn land(&self, landing: &Landing, back: bool) -> Result<Option<String>, Failure> {
+    async fn land(&self, landing: &Landing, step: Step) -> Result<Option<String>, Failure> {
         let token = CancellationToken::new();
-        self.handle.land(self.root(), landing.clone(), back, token).within(PATIENCE, "a landing").await
+        self.handle.land(self.root(), landing.clone(), step, token).within(PATIENCE, "a landing").await
     }
 }
 
@@ -292,7 +292,7 @@ fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
 
         // The state is the one that the code has once the change is in it.
         let landing = landing(&trial, ann, Place::Tree);
-        bench.land(&landing, false).await.unwrap();
+        bench.land(&landing, Step::Put).await.unwrap();
         let now = bench.handle.tree_id(bench.root(), None, CancellationToken::new());
         assert_eq!(now.within(PATIENCE, "the tree").await.unwrap(), ann.state);
         bench
@@ -494,31 +494,42 @@ fn a_candidate_lands_once_however_often_it_is_done_and_comes_back_if_nothing_fol
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let branch = of(Place::Branch);
-        let first = bench.land(&branch, false).await.unwrap().unwrap();
-        assert_eq!(bench.land(&branch, false).await.unwrap().as_deref(), Some(first.as_str()));
+        let first = bench.land(&branch, Step::Put).await.unwrap().unwrap();
+        assert_eq!(bench.land(&branch, Step::Put).await.unwrap().as_deref(), Some(first.as_str()));
         assert_eq!(bench.said(&["rev-list", "--count", "main..dicast/003-rate-limiter"]), "1");
         assert!(bench.said(&["log", "-1", "--format=%(trailers)", &first]).contains("Dicast-Verdict: V"));
         assert_eq!(bench.own(), before);
         let other = Landing { message: "another\n".into(), ..branch.clone() };
-        assert!(bench.land(&other, false).await.unwrap_err().hint().contains("git branch -D"));
-        assert!(bench.land(&other, true).await.is_err(), "a branch with something else stays");
-        bench.land(&branch, true).await.unwrap();
-        bench.land(&branch, true).await.unwrap();
+        assert!(bench.land(&other, Step::Put).await.unwrap_err().hint().contains("git branch -D"));
+        assert!(bench.land(&other, Step::TakeBack).await.is_err(), "a branch with something else stays");
+        bench.land(&branch, Step::TakeBack).await.unwrap();
+        bench.land(&branch, Step::TakeBack).await.unwrap();
         assert_eq!(bench.said(&["branch", "--list", "dicast/*"]), "");
 
         let tree = of(Place::Tree);
-        bench.land(&tree, false).await.unwrap();
-        bench.land(&tree, false).await.unwrap();
+        bench.land(&tree, Step::Put).await.unwrap();
+        bench.land(&tree, Step::Put).await.unwrap();
         assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), limit(10));
         assert_eq!(bench.said(&["diff", "--cached"]), "", "nothing is staged");
         bench.write("new.txt", "edited\n");
-        let refused = bench.land(&tree, true).await.unwrap_err();
+        let refused = bench.land(&tree, Step::TakeBack).await.unwrap_err();
         assert_eq!((refused.exit(), refused.hint().contains("git stash")), (10, true));
         bench.write("new.txt", "new\n");
-        bench.land(&tree, true).await.unwrap();
+        bench.land(&tree, Step::TakeBack).await.unwrap();
+        // What was put there and never recorded goes; once somebody has committed it is theirs.
+        for _ in 0..2 {
+            bench.land(&tree, Step::Clear).await.unwrap();
+            assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), limit(5));
+            bench.land(&tree, Step::Put).await.unwrap();
+        }
+        bench.git(3, &["-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "theirs", "--", "src/limit.sh"]);
+        bench.land(&tree, Step::Clear).await.unwrap();
+        assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), limit(10));
+        bench.git(4, &["-c", "core.hooksPath=/dev/null", "reset", "-q", "HEAD~"]);
+        bench.land(&tree, Step::TakeBack).await.unwrap();
         assert_eq!(bench.own(), before);
         bench.write("src/limit.sh", "mine\n");
-        assert_eq!(bench.land(&tree, false).await.unwrap_err().exit(), 10);
+        assert_eq!(bench.land(&tree, Step::Put).await.unwrap_err().exit(), 10);
         assert_eq!(fs::read_to_string(bench.root().join("src/limit.sh")).unwrap(), "mine\n");
         bench
     });
