@@ -538,6 +538,7 @@ pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Optio
             | Record::GuardrailsRan { .. }
             | Record::StageElsewhere { .. }
             | Record::StageSkipped { .. }
+            | Record::AgentsLeftOut { .. }
             | Record::AgentLaunched { .. }
             | Record::AgentAnswered { .. }
             | Record::CandidatesTried { .. }
