@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::absent;
-use super::agenda::{Topic, agenda};
+use super::agenda::{Topic, agenda, open_only};
 use super::artifact::Expect;
 use super::back::Back;
 use super::check::{self, Changed, Content, Tree};
@@ -65,6 +65,9 @@ pub struct Preparation {
     /// What the host says itself.
     #[serde(default)]
     pub host: Vec<Backed>,
+    /// The spec's document as it was read, where it is what is drafted or revised.
+    #[serde(default)]
+    pub text: Option<Arc<str>>,
     /// The git range that is audited, if it is one.
     #[serde(default)]
     pub range: Option<Arc<Range>>,
@@ -118,6 +121,8 @@ pub struct Ask {
     pub recalled: Vec<Note>,
     /// The change that is audited, where it is a range of commits.
     pub change: Option<Changed>,
+    /// What a spec is to be drafted or revised for, in a person's words.
+    pub brief: Option<String>,
     /// Stages that a person left out, and why.
     pub skipped: Skipped,
     /// Who of the stage's agents was left out by a person, each with its family.
@@ -127,6 +132,9 @@ pub struct Ask {
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
+
+/// Names a brief among what a verdict is bound to. No path begins like it.
+const BRIEF: &str = "what was wanted:";
 
 /// Instructions for agents: the first that is there goes to every agent.
 const INSTRUCTIONS: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "GEMINI.md"];
@@ -150,13 +158,20 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let Some(spec) = reading.specs.iter().find(|spec| spec.id == ask.spec) else {
         return Err(unreadable(&reading, &ask.spec));
     };
-    spec.asked()?;
+    // A draft may begin with nothing but what is wanted.
+    if ask.stage != Stage::Specify {
+        spec.asked()?;
+    }
     let verdicts = verdicts_before(tree, spec, ask)?;
     let (documents, left_out) = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
-    let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
+    let open = || {
+        let topics = if ask.stage == Stage::Specify { open_only } else { agenda };
+        topics(spec, &dissent::questions(&ledger, &agenda(spec, &[])))
+    };
     let agenda = ask.agenda.clone().unwrap_or_else(open);
+
     // Where there are no tasks, none could have asked for a change.
     let hunks = ask.change.as_ref().filter(|_| spec.tasks.is_some()).map(|change| check::hunks(&change.diff));
     let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
@@ -183,6 +198,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         host: &host,
         recalled: &recalled,
         failure: failure.as_deref(),
+        brief: ask.brief.as_deref(),
         attempt: 1,
     };
     let rendered: Vec<(AgentName, Rendered)> = ask
@@ -210,6 +226,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
                 .chain(skip::as_context(&ask.skipped, ask.stage))
                 .chain(absent::as_context(&ask.left_out))
                 .chain(ask.back.as_ref().map(Back::as_context))
+                .chain(ask.brief.as_deref().map(|brief| (BRIEF.to_owned(), Sha::of(brief))))
                 .collect(),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
@@ -222,6 +239,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         unseen: unseen(&left_out),
         standing: standing(tree, spec),
         outdated: outdated(spec, ask, &verdicts),
+        text: (ask.stage == Stage::Specify).then(|| tree.text(&spec.file).unwrap_or_default().into()),
         range,
         start: ask.back.as_ref().and_then(|back| back.start(ask.commit.as_deref())).map(str::to_owned),
         host: says,
@@ -264,7 +282,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     let is_written = match needed {
         Stage::Plan => tree.text(&tree.path_of(spec, "plan.md")).is_some(),
         Stage::Tasks => tree.text(&tree.path_of(spec, "tasks.md")).is_some(),
-        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
+        Stage::Specify | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
     };
     let place = format!("{} of {}", stage, spec.id);
     match verdicts.get(&needed) {
@@ -284,7 +302,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
                     "run `dicast {needed} {0}` first, or say which commits hold the change: `dicast audit {0} --range A..B`",
                     spec.id
                 ),
-                Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
+                Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
                     format!("run `dicast {needed} {}` first", spec.id)
                 }
             },
@@ -302,7 +320,7 @@ fn outdated(spec: &Spec, ask: &Ask, verdicts: &BTreeMap<Stage, Verdict>) -> Opti
 
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
-fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
+pub(super) fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
     let path = spec.verdict_path(stage);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
@@ -325,7 +343,7 @@ fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, F
 /// they name. What was altered is not among it.
 fn standing(tree: &Tree, spec: &Spec) -> BTreeMap<String, Sha> {
     let mut standing = BTreeMap::new();
-    for stage in Stage::ALL {
+    for stage in Stage::RECORDED {
         let Ok(Some(verdict)) = recorded(tree, spec, stage) else { continue };
         let path = spec.verdict_path(stage);
         standing.extend(tree.text(&path).map(Sha::of).map(|sha| (path, sha)));
@@ -347,7 +365,7 @@ const NAMED_MAX: usize = 5;
 /// Whoever writes the code, or looks at it, needs what it has to keep to.
 fn sources(stage: Stage) -> (&'static [&'static str], &'static [&'static str]) {
     match stage {
-        Stage::Plan => (
+        Stage::Specify | Stage::Plan => (
             &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md"],
             &["contracts", "checklists"],
         ),

@@ -12,8 +12,8 @@ use dicast::app::model::{
 };
 use dicast::app::msg::Start;
 use dicast::app::update::{open_claims, rows, sides};
-use dicast::domain::acp::Request;
 use dicast::domain::absent;
+use dicast::domain::acp::Request;
 use dicast::domain::budget::Price;
 use dicast::domain::check::{FileText, Tree};
 use dicast::domain::claim::{Kind, Polarity, Severity, Tier};
@@ -541,7 +541,7 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    let pages = [crate::ledger::all(), crate::candidates::all()].concat();
+    let pages = [crate::ledger::all(), crate::candidates::all(), crate::proposal::all()].concat();
     [repository(), machines(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()]
         .concat()
 }

@@ -26,6 +26,7 @@ use crate::domain::gate::{self, Gate, Held};
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
+use crate::domain::proposal::{self, Proposal};
 use crate::domain::range::Range;
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
@@ -137,6 +138,11 @@ impl Handle {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Ledger { root, spec, entries, token, promise })
     }
 
+    /// Reads what a panel proposes for a spec's document, and the document as it stands.
+    pub fn proposal(&self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Reply<Proposal> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Proposal { root, spec, token, promise })
+    }
+
     /// Names the state of the code that a verdict is bound to: of the working copy, or of the commit `at`
     /// (exit 64 if git knows none of that name).
     pub fn tree_id(&self, root: PathBuf, at: Option<String>, token: CancellationToken) -> Reply<String> {
@@ -166,34 +172,40 @@ impl Handle {
 
     /// Makes the worktree of an agent that writes, or takes it again; returns its folder.
     pub fn plant(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<PathBuf> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Plant { root, plot, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Plant { root, plot, token, promise }))
     }
 
     /// Reads what an agent changed in its worktree.
     pub fn reap(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<Patch> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Reap { root, plot, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Reap { root, plot, token, promise }))
     }
 
     /// Watches how much room an agent's worktree takes, until it is more than it may: then true; false once `over`.
     pub fn outgrows(&self, plot: Plot, over: CancellationToken) -> Reply<bool> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Watch { plot, over, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Watch { plot, over, promise }))
     }
 
     /// Takes away what an agent wrote: its worktree, or where its program stays in it, all that it put there.
     pub fn fell(&self, root: PathBuf, plot: Plot, stays: bool, token: CancellationToken) -> Reply<()> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Fell { root, plot, stays, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Fell { root, plot, stays, token, promise })
+        })
     }
 
     /// Removes the worktrees of a run below `folder`.
     pub fn uproot(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
         let what = Uprooted::Worktrees;
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Uproot { root, folder, run, what, token, promise })
+        })
     }
 
     /// Removes the worktrees of a run and what git keeps of it: nobody will take anything of it any more.
     pub fn forget(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
         let what = Uprooted::All;
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Uproot { root, folder, run, what, token, promise })
+        })
     }
 
     /// Runs the project's tests and guardrails on every candidate. One trial or check at a time: they share a folder.
@@ -227,9 +239,9 @@ impl Handle {
     }
 }
 
-/// What the actor is asked.
+/// What is done with a worktree.
 #[derive(Debug)]
-enum Command {
+enum Garden {
     Plant {
         root: PathBuf,
         plot: Plot,
@@ -262,6 +274,12 @@ enum Command {
         token: CancellationToken,
         promise: Promise<()>,
     },
+}
+
+/// What the actor is asked.
+#[derive(Debug)]
+enum Command {
+    Garden(Garden),
     TryPicked {
         root: PathBuf,
         picked: Box<(Picked, Tools)>,
@@ -330,6 +348,12 @@ enum Command {
         token: CancellationToken,
         promise: Promise<Arc<Ledger>>,
     },
+    Proposal {
+        root: PathBuf,
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Proposal>,
+    },
     RunCheck {
         root: PathBuf,
         checks: BTreeMap<String, CheckTemplate>,
@@ -372,6 +396,30 @@ fn scratch(root: &Path, own: &str) -> PathBuf {
     root.join(".dicast/scratch").join(own)
 }
 
+/// None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
+fn garden(scope: &Scope, reader: Reader, what: Garden, turn: &Arc<Mutex<()>>) {
+    match what {
+        Garden::Plant { root, plot, token, promise } => {
+            let turn = Arc::clone(turn);
+            scope.spawn(async move { promise.keep(reader.plant(&root, &plot, &token, &turn).await) });
+        }
+        Garden::Reap { root, plot, token, promise } => {
+            scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
+        }
+        Garden::Watch { plot, over, promise } => {
+            scope.spawn(async move { promise.keep(worktrees::outgrows(&reader.scope, &plot, &over).await) });
+        }
+        Garden::Fell { root, plot, stays, token, promise } => {
+            let turn = Arc::clone(turn);
+            scope.spawn(async move { promise.keep(reader.fell(&root, (&plot, stays), &token, &turn).await) });
+        }
+        Garden::Uproot { root, folder, run, what, token, promise } => {
+            let (turn, of) = (Arc::clone(turn), (folder, run, what));
+            scope.spawn(async move { promise.keep(reader.uproot(&root, &of, &token, &turn).await) });
+        }
+    }
+}
+
 async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children, own: Arc<str>) {
     let turn = Arc::new(Mutex::new(()));
     let gardening = Arc::new(Mutex::new(()));
@@ -379,25 +427,7 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
-            // None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
-            Command::Plant { root, plot, token, promise } => {
-                let turn = Arc::clone(&gardening);
-                scope.spawn(async move { promise.keep(reader.plant(&root, &plot, &token, &turn).await) });
-            }
-            Command::Reap { root, plot, token, promise } => {
-                scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
-            }
-            Command::Watch { plot, over, promise } => {
-                scope.spawn(async move { promise.keep(worktrees::outgrows(&reader.scope, &plot, &over).await) });
-            }
-            Command::Fell { root, plot, stays, token, promise } => {
-                let turn = Arc::clone(&gardening);
-                scope.spawn(async move { promise.keep(reader.fell(&root, (&plot, stays), &token, &turn).await) });
-            }
-            Command::Uproot { root, folder, run, what, token, promise } => {
-                let (turn, of) = (Arc::clone(&gardening), (folder, run, what));
-                scope.spawn(async move { promise.keep(reader.uproot(&root, &of, &token, &turn).await) });
-            }
+            Command::Garden(what) => garden(&scope, reader, what, &gardening),
             Command::TryOut { root, trial, token, promise } => {
                 let turn = Arc::clone(&turn);
                 scope.spawn(async move { promise.keep(reader.try_out(&root, &trial, &token, &turn).await) });
@@ -443,6 +473,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             }
             Command::Ledger { root, spec, entries, token, promise } => {
                 scope.answer(token.clone(), promise, reader.ledger(root, spec, entries, token));
+            }
+            Command::Proposal { root, spec, token, promise } => {
+                scope.answer(token.clone(), promise, reader.proposal(root, spec, token));
             }
             Command::RunCheck { root, checks, citation, token, promise } => {
                 let turn = Arc::clone(&turn);
@@ -540,6 +573,11 @@ impl Reader {
     ) -> Result<Arc<Ledger>, Failure> {
         let (tree, _) = tree::files(&self.scope, &root, &token).await?;
         self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
+    }
+
+    async fn proposal(self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Result<Proposal, Failure> {
+        let tree = tree::alone(&self.scope, &root, &token).await?;
+        self.blocking(move || proposal::read(&tree, &spec)).await
     }
 
     async fn run_check(

@@ -152,7 +152,10 @@ fn the_list_before_a_run_leaves_out_takes_in_and_says_what_it_comes_to() {
     script.key(Key::Up).key(Key::Up).key(Key::Char(' ')).key(Key::Down).key(Key::Char(' '));
     assert_eq!(shown(&script), (vec![Place::Asked, Place::Asked, Place::Out], 2, true));
     script.key(Key::Enter).settle().expect_phase(Phase::Decided);
-    assert_eq!((script.asked(), left_out(&script)), (vec!["claude 1".into(), "codex 1".into()], vec!["gemini (google)".to_owned()]));
+    assert_eq!(
+        (script.asked(), left_out(&script)),
+        (vec!["claude 1".into(), "codex 1".into()], vec!["gemini (google)".to_owned()])
+    );
 }
 
 #[test]
@@ -172,7 +175,10 @@ fn who_answered_before_the_stop_cannot_be_unticked() {
 fn what_is_typed_behind_a_stage_or_auto_is_taken() {
     let mut script = Script::new();
     script.key(Key::Char(':')).type_text("plan 001 --without gemini").key(Key::Enter).settle();
-    assert_eq!((script.asked(), left_out(&script)), (vec!["claude 1".into(), "codex 1".into()], vec!["gemini (google)".to_owned()]));
+    assert_eq!(
+        (script.asked(), left_out(&script)),
+        (vec!["claude 1".into(), "codex 1".into()], vec!["gemini (google)".to_owned()])
+    );
     let mut script = Script::new();
     let line = "auto 001 --from tasks --skip-stage implement=\"by hand\" --no-round";
     script.key(Key::Char(':')).type_text(line).key(Key::Enter);

@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{cancel, candidates, first, gate, ledger, permission, round, seats, settle, split, verdict};
+use super::{cancel, candidates, first, gate, ledger, permission, proposal, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 use crate::domain::acp::Answer;
@@ -22,6 +22,11 @@ pub fn can(model: &Model, action: Action) -> bool {
     }
     if let View::Candidates { .. } = view
         && let Some(can) = candidates::can(model, action)
+    {
+        return can;
+    }
+    if let View::Proposal(page) = view
+        && let Some(can) = proposal::can(page, action)
     {
         return can;
     }
@@ -59,6 +64,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Candidates => {
             matches!(view, View::Verdict { stage: Stage::Implement, .. }) && run.is_some_and(|run| run.tried.is_some())
         }
+        Action::Proposal => matches!(view, View::Verdict { stage: Stage::Specify, .. }) && proposal::is_there(model),
         Action::IntoTree | Action::NextHunk | Action::PreviousHunk => false,
         Action::Pick | Action::Restore | Action::Beside => false,
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
@@ -123,6 +129,7 @@ fn opens(model: &Model, view: &View) -> bool {
             run.is_some_and(|run| settle::is_decidable(model, run) && split::selected(run, texts).is_some())
         }
         View::Spec { .. }
+        | View::Proposal(_)
         | View::Transcript(_)
         | View::Ledger(_)
         | View::Servers { .. }

@@ -28,7 +28,8 @@ const FAMILIES_MIN: usize = 2;
 /// Tells whether the panel is to be asked what stands open, before a stage is recorded.
 pub(super) fn is_due(model: &Model, id: &RunId) -> bool {
     let Some(run) = model.runs.get(id) else { return false };
-    let is_on = model.settings.consensus.round == settings::Round::Auto && !model.boot.no_round && !run.options.no_round;
+    let is_on =
+        model.settings.consensus.round == settings::Round::Auto && !model.boot.no_round && !run.options.no_round;
     // A human's decision about a recorded stage asks nobody.
     let asks = !run.options.reopened || run.options.rerun_missing;
     // Candidates are told apart by what is run, not by votes.
@@ -320,6 +321,7 @@ pub(super) fn adopt(
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentsLeftOut { .. }
+        | Record::Briefed { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

@@ -60,7 +60,10 @@ pub(super) fn undo(context: &Context, spec: Option<&str>) -> Result<Done, Failur
 }
 
 /// Runs one spec, and writes what that came to where it was asked for.
-fn alone(
+///
+/// # Errors
+/// What keeps it from starting.
+pub(super) fn alone(
     context: &Context,
     flags: Flags,
     outputs: &Outputs<'_>,
