@@ -96,7 +96,7 @@ pub enum Msg {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// Asks for work and waits for its answer.
-    Asked(AskId, Request),
+    Asked(AskId, Box<Request>),
     /// Does not want its answer any more; twice: what runs for it is killed.
     Withdrew(AskId),
     /// Is gone: stop what runs, and end.

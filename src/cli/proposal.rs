@@ -8,17 +8,12 @@ use crate::domain::proposal::Deed;
 /// Writes what is proposed, with what it would change; or what became of the document, and what comes next. Nothing for
 /// any other event.
 pub fn told(what: &What) -> String {
-    match what {
-        What::SpecProposed { file, path, diff, .. } if diff.is_empty() => {
-            format!("proposed: {file} stays as it is\n  text     {path}\n")
-        }
-        What::SpecProposed { file, path, notes, added, removed, diff } => {
-            let why = notes.as_ref().map(|notes| format!("  why      {notes}\n")).unwrap_or_default();
-            format!("proposed: {file} +{added} -{removed} lines\n  text     {path}\n{why}{diff}")
-        }
-        What::SpecRewritten { .. } => rewritten(what),
-        _ => String::new(),
+    let What::SpecProposed { file, path, notes, added, removed, diff } = what else { return rewritten(what) };
+    if diff.is_empty() {
+        return format!("proposed: {file} stays as it is\n  text     {path}\n");
     }
+    let why = notes.as_ref().map(|notes| format!("  why      {notes}\n")).unwrap_or_default();
+    format!("proposed: {file} +{added} -{removed} lines\n  text     {path}\n{why}{diff}")
 }
 
 fn rewritten(what: &What) -> String {

@@ -166,12 +166,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let (documents, left_out) = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
-    let open = || {
-        let topics = if ask.stage == Stage::Specify { open_only } else { agenda };
-        topics(spec, &dissent::questions(&ledger, &agenda(spec, &[])))
-    };
-    let agenda = ask.agenda.clone().unwrap_or_else(open);
-
+    let agenda = ask.agenda.clone().unwrap_or_else(|| questions(spec, ask.stage, &ledger));
     // Where there are no tasks, none could have asked for a change.
     let hunks = ask.change.as_ref().filter(|_| spec.tasks.is_some()).map(|change| check::hunks(&change.diff));
     let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
@@ -220,14 +215,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: hashes(&context)
-                .into_iter()
-                .chain(range.as_ref().map(|range| range.as_context()))
-                .chain(skip::as_context(&ask.skipped, ask.stage))
-                .chain(absent::as_context(&ask.left_out))
-                .chain(ask.back.as_ref().map(Back::as_context))
-                .chain(ask.brief.as_deref().map(|brief| (BRIEF.to_owned(), Sha::of(brief))))
-                .collect(),
+            context: surroundings(ask, &context, range.as_deref()),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -246,6 +234,25 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         agenda,
         spec: Arc::new(spec.clone()),
     })
+}
+
+/// Returns what a stage asks: where the spec itself is at stake, nobody is asked whether it is covered.
+fn questions(spec: &Spec, stage: Stage, ledger: &Ledger) -> Vec<Topic> {
+    let topics = if stage == Stage::Specify { open_only } else { agenda };
+    topics(spec, &dissent::questions(ledger, &agenda(spec, &[])))
+}
+
+/// Names what a verdict is bound to besides documents and code: what every agent reads, and what a person decided about
+/// the run.
+fn surroundings(ask: &Ask, context: &[Quoted<'_>], range: Option<&Range>) -> BTreeMap<String, Sha> {
+    hashes(context)
+        .into_iter()
+        .chain(range.map(Range::as_context))
+        .chain(skip::as_context(&ask.skipped, ask.stage))
+        .chain(absent::as_context(&ask.left_out))
+        .chain(ask.back.as_ref().map(Back::as_context))
+        .chain(ask.brief.as_deref().map(|brief| (BRIEF.to_owned(), Sha::of(brief))))
+        .collect()
 }
 
 /// Reads what all recorded verdicts of a spec and its ledger leave open.

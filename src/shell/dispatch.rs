@@ -169,6 +169,13 @@ impl Dispatch {
         })
     }
 
+    /// Stops the parts of a run, and ends them at once.
+    fn kill(&mut self, id: &RunId) {
+        let tokens = self.tokens(id);
+        tokens.stop.cancel();
+        tokens.kill.cancel();
+    }
+
     fn perform_for(&mut self, id: &RunId, effect: RunEffect, model: &Model, inbox: &mut Inbox) {
         let now = model.now;
         let root = self.hands.scope.cancel.clone();
@@ -217,10 +224,7 @@ impl Dispatch {
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
-            RunEffect::Kill => {
-                stop.cancel();
-                self.tokens(&id).kill.cancel();
-            }
+            RunEffect::Kill => self.kill(&id),
             RunEffect::Judge(question) => {
                 let (stage, provisional) = (question.preparation.stage, question.provisional);
                 let settings = Arc::clone(&model.settings);

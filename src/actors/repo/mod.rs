@@ -450,17 +450,14 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                 scope.answer(token.clone(), promise, reader.hold(root, spec, gates, entries, token));
             }
             Command::Branches { root, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
-                scope.answer(token, promise, async move { git.branches().await });
+                scope.answer(token.clone(), promise, async move { reader.git_at(&root, token).branches().await });
             }
             Command::Notes { root, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
-                scope.answer(token, promise, async move { git.notes().await });
+                scope.answer(token.clone(), promise, async move { reader.git_at(&root, token).notes().await });
             }
             Command::AddNote { root, text, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
                 // Not `Scope::answer`: what was begun to be written is written to its end.
-                scope.spawn(async move { promise.keep(git.add_note(&text).await) });
+                scope.spawn(async move { promise.keep(reader.git_at(&root, token).add_note(&text).await) });
             }
             Command::TreeId { root, at, token, promise } => {
                 scope.answer(token.clone(), promise, reader.tree_id(root, at, token));
@@ -505,6 +502,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn git_at(self, root: &Path, token: CancellationToken) -> git::Git {
+        git::Git::new(self.children, root, token)
+    }
+
     async fn survey(self, root: PathBuf, token: CancellationToken) -> Result<Arc<Overview>, Failure> {
         let began = Instant::now();
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;

@@ -223,11 +223,8 @@ impl World {
                 return Some(Msg::Held(spec.clone(), held.map(Arc::new)));
             }
             Effect::ReadProposal(spec) => return Some(Msg::Proposed(spec.clone(), self.proposal(spec).map(Arc::new))),
-            Effect::Adopt { spec, seen, by } => {
-                return Some(Msg::Rewritten(spec.clone(), self.adopt(spec, seen, by).map(Arc::new)));
-            }
-            Effect::Restore { spec, by } => {
-                return Some(Msg::Rewritten(spec.clone(), self.restore(spec, by).map(Arc::new)));
+            Effect::Adopt { spec, .. } | Effect::Restore { spec, .. } => {
+                return Some(Msg::Rewritten(spec.clone(), self.rewrite(effect).map(Arc::new)));
             }
             Effect::ReadLedger(spec) => return Some(Msg::LedgerRead(spec.clone(), Ok(Arc::new(self.ledger(spec))))),
             Effect::Run(id, effect) => (id, effect),
@@ -323,6 +320,14 @@ impl World {
             change: compare::Change::between(now, &text),
             text: text.into(),
         })
+    }
+
+    fn rewrite(&mut self, effect: &Effect) -> Result<Rewritten, Failure> {
+        match effect {
+            Effect::Adopt { spec, seen, by } => self.adopt(spec, seen, by),
+            Effect::Restore { spec, by } => self.restore(spec, by),
+            _ => Err(Failure::Cancelled),
+        }
     }
 
     fn adopt(&mut self, spec: &SpecId, seen: &Sha, by: &str) -> Result<Rewritten, Failure> {
@@ -575,6 +580,17 @@ impl World {
         (None, Some(round::changes(&held.ballot, &before, &after, (heard.len(), held.asked.len()))))
     }
 
+    fn documents(&self, preparation: &Preparation) -> Vec<(String, Arc<str>)> {
+        let dir = &preparation.spec.dir;
+        match self.proposes.as_ref().filter(|_| preparation.stage == Stage::Specify) {
+            Some(text) => {
+                let notes = (format!("{dir}/review/specify.md"), "why".into());
+                vec![notes, (preparation.spec.proposal_path(), text.as_str().into())]
+            }
+            None => vec![(format!("{dir}/{}.md", preparation.stage), "document".into())],
+        }
+    }
+
     fn judge(&self, question: &Question) -> Judgement {
         let preparation = &question.preparation;
         let mut panel = panel_of(&preparation.spec.id, preparation.stage);
@@ -633,16 +649,7 @@ impl World {
             cited: vec![(citation.clone(), Some(question.known.get(citation).cloned().unwrap_or_else(seen)))],
         };
         let grounds = self.cited.iter().map(ground).collect();
-        let document = format!("{}/{}.md", preparation.spec.dir, preparation.stage);
-        let proposed = self.proposes.as_ref().filter(|_| preparation.stage == Stage::Specify);
-        let documents = match proposed {
-            _ if question.provisional => Vec::new(),
-            Some(text) => {
-                let notes = format!("{}/review/specify.md", preparation.spec.dir);
-                vec![(notes, "why".into()), (preparation.spec.proposal_path(), text.as_str().into())]
-            }
-            None => vec![(document, "document".into())],
-        };
+        let documents = if question.provisional { Vec::new() } else { self.documents(preparation) };
         Judgement {
             reckoned: consensus::reckon(&panel),
             panel: Arc::new(panel),

@@ -134,10 +134,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Editor => editor(model),
         Action::Copy => copy(model),
         Action::Follow => toggle_follow(model),
-        Action::Search => {
-            model.overlay = Some(Overlay::Search(crate::app::line::Line::default()));
-            Vec::new()
-        }
+        Action::Search => search(model),
         Action::NextMatch => next_match(model),
         Action::Servers => push(model, View::Servers { cursor: 0 }),
         Action::Permissions => push(model, View::Permissions { cursor: 0, scroll: 0 }),
@@ -153,6 +150,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Detach => cancel::detach(model),
         Action::Dump => vec![Effect::DumpRecording],
     }
+}
+
+fn search(model: &mut Model) -> Vec<Effect> {
+    model.overlay = Some(Overlay::Search(crate::app::line::Line::default()));
+    Vec::new()
 }
 
 /// Lists everything, or what wants somebody only.

@@ -15,19 +15,7 @@ pub fn can(model: &Model, action: Action) -> bool {
     let run = model.focused_run();
     let is_live = run.is_some_and(|run| run.phase.is_live());
     let view = model.view();
-    if let View::Ledger(page) = view
-        && let Some(can) = ledger::can(model, page, action)
-    {
-        return can;
-    }
-    if let View::Candidates { .. } = view
-        && let Some(can) = candidates::can(model, action)
-    {
-        return can;
-    }
-    if let View::Proposal(page) = view
-        && let Some(can) = proposal::can(page, action)
-    {
+    if let Some(can) = on_page(model, view, action) {
         return can;
     }
     match action {
@@ -96,6 +84,19 @@ pub fn can(model: &Model, action: Action) -> bool {
         | Action::New
         | Action::Suspend
         | Action::Dump => true,
+    }
+}
+
+/// What a page with actions of its own says of one.
+fn on_page(model: &Model, view: &View, action: Action) -> Option<bool> {
+    if let View::Ledger(page) = view {
+        ledger::can(model, page, action)
+    } else if let View::Candidates { .. } = view {
+        candidates::can(model, action)
+    } else if let View::Proposal(page) = view {
+        proposal::can(page, action)
+    } else {
+        None
     }
 }
 

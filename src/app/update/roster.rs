@@ -160,7 +160,20 @@ pub(super) fn key(model: &mut Model, start: Start, mut without: Without, mut cur
                 None => {}
             }
         }
-        _ => {}
+        Key::Char(_)
+        | Key::Ctrl(_)
+        | Key::Alt(_)
+        | Key::Tab
+        | Key::BackTab
+        | Key::Backspace
+        | Key::Delete
+        | Key::Left
+        | Key::Right
+        | Key::Home
+        | Key::End
+        | Key::PageUp
+        | Key::PageDown
+        | Key::F(_) => {}
     }
     model.overlay = Some(Overlay::Roster { start, without, cursor });
     Vec::new()

@@ -206,10 +206,8 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
     run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
     // Nor what a spec is drafted for; who says something else begins anew, as the inputs differ.
-    let briefed = found.records.iter().rev().find_map(|(_, record)| match record {
-        Record::Briefed { brief } => Some(brief.clone()),
-        _ => None,
-    });
+    let brief = |record: &Record| if let Record::Briefed { brief } = record { Some(brief.clone()) } else { None };
+    let briefed = found.records.iter().rev().find_map(|(_, record)| brief(record));
     run.brief = run.brief.or(briefed);
     run.opened_with = found.inputs;
     run.agendas = found.agendas;

@@ -394,7 +394,7 @@ impl<'t> Sections<'t> {
         }
         let more = left.zip(items.len() + 1..).map(|(step, n)| format!("{n}. {step}"));
         let more: Vec<String> = more.collect();
-        ops.extend((!more.is_empty()).then(|| Op::After(last, more)));
+        ops.extend((!more.is_empty()).then_some(Op::After(last, more)));
         ops
     }
 }
