@@ -63,6 +63,43 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
 }
 
 #[test]
+#[ignore = "slow tier"]
+fn what_a_candidate_needs_and_no_task_asked_for_is_for_a_person_and_the_report_says_who_took_it() {
+    // The program reads its number from a file that no task names; the other one does not keep to the linter.
+    let reads = "src/limit.sh=limit() { cat conf.txt; }\\n".to_owned();
+    let tested = "tests/ten_test.sh=test_ten() { . src/limit.sh; [ $(limit) -eq 10 ]; }\\n".to_owned();
+    let careless = "src/limit.sh=limit() { echo 10; }  # careless\\n".to_owned();
+    let world = shop(&[("ann", &[reads, "conf.txt=10\\n".to_owned(), tested]), ("bob", &[careless])]);
+    let config = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    let lint = "[checks.lint]\nargv = [\"sh\", \"-c\", \"! grep -rq careless src\"]\n";
+    world.write(".dicast/config.toml", format!("{lint}\n{config}"));
+    world.dicast(&["trust", "approve"]).exits(0);
+
+    let said = world.dicast(&["implement", "--json"]).exits(10);
+    let tried = said.json().into_iter().find(|line| line["type"] == "candidates.tried").unwrap();
+    let looks = |at: usize| tried["candidates"][at]["looks"].clone();
+    assert_eq!(looks(0), serde_json::json!([{"name": "lint", "passed": true}]));
+    assert_eq!(looks(1), serde_json::json!([{"name": "lint", "passed": false}]));
+    assert_eq!(
+        (&tried["candidates"][1]["out"], &tried["candidates"][1]["yours"]["of"]),
+        (&"broke 1: check lint".into(), &1.into())
+    );
+    assert_eq!(tried["candidates"][0]["extras"]["needed"], true);
+
+    let refused = world.dicast(&["implement", "--apply", "best"]).exits(10);
+    refused.complains("no task asked for conf.txt, and its tests are red without").complains("--with-unasked");
+    world.dicast(&["report", "--format", "html"]).exits(0).says("nobody has taken it, and its tests are red without");
+    world.dicast(&["implement", "--apply", "best", "--with-unasked"]).exits(0).says("unasked conf.txt of ann");
+    let message = git(&world, &["log", "-1", "--format=%B", "dicast/003-rate-limiter"]);
+    assert!(message.contains("Taken although no task asked for it:\n- conf.txt of ann\n"), "{message}");
+    for format in ["html", "md"] {
+        let told = world.dicast(&["report", "--format", format]).exits(0);
+        let told = told.says("What no task asked for").says("taken by");
+        assert!(!told.out.contains("nobody has taken it"), "{}", told.out);
+    }
+}
+
+#[test]
 #[ignore = "slow tier: a writer that is stopped while it writes"]
 fn a_writer_that_fills_the_disk_is_stopped_while_it_writes_and_its_tree_is_gone() {
     let world = shop(&[("ann", &[limit(10)])]);

@@ -377,3 +377,35 @@ fn a_hunk_is_left_and_taken_by_key_also_one_of_another_candidate() {
     );
     assert_eq!(picked(&script), None, "it is done with");
 }
+
+#[test]
+fn the_tests_of_the_others_that_pass_are_kept_by_key_and_tested_again_before_they_land() {
+    let mut script = Script::of(writers(), false);
+    script.world.suites = true;
+    script.start(&[Stage::Implement]).settle().expect_phase(Phase::Decided);
+    let main = script.run().tried.as_ref().unwrap().candidates[0].clone();
+    assert_eq!(crate::app::update::worth_keeping(&script.model, &main), (1, true));
+    script.key(Key::Char('m'));
+    let picks = script.run().basket.clone().unwrap().picks;
+    // All of its own; of the other the file of tests that nobody else has. Of the one that both have there is one.
+    assert_eq!(picks.0.values().map(|taken| taken.len()).collect::<Vec<_>>(), [1, 4]);
+    let said = script.model.notice.as_ref().unwrap().text.to_string();
+    assert!(said.contains("1 of 2 hunks") && said.contains("tests/same.rs of claude beside that of codex"), "{said}");
+    script.hold(Kind::Test).key(Key::Enter).settle();
+    assert!(matches!(script.run().phase, Phase::Testing { .. }) && script.world.landed.is_empty());
+    script.unhold().settle().expect_phase(Phase::Decided);
+    let landing = script.run().landing.clone().unwrap();
+    assert_eq!(landing.also.iter().map(ToString::to_string).collect::<Vec<_>>(), ["tests/claude.rs of claude"]);
+    assert!(landing.message.contains("With it:\n- tests/claude.rs of claude\n"), "{}", landing.message);
+}
+
+#[test]
+fn who_took_what_no_task_asked_for_is_on_record() {
+    let mut script = headless();
+    script.world.unasked = Some(false);
+    take(&mut script, &[Stage::Implement], whole());
+    let landing = script.run().landing.clone().unwrap();
+    let unasked: Vec<String> = landing.unasked.iter().map(ToString::to_string).collect();
+    assert_eq!((unasked, landing.by.as_str()), (vec!["src/a.rs:21 of codex".to_owned()], "ana"));
+    assert!(landing.message.contains("Taken although no task asked for it:\n- src/a.rs:21 of codex\n"));
+}

@@ -11,7 +11,7 @@ use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
 use crate::app::msg::{FoundRun, Reopened, Start};
 use crate::domain::candidate::{
-    Candidate, Chosen, Extras, Landing, Patch, Picked, Place, Portion, Step, Take, Tested, Tried,
+    Candidate, Chosen, Extra, Extras, Landing, Patch, Picked, Place, Portion, Step, Take, Tested, Tried,
 };
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -171,7 +171,8 @@ fn stopped(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Makes the landing of a tree that was tested, and begins it.
 fn go(model: &mut Model, id: &RunId, take: &Take, tree: String) -> Vec<Effect> {
     let now = model.now;
-    match model.runs.get(id).map(|run| landing(run, take, tree, now)) {
+    let by = model.boot.user.clone();
+    match model.runs.get(id).map(|run| landing(run, take, tree, (now, by))) {
         Some(Ok(landing)) => put(model, id, landing),
         Some(Err(failure)) => refuse(model, id, failure),
         None => Vec::new(),
@@ -286,7 +287,7 @@ fn lacking(run: &Run, place: Place, extras: &Extras) -> Failure {
 }
 
 /// Makes the landing that is meant; one that was begun before is the same one.
-fn landing(run: &Run, take: &Take, tree: String, now: Moment) -> Result<Landing, Failure> {
+fn landing(run: &Run, take: &Take, tree: String, (now, by): (Moment, String)) -> Result<Landing, Failure> {
     let (tried, candidate, verdict) = meant(run, take)?;
     let is_same = |begun: &&Landing| {
         begun.agent == candidate.agent && begun.tree == tree && begun.base == tried.base && begun.place == take.place
@@ -297,7 +298,7 @@ fn landing(run: &Run, take: &Take, tree: String, now: Moment) -> Result<Landing,
     let title = run.preparation.as_ref().map(|preparation| preparation.spec.title.as_str()).unwrap_or_default();
     Ok(Landing::of(
         (&run.spec, title),
-        (&tried.base, chosen(run, (tried, candidate), take, tree)),
+        (&tried.base, Chosen { by, ..chosen(run, (tried, candidate), take, tree) }),
         (run.id.as_str(), verdict),
         (take.place, now),
     ))
@@ -324,7 +325,22 @@ fn chosen(run: &Run, (tried, candidate): (&Tried, &Candidate), take: &Take, tree
             }
         }
     }
-    Chosen { agent: candidate.agent.clone(), tree, left_out, also }
+    let unasked = unasked((tried, candidate), take);
+    Chosen { agent: candidate.agent.clone(), tree, left_out, also, unasked, by: String::new() }
+}
+
+/// Names what is taken although no task asked for it, each place with whose it is.
+fn unasked((tried, candidate): (&Tried, &Candidate), take: &Take) -> Vec<Safe> {
+    let is_taken = |one: &Candidate, extra: &Extra| match &take.portion {
+        Portion::Asked => false,
+        Portion::Whole => one.agent == candidate.agent,
+        Portion::Picked(picks) => picks.has(&one.agent, &extra.id),
+    };
+    let of = |one: &Candidate| {
+        let extras = one.extras.iter().flat_map(|extras| &extras.hunks).filter(|extra| is_taken(one, extra));
+        extras.map(|extra| Safe::line(&format!("{} of {}", extra.place, one.agent))).collect::<Vec<_>>()
+    };
+    tried.candidates.iter().flat_map(of).collect()
 }
 
 fn unknown(spec: &SpecId, tried: &Tried) -> Failure {

@@ -302,7 +302,7 @@ fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
 fn landing(trial: &Trial, candidate: &crate::domain::candidate::Candidate, place: Place) -> Landing {
     let spec = SpecId::new("003-rate-limiter").unwrap();
     let (agent, tree) = (candidate.agent.clone(), candidate.tree.clone());
-    let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new() };
+    let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new(), unasked: Vec::new(), by: String::new() };
     Landing::of((&spec, "Rate limiter"), (&trial.base, chosen), ("RUN", &Sha::of("v")), (place, Moment(5_000)))
 }
 
@@ -484,6 +484,8 @@ fn a_candidate_lands_once_however_often_it_is_done_and_comes_back_if_nothing_fol
             at: Moment(1_795_352_000_000),
             left_out: Vec::new(),
             also: Vec::new(),
+            unasked: Vec::new(),
+            by: String::new(),
         };
         let before = bench.own();
         // A hook that would refuse every commit is not asked.
