@@ -425,6 +425,8 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     }
     lines.extend(left_open(judgement, verdict.stage));
     if let Some((path, _)) = judgement.documents.iter().find(|(path, _)| path.ends_with(".md")) {
+        // First, where there is room for one line only.
+        lines.extend(run.edited.get(path).map(|what| vec![piece("by hand  ", Ink::Warn), plain(what.to_string())]));
         lines.push(vec![dim("document "), plain(Safe::line(path).to_string())]);
     }
     let hash = verdict.hash.as_str();

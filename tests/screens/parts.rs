@@ -307,6 +307,7 @@ pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
         guard: None,
         published: BTreeMap::new(),
         bases: BTreeMap::new(),
+        edited: BTreeMap::new(),
         intended: BTreeMap::new(),
         take: None,
         basket: None,

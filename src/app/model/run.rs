@@ -120,6 +120,9 @@ pub struct Run {
     /// The texts that were published there, and that a hand may have begun with.
     #[serde(default)]
     pub bases: Bases,
+    /// What became of documents that a hand had edited, by path.
+    #[serde(default)]
+    pub edited: BTreeMap<String, Safe>,
     /// The texts that are being published, by document, as the evidence keeps them.
     #[serde(default)]
     pub intended: BTreeMap<String, FileRef>,

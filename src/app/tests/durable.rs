@@ -76,6 +76,9 @@ fn what_the_committed_verdicts_say_is_ours_may_be_replaced_without_a_journal_of_
     let told: Vec<String> = script.run().warnings.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|text| text.contains("the next stage reads it; ours is plan.dicast-new.md")), "{told:?}");
     assert!(told.iter().any(|text| text.starts_with("tasks.md stays as a hand left it")), "{told:?}");
+    let shown: Vec<String> = script.run().edited.values().map(ToString::to_string).collect();
+    let aside = "it stays; ours: take it from plan.dicast-new.md, then remove that";
+    assert_eq!(shown, [aside, "as a hand left it: nothing that is new is missing there"]);
     let ours = &script.run().published;
     assert!(
         ours.contains_key("plan.dicast-new.md") && !ours.contains_key("tasks.md"),

@@ -399,6 +399,12 @@ pub(super) fn published(
     }
     let outcome = base::Outcome { written: &report.written, merged: &merged, beside: &kept_aside };
     base::learn(&mut run.bases, id, std::mem::take(&mut run.intended), outcome);
+    for document in &report.written {
+        run.edited.remove(&document.path);
+    }
+    let merges = report.merged.iter().map(|merge| (merge.file.path.clone(), Safe::line(&merge.in_short())));
+    let asides = report.kept_aside.iter().map(|aside| (aside.path.clone(), Safe::line(&aside.in_short())));
+    run.edited.extend(merges.chain(asides));
     let gave_way = report
         .gave_way
         .iter()

@@ -242,6 +242,28 @@ impl fmt::Display for Stays {
     }
 }
 
+impl Merge {
+    /// Says in a few words what became of the document.
+    pub fn in_short(&self) -> String {
+        match &self.backup {
+            Some(_) => format!("merged with what a hand wrote: {}", self.stays),
+            None => "as a hand left it: nothing that is new is missing there".to_owned(),
+        }
+    }
+}
+
+impl Aside {
+    /// Says in a few words what became of the document.
+    pub fn in_short(&self) -> String {
+        let why = match &self.why {
+            Unmerged::Collides(places) => format!(" collides at {}", named(places.iter().map(|place| &place.hand))),
+            Unmerged::NoBase | Unmerged::Unreadable => String::new(),
+        };
+        let beside = self.beside.path.rsplit('/').next().unwrap_or_default();
+        format!("it stays; ours{why}: take it from {beside}, then remove that")
+    }
+}
+
 impl fmt::Display for Merge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, stays) = (&self.file.path, &self.stays);

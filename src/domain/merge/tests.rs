@@ -41,6 +41,8 @@ fn what_both_changed_collides_where_it_stands_in_each() {
         beside: FileRef { path: "plan.new.md".into(), sha256: crate::domain::hash::Sha::of("x"), bytes: 1 },
         why: Unmerged::Collides(places),
     };
+    let short = "it stays; ours collides at 3-4: take it from plan.new.md, then remove that";
+    assert_eq!(aside.in_short(), short);
     let told = aside.to_string();
     assert!(
         told.starts_with("a hand had edited plan.md, and ours collides with it at lines 3-4 (in ours 4): "),

@@ -1,3 +1,5 @@
+//! The draft of a specification, put together from what agents wrote.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
