@@ -116,7 +116,14 @@ fn documents(stage: Stage, seats: &[Seat]) -> Vec<(String, String)> {
     let verdict = decide(&panel);
     render(
         stage,
-        &DocumentInputs { spec: &spec, agenda: &topics, verdict: &verdict, panel: &panel, artifacts: &artifacts },
+        &DocumentInputs {
+            spec: &spec,
+            agenda: &topics,
+            verdict: &verdict,
+            panel: &panel,
+            text: None,
+            artifacts: &artifacts,
+        },
     )
 }
 
@@ -533,6 +540,10 @@ fn full(stage: Stage) -> Value {
     let risks = json!([{"risk": "r", "owner": "o", "mitigation": "m", "severity": "major", "evidence": cites}]);
     let remarks = json!(["words", {"text": "t", "requirement": "FR-001", "severity": "minor", "evidence": cites}]);
     let fields = match stage {
+        Stage::Specify => json!({
+            "requirements": [{"requirement": null, "text": "It MUST w", "withdraw": false, "because": "b", "evidence": cites}],
+            "stories": [{"title": "t", "story": "s", "independent_test": "i", "scenarios": ["g"]}],
+            "edge_cases": ["e"], "success_criteria": ["s"], "assumptions": ["a"], "questions": remarks}),
         Stage::Plan => json!({
             "work_breakdown": [{"step": "s", "rationale": "r", "success_signal": "s", "requirements": ["FR-001"], "files": ["a.rs"]}],
             "acceptance_mapping": [{"requirement": "FR-001", "validation_step": "v", "artifact": "a"}], "risks": risks, "questions": remarks}),
@@ -577,7 +588,7 @@ fn pointers(value: &Value, at: String, out: &mut Vec<String>) {
 fn the_schema_and_the_validator_say_the_same_of_every_change_to_a_full_answer() {
     let topics = vec!["D-001".to_owned(), "D-002".to_owned()];
     let mut refused = 0;
-    for stage in Stage::ALL {
+    for stage in Stage::RECORDED {
         let schema = answer_schema(stage, &topics);
         assert!(dicast::domain::hash::canonical(&schema).is_ok(), "{stage}: the schema can be hashed");
         let expect = Expect { stage, topics: topics.clone(), sent: vec![] };

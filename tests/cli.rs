@@ -73,6 +73,9 @@ mod looking;
 #[path = "cli/gates.rs"]
 mod gates;
 
+#[path = "cli/specify.rs"]
+mod specify;
+
 #[path = "cli/reports.rs"]
 mod reports;
 

@@ -24,6 +24,8 @@ mod fixtures;
 mod ledger;
 #[path = "screens/parts.rs"]
 mod parts;
+#[path = "screens/proposal.rs"]
+mod proposal;
 
 /// The sizes that are looked at: the smallest, the usual, the comfortable.
 const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 36)];

@@ -16,6 +16,8 @@ use crate::domain::wish::{self, Wish};
 pub enum Command {
     /// Run one stage.
     Stage(Stage, SpecId, Box<Wish>),
+    /// Draft or revise a spec, for what a person says.
+    Specify(SpecId, Option<String>),
     /// Run the remaining stages.
     Auto(SpecId, Box<Wish>),
     /// Show a recorded verdict.
@@ -61,6 +63,7 @@ enum Takes {
     Run,
     SpecAndStage,
     SpecStageAndClaim,
+    SpecAndWords,
     Words,
 }
 
@@ -69,7 +72,7 @@ impl Takes {
     fn words(self) -> usize {
         match self {
             Takes::Nothing => 0,
-            Takes::Spec | Takes::Run => 1,
+            Takes::Spec | Takes::Run | Takes::SpecAndWords => 1,
             Takes::SpecAndStage => 2,
             Takes::SpecStageAndClaim => 3,
             // They are anybody's: nothing can be offered.
@@ -88,6 +91,7 @@ const TABLE: &[(&str, Takes, &str)] = &[
     ("unlock", Takes::Run, "the decision to let it through"),
     ("auto", Takes::Run, "the remaining stages"),
     ("new", Takes::Words, "a new spec from a sentence"),
+    ("specify", Takes::SpecAndWords, "what the spec should say, or say otherwise [for what]"),
     ("clarify", Takes::Spec, "what its words leave open, and what the other gates ask"),
     ("checklist", Takes::Spec, "which requirements cannot be measured or told done, and what the other gates ask"),
     ("analyze", Takes::Spec, "where spec, plan and tasks contradict, and what the other gates ask"),
@@ -171,15 +175,21 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
             Err(Failure::usage(format!("command {name}"), "it takes a sentence", example))
         }
         Takes::Words => Ok(Command::New(rest.join(" "))),
+        Takes::SpecAndWords => {
+            let (given, text) = rest.split_at(rest.len().min(1));
+            let text = (!text.is_empty()).then(|| text.join(" "));
+            Ok(Command::Specify(spec_of(given, specs, branch)?, text))
+        }
         Takes::Spec => with_spec(name, spec_of(&rest, specs, branch)?),
         Takes::Run => {
             let stage = name.parse::<Stage>().ok();
             let cut = cut(line)?;
             let (wish, rest) = Wish::read(cut.get(1..).unwrap_or_default(), stage)?;
             let (spec, wish) = (spec_of(&rest, specs, branch)?, Box::new(wish));
-            Ok(stage.map_or_else(|| Command::Auto(spec.clone(), wish.clone()), |stage| {
-                Command::Stage(stage, spec.clone(), wish.clone())
-            }))
+            Ok(stage.map_or_else(
+                || Command::Auto(spec.clone(), wish.clone()),
+                |stage| Command::Stage(stage, spec.clone(), wish.clone()),
+            ))
         }
         Takes::SpecAndStage => {
             let (spec, stage) = match rest.as_slice() {
@@ -208,9 +218,8 @@ pub fn parse(line: &str, specs: &[SpecId], branch: Option<&SpecId>) -> Result<Co
 }
 
 fn stage_of(name: &str, spec: &SpecId, stage: &str) -> Result<Stage, Failure> {
-    stage.parse().map_err(|e: crate::domain::stage::UnknownStage| {
-        Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan"))
-    })
+    Stage::named(stage)
+        .map_err(|e| Failure::usage(format!("command {name}"), e.to_string(), format!("{name} {spec} plan")))
 }
 
 fn nothing(name: &str, rest: &[&str]) -> Result<Command, Failure> {
@@ -339,7 +348,7 @@ pub fn complete(line: &str, specs: &[SpecId]) -> Vec<Completion> {
             let line = |spec| format!("{name} {spec}{}", more(place));
             found.into_iter().map(|spec| Completion { line: line(spec), about: String::new() }).collect()
         }
-        2 if takes.words() >= 2 => Stage::ALL
+        2 if takes.words() >= 2 => Stage::RECORDED
             .into_iter()
             .filter(|stage| stage.name().starts_with(tail))
             .map(|stage| Completion {

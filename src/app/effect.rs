@@ -17,6 +17,7 @@ use crate::domain::claim::lookup::Citation;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::gate::{Checkpoint, Gate, Response};
 use crate::domain::guardrail::When;
+use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::journal::Record;
 use crate::domain::judgement::{Judgement, Question};
@@ -70,6 +71,24 @@ pub enum Effect {
         gates: BTreeSet<Gate>,
         /// What was said.
         response: Response,
+    },
+    /// Read what is proposed for a spec's document.
+    ReadProposal(SpecId),
+    /// Put the proposed text in the place of a spec's document.
+    Adopt {
+        /// The spec.
+        spec: SpecId,
+        /// Hash of the text that was looked at.
+        seen: Sha,
+        /// Who says so.
+        by: String,
+    },
+    /// Give a spec's document the text back that it had before.
+    Restore {
+        /// The spec.
+        spec: SpecId,
+        /// Who says so.
+        by: String,
     },
     /// Make the folder of a new spec.
     Create(String),
@@ -157,6 +176,8 @@ pub enum RunEffect {
         roster: Vec<AgentName>,
         /// The commits whose change it is about (`A..B`), if it is one.
         range: Option<String>,
+        /// What a spec is to be drafted or revised for, in a person's words.
+        brief: Option<String>,
         /// Stages that were left out, and why.
         skipped: Skipped,
         /// Who of the stage's agents was left out by a person, each with its family.
@@ -233,7 +254,16 @@ pub enum RunEffect {
         /// What was decided.
         judgement: Arc<Judgement>,
         /// Hashes of what we published before, by path: only these may be overwritten.
-        ours: BTreeMap<String, Vec<crate::domain::hash::Sha>>,
+        ours: BTreeMap<String, Vec<Sha>>,
+    },
+    /// Put the proposed text in the place of the spec's document: a person said so before it was there.
+    Adopt {
+        /// The spec.
+        spec: SpecId,
+        /// Hash of the proposed text.
+        seen: Sha,
+        /// Who says so.
+        by: String,
     },
     /// Build and test hunks that were picked.
     TestPicked(Box<Picked>),

@@ -19,6 +19,7 @@ use crate::domain::hash::Sha;
 use crate::domain::ids::{AgentName, RunId, SpecId};
 use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
+use crate::domain::proposal::{Deed, Proposal, Rewritten};
 use crate::domain::round::Changes;
 use crate::domain::run::TurnKind;
 use crate::domain::safe::Safe;
@@ -316,6 +317,51 @@ pub enum What {
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         carried: Vec<String>,
     },
+    /// A text is proposed for the spec's document: it is on disk, and nothing of the spec is touched.
+    #[serde(rename = "spec.proposed")]
+    SpecProposed {
+        /// The document, relative to the repository.
+        file: String,
+        /// Where the proposed text is.
+        path: String,
+        /// Where it is written what is proposed and why.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notes: Option<String>,
+        /// Lines that would be new.
+        added: usize,
+        /// Lines that would be gone.
+        removed: usize,
+        /// What would change, as a unified diff; empty where nothing would.
+        diff: String,
+    },
+    /// A person's word about what was proposed was carried out.
+    #[serde(rename = "spec.rewritten")]
+    SpecRewritten {
+        /// The spec.
+        spec: SpecId,
+        /// The document, relative to the repository.
+        file: String,
+        /// What became of it.
+        deed: Deed,
+        /// By whom.
+        by: String,
+        /// Where the text before is kept, if something changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        backup: Option<String>,
+        /// Lines that are new.
+        added: usize,
+        /// Lines that are gone.
+        removed: usize,
+        /// How many questions the clarify gate asks of it now.
+        open: usize,
+        /// How many of them no run goes on with.
+        critical: usize,
+        /// The gravest one, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        asks: Option<Safe>,
+        /// The command that goes on.
+        next: String,
+    },
     /// Something that does not change the outcome.
     #[serde(rename = "warning")]
     Warning {
@@ -424,6 +470,42 @@ impl What {
     pub(super) fn permission(agent: &AgentName, weight: Weight, title: &Safe, answer: Answer, by: &str) -> Self {
         let text = format!("{agent} asked to {}: {title} · {} by {by}", weight.words(), answer.words());
         What::Warning { text: Safe::line(&text) }
+    }
+
+    /// Returns the event of a proposal that was read.
+    pub fn proposed(proposal: &Proposal) -> Self {
+        What::SpecProposed {
+            file: proposal.file.clone(),
+            path: proposal.path.clone(),
+            notes: proposal.notes.clone(),
+            added: proposal.change.added,
+            removed: proposal.change.removed,
+            diff: proposal.change.unified(&proposal.file),
+        }
+    }
+
+    /// Returns the event of a person's word about a proposal.
+    pub fn rewritten(rewritten: &Rewritten) -> Self {
+        let held = &rewritten.held;
+        What::SpecRewritten {
+            spec: rewritten.spec.clone(),
+            file: rewritten.file.clone(),
+            deed: rewritten.deed,
+            by: rewritten.by.clone(),
+            backup: rewritten.backup.clone(),
+            added: rewritten.change.added,
+            removed: rewritten.change.removed,
+            open: held.open().count(),
+            critical: held.critical().count(),
+            asks: held.open().next().map(|issue| issue.ask.clone()),
+            next: match (rewritten.deed, held.open().next()) {
+                (Deed::Restored, _) => format!("dicast specify {}", rewritten.spec),
+                (Deed::Adopted | Deed::Already | Deed::Unchanged, Some(_)) => {
+                    format!("dicast clarify {}", rewritten.spec)
+                }
+                (Deed::Adopted | Deed::Already | Deed::Unchanged, None) => format!("dicast plan {}", rewritten.spec),
+            },
+        }
     }
 
     /// Returns the event of held gates, with how many questions are open.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::event::{Event, Spent, Tokens, What};
 use super::update::{counted_as, exit_of};
-use crate::domain::{absent, back};
 use crate::domain::candidate::Tried;
 use crate::domain::consensus::{Inputs, Verdict};
 use crate::domain::failure::AgentError;
@@ -22,6 +21,7 @@ use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
 use crate::domain::stream::Usage;
+use crate::domain::{absent, back};
 
 /// Exit code of a run that a key, a command or a deadline stopped.
 const STOPPED: u8 = 130;
@@ -175,6 +175,7 @@ impl Follower {
             }
             Record::RoundClosed { .. }
             | Record::HumanDecided { .. }
+            | Record::Briefed { .. }
             | Record::PublishIntended { .. }
             | Record::Published { .. }
             | Record::Mirrored { .. }

@@ -27,6 +27,8 @@ pub enum Place {
     Candidates,
     /// A conflict.
     Conflict,
+    /// What is proposed for a spec's document.
+    Proposal,
     /// What the gates ask.
     Gate,
     /// The texts of a claim.
@@ -54,6 +56,7 @@ impl Place {
             View::Verdict { .. } => Place::Verdict,
             View::Candidates { .. } => Place::Candidates,
             View::Conflict(_) => Place::Conflict,
+            View::Proposal(_) => Place::Proposal,
             View::Gate(_) => Place::Gate,
             View::Merged(_) => Place::Merged,
             View::Ledger(_) => Place::Ledger,
@@ -75,6 +78,7 @@ impl Place {
             Place::Verdict => "verdict",
             Place::Candidates => "candidates",
             Place::Conflict => "conflict",
+            Place::Proposal => "what is proposed for a spec",
             Place::Gate => "what the gates ask",
             Place::Merged => "merged texts",
             Place::Ledger => "dissent ledger",
@@ -153,6 +157,8 @@ pub enum Action {
     Defer,
     /// Show what the gates ask.
     Gate,
+    /// Show what is proposed for the spec's document.
+    Proposal,
     /// Make a new spec.
     New,
     /// Uphold the objection: the stage is rejected.
@@ -286,6 +292,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Verdict, &[Key::Char('S')], A::Split, "split", 7),
     bind(P::Verdict, &[Key::Char('d')], A::Ledger, "dissent", 8),
     bind(P::Verdict, &[Key::Char('c')], A::Candidates, "candidates", 2),
+    bind(P::Verdict, &[Key::Char('c')], A::Proposal, "changes", 2),
     bind(P::Verdict, &[Key::Char('o')], A::Editor, "editor", 9),
     bind(P::Candidates, &[Key::Enter], A::Open, "make branch", 1),
     bind(P::Candidates, &[Key::Char('W')], A::IntoTree, "into my tree", 2),
@@ -308,6 +315,12 @@ pub const TABLE: &[Binding] = &[
     bind(P::Conflict, &[Key::Char(']')], A::NextConflict, "next", 8),
     bind(P::Conflict, &[Key::Char('[')], A::PreviousConflict, "previous", 0),
     bind(P::Conflict, &[Key::Char('o')], A::Editor, "editor", 9),
+    bind(P::Proposal, &[Key::Enter], A::Open, "apply", 1),
+    bind(P::Proposal, &[Key::Char('u')], A::Undo, "undo", 2),
+    bind(P::Proposal, &[Key::Enter], A::NextStep, "clarify", 1),
+    bind(P::Proposal, &[Key::Char('c')], A::Gate, "what it leaves open", 0),
+    bind(P::Proposal, &[Key::Char('p')], A::Document, "why", 4),
+    bind(P::Proposal, &[Key::Char('o')], A::Editor, "editor", 5),
     bind(P::Gate, &[Key::Enter], A::Open, "apply", 1),
     bind(P::Gate, &[Key::Char('1')], A::Choose(1), "choose 1", 2),
     bind(P::Gate, &[Key::Char('2')], A::Choose(2), "choose 2", 2),

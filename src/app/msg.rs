@@ -30,6 +30,7 @@ use crate::domain::merge::{Aside, Merge};
 use crate::domain::moment::Moment;
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::{Proposal, Rewritten};
 use crate::domain::run::{Progress, SeatKey, TurnEnded, TurnKind};
 use crate::domain::skip::Skipped;
 use crate::domain::stage::Stage;
@@ -69,6 +70,10 @@ pub enum Msg {
     Run(RunId, RunMsg),
     /// Gates were held over a spec, for the dialog.
     Held(SpecId, Result<Arc<Held>, Failure>),
+    /// What is proposed for a spec's document was read.
+    Proposed(SpecId, Result<Arc<Proposal>, Failure>),
+    /// A person's word about what is proposed was carried out.
+    Rewritten(SpecId, Result<Arc<Rewritten>, Failure>),
     /// The folder of a new spec was made.
     Created(Result<SpecId, Failure>),
     /// A page of a transcript.
@@ -91,7 +96,7 @@ pub enum Msg {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// Asks for work and waits for its answer.
-    Asked(AskId, Request),
+    Asked(AskId, Box<Request>),
     /// Does not want its answer any more; twice: what runs for it is killed.
     Withdrew(AskId),
     /// Is gone: stop what runs, and end.
@@ -163,6 +168,12 @@ pub struct Start {
     /// The commits whose change is audited (`A..B`), where it is not the working copy as it is.
     #[serde(default)]
     pub range: Option<String>,
+    /// What a spec is to be drafted or revised for, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief: Option<String>,
+    /// Whether the text that is proposed for the spec is written where the verdict lets it through: a person said so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
     /// The candidate of implement that is taken, and where it goes.
     #[serde(default)]
     pub take: Option<Take>,
@@ -186,6 +197,8 @@ impl Start {
             fresh: false,
             rerun_missing: false,
             range: None,
+            brief: None,
+            adopt: false,
             take: None,
             skipped: Skipped::new(),
             without: None,
@@ -263,6 +276,8 @@ pub enum RunMsg {
     Cleared(Result<(), Failure>),
     /// Documents are written.
     Published(Stage, Result<PublishReport, Failure>),
+    /// What is proposed is the spec's document, or could not be written.
+    Adopted(Result<Arc<Rewritten>, Failure>),
     /// Memory has copies, or they wait.
     Mirrored(Stage, Result<MirrorReport, Failure>),
     /// The processes that were kept warm have ended; how many are left of them.

@@ -85,6 +85,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
     },
+    /// Asks the panel what a spec should say, or say otherwise: a proposal, which --apply writes.
+    Specify(Specify),
     /// Asks what the words of a spec leave open, by rules.
     Clarify {
         /// The spec; may be left out on a branch that names it.
@@ -337,6 +339,28 @@ pub struct Stage {
     pub no_round: bool,
 }
 
+/// One spec, and what it should be drafted or revised for.
+#[derive(Debug, Clone, Group)]
+pub struct Specify {
+    /// The spec; may be left out on a branch that names it.
+    pub spec: Option<String>,
+    /// What is wanted, in your words [default: what the spec says already].
+    pub text: Vec<String>,
+    /// Writes what is proposed into the spec: the proposal on record if it fits the spec as it stands, else what the
+    /// panel proposes now, if its verdict lets that through.
+    #[arg(long)]
+    pub apply: bool,
+    /// Takes back what was written last, unless something was changed since.
+    #[arg(long, conflicts_with_all = ["apply", "rerun_missing", "no_round", "text"])]
+    pub undo: bool,
+    /// Asks only those that did not answer last time.
+    #[arg(long)]
+    pub rerun_missing: bool,
+    /// Does not ask the panel what stands open, whatever the config says.
+    #[arg(long)]
+    pub no_round: bool,
+}
+
 /// Several specs, and which of their stages.
 #[derive(Debug, Clone, Group)]
 pub struct Auto {
@@ -567,7 +591,8 @@ impl Command {
     /// Tells whether `--fail-on-dissent` means something to the command; the others refuse it.
     pub fn looks_at_dissent(&self) -> bool {
         match self {
-            Command::Plan(_)
+            Command::Specify(_)
+            | Command::Plan(_)
             | Command::Tasks(_)
             | Command::Implement { .. }
             | Command::Validate(_)
@@ -620,6 +645,8 @@ impl Command {
         match self {
             Command::Check { .. } => "check",
             Command::New { .. } => "make a spec",
+            Command::Specify(Specify { undo: true, .. }) => "take the proposal back",
+            Command::Specify(_) => "specify",
             Command::Clarify { answer, .. } if !answer.is_empty() => "answer",
             Command::Clarify { .. } => "clarify",
             Command::Checklist { .. } => "hold the checklist",

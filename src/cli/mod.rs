@@ -17,6 +17,7 @@ pub mod lines;
 pub mod out;
 pub mod plain;
 pub mod play;
+pub mod proposal;
 pub mod ruled;
 pub mod sample;
 

@@ -101,6 +101,9 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("conflict: {claim}"))
         }
         What::ClaimLabelled { .. } => (String::new(), String::new()),
+        What::SpecProposed { .. } | What::SpecRewritten { .. } => {
+            (String::new(), clean(super::proposal::told(&event.what)))
+        }
         What::StageVerdict { .. } => (String::new(), clean(verdict(&event.what))),
         What::Warning { text } => progress(format!("warning: {text}")),
         What::RunFinished { .. } => progress(finished(&event.what)),

@@ -4,7 +4,7 @@
 //! and its arguments always come from the same place. It must not know what the values mean.
 
 use crate::domain::failure::Failure;
-use crate::domain::stage::Stage;
+use crate::domain::stage::{NOT_OF_THE_SIX, Stage};
 
 use super::keys::{KEYS, Otherwise, Slot, State, children, join, step};
 use super::nearest::nearest;
@@ -184,6 +184,9 @@ fn name_of(entry: &Node) -> Option<&Value> {
 
 /// Checks a name that the user chose for a section.
 fn chosen_name(node: &Node, pattern: &str, word: &str) -> Result<(), Failure> {
+    if pattern.ends_with("<stage>") && word == Stage::Specify.name() {
+        return Err(node.refuse(NOT_OF_THE_SIX, "leave it out: whoever sits at plan drafts the spec, too"));
+    }
     if pattern.ends_with("<stage>") && !Stage::ALL.iter().any(|stage| stage.name() == word) {
         let meant = nearest(word, Stage::ALL.map(Stage::name)).map(did_you_mean).unwrap_or_default();
         let all = Stage::ALL.map(Stage::name).join(", ");

@@ -9,7 +9,7 @@ use crate::domain::failure::Failure;
 use crate::domain::gate::Gate;
 use crate::domain::ids::AgentName;
 use crate::domain::settings::{EnvValue, Quorum, Ratio};
-use crate::domain::stage::Stage;
+use crate::domain::stage::{NOT_OF_THE_SIX, Stage};
 
 use super::nearest::nearest;
 use super::tree::{Node, Value};
@@ -311,6 +311,9 @@ fn gate(node: &Node) -> Read<'_, Gate> {
 
 fn stage(node: &Node) -> Read<'_, Stage> {
     let text = text(node)?;
+    if text == Stage::Specify.name() {
+        return Err(Misfit::says(format!("{NOT_OF_THE_SIX}; whoever sits at plan drafts the spec, too")));
+    }
     // Only the plain names: what else the type understands is for the command line.
     Stage::ALL.into_iter().find(|stage| stage.name() == text).ok_or_else(|| {
         let meant = nearest(text, Stage::ALL.map(Stage::name)).map(did_you_mean).unwrap_or_default();

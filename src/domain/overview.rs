@@ -62,6 +62,12 @@ pub struct SpecOverview {
     pub findings: Vec<Finding>,
     /// Verdicts in its folder, by stage.
     pub verdicts: BTreeMap<Stage, Recorded>,
+    /// Whether a text is proposed for its document that waits for a person.
+    #[serde(default)]
+    pub is_proposed: bool,
+    /// Whether its requirements are a template's placeholders: nobody has said yet what is wanted.
+    #[serde(default)]
+    pub is_blank: bool,
 }
 
 /// A verdict in a spec's folder.

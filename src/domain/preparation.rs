@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::absent;
-use super::agenda::{Topic, agenda};
+use super::agenda::{Topic, agenda, open_only};
 use super::artifact::Expect;
 use super::back::Back;
 use super::check::{self, Changed, Content, Tree};
@@ -65,6 +65,9 @@ pub struct Preparation {
     /// What the host says itself.
     #[serde(default)]
     pub host: Vec<Backed>,
+    /// The spec's document as it was read, where it is what is drafted or revised.
+    #[serde(default)]
+    pub text: Option<Arc<str>>,
     /// The git range that is audited, if it is one.
     #[serde(default)]
     pub range: Option<Arc<Range>>,
@@ -118,6 +121,8 @@ pub struct Ask {
     pub recalled: Vec<Note>,
     /// The change that is audited, where it is a range of commits.
     pub change: Option<Changed>,
+    /// What a spec is to be drafted or revised for, in a person's words.
+    pub brief: Option<String>,
     /// Stages that a person left out, and why.
     pub skipped: Skipped,
     /// Who of the stage's agents was left out by a person, each with its family.
@@ -127,6 +132,9 @@ pub struct Ask {
     /// What was asked when the stage was opened, where it is only decided anew: the answers that are kept answer that.
     pub agenda: Option<Vec<Topic>>,
 }
+
+/// Names a brief among what a verdict is bound to. No path begins like it.
+const BRIEF: &str = "what was wanted:";
 
 /// Instructions for agents: the first that is there goes to every agent.
 const INSTRUCTIONS: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "GEMINI.md"];
@@ -150,13 +158,15 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     let Some(spec) = reading.specs.iter().find(|spec| spec.id == ask.spec) else {
         return Err(unreadable(&reading, &ask.spec));
     };
-    spec.asked()?;
+    // A draft may begin with nothing but what is wanted.
+    if ask.stage != Stage::Specify {
+        spec.asked()?;
+    }
     let verdicts = verdicts_before(tree, spec, ask)?;
     let (documents, left_out) = documents(tree, spec, ask.stage);
     let context = context(tree, ask)?;
     let ledger = Ledger::read(spec, verdicts.values(), &ask.entries);
-    let open = || agenda(spec, &dissent::questions(&ledger, &agenda(spec, &[])));
-    let agenda = ask.agenda.clone().unwrap_or_else(open);
+    let agenda = ask.agenda.clone().unwrap_or_else(|| questions(spec, ask.stage, &ledger));
     // Where there are no tasks, none could have asked for a change.
     let hunks = ask.change.as_ref().filter(|_| spec.tasks.is_some()).map(|change| check::hunks(&change.diff));
     let report = check::check(&reading, tree, Some(&spec.id), hunks.as_deref());
@@ -183,6 +193,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         host: &host,
         recalled: &recalled,
         failure: failure.as_deref(),
+        brief: ask.brief.as_deref(),
         attempt: 1,
     };
     let rendered: Vec<(AgentName, Rendered)> = ask
@@ -204,7 +215,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
             tree: (ask.stage >= Stage::Implement).then(|| tree_id(tree)),
             commit: ask.commit.clone(),
             documents: hashes(&documents),
-            context: bound(hashes(&context), range.as_deref(), ask),
+            context: surroundings(ask, &context, range.as_deref()),
             config_sha256: ask.config.clone(),
             prompts_sha256: Some(prompt::prompts_sha256(ask.stage, &agenda)),
             verdicts: verdicts.iter().map(|(stage, verdict)| (stage.to_string(), verdict.hash.clone())).collect(),
@@ -216,6 +227,7 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
         unseen: unseen(&left_out),
         standing: standing(tree, spec),
         outdated: outdated(spec, ask, &verdicts),
+        text: (ask.stage == Stage::Specify).then(|| tree.text(&spec.file).unwrap_or_default().into()),
         range,
         start: ask.back.as_ref().and_then(|back| back.start(ask.commit.as_deref())).map(str::to_owned),
         host: says,
@@ -224,11 +236,23 @@ pub fn prepare(tree: &Tree, ask: &Ask) -> Result<Preparation, Failure> {
     })
 }
 
-/// Adds to the context files what else a verdict is bound to: the range, and what a person or the run itself decided.
-fn bound(files: BTreeMap<String, Sha>, range: Option<&Range>, ask: &Ask) -> BTreeMap<String, Sha> {
-    let said = skip::as_context(&ask.skipped, ask.stage).chain(absent::as_context(&ask.left_out));
-    let back = ask.back.as_ref().map(Back::as_context);
-    files.into_iter().chain(range.map(Range::as_context)).chain(said).chain(back).collect()
+/// Returns what a stage asks: where the spec itself is at stake, nobody is asked whether it is covered.
+fn questions(spec: &Spec, stage: Stage, ledger: &Ledger) -> Vec<Topic> {
+    let topics = if stage == Stage::Specify { open_only } else { agenda };
+    topics(spec, &dissent::questions(ledger, &agenda(spec, &[])))
+}
+
+/// Names what a verdict is bound to besides documents and code: what every agent reads, and what a person decided about
+/// the run.
+fn surroundings(ask: &Ask, context: &[Quoted<'_>], range: Option<&Range>) -> BTreeMap<String, Sha> {
+    hashes(context)
+        .into_iter()
+        .chain(range.map(Range::as_context))
+        .chain(skip::as_context(&ask.skipped, ask.stage))
+        .chain(absent::as_context(&ask.left_out))
+        .chain(ask.back.as_ref().map(Back::as_context))
+        .chain(ask.brief.as_deref().map(|brief| (BRIEF.to_owned(), Sha::of(brief))))
+        .collect()
 }
 
 /// Reads what all recorded verdicts of a spec and its ledger leave open.
@@ -265,7 +289,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
     let is_written = match needed {
         Stage::Plan => tree.text(&tree.path_of(spec, "plan.md")).is_some(),
         Stage::Tasks => tree.text(&tree.path_of(spec, "tasks.md")).is_some(),
-        Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
+        Stage::Specify | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => ask.change.is_some(),
     };
     let place = format!("{} of {}", stage, spec.id);
     match verdicts.get(&needed) {
@@ -285,7 +309,7 @@ fn verdicts_before(tree: &Tree, spec: &Spec, ask: &Ask) -> Result<BTreeMap<Stage
                     "run `dicast {needed} {0}` first, or say which commits hold the change: `dicast audit {0} --range A..B`",
                     spec.id
                 ),
-                Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
+                Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
                     format!("run `dicast {needed} {}` first", spec.id)
                 }
             },
@@ -303,7 +327,7 @@ fn outdated(spec: &Spec, ask: &Ask, verdicts: &BTreeMap<Stage, Verdict>) -> Opti
 
 /// Reads the recorded verdict of a stage, and refuses one that is not what was recorded: everything after would build
 /// on it.
-fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
+pub(super) fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, Failure> {
     let path = spec.verdict_path(stage);
     let Some(text) = tree.text(&path) else { return Ok(None) };
     let altered = |why: String| Failure::BadInput {
@@ -326,7 +350,7 @@ fn recorded(tree: &Tree, spec: &Spec, stage: Stage) -> Result<Option<Verdict>, F
 /// they name. What was altered is not among it.
 fn standing(tree: &Tree, spec: &Spec) -> BTreeMap<String, Sha> {
     let mut standing = BTreeMap::new();
-    for stage in Stage::ALL {
+    for stage in Stage::RECORDED {
         let Ok(Some(verdict)) = recorded(tree, spec, stage) else { continue };
         let path = spec.verdict_path(stage);
         standing.extend(tree.text(&path).map(Sha::of).map(|sha| (path, sha)));
@@ -348,7 +372,7 @@ const NAMED_MAX: usize = 5;
 /// Whoever writes the code, or looks at it, needs what it has to keep to.
 fn sources(stage: Stage) -> (&'static [&'static str], &'static [&'static str]) {
     match stage {
-        Stage::Plan => (
+        Stage::Specify | Stage::Plan => (
             &["research.md", "data-model.md", "quickstart.md", "proposal.md", "design.md"],
             &["contracts", "checklists"],
         ),

@@ -1,4 +1,4 @@
-//! The six stages and their order.
+//! The six stages and their order, and the one before them that drafts what they are held to.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,6 +8,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
+    /// A draft or a revision of the spec itself. Not one of the six: what it brings is a proposal to a person.
+    Specify,
     /// How the spec will be met.
     Plan,
     /// The plan as an ordered list of tasks.
@@ -23,13 +25,26 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All stages, in order.
+    /// The six stages of a pipeline, in order.
     pub const ALL: [Stage; 6] =
         [Stage::Plan, Stage::Tasks, Stage::Implement, Stage::Validate, Stage::Audit, Stage::Unlock];
+
+    /// Everything that has a verdict: the six, and what drafts the spec before them.
+    pub const RECORDED: [Stage; 7] =
+        [Stage::Specify, Stage::Plan, Stage::Tasks, Stage::Implement, Stage::Validate, Stage::Audit, Stage::Unlock];
+
+    /// Reads the name of anything that has a verdict: one of the six, or `specify`.
+    ///
+    /// # Errors
+    /// [`UnknownStage`] for any other word.
+    pub fn named(text: &str) -> Result<Self, UnknownStage> {
+        if text == Stage::Specify.name() { Ok(Stage::Specify) } else { text.parse() }
+    }
 
     /// Returns the name used in commands, files and JSON.
     pub fn name(self) -> &'static str {
         match self {
+            Stage::Specify => "specify",
             Stage::Plan => "plan",
             Stage::Tasks => "tasks",
             Stage::Implement => "implement",
@@ -43,7 +58,7 @@ impl Stage {
     /// tasks, validate tasks, audit validate, unlock audit).
     pub fn needs(self) -> Option<Stage> {
         match self {
-            Stage::Plan => None,
+            Stage::Specify | Stage::Plan => None,
             Stage::Tasks => Some(Stage::Plan),
             Stage::Implement | Stage::Validate => Some(Stage::Tasks),
             Stage::Audit => Some(Stage::Validate),
@@ -51,9 +66,15 @@ impl Stage {
         }
     }
 
-    /// Returns the stage after this one.
+    /// Returns the first of the six stages after this one.
     pub fn next(self) -> Option<Stage> {
         Stage::ALL.into_iter().find(|s| *s > self)
+    }
+
+    /// Tells whether its panel is held to the spec's requirements: that each must is covered. Specify may still change
+    /// them, unlock decides about a change whose coverage validate and audit have judged.
+    pub fn is_held_to_coverage(self) -> bool {
+        !matches!(self, Stage::Specify | Stage::Unlock)
     }
 
     /// Tells whether answers of this stage end in a decision (PASS, GO, APPROVED and their opposites).
@@ -68,10 +89,34 @@ impl fmt::Display for Stage {
     }
 }
 
-/// A word that is no stage.
+/// A word that is none of the six stages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no stage is called {0:?}: plan, tasks, implement, validate, audit, unlock")]
 pub struct UnknownStage(pub String);
+
+/// Why specify is not taken where one of the six is meant.
+pub const NOT_OF_THE_SIX: &str =
+    "specify is before the six stages: it proposes what the spec should say, and a person applies that";
+
+impl UnknownStage {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> &'static str {
+        if self.0 == Stage::Specify.name() {
+            "run `dicast specify SPEC` before, by itself"
+        } else {
+            "give one of these"
+        }
+    }
+}
+
+impl fmt::Display for UnknownStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Stage::Specify.name() {
+            return f.write_str(NOT_OF_THE_SIX);
+        }
+        let all = Stage::ALL.map(Stage::name).join(", ");
+        write!(f, "no stage is called {:?}: {all}", self.0)
+    }
+}
 
 impl FromStr for Stage {
     type Err = UnknownStage;

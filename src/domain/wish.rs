@@ -170,9 +170,8 @@ impl Wish {
     /// Usage for what cannot be an agent's name.
     pub fn take(&self, place: Place) -> Result<Option<Take>, Failure> {
         let Some(word) = &self.apply else { return Ok(None) };
-        let bad = |bad: super::ids::BadName| {
-            Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent")
-        };
+        let bad =
+            |bad: super::ids::BadName| Failure::usage("--apply", bad.to_string(), "give best, or the name of an agent");
         let which = if word == "best" { Which::Best } else { Which::Of(AgentName::new(word).map_err(bad)?) };
         let portion = if self.with_unasked { Portion::Whole } else { Portion::Asked };
         Ok(Some(Take { which, place, portion }))

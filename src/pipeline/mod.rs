@@ -163,7 +163,7 @@ impl Pipeline {
         let (promise, reply) = promise("pipeline", &Waker::nobody());
         let (ask, events) = self.callers.add(promise);
         let canceller = Canceller::new(ask, self.asked.clone(), self.waker.clone());
-        if self.asked.try_send(Msg::Program(Program::Asked(ask, request))).is_err() {
+        if self.asked.try_send(Msg::Program(Program::Asked(ask, Box::new(request)))).is_err() {
             // Full or gone: the promise goes with its caller, and that is an answer.
             self.callers.forget(ask);
         }

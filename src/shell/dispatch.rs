@@ -40,6 +40,7 @@ use crate::domain::journal::{Closed, Record};
 use crate::domain::judgement::Judgement;
 use crate::domain::memory::{Entry as Copy, Note};
 use crate::domain::preparation::{Ask, Preparation};
+use crate::domain::proposal::Rewritten;
 use crate::domain::run::{SeatKey, TurnKind};
 use crate::domain::server;
 use crate::domain::settings;
@@ -58,6 +59,7 @@ pub struct Dispatch {
 /// What a stage is prepared with besides its spec.
 struct Given {
     range: Option<String>,
+    brief: Option<String>,
     skipped: Skipped,
     left_out: Vec<String>,
     agenda: Option<Vec<Topic>>,
@@ -111,6 +113,19 @@ impl Dispatch {
                 let reply = self.hands.scribe.respond(spec.clone(), gates, response, model.now, token);
                 inbox.expect(Pending::Held(spec, reply));
             }
+            Effect::ReadProposal(spec) => {
+                let reply = self.hands.scribe.proposal(spec.clone(), self.hands.scope.cancel.clone());
+                inbox.expect(Pending::Proposed(spec, reply));
+            }
+            Effect::Adopt { spec, seen, by } => {
+                let reply = self.adopt(model, spec.clone(), seen, by);
+                inbox.expect(Pending::Rewritten(spec, reply));
+            }
+            Effect::Restore { spec, by } => {
+                let token = self.hands.scope.cancel.clone();
+                let reply = self.hands.scribe.restore(spec.clone(), by, model.now, token);
+                inbox.expect(Pending::Rewritten(spec, reply));
+            }
             Effect::Create(text) => {
                 let reply =
                     self.hands.scribe.create(Beginning::Sentence(text), model.now, self.hands.scope.cancel.clone());
@@ -154,6 +169,13 @@ impl Dispatch {
         })
     }
 
+    /// Stops the parts of a run, and ends them at once.
+    fn kill(&mut self, id: &RunId) {
+        let tokens = self.tokens(id);
+        tokens.stop.cancel();
+        tokens.kill.cancel();
+    }
+
     fn perform_for(&mut self, id: &RunId, effect: RunEffect, model: &Model, inbox: &mut Inbox) {
         let now = model.now;
         let root = self.hands.scope.cancel.clone();
@@ -177,8 +199,8 @@ impl Dispatch {
                 let reply = self.guard(model, (spec, stage, when), Cuts { stop, kill });
                 inbox.expect(Pending::Guarded(id, stage, when, reply));
             }
-            RunEffect::Prepare { spec, stage, roster, range, skipped, left_out, agenda, back } => {
-                let given = Given { range, skipped, left_out, agenda, back };
+            RunEffect::Prepare { spec, stage, roster, range, brief, skipped, left_out, agenda, back } => {
+                let given = Given { range, brief, skipped, left_out, agenda, back };
                 let reply = self.prepare(model, (spec, stage), given, &roster, stop);
                 inbox.expect(Pending::Prepared(id, stage, reply));
             }
@@ -202,10 +224,7 @@ impl Dispatch {
             RunEffect::StopSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(stop, _)| stop.cancel()),
             RunEffect::KillSeat(seat) => self.tokens(&id).seats.get(&seat).iter().for_each(|(_, kill)| kill.cancel()),
             RunEffect::Stop => stop.cancel(),
-            RunEffect::Kill => {
-                stop.cancel();
-                self.tokens(&id).kill.cancel();
-            }
+            RunEffect::Kill => self.kill(&id),
             RunEffect::Judge(question) => {
                 let (stage, provisional) = (question.preparation.stage, question.provisional);
                 let settings = Arc::clone(&model.settings);
@@ -225,6 +244,9 @@ impl Dispatch {
                 let reply = self.publish(model, &id, stage, &judgement, &ours);
                 inbox.expect(Pending::Published(id, stage, reply));
             }
+            RunEffect::Adopt { spec, seen, by } => {
+                inbox.expect(Pending::Adopted(id, self.adopt(model, spec, seen, by)));
+            }
             RunEffect::Mirror { stage, entries } => {
                 inbox.expect(Pending::Mirrored(id, stage, self.mirror(model, entries, stop)));
             }
@@ -236,6 +258,11 @@ impl Dispatch {
                 inbox.expect(Pending::Released(id, reply));
             }
         }
+    }
+
+    /// Writes a proposal: what was begun is done to its end, also while a run is being stopped.
+    fn adopt(&self, model: &Model, spec: SpecId, seen: Sha, by: String) -> Reply<Arc<Rewritten>> {
+        self.hands.scribe.adopt(spec, Some(seen), by, model.now, self.hands.scope.cancel.clone())
     }
 
     /// Keeps what came after its time, beside the run's own files.
@@ -303,6 +330,7 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
+            brief: given.brief,
             skipped: given.skipped,
             left_out: given.left_out,
             back: given.back.map(|back| *back),
@@ -392,14 +420,16 @@ impl Dispatch {
         ours: &BTreeMap<String, Vec<Sha>>,
     ) -> Reply<PublishReport> {
         let Some(run) = model.runs.get(id) else { return self.job(async { Err(Failure::Cancelled) }) };
-        let verdict = run.preparation.as_ref().map(|preparation| preparation.spec.verdict_path(stage));
+        let of_spec = run.preparation.as_ref().map(|preparation| &preparation.spec);
+        let ours_alone = of_spec.map(|spec| [spec.verdict_path(stage), spec.proposal_path()]);
         let documents = judgement
             .documents
             .iter()
             .map(|(path, bytes)| {
                 let ours = ours.get(path).cloned().unwrap_or_default();
-                // People write documents, and nobody but us writes verdicts.
-                let edited = if verdict.as_ref() == Some(path) { Edited::GivesWay } else { Edited::Stays };
+                // People write documents, and nobody but us writes verdicts or proposals: their words go into the spec.
+                let is_ours = ours_alone.as_ref().is_some_and(|paths| paths.contains(path));
+                let edited = if is_ours { Edited::GivesWay } else { Edited::Stays };
                 let bases = run.bases.get(path).cloned().unwrap_or_default();
                 Document { path: path.clone(), bytes: Arc::clone(bytes), ours, edited, bases }
             })

@@ -28,6 +28,7 @@ use crate::domain::judgement::Judgement;
 use crate::domain::machine::{Machine, News};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::{Proposal, Rewritten};
 use crate::domain::run::{SeatKey, TurnEnded, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
@@ -61,6 +62,12 @@ pub enum Pending {
     Gated(RunId, Checkpoint, Reply<Arc<Held>>),
     /// The gates of a spec, for the dialog.
     Held(SpecId, Reply<Arc<Held>>),
+    /// What is proposed for a spec's document.
+    Proposed(SpecId, Reply<Arc<Proposal>>),
+    /// A spec's document, rewritten on a person's word.
+    Rewritten(SpecId, Reply<Arc<Rewritten>>),
+    /// A proposal on its way into the spec's document.
+    Adopted(RunId, Reply<Arc<Rewritten>>),
     /// A new spec.
     Created(Reply<Created>),
     /// Guardrails.
@@ -138,6 +145,9 @@ fn poll(pending: &mut Pending) -> Option<Option<Msg>> {
         Pending::Opened(id, reply) => run(id, RunMsg::Opened(reply.poll_now()?)),
         Pending::Gated(id, at, reply) => run(id, RunMsg::Held(*at, reply.poll_now()?)),
         Pending::Held(spec, reply) => Some(Msg::Held(spec.clone(), reply.poll_now()?)),
+        Pending::Proposed(spec, reply) => Some(Msg::Proposed(spec.clone(), reply.poll_now()?)),
+        Pending::Rewritten(spec, reply) => Some(Msg::Rewritten(spec.clone(), reply.poll_now()?)),
+        Pending::Adopted(id, reply) => run(id, RunMsg::Adopted(reply.poll_now()?)),
         Pending::Created(reply) => Some(Msg::Created(reply.poll_now()?.map(|created| created.spec))),
         Pending::Guarded(id, stage, when, reply) => {
             let report = reply.poll_now()?.map(Arc::new);

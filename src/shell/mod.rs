@@ -190,6 +190,9 @@ impl<F: Face> Shell<F> {
                     | Effect::RestartServer(_)
                     | Effect::Hold { .. }
                     | Effect::Respond { .. }
+                    | Effect::ReadProposal(_)
+                    | Effect::Adopt { .. }
+                    | Effect::Restore { .. }
                     | Effect::Create(_)
                     | Effect::Report(_)
                     | Effect::DrainSpool

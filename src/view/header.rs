@@ -83,8 +83,9 @@ pub(super) fn mark(run: &Run, stage: Stage) -> (&'static str, Ink) {
 /// Returns the strip of all stages: `plan ◐ ── tasks · ── …`.
 pub(super) fn stages(run: &Run) -> Vec<Piece<'static>> {
     let mut pieces = Vec::new();
-    for stage in Stage::ALL {
-        if stage != Stage::Plan {
+    let drafted = run.stages.contains(&Stage::Specify).then_some(Stage::Specify);
+    for stage in drafted.into_iter().chain(Stage::ALL) {
+        if !pieces.is_empty() {
             pieces.push(piece(" ── ", Ink::Frame));
         }
         let (symbol, ink) = mark(run, stage);

@@ -369,7 +369,10 @@ fn asks(
             let usual = model.typical.get(stage).map(|ms| format!(" · usually {}", clock(*ms)));
             plain(format!("with {}{}", who.join(" + "), usual.unwrap_or_default()))
         };
+        let waits = *stage == Stage::Specify
+            && model.survey.ready().and_then(|survey| survey.spec(spec)).is_some_and(|found| found.is_proposed);
         let with = match decided(model, spec, *stage) {
+            _ if waits => plain("· a proposal waits · Enter shows what would change"),
             Some(judgement) => plain(format!("· {} · Enter opens", verdict::called(judgement))),
             None => with,
         };

@@ -6,8 +6,8 @@
 //! │ where we are                      what it costs, how long    │ 1 row, more where a view says so
 //! │┌ the view ──────────────────────────────────────────────────┐│
 //! ││ home · spec · dashboard · transcript · verdict · conflict  ││
-//! ││ · gate · merged texts · ledger · servers · permissions ·   ││ the rest
-//! ││ trust · help                                               ││
+//! ││ · gate · proposal · merged texts · ledger · servers ·      ││ the rest
+//! ││ permissions · trust · help                                 ││
 //! │└────────────────────────────────────────────────────────────┘│
 //! │ what just happened, else servers and key latency             │ 1 row, or the line being typed; 2 for a long notice
 //! │ keys that work here, and nothing else               ? keys   │ 1 row
@@ -42,6 +42,7 @@ mod merged;
 mod overlay;
 mod permissions;
 mod preflight;
+mod proposal;
 mod seats;
 mod servers;
 mod small;
@@ -93,6 +94,7 @@ fn screen(model: &Model, area: Rect, canvas: &mut Canvas<'_>) {
         View::Verdict { run, stage, cursor, all } => {
             verdict::draw(model, run, verdict::At { stage: *stage, cursor: *cursor, all: *all }, page, canvas);
         }
+        View::Proposal(shown) => proposal::draw(model, shown, page, canvas),
         View::Gate(dialog) => gate::draw(model, dialog, page, canvas),
         View::Candidates { run, cursor, hunk, beside } => {
             candidates::draw(model, run, (*cursor, *hunk, *beside), page, canvas);

@@ -21,8 +21,7 @@ use crate::domain::stage::Stage;
 pub(super) fn question(model: &Model, start: &Start, area: Rect, canvas: &mut Canvas<'_>) {
     let rows = roster_rows(model, start, &without(model, start));
     let first = start.stages.first();
-    let here: Vec<&Row<'_>> =
-        rows.iter().filter(|row| first.is_some_and(|stage| row.stages.contains(stage))).collect();
+    let here: Vec<&Row<'_>> = rows.iter().filter(|row| first.is_some_and(|stage| row.stages.contains(stage))).collect();
     let agents: Vec<&Agent> = here.iter().filter(|row| row.place != Place::Out).map(|row| row.agent).collect();
     let room = usize::from(area.height).saturating_sub(9);
     let listed = agents.len().min(room.max(1));
@@ -140,7 +139,10 @@ fn families(model: &Model, start: &Start, rows: &[Row<'_>]) -> Vec<Vec<Piece<'st
             [] => "nobody is asked".to_owned(),
             some => format!("only {} is asked", some.join(", ")),
         };
-        vec![piece("quorum   ", Ink::Bad), plain(format!("{who}{at}: {} families must answer, it cannot pass", bench.needed))]
+        vec![
+            piece("quorum   ", Ink::Bad),
+            plain(format!("{who}{at}: {} families must answer, it cannot pass", bench.needed)),
+        ]
     };
     alike.into_iter().map(line).collect()
 }

@@ -161,8 +161,11 @@ fn traced(found: &SpecOverview, id: &str) -> Vec<Piece<'static>> {
 /// Returns the stages with what is recorded of each.
 fn strip(model: &Model, found: &SpecOverview) -> Vec<Piece<'static>> {
     let mut pieces = Vec::new();
+    if found.is_proposed {
+        pieces.extend([plain(Stage::Specify.name()), piece(" a proposal waits", Ink::Warn)]);
+    }
     for stage in Stage::ALL {
-        if stage != Stage::Plan {
+        if !pieces.is_empty() {
             pieces.push(piece(" ── ", Ink::Frame));
         }
         let run = model.runs.values().rev().find(|run| run.spec == found.spec.id);

@@ -270,7 +270,9 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     if has_document && run.verdicts.contains_key(&stage) {
         offer(Action::Document, "p", "read the document".to_owned());
     }
-    if judgement.verdict.is_advancing() && !run.phase.is_live() {
+    if stage == Stage::Specify {
+        steps.extend(after_specify(model, run));
+    } else if judgement.verdict.is_advancing() && !run.phase.is_live() {
         let next = stage
             .next()
             .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
@@ -280,6 +282,14 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
     }
     steps
+}
+
+/// Returns what comes after a panel was asked what a spec should say.
+fn after_specify(model: &Model, run: &Run) -> Option<Vec<Piece<'static>>> {
+    if can(model, Action::Proposal) && !run.phase.is_live() {
+        return Some(vec![piece("c", Ink::Accent), plain(" see what would change, and apply it")]);
+    }
+    (!run.phase.is_live()).then(|| vec![plain(format!(":specify {} says more", run.spec))])
 }
 
 /// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.
@@ -400,7 +410,10 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     lines.push(first);
     let left_out = absent::of(&verdict.inputs);
     if !left_out.is_empty() {
-        lines.push(vec![piece("left out ", Ink::Warn), plain(format!("by a person, not asked: {}", left_out.join(", ")))]);
+        lines.push(vec![
+            piece("left out ", Ink::Warn),
+            plain(format!("by a person, not asked: {}", left_out.join(", "))),
+        ]);
     }
     // The first stands under the verdict already.
     for phantom in judgement.phantoms.iter().skip(1).take(2) {

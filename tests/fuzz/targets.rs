@@ -101,7 +101,7 @@ fn verdict_is_sound(panel: &Panel, v: &Verdict) {
 pub(crate) fn artifact(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut read = 0;
-    for stage in Stage::ALL {
+    for stage in Stage::RECORDED {
         let artifact = match parse(stage, text) {
             Ok(artifact) => artifact,
             Err(unusable) => {

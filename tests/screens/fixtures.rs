@@ -564,7 +564,7 @@ fn view(view: View, model: Model) -> Model {
 
 /// Every fixture by name.
 pub(crate) fn all() -> Vec<Fixture> {
-    let pages = [crate::ledger::all(), crate::candidates::all()].concat();
+    let pages = [crate::ledger::all(), crate::candidates::all(), crate::proposal::all()].concat();
     [repository(), machines(), runs(), transcripts(), verdicts(), checkpoints(), pages, permissions(), besides()]
         .concat()
 }

@@ -151,6 +151,8 @@ pub(crate) fn overview(specs: usize) -> Arc<Overview> {
             survey: survey.clone(),
             findings: report.of(&spec.id).cloned().collect(),
             verdicts: BTreeMap::new(),
+            is_proposed: false,
+            is_blank: false,
         })
         .collect();
     Arc::new(Overview {
@@ -243,6 +245,7 @@ pub(crate) fn preparation() -> Arc<Preparation> {
         start: None,
         recalled: Vec::new(),
         range: None,
+        text: None,
         unseen: None,
         standing: BTreeMap::new(),
         outdated: None,
@@ -266,6 +269,8 @@ pub(crate) fn inputs() -> Inputs {
 pub(crate) fn run(phase: Phase, seats: Vec<Seat>) -> Run {
     Run {
         id: run_id(),
+        brief: None,
+        rewritten: None,
         range: None,
         skipped: BTreeMap::new(),
         without: None,

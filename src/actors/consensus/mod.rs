@@ -420,8 +420,14 @@ fn documents(case: &Case, panel: &Panel, verdict: &mut Verdict) -> Result<Vec<(S
     let preparation = &case.question.preparation;
     let artifacts: BTreeMap<AgentName, Artifact> =
         case.heard.iter().map(|(agent, heard)| (agent.clone(), heard.artifact.clone())).collect();
-    let inputs =
-        DocumentInputs { spec: &preparation.spec, agenda: &preparation.agenda, panel, verdict, artifacts: &artifacts };
+    let inputs = DocumentInputs {
+        spec: &preparation.spec,
+        agenda: &preparation.agenda,
+        panel,
+        text: preparation.text.as_deref(),
+        verdict,
+        artifacts: &artifacts,
+    };
     let rendered = document::render(preparation.stage, &inputs).into_iter();
     let mut documents: Vec<(String, Arc<str>)> = rendered.map(|(path, text)| (path, text.into())).collect();
     verdict.published = documents.iter().map(|(path, text)| (path.clone(), Sha::of(text.as_bytes()))).collect();

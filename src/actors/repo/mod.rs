@@ -26,6 +26,7 @@ use crate::domain::gate::{self, Gate, Held};
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::overview::Overview;
 use crate::domain::preparation::{self, Ask, Preparation, tree_id};
+use crate::domain::proposal::{self, Proposal};
 use crate::domain::range::Range;
 use crate::domain::settings::CheckTemplate;
 use crate::domain::spec::{self, Spec};
@@ -135,6 +136,11 @@ impl Handle {
         token: CancellationToken,
     ) -> Reply<Arc<Ledger>> {
         post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Ledger { root, spec, entries, token, promise })
+    }
+
+    /// Reads what a panel proposes for a spec's document, and the document as it stands.
+    pub fn proposal(&self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Reply<Proposal> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Proposal { root, spec, token, promise })
     }
 
     /// Names the state of the code that a verdict is bound to: of the working copy, or of the commit `at`
@@ -308,6 +314,12 @@ enum Command {
         token: CancellationToken,
         promise: Promise<Arc<Ledger>>,
     },
+    Proposal {
+        root: PathBuf,
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Proposal>,
+    },
     RunCheck {
         root: PathBuf,
         checks: BTreeMap<String, CheckTemplate>,
@@ -391,17 +403,14 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
                 scope.answer(token.clone(), promise, reader.hold(root, spec, gates, entries, token));
             }
             Command::Branches { root, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
-                scope.answer(token, promise, async move { git.branches().await });
+                scope.answer(token.clone(), promise, async move { reader.git_at(&root, token).branches().await });
             }
             Command::Notes { root, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
-                scope.answer(token, promise, async move { git.notes().await });
+                scope.answer(token.clone(), promise, async move { reader.git_at(&root, token).notes().await });
             }
             Command::AddNote { root, text, token, promise } => {
-                let git = git::Git::new(reader.children, &root, token.clone());
                 // Not `Scope::answer`: what was begun to be written is written to its end.
-                scope.spawn(async move { promise.keep(git.add_note(&text).await) });
+                scope.spawn(async move { promise.keep(reader.git_at(&root, token).add_note(&text).await) });
             }
             Command::TreeId { root, at, token, promise } => {
                 scope.answer(token.clone(), promise, reader.tree_id(root, at, token));
@@ -414,6 +423,9 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
             }
             Command::Ledger { root, spec, entries, token, promise } => {
                 scope.answer(token.clone(), promise, reader.ledger(root, spec, entries, token));
+            }
+            Command::Proposal { root, spec, token, promise } => {
+                scope.answer(token.clone(), promise, reader.proposal(root, spec, token));
             }
             Command::RunCheck { root, checks, citation, token, promise } => {
                 let turn = Arc::clone(&turn);
@@ -443,6 +455,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn git_at(self, root: &Path, token: CancellationToken) -> git::Git {
+        git::Git::new(self.children, root, token)
+    }
+
     async fn survey(self, root: PathBuf, token: CancellationToken) -> Result<Arc<Overview>, Failure> {
         let began = Instant::now();
         let shot = tree::snapshot(&self.scope, &self.children, &root, &token).await?;
@@ -511,6 +527,11 @@ impl Reader {
     ) -> Result<Arc<Ledger>, Failure> {
         let (tree, _) = tree::files(&self.scope, &root, &token).await?;
         self.blocking(move || preparation::ledger(&tree, &spec, &entries).map(Arc::new)).await
+    }
+
+    async fn proposal(self, root: PathBuf, spec: SpecId, token: CancellationToken) -> Result<Proposal, Failure> {
+        let tree = tree::alone(&self.scope, &root, &token).await?;
+        self.blocking(move || proposal::read(&tree, &spec)).await
     }
 
     async fn run_check(

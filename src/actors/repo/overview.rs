@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use crate::domain::check::{self, Finding, Reading, Report, Tree};
 use crate::domain::consensus::Verdict;
+use crate::domain::draft;
 use crate::domain::hash::Sha;
 use crate::domain::overview::{Git, Overview, Recorded, SpecOverview};
 use crate::domain::preparation::tree_id;
+use crate::domain::proposal;
 use crate::domain::range::Ends;
 use crate::domain::skip;
 use crate::domain::spec::{self, Spec};
@@ -36,7 +38,9 @@ pub(super) fn overview(
             let survey = report.specs.iter().find(|s| s.id == spec.id)?.clone();
             let findings: Vec<Finding> = report.of(&spec.id).cloned().collect();
             let verdicts = verdicts(tree, &code, spec);
-            Some(SpecOverview { spec: Arc::new(spec.clone()), survey, findings, verdicts })
+            let is_proposed = proposal::of_spec(tree, spec).is_ok_and(|proposal| proposal.waits());
+            let is_blank = draft::is_blank(spec);
+            Some(SpecOverview { spec: Arc::new(spec.clone()), survey, findings, verdicts, is_proposed, is_blank })
         })
         .collect();
     let git = place.map(|place| Git {

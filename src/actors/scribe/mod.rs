@@ -1,7 +1,8 @@
 //! The scribe: writes what a person says into the documents of specs. It holds gates, carries answers out as edits with
-//! a backup, and makes the folder of a new spec.
+//! a backup, puts a proposed text in the place of the one that is there, and makes the folder of a new spec.
 //!
-//! Only a person's word gets here: nothing that an agent wrote changes a spec. It must not know runs or the screen.
+//! Only a person's word gets here: nothing that an agent wrote changes a spec by itself. It must not know runs or the
+//! screen.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,9 +17,12 @@ use super::{MAILBOX, Promise, Reply, Scope, Waker, post};
 use crate::disk::Store;
 use crate::domain::draft::Beginning;
 use crate::domain::gate::{Gate, Held, Response};
+use crate::domain::hash::Sha;
 use crate::domain::ids::SpecId;
 use crate::domain::moment::Moment;
+use crate::domain::proposal::{Proposal, Rewritten};
 
+mod adopt;
 mod answer;
 mod create;
 mod pen;
@@ -64,10 +68,43 @@ impl Handle {
         post(NAME, &self.mailbox, &self.waker, |promise| Command::Respond { spec, gates, response, at, token, promise })
     }
 
+    /// Reads what a panel proposes for a spec's document.
+    pub fn proposal(&self, spec: SpecId, token: CancellationToken) -> Reply<Arc<Proposal>> {
+        post(NAME, &self.mailbox, &self.waker, |promise| Command::Proposal { spec, token, promise })
+    }
+
+    /// Puts the proposed text in the place of the spec's document, and records who said so. `seen` is the hash of the
+    /// text that was looked at: no other one is written.
+    pub fn adopt(
+        &self,
+        spec: SpecId,
+        seen: Option<Sha>,
+        by: String,
+        at: Moment,
+        token: CancellationToken,
+    ) -> Reply<Arc<Rewritten>> {
+        let word = Word { spec, by, at };
+        post(NAME, &self.mailbox, &self.waker, |promise| Command::Adopt { word, seen, token, promise })
+    }
+
+    /// Gives the spec's document the text back that it had before the last proposal was adopted.
+    pub fn restore(&self, spec: SpecId, by: String, at: Moment, token: CancellationToken) -> Reply<Arc<Rewritten>> {
+        let word = Word { spec, by, at };
+        post(NAME, &self.mailbox, &self.waker, |promise| Command::Restore { word, token, promise })
+    }
+
     /// Makes the folder of a new spec. The id is the only one that any process gets.
     pub fn create(&self, beginning: Beginning, at: Moment, token: CancellationToken) -> Reply<Created> {
         post(NAME, &self.mailbox, &self.waker, |promise| Command::Create { beginning, at, token, promise })
     }
+}
+
+/// Whose word about which spec, and when.
+#[derive(Debug, Clone)]
+struct Word {
+    spec: SpecId,
+    by: String,
+    at: Moment,
 }
 
 /// What the actor is asked.
@@ -86,6 +123,22 @@ enum Command {
         at: Moment,
         token: CancellationToken,
         promise: Promise<Arc<Held>>,
+    },
+    Proposal {
+        spec: SpecId,
+        token: CancellationToken,
+        promise: Promise<Arc<Proposal>>,
+    },
+    Adopt {
+        word: Word,
+        seen: Option<Sha>,
+        token: CancellationToken,
+        promise: Promise<Arc<Rewritten>>,
+    },
+    Restore {
+        word: Word,
+        token: CancellationToken,
+        promise: Promise<Arc<Rewritten>>,
     },
     Create {
         beginning: Beginning,
@@ -131,6 +184,15 @@ async fn run(scribe: Scribe, mut commands: mpsc::Receiver<Command>) {
             // Not `Scope::answer`: what was begun is written to its end.
             Command::Respond { spec, gates, response, at, token, promise } => scope.spawn(async move {
                 promise.keep(scribe.respond(spec, gates, response, at, token).await.map(Arc::new));
+            }),
+            Command::Proposal { spec, token, promise } => {
+                scope.answer(token.clone(), promise, async move { scribe.proposed(spec, &token).await.map(Arc::new) });
+            }
+            Command::Adopt { word, seen, token, promise } => scope.spawn(async move {
+                promise.keep(scribe.adopt(word, seen, &token).await.map(Arc::new));
+            }),
+            Command::Restore { word, token, promise } => scope.spawn(async move {
+                promise.keep(scribe.restore(word, &token).await.map(Arc::new));
             }),
             Command::Create { beginning, at, token, promise } => {
                 scope.spawn(async move { promise.keep(scribe.create(beginning, at, &token).await) });

@@ -93,12 +93,16 @@ pub(super) fn text(store: &Store, path: &str) -> Result<Option<String>, Failure>
 pub(super) fn change(store: &Store, spec: &SpecId, edit: &Edit) -> Result<Written, Failure> {
     let gone = || Failure::usage(edit.file.as_str(), "it is not there any more", "look at the spec again");
     let old = text(store, &edit.file)?.ok_or_else(gone)?;
-    let new = edit.apply(&old)?;
-    let (before, after) = (Sha::of(&old), Sha::of(&new));
-    let backup = backup_of(spec, &edit.file, &before);
+    rewrite(store, spec, (&edit.file, &old), &edit.apply(&old)?)
+}
+
+/// Puts a text in the place of the one that a document has; the old text is durable before the new one is.
+pub(super) fn rewrite(store: &Store, spec: &SpecId, (file, old): (&str, &str), new: &str) -> Result<Written, Failure> {
+    let (before, after) = (Sha::of(old), Sha::of(new));
+    let backup = backup_of(spec, file, &before);
     store.make_dirs(parent(Path::new(&backup)))?;
     store.replace(&backup, old.as_bytes())?;
-    put(store, &edit.file, &new, &before)?;
+    put(store, file, new, &before)?;
     Ok(Written { before, after, backup })
 }
 
@@ -114,6 +118,6 @@ pub(super) fn put(store: &Store, path: &str, text: &str, was: &Sha) -> Result<()
 
 /// Says that a document is not what it was.
 pub(super) fn changed(path: &str) -> Failure {
-    let next = "your edit was kept: look at the gate again";
+    let next = "your edit was kept: look again at what stands there now";
     Failure::BadInput { place: path.to_owned(), why: "it was changed meanwhile".into(), next: next.into(), exit: 10 }
 }

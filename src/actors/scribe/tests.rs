@@ -11,6 +11,7 @@ use crate::disk::store::parent;
 use crate::domain::failure::Failure;
 use crate::domain::gate::{Answered, Entry, Say};
 use crate::domain::hash::Sha;
+use crate::domain::proposal::{self, Deed};
 use crate::domain::redact::Redactor;
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -255,4 +256,148 @@ async fn the_nearest_template_of_the_repository_is_used_and_spec_kit_is_told_of_
     }
     let pointer = desk.store().read(".specify/feature.json", 99).unwrap().unwrap();
     assert_eq!(String::from_utf8(pointer).unwrap(), "{\"feature_directory\":\"specs/005-log-in\"}\n");
+}
+
+/// What a panel proposes for the spec.
+const PROPOSED: &str = "# Limits\r\n\r\n- **FR-001**: It MUST wait 2 s\r\n- **FR-003**: It MUST tell how long\r\n";
+
+impl Desk {
+    /// Records a verdict of specify about the spec as it is, with a text.
+    fn propose(&self, text: &str) {
+        let mut panel = crate::domain::consensus::Panel::new(Self::id(), crate::domain::stage::Stage::Specify);
+        panel.inputs.spec_sha256 = Some(Sha::of(self.spec()));
+        let mut verdict = crate::domain::consensus::decide(&panel);
+        verdict.published = [("specs/001-limits/review/spec.md".to_owned(), Sha::of(text))].into();
+        for folder in ["verdicts", "review"] {
+            self.store().make_dirs(format!("specs/001-limits/{folder}")).unwrap();
+        }
+        let json = serde_json::to_vec(&verdict).unwrap();
+        self.store().replace("specs/001-limits/verdicts/specify.json", &json).unwrap();
+        self.store().replace("specs/001-limits/review/spec.md", text.as_bytes()).unwrap();
+    }
+
+    async fn adopt(&self, by: &str) -> Result<Arc<Rewritten>, Failure> {
+        let token = self.scope.cancel.child_token();
+        self.scribe.adopt(Self::id(), None, by.into(), Moment(7), token).within(WAIT, "the proposal").await
+    }
+
+    async fn take_back(&self) -> Result<Arc<Rewritten>, Failure> {
+        let token = self.scope.cancel.child_token();
+        self.scribe.restore(Self::id(), "ada".into(), Moment(8), token).within(WAIT, "the old text").await
+    }
+
+    async fn adoptions(&self) -> Vec<proposal::Entry> {
+        let ledger = self.evidence.read_ledger(Self::id(), self.scope.cancel.child_token()).await.unwrap();
+        ledger.iter().filter_map(|(_, value)| proposal::entry(value)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_proposal_becomes_the_spec_with_a_backup_and_a_record_and_is_taken_back() {
+    let desk = Desk::new();
+    desk.propose(PROPOSED);
+    let done = desk.adopt("ada").await.unwrap();
+    assert_eq!((done.deed, done.change.added, done.held.open().count()), (Deed::Adopted, 2, 0));
+    assert_eq!(desk.spec(), PROPOSED, "byte for byte");
+    let backup = done.backup.clone().unwrap();
+    assert_eq!(desk.store().read(&backup, 1 << 20).unwrap().unwrap(), SPEC.as_bytes());
+    let [proposal::Entry::Adopted(adopted)] = &desk.adoptions().await[..] else { panic!("one entry") };
+    assert_eq!((adopted.by.as_str(), &adopted.after, &adopted.backup), ("ada", &Sha::of(PROPOSED), &backup));
+    assert_eq!(desk.adopt("ben").await.unwrap().deed, Deed::Already);
+    assert_eq!(desk.adoptions().await.len(), 1, "who says it again changes nothing");
+    assert_eq!(desk.take_back().await.unwrap().deed, Deed::Restored);
+    assert_eq!(desk.spec(), SPEC);
+    assert_eq!(desk.take_back().await.unwrap_err().exit(), 64, "nothing is left to take back");
+    assert_eq!(desk.adopt("ada").await.unwrap().deed, Deed::Adopted, "it fits again");
+}
+
+#[tokio::test]
+async fn a_proposal_that_is_missing_altered_or_about_another_text_writes_nothing() {
+    let desk = Desk::new();
+    assert_eq!(desk.adopt("ada").await.unwrap_err().exit(), 10, "nothing is proposed");
+    desk.propose(PROPOSED);
+    desk.store().replace("specs/001-limits/review/spec.md", b"# Mine\n").unwrap();
+    assert_eq!(desk.adopt("ada").await.unwrap_err().exit(), 3, "not what was proposed");
+    desk.propose(PROPOSED);
+    let other = Some(Sha::of("another"));
+    let token = desk.scope.cancel.child_token();
+    let reply = desk.scribe.adopt(Desk::id(), other, "ada".into(), Moment(7), token);
+    assert_eq!(reply.within(WAIT, "the proposal").await.unwrap_err().exit(), 7, "not what was looked at");
+    assert_eq!(desk.spec(), SPEC);
+    desk.write("# Limits\n\n- **FR-001**: It MUST be mine\n");
+    let refused = desk.adopt("ada").await.unwrap_err();
+    assert_eq!((refused.exit(), refused.hint().contains("dicast specify 001-limits")), (7, true), "{refused}");
+    assert_eq!(desk.spec(), "# Limits\n\n- **FR-001**: It MUST be mine\n");
+    assert_eq!(desk.adoptions().await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_edit_after_the_proposal_was_written_is_not_taken_back() {
+    let desk = Desk::new();
+    desk.propose(PROPOSED);
+    desk.adopt("ada").await.unwrap();
+    let edited = format!("{PROPOSED}- more by hand\r\n");
+    desk.write(&edited);
+    assert_eq!(desk.take_back().await.unwrap_err().exit(), 10);
+    assert_eq!(desk.spec(), edited);
+}
+
+#[tokio::test]
+async fn an_entry_that_a_crash_took_away_is_added_by_whoever_says_the_same_again() {
+    let desk = Desk::new();
+    desk.propose(PROPOSED);
+    // As after a crash between the document and its entry.
+    let backup = crate::actors::evidence::backup_of(&Desk::id(), "specs/001-limits/spec.md", &Sha::of(SPEC));
+    desk.store().make_dirs(".dicast/backups/001-limits").unwrap();
+    desk.store().replace(&backup, SPEC.as_bytes()).unwrap();
+    desk.write(PROPOSED);
+    assert_eq!(desk.adopt("ada").await.unwrap().deed, Deed::Already);
+    assert_eq!(desk.take_back().await.unwrap().deed, Deed::Restored);
+    assert_eq!(desk.spec(), SPEC);
+}
+
+#[tokio::test]
+async fn a_forged_adoption_reads_and_writes_nothing() {
+    let desk = Desk::new();
+    let store = desk.store();
+    for (file, backup) in [
+        ("src/lib.rs", ".dicast/backups/001-limits/x-lib.rs"),
+        ("specs/001-limits/tasks.md", ".dicast/backups/001-limits/x-tasks.md"),
+        ("specs/001-limits/spec.md", "src/theirs"),
+        ("specs/001-limits/spec.md", ".dicast/backups/001-limits/../../../src/theirs"),
+    ] {
+        let (before, after) = (Sha::of("theirs"), Sha::of(SPEC));
+        let digits: String = before.as_str().chars().take(12).collect();
+        let backup = backup.replace("/x-", &format!("/{digits}-"));
+        for path in [file, &backup] {
+            store.make_dirs(crate::disk::store::parent(std::path::Path::new(path))).unwrap();
+        }
+        store.replace(&backup, b"theirs").unwrap();
+        store.replace(file, SPEC.as_bytes()).unwrap();
+        let verdict = Sha::of("verdict");
+        let adopted = proposal::Adopted { verdict, by: "mallory".into(), file: file.into(), before, after, backup };
+        let entry = serde_json::to_value(proposal::Entry::Adopted(adopted)).unwrap();
+        let token = desk.scope.cancel.child_token();
+        let reply = desk.evidence.append_ledger(Desk::id(), Moment(7), vec![entry], token);
+        reply.within(WAIT, "the ledger").await.unwrap();
+        let refused = desk.take_back().await.unwrap_err();
+        assert_eq!(refused.exit(), 3, "{file}: {refused}");
+        assert_eq!(store.read(file, 1 << 20).unwrap().unwrap(), SPEC.as_bytes(), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_adopt_at_once_one_writes_and_one_is_told_so() {
+    let desk = Desk::new();
+    desk.propose(PROPOSED);
+    let other = desk_of_same(&desk);
+    let ask = |handle: &Handle, by: &str| {
+        handle.adopt(Desk::id(), None, by.into(), Moment(7), desk.scope.cancel.child_token())
+    };
+    let (one, two) = (ask(&desk.scribe, "ada"), ask(&other, "ben"));
+    let mut deeds =
+        [one.within(WAIT, "the proposal").await.unwrap().deed, two.within(WAIT, "the proposal").await.unwrap().deed];
+    deeds.sort_by_key(|deed| *deed != Deed::Adopted);
+    assert_eq!((deeds, desk.spec().as_str()), ([Deed::Adopted, Deed::Already], PROPOSED));
+    assert_eq!(desk.adoptions().await.len(), 1);
 }

@@ -33,7 +33,8 @@ pub use run::{
     Basket, Decision, Gating, Kept, Lock, MemoryState, Phase, Repair, Run, RunOptions, Seat, SeatState, Stop, Warmth,
 };
 pub use view::{
-    Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, Saying, Transcript, View, Weighed, Wording,
+    Completion, Conflict, GateDialog, LedgerPage, MergedTexts, Overlay, ProposalPage, Saying, Transcript, View,
+    Weighed, Wording,
 };
 
 /// How long a notice stays on screen, in milliseconds: long enough to read two lines.
@@ -325,6 +326,7 @@ impl Model {
             View::Merged(texts) => Some(&texts.run),
             View::Home { .. }
             | View::Spec { .. }
+            | View::Proposal(_)
             | View::Ledger(_)
             | View::Servers { .. }
             | View::Permissions { .. }

@@ -25,6 +25,7 @@ use crate::domain::journal::{self, FileRef, base::Bases};
 use crate::domain::judgement::{Answer, Gathered, Human, Judgement, Round};
 use crate::domain::moment::Moment;
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::Rewritten;
 use crate::domain::run::{Progress, SeatKey, TurnKind};
 use crate::domain::safe::Safe;
 use crate::domain::skip::Skipped;
@@ -45,6 +46,12 @@ pub struct Run {
     /// The commits whose change is audited, as they were asked for.
     #[serde(default)]
     pub range: Option<String>,
+    /// What the spec is drafted or revised for, in a person's words.
+    #[serde(default)]
+    pub brief: Option<String>,
+    /// What was written into the spec's document, if its run was to do so.
+    #[serde(default)]
+    pub rewritten: Option<Arc<Rewritten>>,
     /// Stages that a person left out, and why.
     #[serde(default)]
     pub skipped: Skipped,
@@ -262,6 +269,9 @@ pub struct RunOptions {
     /// Whether no round is held, whatever the config says.
     #[serde(default)]
     pub no_round: bool,
+    /// Whether the text that it proposes for the spec is written where the verdict lets it through.
+    #[serde(default)]
+    pub adopt: bool,
     /// Whose request it serves, if a program waits for its end.
     pub ask: Option<AskId>,
 }

@@ -17,6 +17,7 @@ use crate::domain::gate::Gate;
 use crate::domain::hash::Sha;
 use crate::domain::ids::{RunId, SpecId};
 use crate::domain::moment::Moment;
+use crate::domain::proposal::{Proposal, Rewritten};
 use crate::domain::run::SeatKey;
 use crate::domain::safe::Safe;
 use crate::domain::stage::Stage;
@@ -74,6 +75,8 @@ pub enum View {
     },
     /// A conflict: both sides, and ways to settle it.
     Conflict(Conflict),
+    /// What is proposed for a spec's document.
+    Proposal(ProposalPage),
     /// What the gates ask of a spec.
     Gate(GateDialog),
     /// The texts that merging takes for one claim.
@@ -130,6 +133,7 @@ impl View {
             View::Ledger(page) => page.asking.as_ref().map(|_| Wording::Ledger),
             View::Home { .. }
             | View::Spec { .. }
+            | View::Proposal(_)
             | View::Dashboard { .. }
             | View::Transcript(_)
             | View::Verdict { .. }
@@ -212,6 +216,21 @@ pub enum Saying {
     Answer,
     /// Why it can wait.
     Reason,
+}
+
+/// The view of what is proposed for a spec's document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProposalPage {
+    /// Of which spec.
+    pub spec: SpecId,
+    /// What was read.
+    pub proposal: Load<Arc<Proposal>>,
+    /// The first row shown of what would change.
+    pub scroll: usize,
+    /// Whether a person's word is being carried out.
+    pub busy: bool,
+    /// What became of the document here.
+    pub rewritten: Option<Arc<Rewritten>>,
 }
 
 /// The view of a claim's texts.

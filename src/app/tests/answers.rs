@@ -11,7 +11,7 @@ use crate::domain::failure::{AgentError, Failure};
 use crate::domain::stage::Stage;
 
 fn ask(script: &mut Script, ask: u64, name: &str) -> Vec<Effect> {
-    script.send(Msg::Program(Program::Asked(AskId(ask), Request::stage(spec(name), Stage::Plan))))
+    script.send(Msg::Program(Program::Asked(AskId(ask), Box::new(Request::stage(spec(name), Stage::Plan)))))
 }
 
 type Answer = (u64, Result<Arc<Outcome>, Failure>);
@@ -79,7 +79,7 @@ fn a_spec_that_is_live_is_refused_and_its_run_goes_on() {
 #[test]
 fn what_never_began_is_a_failure_and_what_failed_later_an_outcome() {
     let mut script = Script::headless();
-    script.send(Msg::Program(Program::Asked(AskId(1), Request::stage(spec("001-login"), Stage::Implement))));
+    script.send(Msg::Program(Program::Asked(AskId(1), Box::new(Request::stage(spec("001-login"), Stage::Implement)))));
     script.settle();
     assert_eq!(only(&script).unwrap_err().exit(), 10);
     assert_eq!(script.finished().len(), 1, "the stream has its last event all the same");

@@ -48,6 +48,7 @@ fn astray(id: &RunId, other: Option<&RunId>, msg: &RunMsg) -> Vec<Msg> {
         | RunMsg::Tested(_)
         | RunMsg::Landed(_)
         | RunMsg::Cleared(_)
+        | RunMsg::Adopted(_)
         | RunMsg::Dismissed(_)
         | RunMsg::Uprooted(_)
         | RunMsg::Released(_) => {}

@@ -39,6 +39,7 @@ fn a_run_looks_for_an_earlier_one_takes_its_lock_and_records_its_opening_before_
         stage: Stage::Plan,
         roster,
         range: None,
+        brief: None,
         skipped: Default::default(),
         left_out: Vec::new(),
         agenda: None,

@@ -27,6 +27,7 @@ mod ledger;
 mod offered;
 mod pages;
 mod permissions;
+mod proposals;
 mod random;
 mod resume;
 mod retries;

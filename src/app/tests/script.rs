@@ -42,6 +42,7 @@ pub(super) enum Kind {
     Survey,
     Gate,
     Guard,
+    Proposal,
 }
 
 /// What kind of answer an effect waits for, if any.
@@ -51,6 +52,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
         Effect::ReadPage(_) => Some(Kind::Page),
         Effect::Hold { .. } | Effect::Respond { .. } => Some(Kind::Gate),
         Effect::ReadLedger(_) => Some(Kind::Ledger),
+        Effect::ReadProposal(_) | Effect::Adopt { .. } | Effect::Restore { .. } => Some(Kind::Proposal),
         Effect::Run(_, effect) => match effect {
             RunEffect::Find { .. } => Some(Kind::Find),
             RunEffect::Open { .. } => Some(Kind::Open),
@@ -64,6 +66,7 @@ pub(super) fn kind(effect: &Effect) -> Option<Kind> {
             RunEffect::TestPicked(_) => Some(Kind::Test),
             RunEffect::Land { .. } | RunEffect::TakeBack(_) | RunEffect::Clear(_) => Some(Kind::Land),
             RunEffect::Publish { .. } => Some(Kind::Publish),
+            RunEffect::Adopt { .. } => Some(Kind::Proposal),
             RunEffect::Mirror { .. } => Some(Kind::Mirror),
             RunEffect::Uproot => Some(Kind::Uproot),
             RunEffect::Release { .. } => Some(Kind::Release),
@@ -399,6 +402,7 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
             RunEffect::Clear(_) => "clear".to_owned(),
             RunEffect::Land { step, .. } => if *step == Step::Put { "land" } else { "take back" }.to_owned(),
             RunEffect::Publish { .. } => "publish".to_owned(),
+            RunEffect::Adopt { by, .. } => format!("adopt by {by}"),
             RunEffect::Mirror { .. } => "mirror".to_owned(),
             RunEffect::KeepLate { .. } => "keep late".to_owned(),
             RunEffect::Uproot => "uproot".to_owned(),
@@ -406,6 +410,9 @@ pub(super) fn names(effects: &[Effect]) -> Vec<String> {
         },
         Effect::Hold { spec, .. } => format!("hold {spec}"),
         Effect::Respond { response, .. } => format!("respond {}", response.issue),
+        Effect::ReadProposal(spec) => format!("read proposal {spec}"),
+        Effect::Adopt { by, .. } => format!("adopt by {by}"),
+        Effect::Restore { by, .. } => format!("restore by {by}"),
         Effect::Create(text) => format!("create {text}"),
         Effect::Report(spec) => format!("report {spec}"),
         Effect::ReadPage(_) => "read page".to_owned(),

@@ -14,6 +14,7 @@ use crate::domain::candidate::{Extra, Extras, Landing, Patch, Picked, Place, Run
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::claim::lookup::{Citation, Found as Shown};
 use crate::domain::claim::{Assertion, Kind, Polarity, Severity, Tier, Value};
+use crate::domain::compare;
 use crate::domain::consensus::{self, Answer, Inputs, Kept, Level, Panel, Participant, Requirement};
 use crate::domain::dissent::{Ledger, Standing};
 use crate::domain::failure::{AgentError, DiskError, Failure, LockOwner};
@@ -27,6 +28,7 @@ use crate::domain::judgement::{self, Ground, Judgement, Question};
 use crate::domain::moment::Moment;
 use crate::domain::overview::{Overview, SpecOverview};
 use crate::domain::preparation::Preparation;
+use crate::domain::proposal::{self, Deed, Fit, Proposal, Rewritten};
 use crate::domain::round::{self, Asking, Ballot, Cast, Changes};
 use crate::domain::run::{Captured, SeatKey, TurnEnded, TurnFailed, TurnKind, Wanted};
 use crate::domain::safe::Safe;
@@ -94,6 +96,12 @@ pub(super) struct World {
     pub(super) votes: BTreeMap<String, Option<serde_json::Value>>,
     /// The text that gates are held over; empty: one in which nothing is open.
     pub(super) gate_text: String,
+    /// The text of every spec's document, once somebody wrote one; empty: a usual one.
+    pub(super) document: String,
+    /// The text that panels propose for it, if any.
+    pub(super) proposes: Option<String>,
+    /// What was in the document before each proposal that was written.
+    pub(super) backups: Vec<String>,
     /// What was said about its questions.
     pub(super) said: Vec<gate::Entry>,
     /// Guardrails that fail.
@@ -177,6 +185,8 @@ pub(super) fn overview() -> Arc<Overview> {
         survey: survey.clone(),
         findings: report.of(&spec.id).cloned().collect(),
         verdicts: BTreeMap::new(),
+        is_proposed: false,
+        is_blank: false,
     };
     let specs = reading.specs.iter().zip(&report.specs).map(of).collect();
     Arc::new(Overview {
@@ -213,6 +223,10 @@ impl World {
             Effect::Respond { spec, gates, response } => {
                 let held = self.respond(spec, gates, response);
                 return Some(Msg::Held(spec.clone(), held.map(Arc::new)));
+            }
+            Effect::ReadProposal(spec) => return Some(Msg::Proposed(spec.clone(), self.proposal(spec).map(Arc::new))),
+            Effect::Adopt { spec, .. } | Effect::Restore { spec, .. } => {
+                return Some(Msg::Rewritten(spec.clone(), self.rewrite(effect).map(Arc::new)));
             }
             Effect::ReadLedger(spec) => return Some(Msg::LedgerRead(spec.clone(), Ok(Arc::new(self.ledger(spec))))),
             Effect::Run(id, effect) => (id, effect),
@@ -259,6 +273,7 @@ impl World {
                 self.outdated.remove(stage);
                 RunMsg::Published(*stage, Ok(self.publish(&judgement.documents)))
             }
+            RunEffect::Adopt { spec, seen, by } => RunMsg::Adopted(self.adopt(spec, seen, by).map(Arc::new)),
             RunEffect::Mirror { stage, entries, .. } => {
                 let waiting = if is_cut { Some("stopped".to_owned()) } else { self.memory_away.clone() };
                 let stored = if waiting.is_some() { 0 } else { u32::try_from(entries.len()).unwrap() };
@@ -275,6 +290,65 @@ impl World {
             _ => return None,
         };
         Some(Msg::Run(id.clone(), msg))
+    }
+
+    fn document(&self) -> &str {
+        let usual = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
+        if self.document.is_empty() { usual } else { &self.document }
+    }
+
+    fn proposal(&self, spec: &SpecId) -> Result<Proposal, Failure> {
+        let now = self.document();
+        let text =
+            self.proposes.clone().ok_or_else(|| Failure::needs_input("spec.md", "nothing is proposed", "ask"))?;
+        let judged = self.backups.last().map_or(now, String::as_str);
+        let fit = if now == text { Fit::Adopted } else { Fit::Fits };
+        Ok(Proposal {
+            spec: spec.clone(),
+            file: format!("specs/{spec}/spec.md"),
+            path: format!("specs/{spec}/review/spec.md"),
+            notes: Some(format!("specs/{spec}/review/specify.md")),
+            status: consensus::Status::Agree,
+            is_advancing: true,
+            verdict: Sha::of("verdict"),
+            judged: Sha::of(judged),
+            before: Sha::of(now),
+            after: Sha::of(&text),
+            fit,
+            change: compare::Change::between(now, &text),
+            text: text.into(),
+        })
+    }
+
+    fn rewrite(&mut self, effect: &Effect) -> Result<Rewritten, Failure> {
+        match effect {
+            Effect::Adopt { spec, seen, by } => self.adopt(spec, seen, by),
+            Effect::Restore { spec, by } => self.restore(spec, by),
+            _ => Err(Failure::Cancelled),
+        }
+    }
+
+    fn adopt(&mut self, spec: &SpecId, seen: &Sha, by: &str) -> Result<Rewritten, Failure> {
+        let proposal = self.proposal(spec)?;
+        if proposal.after != *seen {
+            return Err(proposal::replaced(&proposal));
+        }
+        self.backups.push(self.document().to_owned());
+        self.document = proposal.text.to_string();
+        Ok(self.rewritten(spec, by, Deed::Adopted, proposal.change))
+    }
+
+    fn restore(&mut self, spec: &SpecId, by: &str) -> Result<Rewritten, Failure> {
+        let Some(before) = self.backups.pop() else { return Err(Failure::Cancelled) };
+        let change = compare::Change::between(&self.document, &before);
+        self.document = before;
+        Ok(self.rewritten(spec, by, Deed::Restored, change))
+    }
+
+    fn rewritten(&self, spec: &SpecId, by: &str, deed: Deed, change: compare::Change) -> Rewritten {
+        let held = Arc::new(self.gates(spec, &[Gate::Clarify].into()));
+        let file = format!("specs/{spec}/spec.md");
+        Rewritten { spec: spec.clone(), file, deed, by: by.to_owned(), change, backup: Some("backup".into()), held }
     }
 
     fn gates(&self, spec: &SpecId, gates: &BTreeSet<Gate>) -> Held {
@@ -417,10 +491,11 @@ impl World {
             return Err(Failure::needs_input("spec.md", "it asks for nothing", "write what it must do"));
         }
         let dir = format!("specs/{spec}");
-        let text = "# Login\n\n- **FR-001**: The system MUST ask for a password.\n";
+        let text = self.document();
         Ok(Preparation {
             recalled: Vec::new(),
             range: None,
+            text: (stage == Stage::Specify).then(|| text.into()),
             unseen: None,
             standing: self.standing.clone(),
             outdated: stage.needs().filter(|needed| self.outdated.contains(needed)),
@@ -503,6 +578,17 @@ impl World {
         (None, Some(round::changes(&held.ballot, &before, &after, (heard.len(), held.asked.len()))))
     }
 
+    fn documents(&self, preparation: &Preparation) -> Vec<(String, Arc<str>)> {
+        let dir = &preparation.spec.dir;
+        match self.proposes.as_ref().filter(|_| preparation.stage == Stage::Specify) {
+            Some(text) => {
+                let notes = (format!("{dir}/review/specify.md"), "why".into());
+                vec![notes, (preparation.spec.proposal_path(), text.as_str().into())]
+            }
+            None => vec![(format!("{dir}/{}.md", preparation.stage), "document".into())],
+        }
+    }
+
     fn judge(&self, question: &Question) -> Judgement {
         let preparation = &question.preparation;
         let mut panel = panel_of(&preparation.spec.id, preparation.stage);
@@ -562,8 +648,7 @@ impl World {
             cited: vec![(citation.clone(), Some(question.known.get(citation).cloned().unwrap_or_else(seen)))],
         };
         let grounds = self.cited.iter().map(ground).collect();
-        let document = format!("{}/{}.md", preparation.spec.dir, preparation.stage);
-        let documents = if question.provisional { Vec::new() } else { vec![(document, "document".into())] };
+        let documents = if question.provisional { Vec::new() } else { self.documents(preparation) };
         Judgement {
             reckoned: consensus::reckon(&panel),
             panel: Arc::new(panel),

@@ -15,7 +15,7 @@ const REFUSED: u8 = 3;
 /// A program asks, does not want it any more, or is gone.
 pub(super) fn heard(model: &mut Model, word: Program) -> Vec<Effect> {
     match word {
-        Program::Asked(ask, request) => asked(model, ask, request),
+        Program::Asked(ask, request) => asked(model, ask, *request),
         Program::Withdrew(ask) => withdrawn(model, ask),
         Program::Left => cancel::leave(model, cancel::STOPPED, "its program"),
     }

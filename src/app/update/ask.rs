@@ -137,7 +137,10 @@ pub(super) fn next_stage(model: &Model, spec: &SpecId) -> Option<Stage> {
     let recorded = recorded(model, spec);
     let led_on = |stage: &Stage| recorded.iter().any(|(later, step)| later > stage && step.has_passed);
     let elsewhere = Stage::ALL.into_iter().filter(|stage| elsewhere(found, *stage) || led_on(stage)).collect();
-    progress::next(&recorded, &elsewhere)
+    let next = progress::next(&recorded, &elsewhere);
+    // Before anybody plans it: what would be planned is not written yet.
+    let is_drafted_first = next == Some(Stage::Plan) && (found.is_proposed || found.is_blank);
+    if is_drafted_first { Some(Stage::Specify) } else { next }
 }
 
 /// Returns what is recorded of a spec's stages. A verdict of this session that was not read again yet is about what is
@@ -168,7 +171,7 @@ fn elsewhere(found: &SpecOverview, stage: Stage) -> bool {
     match stage {
         Stage::Plan | Stage::Tasks => found.survey.tasks.is_some(),
         Stage::Implement => found.survey.tasks.is_some_and(|tasks| tasks.ticked > 0),
-        Stage::Validate | Stage::Audit | Stage::Unlock => false,
+        Stage::Specify | Stage::Validate | Stage::Audit | Stage::Unlock => false,
     }
 }
 

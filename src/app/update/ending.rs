@@ -105,17 +105,11 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     }
     let Some(run) = model.runs.get(id) else { return Vec::new() };
     if run.options.restart && !model.leaving {
-        let range = run.range.clone();
+        let (range, brief) = (run.range.clone(), run.brief.clone());
         let skipped = run.skipped.clone();
-        let without = run.without.clone();
-        let start = Start {
-            fresh: true,
-            range,
-            skipped,
-            without,
-            no_round: run.options.no_round,
-            ..Start::of(run.spec.clone(), run.stages.clone())
-        };
+        let (without, no_round, adopt) = (run.without.clone(), run.options.no_round, run.options.adopt);
+        let of = Start::of(run.spec.clone(), run.stages.clone());
+        let start = Start { fresh: true, range, brief, adopt, skipped, without, no_round, ..of };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

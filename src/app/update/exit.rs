@@ -16,7 +16,11 @@ pub(super) fn exit(model: &Model, run: &Run) -> u8 {
         _ if run.options.undo => return 0,
         _ => {}
     }
-    let worst = exit_of(run.verdicts.iter().map(|(stage, judgement)| (*stage, judgement.verdict.exit)));
+    let worst = match run.rewritten {
+        // A person has said yes to what it brought.
+        Some(_) => 0,
+        None => exit_of(run.verdicts.iter().map(|(stage, judgement)| (*stage, judgement.verdict.exit))),
+    };
     // The last stage's ledger knows what became of the dissents of those before it.
     let has_dissent =
         || run.verdicts.last_key_value().is_some_and(|(_, judgement)| carried(judgement).next().is_some());

@@ -210,6 +210,7 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         | Record::LandingUndone { .. }
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
+        | Record::Briefed { .. }
         | Record::GateHeld { .. }
         | Record::GuardrailsRan { .. }
         | Record::RoundOpened { .. }

@@ -21,6 +21,7 @@ mod mirror;
 mod navigation;
 mod offers;
 mod permission;
+mod proposal;
 mod reading;
 mod roster;
 mod round;
@@ -77,6 +78,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::ForeignTold(id, news) => foreign::told(model, &id, news),
         Msg::Run(id, msg) => run_answered(model, &id, msg),
         Msg::Held(spec, outcome) => gate::held(model, &spec, outcome),
+        Msg::Proposed(spec, outcome) => proposal::read(model, &spec, outcome),
+        Msg::Rewritten(spec, outcome) => proposal::rewritten(model, &spec, outcome),
         Msg::Created(outcome) => gate::created(model, outcome),
         Msg::PageRead(page) => reading::page_read(model, page),
         Msg::LedgerRead(spec, outcome) => ledger::read(model, &spec, outcome),
@@ -114,6 +117,7 @@ fn run_answered(model: &mut Model, id: &RunId, msg: RunMsg) -> Vec<Effect> {
         RunMsg::Cleared(outcome) => land::cleared(model, id, outcome),
         RunMsg::Landed(outcome) => land::landed(model, id, outcome),
         RunMsg::Published(stage, outcome) => verdict::published(model, id, stage, outcome),
+        RunMsg::Adopted(outcome) => proposal::adopted(model, id, outcome),
         RunMsg::Mirrored(stage, outcome) => mirror::mirrored(model, id, stage, outcome),
         RunMsg::Dismissed(outcome) => cancel::dismissed(model, id, outcome),
         RunMsg::Uprooted(outcome) => ending::uprooted(model, id, outcome),

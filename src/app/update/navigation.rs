@@ -5,8 +5,8 @@
 use super::reading::{next_match, open_transcript, read_page, toggle_follow};
 use super::selection::{HomeRow, home_rows, last_row, selected_agent, selected_spec, target};
 use super::{
-    ask, cancel, candidates, first, gate, ledger, notice, offers, permission, round, run as runs, seats, settle, split,
-    typed, verdict,
+    ask, cancel, candidates, first, gate, ledger, notice, offers, permission, proposal, round, run as runs, seats,
+    settle, split, typed, verdict,
 };
 use crate::app::effect::Effect;
 use crate::app::key::Key;
@@ -90,6 +90,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PreviousPane => pane(model, |pane| (pane + 1) % 3 + 1),
         Action::Pane(n) => pane(model, |_| n),
         Action::Plan => start_selected(model, Some(Stage::Plan)),
+        Action::NextStep if matches!(model.view(), View::Proposal(_)) => gate::open_selected(model),
         Action::NextStep => start_selected(model, None),
         Action::StopAgent => stop_selected_agent(model),
         Action::StopRun => cancel::asked(model, None),
@@ -101,6 +102,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Run => show_run(model),
         Action::ShowAll => show_all(model),
         Action::Document => document(model),
+        Action::Proposal => proposal::open_selected(model),
         Action::Check => settle::run_check(model),
         Action::Choose(n) if matches!(model.view(), View::Gate(_)) => gate::choose(model, usize::from(n) - 1),
         Action::Choose(side) => settle::choose(model, usize::from(side) - 1),
@@ -114,6 +116,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Accept => decide(model, Choice::Accept),
         Action::Reason => settle::reason(model),
         Action::Undo if matches!(model.view(), View::Gate(_)) => gate::undo(model),
+        Action::Undo if matches!(model.view(), View::Proposal(_)) => proposal::undo(model),
         Action::Undo if matches!(model.view(), View::Ledger(_)) => ledger::undo(model),
         Action::Undo if matches!(model.view(), View::Candidates { .. }) => candidates::undo(model),
         Action::Undo => settle::undo(model),
@@ -132,10 +135,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Editor => editor(model),
         Action::Copy => copy(model),
         Action::Follow => toggle_follow(model),
-        Action::Search => {
-            model.overlay = Some(Overlay::Search(crate::app::line::Line::default()));
-            Vec::new()
-        }
+        Action::Search => search(model),
         Action::NextMatch => next_match(model),
         Action::Servers => push(model, View::Servers { cursor: 0 }),
         Action::Permissions => push(model, View::Permissions { cursor: 0, scroll: 0 }),
@@ -151,6 +151,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Detach => cancel::detach(model),
         Action::Dump => vec![Effect::DumpRecording],
     }
+}
+
+fn search(model: &mut Model) -> Vec<Effect> {
+    model.overlay = Some(Overlay::Search(crate::app::line::Line::default()));
+    Vec::new()
 }
 
 /// Lists everything, or what wants somebody only.
@@ -189,6 +194,7 @@ fn step(model: &mut Model, go: impl Fn(usize, usize) -> usize) -> Vec<Effect> {
             *scroll = 0;
         }
         Some(View::Trust { scroll } | View::Help { scroll }) => *scroll = go(*scroll, last),
+        Some(View::Proposal(page)) => page.scroll = go(page.scroll, last),
         Some(View::Dashboard { cursor, pane, scroll, .. }) => {
             if *pane == 2 {
                 *scroll = go(*scroll, last);
@@ -221,6 +227,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         View::Home { cursor } => match home_rows(model).into_iter().nth(cursor) {
             Some(HomeRow::Spec(spec)) => push(model, View::Spec { spec, cursor: 0 }),
             // A stage that wants a human is opened, not asked again: its answers are there.
+            Some(HomeRow::Step(Stage::Specify, spec)) if proposal::waits(model, &spec) => proposal::open(model, spec),
             Some(HomeRow::Step(stage, spec)) => match decided_here(model, &spec, stage) {
                 Some(run) => {
                     model.views.push(View::Dashboard { run: run.clone(), cursor: 0, pane: 1, scroll: 0 });
@@ -240,6 +247,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         View::Verdict { .. } => settle::open_selected(model),
         View::Candidates { .. } => candidates::take(model, Place::Branch),
         View::Conflict(_) => settle::keep(model),
+        View::Proposal(_) => proposal::apply(model),
         View::Gate(_) => gate::apply(model),
         View::Merged(_) => split::ask(model),
         View::Ledger(_) => ledger::toggle_detail(model),
@@ -274,6 +282,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         | View::Transcript(_)
         | View::Verdict { .. }
         | View::Conflict(_)
+        | View::Proposal(_)
         | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)
@@ -316,6 +325,9 @@ fn pane(model: &mut Model, go: impl Fn(u8) -> u8) -> Vec<Effect> {
 fn start_selected(model: &mut Model, stage: Option<Stage>) -> Vec<Effect> {
     let Some(spec) = selected_spec(model) else { return Vec::new() };
     let stage = stage.or_else(|| ask::next_stage(model, &spec)).unwrap_or(Stage::Plan);
+    if stage == Stage::Specify && proposal::waits(model, &spec) {
+        return proposal::open(model, spec);
+    }
     ask::propose(model, spec, vec![stage])
 }
 
@@ -342,6 +354,7 @@ fn again(model: &mut Model, fresh: bool, rerun_missing: bool) -> Vec<Effect> {
         fresh,
         rerun_missing: rerun_missing || (is_decided && !fresh),
         range: run.range.clone(),
+        brief: run.brief.clone(),
         skipped: run.skipped.clone(),
         without: run.without.clone(),
         no_round: run.options.no_round,
@@ -416,6 +429,9 @@ fn editor(model: &mut Model) -> Vec<Effect> {
 }
 
 fn document(model: &mut Model) -> Vec<Effect> {
+    if let View::Proposal(page) = model.view() {
+        return proposal::notes(page);
+    }
     let View::Verdict { run, stage, .. } = model.view() else { return Vec::new() };
     match model.runs.get(run).and_then(|run| verdict::document(run, *stage)) {
         Some(path) => vec![Effect::OpenEditor { path, line: None }],
@@ -437,6 +453,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         View::Home { .. }
         | View::Spec { .. }
         | View::Candidates { .. }
+        | View::Proposal(_)
         | View::Ledger(_)
         | View::Servers { .. }
         | View::Permissions { .. }

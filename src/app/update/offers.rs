@@ -3,7 +3,7 @@
 //! It changes nothing.
 
 use super::selection::{home_rows, selected_agent, selected_spec, target};
-use super::{cancel, candidates, first, gate, ledger, permission, round, seats, settle, split, verdict};
+use super::{cancel, candidates, first, gate, ledger, permission, proposal, round, seats, settle, split, verdict};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run, View};
 use crate::domain::acp::Answer;
@@ -15,14 +15,7 @@ pub fn can(model: &Model, action: Action) -> bool {
     let run = model.focused_run();
     let is_live = run.is_some_and(|run| run.phase.is_live());
     let view = model.view();
-    if let View::Ledger(page) = view
-        && let Some(can) = ledger::can(model, page, action)
-    {
-        return can;
-    }
-    if let View::Candidates { .. } = view
-        && let Some(can) = candidates::can(model, action)
-    {
+    if let Some(can) = on_page(model, view, action) {
         return can;
     }
     match action {
@@ -59,6 +52,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         Action::Candidates => {
             matches!(view, View::Verdict { stage: Stage::Implement, .. }) && run.is_some_and(|run| run.tried.is_some())
         }
+        Action::Proposal => matches!(view, View::Verdict { stage: Stage::Specify, .. }) && proposal::is_there(model),
         Action::IntoTree | Action::NextHunk | Action::PreviousHunk => false,
         Action::Pick | Action::Restore | Action::KeepTests | Action::Beside => false,
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
@@ -93,6 +87,19 @@ pub fn can(model: &Model, action: Action) -> bool {
     }
 }
 
+/// What a page with actions of its own says of one.
+fn on_page(model: &Model, view: &View, action: Action) -> Option<bool> {
+    if let View::Ledger(page) = view {
+        ledger::can(model, page, action)
+    } else if let View::Candidates { .. } = view {
+        candidates::can(model, action)
+    } else if let View::Proposal(page) = view {
+        proposal::can(page, action)
+    } else {
+        None
+    }
+}
+
 /// Tells whether there is a verdict to show.
 fn has_verdict(model: &Model, view: &View) -> bool {
     if let View::Spec { spec, .. } = view {
@@ -123,6 +130,7 @@ fn opens(model: &Model, view: &View) -> bool {
             run.is_some_and(|run| settle::is_decidable(model, run) && split::selected(run, texts).is_some())
         }
         View::Spec { .. }
+        | View::Proposal(_)
         | View::Transcript(_)
         | View::Ledger(_)
         | View::Servers { .. }

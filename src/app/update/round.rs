@@ -321,6 +321,7 @@ pub(super) fn adopt(
         | Record::PermissionAnswered { .. }
         | Record::StageSkipped { .. }
         | Record::AgentsLeftOut { .. }
+        | Record::Briefed { .. }
         | Record::AgentLaunched { .. }
         | Record::AgentAnswered { .. }
         | Record::AgentFailed { .. }

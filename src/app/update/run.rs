@@ -46,6 +46,7 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     let options = RunOptions { says_without, fresh, rerun_missing, ask, no_round, ..RunOptions::default() };
     let mut run = blank(id.clone(), &start, stage, options, model);
     run.options.reopened = start.rerun_missing;
+    run.options.adopt = start.adopt;
     model.runs.insert(id.clone(), run);
     if !model.boot.headless {
         model.views.retain(|view| matches!(view, View::Home { .. }));
@@ -66,6 +67,8 @@ pub(super) fn blank(id: RunId, start: &Start, stage: Stage, options: RunOptions,
         stages: start.stages.clone(),
         stage,
         range: start.range.clone(),
+        brief: start.brief.clone(),
+        rewritten: None,
         skipped: start.skipped.clone(),
         without: start.without.clone(),
         opened: model.now,
@@ -202,6 +205,10 @@ fn adopt(model: &mut Model, id: &RunId, found: FoundRun) -> RunId {
     // Whoever goes on with an audited range, or decides about it, need not name it again.
     let audited = found.inputs.get(&Stage::Audit).and_then(Ends::of);
     run.range = run.range.or_else(|| audited.map(|ends| ends.revisions()));
+    // Nor what a spec is drafted for; who says something else begins anew, as the inputs differ.
+    let brief = |record: &Record| if let Record::Briefed { brief } = record { Some(brief.clone()) } else { None };
+    let briefed = found.records.iter().rev().find_map(|(_, record)| brief(record));
+    run.brief = run.brief.or(briefed);
     run.opened_with = found.inputs;
     run.agendas = found.agendas;
     run.gathered = found.gathered;
@@ -268,6 +275,7 @@ fn recollect(run: &mut Run, record: &Record, found: &FoundRun) {
             run.failed.entry(*stage).or_default().insert(agent.clone(), error.clone());
         }
         Record::RunOpened { .. }
+        | Record::Briefed { .. }
         | Record::RunResumed { .. }
         | Record::StageElsewhere { .. }
         | Record::PermissionAnswered { .. }
@@ -323,6 +331,8 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     let mut batch = Batch::record(record);
     let by = model.boot.user.clone();
     batch.records.extend(without.map(|agents| Record::AgentsLeftOut { agents: agents.into_iter().collect(), by }));
+    let brief = run.brief.clone().filter(|_| run.stage == Stage::Specify);
+    batch.records.extend(brief.map(|brief| Record::Briefed { brief }));
     let mut events = vec![emit(model, Some(id), what)];
     for (stage, reason) in skipped {
         batch.records.push(Record::StageSkipped { stage, reason: reason.clone() });

@@ -2,7 +2,7 @@
 //!
 //! It must not know what is done with them.
 
-use super::{ask, candidates, gate, ledger, settle, split, verdict};
+use super::{ask, candidates, gate, ledger, proposal, settle, split, verdict};
 use crate::app::keymap;
 use crate::app::model::{Conflict, LedgerPage, Model, View};
 use crate::domain::ids::{AgentName, RunId, SpecId};
@@ -55,6 +55,7 @@ pub(super) fn selected_spec(model: &Model) -> Option<SpecId> {
         | View::Trust { .. }
         | View::Help { .. } => model.focused_run().map(|run| run.spec.clone()),
         View::Gate(dialog) => Some(dialog.spec.clone()),
+        View::Proposal(page) => Some(page.spec.clone()),
     }
 }
 
@@ -75,6 +76,7 @@ pub(super) fn last_row(model: &Model) -> usize {
         View::Candidates { run, .. } => candidates::count(model, run),
         View::Conflict(conflict) => conflict_citations(model, conflict),
         View::Gate(dialog) => gate::open_issues(model, dialog).len(),
+        View::Proposal(page) => proposal::count(page),
         View::Merged(texts) => {
             let judgement = model.runs.get(&texts.run).and_then(|run| run.judgement.as_ref());
             judgement.map_or(0, |judgement| split::merged_keys(judgement, &texts.claim).len())
@@ -120,6 +122,7 @@ pub(super) fn target(model: &Model) -> Option<(String, Option<u32>)> {
             settle::place(run, &key, 0).or_else(|| Some((verdict::document(run, *stage)?, None)))
         }
         View::Gate(_) => gate::place(model),
+        View::Proposal(page) => Some((page.proposal.ready()?.path.clone(), None)),
         View::Home { .. }
         | View::Dashboard { .. }
         | View::Candidates { .. }
@@ -146,6 +149,7 @@ pub(super) fn selected_agent(model: &Model) -> Option<(RunId, AgentName)> {
         | View::Verdict { .. }
         | View::Candidates { .. }
         | View::Conflict(_)
+        | View::Proposal(_)
         | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)

@@ -64,6 +64,7 @@ fn subject(model: &Model) -> Option<(RunId, Sha)> {
         | View::Dashboard { .. }
         | View::Candidates { .. }
         | View::Transcript(_)
+        | View::Proposal(_)
         | View::Gate(_)
         | View::Merged(_)
         | View::Ledger(_)

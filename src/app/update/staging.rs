@@ -40,6 +40,7 @@ pub(super) fn prepare(model: &mut Model, id: &RunId) -> Vec<Effect> {
         stage: run.stage,
         roster: names.clone(),
         range,
+        brief: run.brief.clone().filter(|_| run.stage == Stage::Specify),
         skipped: run.skipped.clone(),
         left_out,
         agenda,

@@ -12,6 +12,7 @@ use crate::app::msg::Start;
 use crate::domain::ids::SpecId;
 use crate::domain::safe::Safe;
 use crate::domain::settings::TrustItem;
+use crate::domain::stage::Stage;
 
 /// How many typed commands are remembered.
 const HISTORY: usize = 100;
@@ -140,6 +141,9 @@ fn perform(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Stage(stage, spec, wish) => ask::propose_stage(model, spec, stage, &wish),
         Command::Auto(spec, wish) => ask::propose_rest(model, spec, &wish),
+        Command::Specify(spec, brief) => {
+            ask::propose_run(model, Start { brief, ..Start::of(spec, vec![Stage::Specify]) })
+        }
         Command::Verdict(spec, stage) => navigation::open_verdict(model, &spec, stage, None),
         Command::Explain(spec, stage, claim) => navigation::open_verdict(model, &spec, stage, Some(&claim)),
         Command::Spec(spec) => {
@@ -260,6 +264,7 @@ fn reason_of(view: &mut View) -> Option<&mut Line> {
         View::Merged(texts) => texts.asking.as_mut(),
         View::Ledger(page) => page.asking.as_mut().map(|weighed| &mut weighed.reason),
         View::Home { .. }
+        | View::Proposal(_)
         | View::Spec { .. }
         | View::Dashboard { .. }
         | View::Transcript(_)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit, file};
-use super::{back, cancel, checkpoint, ending, land, mirror, round, run as runs, staging};
+use super::{back, cancel, checkpoint, ending, land, mirror, proposal, round, run as runs, staging};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{PanelHelped, What};
 use crate::app::model::{Lock, Model, Phase, Run, SeatState, Then};
@@ -399,8 +399,10 @@ pub(super) fn published(
     }
     let outcome = base::Outcome { written: &report.written, merged: &merged, beside: &kept_aside };
     base::learn(&mut run.bases, id, std::mem::take(&mut run.intended), outcome);
-    let gave_way =
-        report.gave_way.iter().map(|old| format!("a verdict was not as recorded: it is kept as {}", old.path));
+    let gave_way = report
+        .gave_way
+        .iter()
+        .map(|old| format!("what we had written was not as recorded: it is kept as {}", old.path));
     let gave_way: Vec<Safe> = gave_way.map(|text| Safe::line(&text)).collect();
     run.warnings.extend(report.merged.iter().map(|merge| Safe::line(&merge.to_string())));
     run.warnings.extend(report.kept_aside.iter().map(|aside| Safe::line(&aside.to_string())));
@@ -416,6 +418,7 @@ pub(super) fn published(
 /// The documents' record is durable: copy to memory, and go on or end.
 pub(super) fn recorded(model: &mut Model, id: &RunId) -> Vec<Effect> {
     let mut effects = mirror::send(model, id);
+    effects.extend(proposal::tell(model, id));
     // The spec's folder changed: what the first screen says of it is read again.
     effects.push(Effect::Survey);
     effects.extend(model.runs.get(id).and_then(|run| super::ledger::refresh(model, &run.spec)));
@@ -455,6 +458,10 @@ pub(super) fn go_on(model: &mut Model, id: &RunId) -> Vec<Effect> {
             effects.extend(cancel::try_finish(model, id));
         }
         None => {
+            if let Some(rest) = proposal::settle(model, id) {
+                return rest;
+            }
+            let Some(run) = model.runs.get_mut(id) else { return effects };
             run.phase = Phase::Decided;
             run.ended = Some(model.now);
             // A stop that the verdict beat has cut everything of the run short: it is worked on again only after it
@@ -505,8 +512,10 @@ pub fn rows(run: &Run, stage: Stage, all: bool) -> Vec<Sha> {
     claims.into_iter().map(|claim| claim.key.clone()).collect()
 }
 
-/// Returns the path of the stage's document.
+/// Returns the path of the stage's document; of what is proposed for a spec, the one that says why.
 pub(super) fn document(run: &Run, stage: Stage) -> Option<String> {
     let judgement = run.verdicts.get(&stage)?;
-    judgement.documents.iter().map(|(path, _)| path.clone()).find(|path| path.ends_with(".md"))
+    let proposed = run.preparation.as_ref().map(|preparation| preparation.spec.proposal_path());
+    let mut paths = judgement.documents.iter().map(|(path, _)| path);
+    paths.find(|path| path.ends_with(".md") && Some(*path) != proposed.as_ref()).cloned()
 }

@@ -20,7 +20,12 @@ use crate::domain::stage::Stage;
 /// Exit 10 when nothing is recorded, 64 when no single claim has that key.
 pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure> {
     let folder = place::spec(context, asked.spec.as_deref())?;
-    let (verdicts, unreadable) = record::verdicts(&context.store(), &folder);
+    let asked_stage = asked.stage.as_deref().map(stage_called).transpose()?;
+    let (verdicts, unreadable) = match asked_stage {
+        // It is before the six, and nothing of it is carried on: it is looked at when it is named.
+        Some(Stage::Specify) => (vec![record::recorded(&context.store(), &folder, Stage::Specify)?], Vec::new()),
+        Some(_) | None => record::verdicts(&context.store(), &folder),
+    };
     let deciding = [
         (&asked.accept, Choice::Accept),
         (&asked.waive, Choice::Waive),
@@ -32,7 +37,6 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
     let Some((key, choice)) = decided else {
         return list(context, &folder, &verdicts, &unreadable);
     };
-    let asked_stage = asked.stage.as_deref().map(stage_called).transpose()?;
     let verdicts: Vec<Verdict> =
         verdicts.into_iter().filter(|verdict| asked_stage.is_none_or(|stage| verdict.stage == stage)).collect();
     // A key that is nowhere to be found may stand in the file that cannot be read: that is to be mended first.
@@ -50,7 +54,7 @@ pub(super) fn dissent(context: &Context, asked: &Asked) -> Result<Done, Failure>
 }
 
 fn stage_called(word: &str) -> Result<Stage, Failure> {
-    word.parse::<Stage>().map_err(|unknown| Failure::usage("--stage", unknown.to_string(), "give one of these"))
+    Stage::named(word).map_err(|unknown| Failure::usage("--stage", unknown.to_string(), "give one of these"))
 }
 
 fn said(given: Option<&str>, flag: &str) -> Result<String, Failure> {

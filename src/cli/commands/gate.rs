@@ -22,7 +22,7 @@ use crate::domain::ids::SpecId;
 const DOCUMENT_MAX: u64 = 1 << 20;
 
 /// How long a gate may take: the repository is read for it, perhaps from a slow disk.
-const HOLDING: Duration = Duration::from_secs(120);
+pub(super) const HOLDING: Duration = Duration::from_secs(120);
 
 /// Holds gates over a spec; exit 10 while something critical is open.
 ///
@@ -84,15 +84,16 @@ pub(super) fn gate(context: &Context, asked: &Asked) -> Result<Done, Failure> {
 /// # Errors
 /// When it cannot be written, or another process writes specs for too long.
 pub(super) fn new(context: &Context, words: &str, from: Option<&Path>) -> Result<Done, Failure> {
-    let beginning = match from {
-        Some(path) => Beginning::Document { title: words.to_owned(), text: document(path)? },
-        None => Beginning::Sentence(words.to_owned()),
+    // A document says something already; of a sentence a panel makes a draft.
+    let (beginning, on) = match from {
+        Some(path) => (Beginning::Document { title: words.to_owned(), text: document(path)? }, "clarify"),
+        None => (Beginning::Sentence(words.to_owned()), "specify"),
     };
     let desk = Desk::open()?;
     let scribe = scribe(context, &desk)?;
     let reply = scribe.create(beginning, context.now, desk.token());
     let created = desk.ask(HOLDING, "making the spec", reply)?;
-    let next = format!("dicast clarify {}", created.spec);
+    let next = format!("dicast {on} {}", created.spec);
     if context.global.json {
         return Ok(Done::value(&serde_json::json!({
             "schema": "dicast.new/1", "spec_id": created.spec, "file": created.file, "template": created.template,
@@ -100,7 +101,11 @@ pub(super) fn new(context: &Context, words: &str, from: Option<&Path>) -> Result
         })));
     }
     let from = created.template.map(|path| format!(" from {path}")).unwrap_or_default();
-    Ok(Done::lines(format!("{}  {}{from}\nnext: {next}\n", created.spec, created.file)))
+    let by_hand = match on {
+        "specify" => format!(" (a panel's draft; by hand: edit it, then dicast clarify {})", created.spec),
+        _ => String::new(),
+    };
+    Ok(Done::lines(format!("{}  {}{from}\nnext: {next}{by_hand}\n", created.spec, created.file)))
 }
 
 /// Reads the document that a spec is made of.
@@ -117,10 +122,19 @@ fn document(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn scribe(context: &Context, desk: &Desk) -> Result<scribe::Handle, Failure> {
+/// Starts a scribe over the repository.
+///
+/// # Errors
+/// Exit 11 where evidence outside the repository was not approved.
+pub(super) fn scribe(context: &Context, desk: &Desk) -> Result<scribe::Handle, Failure> {
     let evidence = context.evidence(desk)?;
     let repo = repo::spawn(&desk.scope, Children::new(&desk.scope));
     Ok(scribe::spawn(&desk.scope, context.repo.clone(), context.store(), repo, evidence))
+}
+
+/// Returns whose word it is: the one named, else the user's.
+pub(super) fn whose(by: Option<&str>) -> String {
+    by.map(str::to_owned).unwrap_or_else(|| std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()))
 }
 
 fn respond(
@@ -131,7 +145,7 @@ fn respond(
     by: Option<&str>,
 ) -> Result<Done, Failure> {
     let spec: SpecId = place::spec(context, spec)?.id;
-    let by = by.map(str::to_owned).unwrap_or_else(|| std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()));
+    let by = whose(by);
     let gates: BTreeSet<Gate> = gates.iter().copied().collect();
     let desk = Desk::open()?;
     let scribe = scribe(context, &desk)?;

@@ -161,7 +161,7 @@ impl Office for Commands {
         let store = context.store();
         let mut all = Vec::new();
         for folder in place::folders(context)? {
-            let recorded = Stage::ALL.into_iter().filter(|stage| {
+            let recorded = Stage::RECORDED.into_iter().filter(|stage| {
                 let path = record::verdict_path(&folder, *stage);
                 matches!(store.digest(&path), Ok(Some(_)))
             });

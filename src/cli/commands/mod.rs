@@ -50,6 +50,7 @@ mod report;
 mod run;
 mod self_check;
 mod servers;
+mod specify;
 mod stats;
 mod status;
 mod survey;
@@ -100,6 +101,7 @@ pub fn perform(args: Args) -> Result<Done, Failure> {
     match command {
         Command::Check { spec, range } => check::check(&here()?, spec.as_deref(), range.as_deref()),
         Command::New { text, from } => gate::new(&here()?, &text.join(" "), from.as_deref()),
+        Command::Specify(asked) => specify::specify(&here()?, &asked),
         Command::Clarify { spec, answer, by } => gate::clarify(&here()?, spec.as_deref(), &answer, by.as_deref()),
         Command::Checklist { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Checklist]),
         Command::Analyze { spec } => gate::hold(&here()?, spec.as_deref(), &[Gate::Analyze]),

@@ -112,7 +112,7 @@ pub(super) fn spec_and_stage(context: &Context, first: &str, second: Option<&str
         Some(second) => (Some(first), second),
         None => (None, first),
     };
-    let parsed = stage.parse::<Stage>().map_err(|unknown| match second {
+    let parsed = Stage::named(stage).map_err(|unknown| match second {
         Some(_) => Failure::usage("STAGE", unknown.to_string(), "give one of these"),
         None => Failure::usage("STAGE", "a stage is missing", "add plan, tasks, implement, validate, audit or unlock"),
     })?;

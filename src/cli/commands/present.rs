@@ -43,11 +43,15 @@ impl<'c> Present<'c> {
     /// When it cannot be read.
     pub(super) fn documents_changed(&self, folder: &Folder, verdict: &Verdict) -> Result<Option<String>, Failure> {
         let store = self.context.store();
+        let proposed =
+            (verdict.stage == Stage::Specify).then(|| verdict.published.get(&folder.proposal_path())).flatten();
         if let Some(judged) = &verdict.inputs.spec_sha256 {
             let mut same = false;
             for document in &folder.documents {
                 let bytes = store.read(document, DOCUMENT_MAX)?.unwrap_or_default();
                 same |= spec::text_of(document, &bytes).is_ok_and(|text| Sha::of(text) == *judged);
+                // What a panel proposed is written: that is what its verdict was for.
+                same |= proposed.is_some_and(|proposed| Sha::of(&bytes) == *proposed);
             }
             if !same {
                 return Ok(Some(format!("{} changed", folder.documents.join(" or "))));

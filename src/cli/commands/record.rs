@@ -71,6 +71,19 @@ pub(super) fn verdict(store: &Store, folder: &Folder, stage: Stage) -> Result<Op
     Ok(Some(verdict))
 }
 
+/// Tells whether a text is proposed for a spec that waits for a person: it is what was proposed, and the document is the
+/// one that it is about.
+pub(super) fn is_proposed(store: &Store, folder: &Folder) -> bool {
+    let Ok(Some(verdict)) = verdict(store, folder, Stage::Specify) else { return false };
+    let path = folder.proposal_path();
+    let digest = |path: &str| store.digest(path).ok().flatten().map(|(sha, _)| sha);
+    let Some((proposed, judged)) = verdict.published.get(&path).zip(verdict.inputs.spec_sha256.as_ref()) else {
+        return false;
+    };
+    let is_about = |document: &String| digest(document).as_ref() == Some(judged);
+    proposed != judged && digest(&path).as_ref() == Some(proposed) && folder.documents.iter().any(is_about)
+}
+
 /// Tells whether a verdict is recorded that is bound to the code.
 pub(super) fn is_bound_to_code(store: &Store, folder: &Folder) -> bool {
     let stages = Stage::ALL.into_iter().filter(|stage| *stage >= Stage::Implement);

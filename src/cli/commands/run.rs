@@ -60,7 +60,10 @@ pub(super) fn undo(context: &Context, spec: Option<&str>) -> Result<Done, Failur
 }
 
 /// Runs one spec, and writes what that came to where it was asked for.
-fn alone(
+///
+/// # Errors
+/// What keeps it from starting.
+pub(super) fn alone(
     context: &Context,
     flags: Flags,
     outputs: &Outputs<'_>,
@@ -158,8 +161,7 @@ impl<'w> Work<'w> {
     fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
         let wish = Wish { fresh: context.global.fresh, ..asked.wish() };
         // What cannot be read is told before anything of any spec is.
-        wish.skipped()?;
-        wish.named_stages()?;
+        drop((wish.skipped()?, wish.named_stages()?));
         let flags = Flags { no_round: wish.no_round, ..flags(&context.global) };
         let outputs = Outputs::of(&context.global.output)?;
         Ok(Self { context, asked, wish, flags, outputs })

@@ -11,6 +11,7 @@ use super::{Context, READING, place, record, survey};
 use crate::actors::evidence;
 use crate::domain::check::{Report, Tally};
 use crate::domain::consensus::Verdict;
+use crate::domain::draft::is_blank;
 use crate::domain::failure::Failure;
 use crate::domain::journal::sizes::{Amount, megabytes};
 use crate::domain::spec::{Folder, Spec};
@@ -27,6 +28,10 @@ struct Line<'f> {
     standings: Vec<Recorded>,
     /// Dissents that stand open; nothing where the ledger cannot be read.
     dissent: Option<usize>,
+    /// Whether a text is proposed for it that waits for a person.
+    is_proposed: bool,
+    /// Whether its requirements are a template's placeholders.
+    is_blank: bool,
     /// What its evidence takes; nothing where there is none, or it cannot be read.
     evidence: Option<Amount>,
 }
@@ -61,9 +66,11 @@ pub(super) fn status(context: &Context, given: Option<&str>, stale_hours: Option
     };
     let dissents = dissents(evidence.as_ref().map(|evidence| (&desk, evidence)), &folders, &reads);
     let mut lines = Vec::new();
-    for ((folder, Read { standings, spec }), dissent) in folders.iter().zip(reads).zip(dissents) {
+    for ((folder, Read { standings, spec, is_proposed }), dissent) in folders.iter().zip(reads).zip(dissents) {
         let evidence = sizes.get(&folder.id).map(|of| of.all);
-        lines.push(Line { folder, title: spec.map(|spec| spec.title), standings, dissent, evidence });
+        let is_blank = spec.as_ref().is_some_and(is_blank);
+        let title = spec.map(|spec| spec.title);
+        lines.push(Line { folder, title, standings, dissent, is_proposed, is_blank, evidence });
     }
     let mut done = match (lines.as_slice(), report.as_deref()) {
         (lines, report) if context.global.json => {
@@ -82,6 +89,17 @@ struct Read {
     standings: Vec<Recorded>,
     /// The spec; nothing where it cannot be read.
     spec: Option<Spec>,
+    /// Whether a text is proposed for it that waits for a person.
+    is_proposed: bool,
+}
+
+impl Line<'_> {
+    /// Returns the stage that is next: before anybody plans it, what would be planned is written.
+    fn next(&self) -> Option<Stage> {
+        let next = next(&self.standings);
+        let is_drafted_first = next == Some(Stage::Plan) && (self.is_proposed || self.is_blank);
+        if is_drafted_first { Some(Stage::Specify) } else { next }
+    }
 }
 
 /// Reads the specs and what is recorded for them: those beside each other, and beside them the code, if any verdict is
@@ -97,7 +115,12 @@ fn read_all(
 ) -> Result<Vec<Read>, Failure> {
     let read = |folder: &Folder| {
         let standings = beside_code(context, present, folder, stale_hours)?;
-        Ok(Read { standings, spec: record::spec(&context.store(), folder).ok() })
+        let store = context.store();
+        Ok(Read {
+            standings,
+            spec: record::spec(&store, folder).ok(),
+            is_proposed: record::is_proposed(&store, folder),
+        })
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = folders.len().div_ceil(cores).max(1);
@@ -175,7 +198,10 @@ fn mark(recorded: &Recorded) -> String {
 fn in_short(lines: &[Line<'_>]) -> String {
     let heads = ["SPEC", "PLAN", "TASKS", "IMPLEMENT", "VALIDATE", "AUDIT", "UNLOCK", "DISSENT", "EVIDENCE"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for Line { folder, standings, dissent, evidence, .. } in lines {
+    // Told only where there is one: it is not one of the six.
+    let tells_proposals = lines.iter().any(|line| line.is_proposed);
+    rows[0].extend(tells_proposals.then(|| "PROPOSAL".to_owned()));
+    for Line { folder, standings, dissent, evidence, is_proposed, .. } in lines {
         let left_out = left_out(standings);
         let nothing = |stage| match elsewhere(standings) {
             _ if left_out.contains_key(&stage) => "left out".to_owned(),
@@ -190,7 +216,9 @@ fn in_short(lines: &[Line<'_>]) -> String {
             Some(open) => format!("{open} open"),
         };
         let evidence = evidence.map_or_else(|| "-".to_owned(), |amount| megabytes(amount.bytes));
-        rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain([dissent, evidence]).collect());
+        let proposal = tells_proposals.then(|| if *is_proposed { "waits" } else { "-" }.to_owned());
+        let rest = [dissent, evidence].into_iter().chain(proposal);
+        rows.push(std::iter::once(folder.id.to_string()).chain(stages).chain(rest).collect());
     }
     table(&rows)
 }
@@ -247,14 +275,18 @@ fn at_length(line: &Line<'_>, report: &Report) -> String {
     if let Some(amount) = line.evidence {
         out.push_str(&format!("  evidence: {} in {} files\n", megabytes(amount.bytes), amount.files));
     }
-    if let Some(next) = next(standings) {
-        out.push_str(&format!("  next: dicast {next} {}\n", folder.id));
+    if line.is_proposed {
+        out.push_str(&format!("  a proposal waits: read {}\n", folder.proposal_path()));
+    }
+    if let Some(next) = line.next() {
+        let apply = if line.is_proposed { " --apply" } else { "" };
+        out.push_str(&format!("  next: dicast {next} {}{apply}\n", folder.id));
     }
     out
 }
 
 fn json(line: &Line<'_>, report: Option<&Report>) -> serde_json::Value {
-    let Line { folder, title, standings, dissent, evidence } = line;
+    let Line { folder, title, standings, dissent, evidence, is_proposed, .. } = line;
     let findings = report.filter(|report| !report.specs.is_empty()).map(|report| report.of(&folder.id).count());
     let verdicts: Vec<serde_json::Value> = standings
         .iter()
@@ -275,7 +307,7 @@ fn json(line: &Line<'_>, report: Option<&Report>) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "schema": "dicast.status/1", "spec_id": folder.id, "dir": folder.dir,
-        "title": title, "next": next(standings), "dissent": dissent, "evidence": evidence, "findings": findings,
+        "title": title, "next": line.next(), "proposed": is_proposed, "dissent": dissent, "evidence": evidence, "findings": findings,
         "verdicts": verdicts, "elsewhere": elsewhere(standings).map(|range| serde_json::json!({"implement": range})),
         "left_out": left_out(standings),
     })

@@ -79,6 +79,12 @@ pub fn agenda(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
     topics
 }
 
+/// Builds the agenda where the spec itself is at stake: what it leaves open and what earlier stages left open, with the
+/// ids that these have everywhere. Nobody is asked whether it is covered.
+pub fn open_only(spec: &Spec, open: &[OpenQuestion]) -> Vec<Topic> {
+    agenda(spec, open).into_iter().filter(|topic| topic.requirement.is_none()).collect()
+}
+
 /// A topic before it has its id.
 struct Question {
     requirement: Option<String>,

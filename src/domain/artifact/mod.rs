@@ -185,6 +185,7 @@ pub fn parse(stage: Stage, json: &str) -> Result<Artifact, Unusable> {
         ));
     }
     let body = match stage {
+        Stage::Specify => Body::Specify(read(json)?),
         Stage::Plan => Body::Plan(read(json)?),
         Stage::Tasks => Body::Tasks(read(json)?),
         Stage::Implement => Body::Implement(read(json)?),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::body::{Audit, Common, Implement, Plan, Tasks, Unlock, Validate};
+use super::body::{Audit, Common, Implement, Plan, Specify, Tasks, Unlock, Validate};
 use crate::domain::round;
 use crate::domain::stage::Stage;
 
@@ -39,6 +39,7 @@ pub fn answer_schema(stage: Stage, topics: &[String]) -> Value {
 fn of_stage(stage: Stage) -> Value {
     let common = schema_of::<Common>();
     let body = match stage {
+        Stage::Specify => schema_of::<Specify>(),
         Stage::Plan => schema_of::<Plan>(),
         Stage::Tasks => schema_of::<Tasks>(),
         Stage::Implement => schema_of::<Implement>(),
@@ -97,7 +98,7 @@ fn prune(schema: &mut Value) {
 pub fn markdown() -> String {
     let mut out = String::from(INTRODUCTION);
     let mut definitions = Map::new();
-    for stage in Stage::ALL {
+    for stage in Stage::RECORDED {
         let schema = of_stage(stage);
         let _ = writeln!(out, "\n## {stage}\n");
         table(&mut out, &schema);

@@ -68,7 +68,7 @@ pub fn panel_of(
     for (i, (judge, opinion)) in world.judges.iter().zip(opinions).enumerate() {
         let claims = match stage {
             Stage::Plan => plan(world, opinion, i, chance),
-            Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => {
+            Stage::Specify | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => {
                 review(world, stage, opinion, &tied, chance)
             }
         };
@@ -143,7 +143,7 @@ fn review(world: &World, stage: Stage, opinion: &Opinion, tied: &[bool], chance:
         let named = named(deed, opinion, i, tied[i], chance);
         let about = match stage {
             Stage::Audit => (Kind::Finding, "satisfied"),
-            Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
+            Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate | Stage::Unlock => {
                 (Kind::Covers, "covered")
             }
         };
@@ -235,8 +235,8 @@ pub(super) fn outcome_word(stage: Stage, is_yes: bool) -> &'static str {
         (Stage::Audit, false) => "NO-GO",
         (Stage::Unlock, true) => "APPROVED",
         (Stage::Unlock, false) => "REJECTED",
-        (Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate, true) => "PASS",
-        (Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate, false) => "FAIL",
+        (Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate, true) => "PASS",
+        (Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement | Stage::Validate, false) => "FAIL",
     }
 }
 

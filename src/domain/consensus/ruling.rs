@@ -319,8 +319,7 @@ impl<'p> Case<'p> {
 
     fn note_gaps(&mut self) {
         let stage = self.bench.panel.stage;
-        // Unlock decides about a change whose coverage validate and audit have judged.
-        if stage != Stage::Unlock {
+        if stage.is_held_to_coverage() {
             let open: Vec<Sha> = self
                 .uncovered()
                 .filter(|id| !self.is_gap_waived(id))
@@ -334,7 +333,8 @@ impl<'p> Case<'p> {
             let outcome = self.claims.list.iter().find(|c| c.is_outcome()).map(|c| c.key().clone());
             self.note(ReasonCode::NoOutcome, [], outcome);
         }
-        if !self.tallies.iter().any(|t| t.severity >= Severity::Minor) {
+        // That nothing is to be said otherwise is an answer about a spec.
+        if stage != Stage::Specify && !self.tallies.iter().any(|t| t.severity >= Severity::Minor) {
             self.note(ReasonCode::NothingDecided, [], []);
         }
         let weighty = |claim: &Claim, tally: &Tally<'_>| {

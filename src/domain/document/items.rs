@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Desk;
 use super::order::Order;
+use super::words::folded;
 use crate::domain::artifact::Body;
 use crate::domain::artifact::body::{Coverage, Plan, Tasks};
 use crate::domain::claim::Kind;
@@ -54,9 +55,7 @@ pub(super) struct Item {
 impl Item {
     /// Two items with the same words are one.
     fn words(&self) -> String {
-        let title = self.title.to_lowercase();
-        let words: Vec<&str> = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-        if words.is_empty() { title } else { words.join(" ") }
+        Some(folded(&self.title)).filter(|words| !words.is_empty()).unwrap_or_else(|| self.title.to_lowercase())
     }
 
     /// Tells whether another item is about the same: its words, or a requirement and a file of it.
@@ -150,7 +149,7 @@ fn draft(desk: &Desk<'_>, name: &AgentName) -> Vec<Item> {
     let mut items = match &artifact.body {
         Body::Plan(plan) => of_plan(plan, name),
         Body::Tasks(tasks) => of_tasks(tasks, name),
-        Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => Vec::new(),
+        Body::Specify(_) | Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => Vec::new(),
     };
     for item in &mut items {
         item.requirements = known(desk.inputs.spec, &item.requirements);
@@ -231,6 +230,6 @@ pub(super) fn validation_of(body: &Body, spec: &Spec, requirement: &str) -> Stri
                 Coverage::Row { .. } | Coverage::Text(_) => None,
             })
             .unwrap_or_default(),
-        Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => String::new(),
+        Body::Specify(_) | Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => String::new(),
     }
 }

@@ -17,6 +17,7 @@ use super::ids::AgentName;
 use super::spec::Spec;
 use super::stage::Stage;
 
+mod draft;
 mod items;
 mod lists;
 mod order;
@@ -38,6 +39,8 @@ pub struct DocumentInputs<'a> {
     pub verdict: &'a Verdict,
     /// What it was decided on.
     pub panel: &'a Panel,
+    /// The spec's document, where it is what is drafted or revised.
+    pub text: Option<&'a str>,
     /// The answers of those who are ok.
     pub artifacts: &'a BTreeMap<AgentName, Artifact>,
 }
@@ -52,6 +55,7 @@ pub fn render(stage: Stage, inputs: &DocumentInputs<'_>) -> Vec<(String, String)
     let desk = Desk { inputs: *inputs, voices: Voices::of(inputs.panel, inputs.verdict), drafts };
     let dir = inputs.spec.own.trim_end_matches('/');
     match stage {
+        Stage::Specify => draft::documents(&desk),
         Stage::Plan => vec![(format!("{dir}/plan.md"), plan::plan(&desk))],
         Stage::Tasks => vec![(format!("{dir}/tasks.md"), plan::tasks(&desk))],
         Stage::Implement => Vec::new(),
@@ -115,6 +119,7 @@ fn agreed(verdict: &Verdict, agent: &AgentName) -> usize {
 
 fn canonical_body(artifact: &Artifact) -> String {
     let text = match &artifact.body {
+        Body::Specify(body) => canonical(body),
         Body::Plan(body) => canonical(body),
         Body::Tasks(body) => canonical(body),
         Body::Implement(body) => canonical(body),

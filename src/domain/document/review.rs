@@ -16,7 +16,7 @@ use crate::domain::stage::Stage;
 pub(super) fn review(stage: Stage, desk: &Desk<'_>) -> String {
     let spec = desk.inputs.spec;
     let name = match stage {
-        Stage::Plan | Stage::Tasks | Stage::Implement => "Review",
+        Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement => "Review",
         Stage::Validate => "Validation Report",
         Stage::Audit => "Audit Report",
         Stage::Unlock => "Unlock Decision",
@@ -106,6 +106,6 @@ fn remarks(out: &mut String, desk: &Desk<'_>) {
             section(out, "Accepted Risks", &listed(&unlock.accepted_risks));
             section(out, "Follow-ups", &listed(&unlock.followups));
         }
-        Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) | Body::Audit(_) => {}
+        Body::Specify(_) | Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) | Body::Audit(_) => {}
     }
 }

@@ -160,6 +160,24 @@ impl<'a> Voices<'a> {
         sides.join(" against ")
     }
 
+    /// Every side of a claim: what is said, whether it holds, and by whom, with how well each shows it.
+    pub(super) fn speaking(&self, claim: &Judged) -> Vec<(&Value, Polarity, &BTreeMap<&'a AgentName, Tier>)> {
+        let sides = self.speakers.get(&claim.key).into_iter().flatten();
+        sides.map(|(side, who)| (&side.value, side.polarity, who)).collect()
+    }
+
+    /// Those on the winning side.
+    pub(super) fn winners(&self, claim: &Judged) -> Vec<&'a str> {
+        let won = self.winner(claim).and_then(|side| self.speakers.get(&claim.key)?.get(&side));
+        won.into_iter().flat_map(|who| who.keys().map(|name| name.as_str())).collect()
+    }
+
+    /// Whether a text, as somebody wrote it, is a value of a claim.
+    pub(super) fn is_value(&self, claim: &Judged, text: &str, value: &Value) -> bool {
+        let of = |value: &Value| self.canon.value(&claim.predicate, value);
+        of(&Value::from(text)) == of(value)
+    }
+
     /// The winning value in words.
     pub(super) fn value(&self, claim: &Judged) -> String {
         self.winner(claim).map(|side| shown(&side)).unwrap_or_default()

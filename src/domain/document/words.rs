@@ -2,7 +2,9 @@
 //!
 //! It must not know claims.
 
+use crate::domain::gate::unmarked;
 use crate::domain::safe::Safe;
+use crate::domain::spec::{requirement_ids, short_id};
 
 /// Longest foreign text on one line, in characters.
 const LINE_MAX: usize = 600;
@@ -20,6 +22,42 @@ pub(super) fn inline(text: &str) -> String {
         Some('#' | '>' | '|' | '-' | '+' | '*' | '=') => format!("\\{cut}"),
         _ => cut,
     }
+}
+
+/// Longest sentence that is put into a spec, in characters: as much as is read of a requirement.
+const SENTENCE_MAX: usize = 2_000;
+
+/// Characters that mean something where a line begins.
+const LEADING: [char; 10] = ['#', '>', '|', '-', '+', '*', '=', '•', '~', '_'];
+
+/// A text as a sentence of somebody's document: on one line, without marks of its own, and not beginning as a heading, an
+/// item, a row or a requirement would. Nothing if it says nothing.
+pub(super) fn sentence(text: &str) -> Option<String> {
+    let line = Safe::line(text);
+    let bare = line.as_str().replace("**", "").replace("<!--", "&lt;!--").replace("-->", "--&gt;");
+    let bare = unmarked(&bare.split_whitespace().collect::<Vec<_>>().join(" "));
+    let is_marker = |word: &str| {
+        let digits = word.trim_end_matches(['.', ')']);
+        let is_number = digits.len() < word.len() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        word.chars().all(|c| LEADING.contains(&c)) || is_number
+    };
+    let mut rest = bare.trim_start_matches(['|', '>', ' ']);
+    while let Some((_, more)) = rest.split_once(' ').filter(|(word, _)| is_marker(word)) {
+        rest = more.trim_start_matches(['|', '>', ' ']);
+    }
+    let rest = rest.trim_start_matches("```").trim_start_matches("~~~").trim();
+    let words: String = rest.chars().take(SENTENCE_MAX).collect();
+    let begins = words.trim_start_matches(['*', '_', '`', '[', '(', '~', ' ']);
+    let names = begins.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '.')).next().unwrap_or_default();
+    let is_id = !requirement_ids(names).is_empty() || short_id(names.trim_end_matches('.')).is_some();
+    let words = if is_id { format!("For {words}") } else { words };
+    words.chars().any(char::is_alphanumeric).then_some(words)
+}
+
+/// The words of a text alone, to be compared: letters and digits in lower case.
+pub(super) fn folded(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// A text in a cell of a table.

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::failure::Failure;
 use super::ids::SpecId;
-use super::spec;
+use super::spec::{self, Spec};
 
 /// The template that is used where the repository has none.
 pub const TEMPLATE: &str = include_str!("spec-template.md");
@@ -192,6 +192,26 @@ fn numbered(text: &str) -> String {
     out
 }
 
+/// Most words of a requirement that says nothing besides what is open: "Users MUST be able to".
+const HOLLOW_WORDS: usize = 5;
+
+/// Tells whether a spec is still its template: each requirement is a placeholder in brackets, or there is none.
+pub fn is_blank(spec: &Spec) -> bool {
+    spec.requirements.iter().all(|requirement| {
+        let (mut depth, mut said) = (0_usize, String::new());
+        let mut is_open = false;
+        for c in requirement.text.chars() {
+            match c {
+                '[' => (depth, is_open) = (depth + 1, true),
+                ']' => depth = depth.saturating_sub(1),
+                c if depth == 0 => said.push(c),
+                _ => {}
+            }
+        }
+        is_open && said.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count() <= HOLLOW_WORDS
+    })
+}
+
 /// Fills a template in. `date` is a day, `2026-01-31`.
 pub fn fill(template: &str, id: &SpecId, text: &str, date: &str) -> String {
     let sentence = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -263,5 +283,24 @@ mod tests {
         assert_eq!(spec.requirements.len(), 1);
         assert_eq!(spec.stories.len(), 1);
         assert!(text.contains("**Created**: 2026-01-31") && !text.contains("$ARGUMENTS"));
+        assert!(is_blank(&spec));
+    }
+
+    #[test]
+    fn a_spec_is_blank_while_each_of_its_requirements_is_a_placeholder() {
+        let blank = |requirements: &str| {
+            let id = SpecId::new("004-login").unwrap();
+            is_blank(&spec::parse(
+                id,
+                "specs/004-login",
+                "specs/004-login/spec.md",
+                &format!("# Login\n\n{requirements}"),
+            ))
+        };
+        let theirs = "- **FR-001**: System MUST [specific capability, e.g., \"allow users to create accounts\"]\n\
+            - **FR-002**: Users MUST be able to [key interaction, e.g., \"reset their password\"]\n";
+        assert!(blank("") && blank(theirs));
+        assert!(!blank(&format!("{theirs}- **FR-003**: It MUST ask for a password\n")), "somebody said something");
+        assert!(!blank("- **FR-001**: It MUST lock an account after [NEEDS CLARIFICATION: how many?] failed logins\n"));
     }
 }

@@ -3,11 +3,12 @@
 //! The word lists are the critic's and the agenda's; here their hits become questions with a place for the answer. It
 //! must not judge whether documents fit together.
 
+use super::sides::{Wants, is_lone, sides, unmarked};
 use super::text::{Document, Part, find};
 use super::{Confidence, Edit, Found, Gate, Magnitude, Matter, Resolvability, Slot, weight};
 use crate::domain::agenda::{OpenPoint, PointKind, closing, open_points};
 use crate::domain::check::{Place, Tree, open_mark, vague_in};
-use crate::domain::spec::{Requirement, Spec};
+use crate::domain::spec::{Outline, Requirement, Spec, Written};
 
 /// Words that leave open whether something is demanded at all.
 const WEAK: [&str; 8] = ["might", "could", "maybe", "perhaps", "probably", "possibly", "consider", "ideally"];
@@ -23,12 +24,14 @@ const CONTEXT_MAX: usize = 200;
 
 /// Asks about every requirement of a spec, and about the markers elsewhere in it.
 pub(super) fn clarify(tree: &Tree, spec: &Spec) -> Vec<Found> {
-    let document = Document::new(&spec.file, tree.text(&spec.file).unwrap_or_default());
+    let text = tree.text(&spec.file).unwrap_or_default();
+    let (document, outline) = (Document::new(&spec.file, text), Outline::of(spec, text));
     let mut found = Vec::new();
     let mut marked = Vec::new();
     let written = document.requirements(spec.requirements.iter().map(|requirement| requirement.line));
     for (requirement, lines) in spec.requirements.iter().zip(written) {
-        let asker = Asker { document, requirement, lines };
+        let written = outline.of_line(requirement.line);
+        let asker = Asker { document, requirement, lines, written };
         let markers = asker.markers(&mut found);
         if markers.is_empty() {
             asker.open_word(&mut found);
@@ -43,12 +46,17 @@ pub(super) fn clarify(tree: &Tree, spec: &Spec) -> Vec<Found> {
     found
 }
 
+/// What can be chosen, each with the edit that it stands for.
+type Offers = Vec<(String, Edit)>;
+
 /// Asks about one requirement.
 struct Asker<'t> {
     document: Document<'t>,
     requirement: &'t Requirement,
     /// The lines in which it is written: no answer goes anywhere else.
     lines: Vec<(u32, &'t str)>,
+    /// Where its own words stand.
+    written: Option<&'t Written>,
 }
 
 impl<'t> Asker<'t> {
@@ -83,15 +91,55 @@ impl<'t> Asker<'t> {
         for Marker { question, line, at, slot } in markers(self.document, &self.lines, MARKER) {
             places.push((line, at));
             let ask = if question.is_empty() { format!("{}: what is meant?", self.requirement.id) } else { question };
+            let offered = self.offered(&ask, line, at);
             let found = self.ask(Matter::OpenMarker, ask, line);
+            let (choices, own) = offered.unwrap_or_default();
             out.push(Found {
                 confidence: Confidence::High,
                 magnitude: weight(self.requirement.level, Magnitude::Critical, Magnitude::Important),
-                slot,
+                resolvability: resolvable(&choices),
+                choices,
+                slot: own.or(slot),
                 ..found
             });
         }
         places
+    }
+
+    /// What a mark of a draft offers: the requirement in the words of each side, or as it stands without the mark; and
+    /// where other words go. Of words that run on over lines, only the last.
+    fn offered(&self, question: &str, line: u32, at: usize) -> Option<(Offers, Option<Slot>)> {
+        let wants: Vec<Wants> = match sides(question) {
+            Some(sides) => sides.into_iter().map(|side| side.wants).collect(),
+            None => is_lone(question).then(|| vec![Wants::Gone])?,
+        };
+        let raw = self.document.line(line)?;
+        let words = self.written.and_then(|written| written.words.as_deref()).unwrap_or_default();
+        let whole = match words {
+            [only] if only.line == line && only.start <= at => Some((line, raw, only.start, only.end)),
+            _ => None,
+        };
+        let is_row = raw.trim_start().starts_with('|');
+        let mut choices = Offers::new();
+        for wish in wants {
+            let edit = match &wish {
+                Wants::Words(words) if is_row => {
+                    whole.and_then(|place| self.document.replaced(place, &words.replace('|', "\\|")))
+                }
+                Wants::Words(words) => whole.and_then(|place| self.document.replaced(place, words)),
+                Wants::Gone => self.document.without(line).filter(|_| line == self.requirement.line),
+                Wants::Same => None,
+            };
+            let name = match wish {
+                Wants::Words(words) => words,
+                Wants::Gone | Wants::Same => "it goes".to_owned(),
+            };
+            choices.extend(edit.map(|edit| (name, edit)));
+        }
+        let becomes = vec![unmarked(raw)];
+        let stays = Edit { file: self.document.file.to_owned(), line, was: raw.to_owned(), becomes };
+        choices.push(("it stays as it is".to_owned(), stays));
+        Some((choices, whole.and_then(|place| self.slot(place))))
     }
 
     /// Asks about TBD and its like, where no marker says what is open.

@@ -73,7 +73,11 @@ impl Edit {
         } else {
             ""
         };
-        let between = if end.is_empty() { "\n" } else { end };
+        let between = match end {
+            "" if text.contains("\r\n") => "\r\n",
+            "" => "\n",
+            _ => end,
+        };
         let mut out = lines[..at].concat();
         if !self.becomes.is_empty() {
             out.push_str(mark);
@@ -116,7 +120,7 @@ mod tests {
         let text = "\u{feff}a\r\nb\r\n\r\nc";
         assert_eq!(edit(2, "b", &["x", "y"]).apply(text).unwrap(), "\u{feff}a\r\nx\r\ny\r\n\r\nc");
         assert_eq!(edit(1, "a", &["x"]).apply(text).unwrap(), "\u{feff}x\r\nb\r\n\r\nc");
-        assert_eq!(edit(4, "c", &["c", "d"]).apply(text).unwrap(), "\u{feff}a\r\nb\r\n\r\nc\nd");
+        assert_eq!(edit(4, "c", &["c", "d"]).apply(text).unwrap(), "\u{feff}a\r\nb\r\n\r\nc\r\nd");
         assert_eq!(edit(2, "b", &[]).apply(text).unwrap(), "\u{feff}a\r\n\r\nc");
     }
 

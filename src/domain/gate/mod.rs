@@ -22,6 +22,7 @@ mod checklist;
 mod clarify;
 mod edit;
 mod entry;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,6 +30,7 @@ mod text;
 pub use checklist::{Scores, grade};
 pub use edit::{Edit, Slot};
 pub use entry::{Answered, Entry, Standing, entry, last_word, said, standing};
+pub use sides::{Side, Wants, find_mark, is_lone, lone_mark, mark, sides, unmarked};
 
 /// One of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ impl Checkpoint {
             Stage::Tasks => is_first.then_some(Checkpoint::AfterPlan),
             Stage::Implement => is_first.then_some(Checkpoint::AfterTasks),
             Stage::Unlock => Some(Checkpoint::BeforeUnlock),
-            Stage::Validate | Stage::Audit => None,
+            Stage::Specify | Stage::Validate | Stage::Audit => None,
         }
     }
 
@@ -129,7 +131,7 @@ impl Checkpoint {
         match stage {
             Stage::Plan => Some(Checkpoint::AfterPlan),
             Stage::Tasks => Some(Checkpoint::AfterTasks),
-            Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => None,
+            Stage::Specify | Stage::Implement | Stage::Validate | Stage::Audit | Stage::Unlock => None,
         }
     }
 }

@@ -63,6 +63,32 @@ fn only_what_nobody_could_build_from_is_critical() {
 }
 
 #[test]
+fn what_each_side_of_a_draft_wants_can_be_chosen() {
+    let side = |who: &str, wants| Side { who: who.into(), wants };
+    let marked = mark(&[side("claude", Wants::Words("It MUST wait 3 s.".into())), side("codex", Wants::Gone)]);
+    let lone = lone_mark("claude");
+    let text = format!("- **FR-001**: It MUST wait 2 s. {marked}\n- **FR-002**: It MUST sing an hour long. {lone}");
+    let (held, text) = held(&text, &[Gate::Clarify]);
+    let chosen = |about: &str| -> Vec<(String, String)> {
+        let issue = held.issues.iter().find(|issue| issue.about == about).unwrap();
+        let of = |choice: &Choice| (choice.words.to_string(), choice.edit.apply(&text).unwrap());
+        issue.choices.iter().map(of).collect()
+    };
+    let became = |about: &str, name: &str, id: &str, line: Option<&str>| {
+        let old = text.lines().find(|line| line.contains(id)).unwrap();
+        let new = line.map_or(text.replace(&format!("{old}\n"), ""), |line| text.replace(old, line));
+        assert_eq!(chosen(about).into_iter().find(|(other, _)| other == name).unwrap().1, new, "{about} {name}");
+    };
+    became("FR-001", "It MUST wait 3 s.", "FR-001", Some("- **FR-001**: It MUST wait 3 s."));
+    became("FR-001", "it goes", "FR-001", None);
+    became("FR-001", "it stays as it is", "FR-001", Some("- **FR-001**: It MUST wait 2 s."));
+    became("FR-002", "it goes", "FR-002", None);
+    became("FR-002", "it stays as it is", "FR-002", Some("- **FR-002**: It MUST sing an hour long."));
+    let own = held.issues.iter().find(|issue| issue.about == "FR-001").unwrap().slot.clone().unwrap();
+    assert_eq!(own.edit("It MUST wait 9 s.").becomes, ["- **FR-001**: It MUST wait 9 s."]);
+}
+
+#[test]
 fn an_answer_takes_the_markers_place_and_its_question_goes() {
     let marker = "- **FR-001**: It MUST wait and\n  answer within [NEEDS CLARIFICATION: how long?] or less";
     let (held, text) = held(marker, &[Gate::Clarify]);

@@ -168,6 +168,11 @@ pub enum Record {
         /// How many files it changes.
         files: u32,
     },
+    /// A person said what the spec is drafted or revised for.
+    Briefed {
+        /// In their words.
+        brief: String,
+    },
     /// A person left a stage out.
     StageSkipped {
         /// Which stage.
@@ -474,6 +479,7 @@ impl Record {
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
             | Record::AgentsLeftOut { .. }
+            | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -508,6 +514,7 @@ impl Record {
             | Record::WentBack { .. }
             | Record::StageSkipped { .. }
             | Record::AgentsLeftOut { .. }
+            | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::PermissionAnswered { .. }
             | Record::RoundClosed { .. }
@@ -539,6 +546,7 @@ pub fn lacks_its_end<'a>(records: impl IntoIterator<Item = &'a Record>) -> Optio
             | Record::StageElsewhere { .. }
             | Record::StageSkipped { .. }
             | Record::AgentsLeftOut { .. }
+            | Record::Briefed { .. }
             | Record::AgentLaunched { .. }
             | Record::AgentAnswered { .. }
             | Record::CandidatesTried { .. }

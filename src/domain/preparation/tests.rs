@@ -55,6 +55,7 @@ fn prepared(stage: Stage, files: &[(&str, String)]) -> Result<Preparation, Failu
         entries: Vec::new(),
         change: None,
         back: None,
+        brief: None,
         skipped: Default::default(),
         left_out: Vec::new(),
         agenda: None,

@@ -61,6 +61,8 @@ pub struct PromptInputs<'a> {
     pub host: &'a [Safe],
     /// Notes recalled from memory; not in the hash of the prompts.
     pub recalled: &'a [Safe],
+    /// What a spec is to be drafted or revised for, in a person's words.
+    pub brief: Option<&'a str>,
     /// What went wrong in an earlier round of this stage, if anything.
     pub failure: Option<&'a str>,
     /// Which try of this agent at this stage, from 1.
@@ -243,6 +245,7 @@ const ROUND: &str = include_str!("templates/round.md");
 
 fn of_stage(stage: Stage) -> &'static str {
     match stage {
+        Stage::Specify => include_str!("templates/specify.md"),
         Stage::Plan => include_str!("templates/plan.md"),
         Stage::Tasks => include_str!("templates/tasks.md"),
         Stage::Implement => include_str!("templates/implement.md"),
@@ -282,6 +285,9 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 
 fn sections(inputs: &PromptInputs<'_>) -> String {
     let mut out = String::new();
+    if let Some(brief) = inputs.brief {
+        out.push_str(&format!("\n## What is wanted\n\n{}\n", fenced("text", brief)));
+    }
     let spec = Quoted { path: &inputs.spec.file, text: inputs.spec_text };
     quoted(&mut out, "The spec", &[spec]);
     quoted(&mut out, "Documents of earlier stages", inputs.documents);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BALLOT_SCHEMA, Ballot, ITEMS_MAX, Item, Side, Why};
 use crate::domain::agenda::Topic;
-use crate::domain::claim::derive::{Backed, Derived};
+use crate::domain::claim::derive::{Backed, DEMANDED, Derived, REWORDED, WITHDRAWN};
 use crate::domain::claim::lookup::Citation;
 use crate::domain::claim::{Kind, Severity};
 use crate::domain::consensus::{Canon, Choice, Form, Holder, Label, Level, OUTCOME, Panel, Standing, says, standing};
@@ -206,6 +206,9 @@ impl Desk<'_> {
             (Kind::Decision, None) if (subject.as_str(), predicate.as_str()) == OUTCOME => {
                 format!("the outcome of stage {}", self.panel.stage)
             }
+            (Kind::Decision, None) if predicate == DEMANDED => format!("the spec should also ask: {subject}"),
+            (Kind::Decision, None) if predicate == REWORDED => format!("what {subject} should say{}", quoted(subject)),
+            (Kind::Decision, None) if predicate == WITHDRAWN => format!("{subject} should go{}", quoted(subject)),
             (Kind::Covers, _) => format!("{subject} is covered{}", quoted(subject)),
             (Kind::Risk | Kind::Finding, _) if claim.form == Form::FreeText => {
                 format!("{kind} ({predicate}): {subject}")

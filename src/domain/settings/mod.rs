@@ -294,10 +294,11 @@ impl Settings {
     }
 
     /// Returns the agents that are asked at `stage`, in the order of the config. At implement those are the ones that may
-    /// write.
+    /// write; who plans is who drafts the spec.
     pub fn roster(&self, stage: Stage) -> impl Iterator<Item = &Agent> {
         let may = move |agent: &&Agent| stage != Stage::Implement || agent.writes.contains(&stage);
-        self.agents.iter().filter(move |agent| agent.stages.contains(&stage)).filter(may)
+        let sits = if stage == Stage::Specify { Stage::Plan } else { stage };
+        self.agents.iter().filter(move |agent| agent.stages.contains(&sits)).filter(may)
     }
 
     /// Says that a roster has one family only, and what comes of it at `stage`: nobody could disagree.

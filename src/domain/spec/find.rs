@@ -25,6 +25,11 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// Returns where the text is written that a panel proposes for the spec's document.
+    pub fn proposal_path(&self) -> String {
+        format!("{}/review/spec.md", self.own)
+    }
+
     /// Tells whether a file is one that stages write for the spec: its plan, its task list, a version of either beside a
     /// hand's edit, a review, a verdict.
     pub fn publishes(&self, path: &str) -> bool {
@@ -159,7 +164,7 @@ fn list_of<'a>(ids: impl ExactSizeIterator<Item = &'a SpecId>) -> String {
 
 fn known(all: &[SpecId]) -> String {
     if all.is_empty() {
-        "write one as specs/001-name/spec.md".into()
+        "make one with `dicast new TEXT`, or write one as specs/001-name/spec.md".into()
     } else {
         format!("these are here: {}", list_of(all.iter()))
     }

@@ -16,6 +16,7 @@ mod find;
 mod ids;
 mod markdown;
 mod names;
+mod outline;
 mod paths;
 mod requirements;
 mod tasks;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use find::{Folder, find, from_branch, resolve};
 pub use ids::{requirement_ids, short_id};
+pub use outline::{Form, Heading, Outline, Part, Written};
 pub use paths::is_test_path;
 pub use requirements::level_of;
 pub use tasks::parse_tasks;
@@ -214,6 +216,11 @@ impl Spec {
     /// Returns the path of the verdict that a stage records.
     pub fn verdict_path(&self, stage: Stage) -> String {
         format!("{}/verdicts/{stage}.json", self.own)
+    }
+
+    /// Returns where the text is written that a panel proposes for the spec's document.
+    pub fn proposal_path(&self) -> String {
+        format!("{}/review/spec.md", self.own)
     }
 
     /// Returns what is asked, which is at least one thing.

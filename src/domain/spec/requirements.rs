@@ -29,14 +29,8 @@ pub(super) fn defined(lines: &[Line<'_>], layout: Layout) -> (Vec<Requirement>, 
     let mut first: Vec<Requirement> = Vec::new();
     let mut again = Vec::new();
     let mut in_rows = BTreeSet::new();
-    // Lists of risks number their items so too.
-    let mut takes_short = layout == Layout::Seed;
-    for (at, line) in lines.iter().enumerate() {
-        if let Some(heading) = line.heading() {
-            takes_short = layout == Layout::Seed && !heading.to_lowercase().contains("risk");
-        }
-        let Some(found) = definition(lines, at, line, takes_short) else { continue };
-        let is_row = matches!(line.kind, Kind::Row(_));
+    for (at, found) in definitions(lines, layout) {
+        let is_row = matches!(lines[at].kind, Kind::Row(_));
         match first.iter_mut().find(|r| r.id == found.id) {
             // A table that repeats an id traces it; the sentence is the definition, wherever it stands.
             Some(_) if is_row => {}
@@ -55,24 +49,28 @@ pub(super) fn defined(lines: &[Line<'_>], layout: Layout) -> (Vec<Requirement>, 
     (first, again)
 }
 
+/// Returns every definition by id, and which line it begins in.
+pub(super) fn definitions(lines: &[Line<'_>], layout: Layout) -> Vec<(usize, Requirement)> {
+    // Lists of risks number their items so too.
+    let mut takes_short = layout == Layout::Seed;
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(heading) = line.heading() {
+            takes_short = layout == Layout::Seed && !heading.to_lowercase().contains("risk");
+        }
+        found.extend(definition(lines, at, line, takes_short).map(|definition| (at, definition)));
+    }
+    found
+}
+
 fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool) -> Option<Requirement> {
-    let (id, mut text) = match &line.kind {
-        Kind::Heading { text, .. } => {
-            let (id, rest) = leading_id(text)?;
-            (id, rest.to_owned())
-        }
-        Kind::Item { text, .. } => {
-            let short = || if takes_short { leading_short_id(text) } else { None };
-            let (id, rest) = leading_id(text).or_else(short)?;
-            (id, rest.to_owned())
-        }
+    let (id, rest) = named(line, takes_short)?;
+    let mut text = match &line.kind {
         Kind::Row(cells) => {
-            let (first, others) = cells.split_first()?;
-            let (id, rest) = leading_id(first)?;
-            let cells = std::iter::once(rest).chain(others.iter().copied()).filter(|c| !c.is_empty());
-            (id, cells.collect::<Vec<_>>().join(" | "))
+            let others = cells.iter().skip(1).copied();
+            std::iter::once(rest).chain(others).filter(|c| !c.is_empty()).collect::<Vec<_>>().join(" | ")
         }
-        Kind::Text(_) | Kind::Blank => return None,
+        Kind::Heading { .. } | Kind::Item { .. } | Kind::Text(_) | Kind::Blank => rest.to_owned(),
     };
     let mut criteria = Vec::new();
     for below in below(lines, at) {
@@ -91,6 +89,17 @@ fn definition(lines: &[Line<'_>], at: usize, line: &Line<'_>, takes_short: bool)
     }
     let text = plain(&text);
     Some(Requirement { id, level: level_of(&text), text, line: line.number, criteria })
+}
+
+/// Returns the id that a line begins with, where that makes it a definition, and the words that follow it: of a table's
+/// row those in the same cell.
+pub(super) fn named<'a>(line: &Line<'a>, takes_short: bool) -> Option<(String, &'a str)> {
+    match &line.kind {
+        Kind::Heading { text, .. } => leading_id(text),
+        Kind::Item { text, .. } => leading_id(text).or_else(|| if takes_short { leading_short_id(text) } else { None }),
+        Kind::Row(cells) => leading_id(cells.first()?),
+        Kind::Text(_) | Kind::Blank => None,
+    }
 }
 
 /// Returns the lines that go on with the requirement at one, up to where another begins. A table's row goes on nowhere.
@@ -157,7 +166,7 @@ fn points_on(rest: &str) -> bool {
     requirement_at(next).is_some()
 }
 
-fn leading_criterion(words: &str) -> Option<String> {
+pub(super) fn leading_criterion(words: &str) -> Option<String> {
     let body = words.trim_start_matches(MARKS);
     if let Some((id, _)) = requirement_at(body) {
         return (id.contains("-AC") || id.contains(".AC")).then_some(id);

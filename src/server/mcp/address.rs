@@ -38,7 +38,7 @@ impl Address {
         let third = parts.next();
         let run = || RunId::try_from(second.to_owned()).ok();
         match (kind, third) {
-            ("verdict", None) => Some(Self::Verdict(spec, second.parse().ok()?)),
+            ("verdict", None) => Some(Self::Verdict(spec, Stage::named(second).ok()?)),
             ("evidence", None) => Some(Self::Journal(spec, run()?)),
             ("evidence", Some(path)) if !path.is_empty() => Some(Self::File(spec, run()?, path.to_owned())),
             (_, _) => None,

@@ -12,6 +12,7 @@ mod audit;
 mod implement;
 mod plan;
 mod shared;
+mod specify;
 mod tasks;
 mod unlock;
 mod validate;
@@ -20,6 +21,7 @@ pub use audit::{Audit, AuditDecision, Checked};
 pub use implement::{Change, Implement, Operation};
 pub use plan::{Acceptance, Plan, Step};
 pub use shared::{Answer, Cite, HunkPlace, Remark, Risk, Scalar, Stated, Status, TestName};
+pub use specify::{Demand, Specify, UserStory};
 pub use tasks::{Coverage, TaskItem, Tasks};
 pub use unlock::{Unlock, UnlockDecision};
 pub use validate::{Trial, Validate, ValidateDecision};
@@ -40,6 +42,8 @@ pub struct Artifact {
 /// The stage's own fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
+    /// What the spec should say.
+    Specify(Specify),
     /// How the spec will be met.
     Plan(Plan),
     /// The plan as ordered tasks.
@@ -58,6 +62,7 @@ impl Body {
     /// Returns the stage that it answers.
     pub fn stage(&self) -> Stage {
         match self {
+            Body::Specify(_) => Stage::Specify,
             Body::Plan(_) => Stage::Plan,
             Body::Tasks(_) => Stage::Tasks,
             Body::Implement(_) => Stage::Implement,
@@ -116,7 +121,7 @@ impl Outcome {
     /// Reads the word of a stage's outcome; nothing if that stage has no such outcome.
     pub fn of_stage(stage: Stage, word: &str) -> Option<Outcome> {
         let known: [Outcome; 3] = match stage {
-            Stage::Plan | Stage::Tasks | Stage::Implement => return None,
+            Stage::Specify | Stage::Plan | Stage::Tasks | Stage::Implement => return None,
             Stage::Validate => [Outcome::Pass("PASS"), Outcome::Fail("FAIL"), Outcome::Conditional("PARTIAL")],
             Stage::Audit => [Outcome::Pass("GO"), Outcome::Fail("NO-GO"), Outcome::Conditional("CONDITIONAL")],
             Stage::Unlock => {
@@ -131,7 +136,7 @@ impl Body {
     /// Returns the outcome and its conditions, at the stages that have one.
     pub fn outcome(&self) -> Option<(Outcome, &[Remark])> {
         match self {
-            Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) => None,
+            Body::Specify(_) | Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) => None,
             Body::Validate(v) => Some((
                 match v.decision {
                     ValidateDecision::Pass => Outcome::Pass("PASS"),
@@ -165,7 +170,7 @@ impl Body {
             Body::Plan(plan) => &plan.risks,
             Body::Implement(implement) => &implement.risks,
             Body::Audit(audit) => &audit.risks,
-            Body::Tasks(_) | Body::Validate(_) | Body::Unlock(_) => &[],
+            Body::Specify(_) | Body::Tasks(_) | Body::Validate(_) | Body::Unlock(_) => &[],
         }
     }
 }

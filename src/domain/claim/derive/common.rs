@@ -115,7 +115,7 @@ impl Desk<'_> {
         let e2_if = |shown: bool, otherwise: Tier| Weighed::of(if shown { Tier::E2 } else { otherwise });
         let prior = self.inputs.prior;
         match (outcome, body) {
-            (_, Body::Plan(_) | Body::Tasks(_) | Body::Implement(_)) => Weighed::of(Tier::E0),
+            (_, Body::Specify(_) | Body::Plan(_) | Body::Tasks(_) | Body::Implement(_)) => Weighed::of(Tier::E0),
             (Outcome::Fail(_), Body::Validate(_) | Body::Audit(_)) => {
                 e2_if(!self.inputs.guardrails_ok || self.has_seen_failure(body), Tier::E1)
             }
@@ -143,7 +143,7 @@ impl Desk<'_> {
         let rules = match body {
             Body::Validate(_) => [Kind::Test, Kind::Covers],
             Body::Audit(_) => [Kind::Finding, Kind::Finding],
-            Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) | Body::Unlock(_) => return false,
+            Body::Specify(_) | Body::Plan(_) | Body::Tasks(_) | Body::Implement(_) | Body::Unlock(_) => return false,
         };
         self.derived.assertions.iter().any(|backed| {
             let said = &backed.assertion;

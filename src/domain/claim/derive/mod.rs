@@ -18,10 +18,11 @@ mod bodies;
 mod common;
 mod named;
 mod quantity;
+mod specify;
 mod table;
 mod weigh;
 
-pub use table::{Row, Rule, predicates, table};
+pub use table::{DEMANDED, REWORDED, Row, Rule, WITHDRAWN, predicates, table};
 use weigh::{Scales, Weighed};
 
 /// What derivation starts from, besides the artifact.
@@ -148,6 +149,7 @@ pub fn citations(artifact: &Artifact, spec: &Spec) -> Vec<Citation> {
 pub fn derive(artifact: &Artifact, inputs: &DeriveInputs<'_>) -> Derived {
     let mut desk = Desk { inputs: *inputs, derived: Derived::default() };
     match &artifact.body {
+        Body::Specify(specify) => desk.specify(specify),
         Body::Plan(plan) => desk.plan(plan),
         Body::Tasks(tasks) => desk.tasks(tasks),
         Body::Implement(implement) => desk.implement(implement),

@@ -38,6 +38,12 @@ pub enum Rule {
     Outcome,
     /// A condition of the outcome.
     Condition,
+    /// The spec should ask for something more.
+    Demanded,
+    /// A requirement should say something else.
+    Reworded,
+    /// A requirement should go.
+    Withdrawn,
     /// Stated beyond the fields of the stage, with a listed predicate.
     Stated,
 }
@@ -75,7 +81,16 @@ impl Rule {
     }
 }
 
-const TABLE: [Row; 16] = [
+/// Said of a requirement that a spec should have, by its words.
+pub const DEMANDED: &str = "demanded";
+
+/// Said of a requirement that should say something else.
+pub const REWORDED: &str = "reworded";
+
+/// Said of a requirement that should go.
+pub const WITHDRAWN: &str = "withdrawn";
+
+const TABLE: [Row; 19] = [
     Row {
         rule: Rule::Covers,
         field: "acceptance_mapping, work_breakdown.requirements (plan), tasks.requirements",
@@ -225,6 +240,36 @@ const TABLE: [Row; 16] = [
         value: "yes",
         severity: "minor",
         tier: "by evidence",
+    },
+    Row {
+        rule: Rule::Demanded,
+        field: "requirements (specify) without an id",
+        kind: Some(Kind::Decision),
+        subject: "its words",
+        predicate: DEMANDED,
+        value: "yes",
+        severity: "MUST: major, SHOULD: minor, MAY: info",
+        tier: "E2 cited place verified, or a requirement of the spec; E1 cannot be checked yet; E0 none; E- names an unknown requirement",
+    },
+    Row {
+        rule: Rule::Reworded,
+        field: "requirements (specify) with an id",
+        kind: Some(Kind::Decision),
+        subject: "requirement",
+        predicate: REWORDED,
+        value: "its new words",
+        severity: "the graver of its old and new words: MUST major, SHOULD minor, MAY info",
+        tier: "as for a new one; E- an unknown requirement",
+    },
+    Row {
+        rule: Rule::Withdrawn,
+        field: "requirements.withdraw (specify)",
+        kind: Some(Kind::Decision),
+        subject: "requirement",
+        predicate: WITHDRAWN,
+        value: "yes",
+        severity: "must: major, should: minor, may: info",
+        tier: "as for a new one; E- an unknown requirement",
     },
     Row {
         rule: Rule::Stated,
