@@ -17,7 +17,7 @@ use std::time::Duration;
 use dicast::domain::failure::Failure;
 use dicast::domain::ids::SpecId;
 use dicast::domain::stage::Stage;
-use dicast::pipeline::{Config, Event, Pipeline, Request, What};
+use dicast::pipeline::{Config, Event, Pipeline, Request, Start, What};
 
 use pty::repo::{FIRST, FakeAgent, QUIET_PANEL, Repo, SECOND};
 use pty::{PATIENCE, processes};
@@ -227,4 +227,36 @@ fn awaiting_needs_no_runtime_of_a_kind() {
             .expect("it ran")
     });
     assert_eq!(outcome.verdicts.len(), 1);
+}
+
+#[test]
+#[ignore = "slow tier: two runs of agents"]
+fn a_draft_of_a_spec_waits_for_a_persons_word_unless_the_program_brings_it() {
+    const PANEL: &[FakeAgent<'static>] = &[("ann", &["--answer", "draft.json"]), ("bob", &["--answer", "draft.json"])];
+    let repo = Repo::with_panel(BINARY, PANEL);
+    let says = "The system MUST lock an account after 5 failed logins.";
+    let draft = format!(
+        r#"{{"schema":"dicast.artifact/1","stage":"specify","summary":"s","requirements":[{{"text":"{says}","because":"guessing"}}]}}"#
+    );
+    std::fs::write(repo.path().join("draft.json"), draft).expect("a file");
+    let file = repo.path().join(format!("specs/{FIRST}/spec.md"));
+    let before = std::fs::read_to_string(&file).expect("a spec");
+    let pipeline = open(&repo);
+    let start = Start::of(SpecId::new(FIRST).expect("an id"), vec![Stage::Specify]);
+    let mut proposed = String::new();
+    let run = pipeline.run(Request::Start(start.clone()));
+    let outcome = run.follow(|event| {
+        if let What::SpecProposed { diff, .. } = &event.what {
+            proposed.clone_from(diff);
+        }
+    });
+    assert_eq!(outcome.expect("it ran").exit, 10);
+    assert!(proposed.contains(&format!(": {says}\n")), "{proposed}");
+    assert_eq!(std::fs::read_to_string(&file).expect("a spec"), before, "nobody said yes");
+    let mut kinds = Vec::new();
+    let run = pipeline.run(Request::Start(Start { adopt: true, ..start }));
+    let outcome = run.follow(|event| kinds.push(kind(event)));
+    assert_eq!(outcome.expect("it ran").exit, 0);
+    assert!(kinds.iter().any(|kind| kind == "spec.rewritten"), "{kinds:?}");
+    assert!(std::fs::read_to_string(&file).expect("a spec").contains(says));
 }

@@ -351,8 +351,11 @@ pub struct Specify {
     #[arg(long)]
     pub apply: bool,
     /// Takes back what was written last, unless something was changed since.
-    #[arg(long, conflicts_with_all = ["apply", "rerun_missing", "no_round", "text"])]
+    #[arg(long, conflicts_with_all = ["apply", "without", "rerun_missing", "no_round", "text"])]
     pub undo: bool,
+    /// Leaves an agent out of this run: it counts as not asked, and the verdict says so. Can be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// Asks only those that did not answer last time.
     #[arg(long)]
     pub rerun_missing: bool,
@@ -397,6 +400,14 @@ pub struct Auto {
 
 impl Stage {
     /// Returns what is asked for, as it may also be typed on the screen.
+    pub fn wish(&self) -> Wish {
+        let (rerun_missing, no_round, without) = (self.rerun_missing, self.no_round, self.without.clone());
+        Wish { rerun_missing, no_round, without, ..Wish::default() }
+    }
+}
+
+impl Specify {
+    /// Returns what is asked for besides words, as of any stage.
     pub fn wish(&self) -> Wish {
         let (rerun_missing, no_round, without) = (self.rerun_missing, self.no_round, self.without.clone());
         Wish { rerun_missing, no_round, without, ..Wish::default() }

@@ -191,7 +191,7 @@ impl Wish {
     /// Usage for what is no stage.
     pub fn named_stages(&self) -> Result<Option<Vec<Stage>>, Failure> {
         let called = |flag: &str, word: &str| {
-            let bad = |unknown: UnknownStage| Failure::usage(flag, unknown.to_string(), "give one of these");
+            let bad = |unknown: UnknownStage| Failure::usage(flag, unknown.to_string(), unknown.hint());
             word.trim().parse::<Stage>().map_err(bad)
         };
         if let Some(from) = &self.from {

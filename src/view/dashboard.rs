@@ -318,8 +318,8 @@ fn agents_note(model: &Model, run: &Run, width: u16) -> Vec<Piece<'static>> {
 
 fn forming_titles(run: &Run) -> (&'static str, Vec<Piece<'static>>) {
     let Some(judgement) = &run.judgement else { return ("Verdict forming", Vec::new()) };
-    let coverage = &judgement.verdict.coverage;
     let title = if run.verdicts.contains_key(&run.stage) { "Verdict" } else { "Verdict forming" };
+    let Some(coverage) = judgement.verdict.covered() else { return (title, Vec::new()) };
     let mut note = vec![plain(format!("MUST covered {} of {} ", coverage.covered, coverage.must))];
     note.extend(claims::bar(coverage.covered, coverage.must));
     (title, note)
@@ -410,7 +410,8 @@ fn entries<'k>(judgement: &'k Judgement, keys: &'k [Sha]) -> Vec<Entry<'k>> {
         |key: &Sha| claims::find(judgement, key).is_some_and(|c| c.label.attention() <= Label::Refuted.attention());
     let urgent = keys.partition_point(is_urgent);
     let (first, rest) = keys.split_at(urgent);
-    let uncovered = judgement.verdict.coverage.uncovered.iter().map(|id| Entry::Uncovered(id));
+    let uncovered = judgement.verdict.covered().into_iter().flat_map(|coverage| &coverage.uncovered);
+    let uncovered = uncovered.map(|id| Entry::Uncovered(id));
     first.iter().map(Entry::Claim).chain(uncovered).chain(rest.iter().map(Entry::Claim)).collect()
 }
 

@@ -260,6 +260,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
             steps.push(vec![piece(name, Ink::Accent), plain(format!(" {does}"))]);
         }
     };
+    offer(Action::Proposal, "c", "see what would change, and apply it".to_owned());
     offer(Action::Open, "Enter", "decide the first".to_owned());
     offer(Action::Check, "t", "run the check that settles it".to_owned());
     offer(Action::Round, "R", "let them answer each other once".to_owned());
@@ -270,9 +271,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
     if has_document && run.verdicts.contains_key(&stage) {
         offer(Action::Document, "p", "read the document".to_owned());
     }
-    if stage == Stage::Specify {
-        steps.extend(after_specify(model, run));
-    } else if judgement.verdict.is_advancing() && !run.phase.is_live() {
+    if judgement.verdict.stage != Stage::Specify && judgement.verdict.is_advancing() && !run.phase.is_live() {
         let next = stage
             .next()
             .map_or_else(|| "nothing: this was the last stage".to_owned(), |next| format!(":{next} {}", run.spec));
@@ -282,14 +281,6 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
         steps.push(vec![dim(if run.phase.is_live() { "wait: answers are still out" } else { "Esc back" })]);
     }
     steps
-}
-
-/// Returns what comes after a panel was asked what a spec should say.
-fn after_specify(model: &Model, run: &Run) -> Option<Vec<Piece<'static>>> {
-    if can(model, Action::Proposal) && !run.phase.is_live() {
-        return Some(vec![piece("c", Ink::Accent), plain(" see what would change, and apply it")]);
-    }
-    (!run.phase.is_live()).then(|| vec![plain(format!(":specify {} says more", run.spec))])
 }
 
 /// Draws the most important lines of the record below a frame that is too narrow for all. Returns what is left.
@@ -305,7 +296,7 @@ fn footnotes(record: &[Vec<Piece<'_>>], judgement: &Judgement, body: Rect, canva
 }
 
 fn coverage_note(judgement: &Judgement) -> Vec<Piece<'static>> {
-    let coverage = &judgement.verdict.coverage;
+    let Some(coverage) = judgement.verdict.covered() else { return Vec::new() };
     let mut note = vec![plain(format!("MUST {} of {} ", coverage.covered, coverage.must))];
     note.extend(claims::bar(coverage.covered, coverage.must));
     note
@@ -402,11 +393,12 @@ fn record<'j>(run: &Run, judgement: &'j Judgement, width: u16) -> Vec<Vec<Piece<
     let verdict = &judgement.verdict;
     let mut lines = Vec::new();
     let mut first = coverage_note(judgement);
-    if !verdict.coverage.uncovered.is_empty() {
-        let ids = Safe::line(&verdict.coverage.uncovered.join(", ")).to_string();
+    if let Some(coverage) = verdict.covered().filter(|coverage| !coverage.uncovered.is_empty()) {
+        let ids = Safe::line(&coverage.uncovered.join(", ")).to_string();
         first.push(piece(format!("  nobody covers {ids}"), Ink::Warn));
     }
-    first.push(dim(format!("   families {} of {} answered", verdict.families.ok, verdict.families.expected)));
+    let gap = if first.is_empty() { "" } else { "   " };
+    first.push(dim(format!("{gap}families {} of {} answered", verdict.families.ok, verdict.families.expected)));
     lines.push(first);
     let left_out = absent::of(&verdict.inputs);
     if !left_out.is_empty() {

@@ -99,6 +99,36 @@ fn what_a_candidate_needs_and_no_task_asked_for_is_for_a_person_and_the_report_s
     }
 }
 
+#[test]
+#[ignore = "slow tier: a writer that is stopped while it writes"]
+fn a_writer_that_fills_the_disk_is_stopped_while_it_writes_and_its_tree_is_gone() {
+    let world = shop(&[("ann", &[limit(10)])]);
+    let greedy = "cat >/dev/null; for i in $(seq 200); do head -c 1000000 /dev/zero >>big; sleep 0.05; done";
+    let config = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    let writer = format!(
+        "[[agents]]\nname = \"bob\"\nkind = \"command\"\nfamily = \"bob\"\nretry = {{ max = 1 }}\n\
+         writes = [\"implement\"]\ncommand = [\"sh\", \"-c\", {greedy:?}]\n\n[worktrees]\nquota_mb = 3\n"
+    );
+    world.write(".dicast/config.toml", config + &writer);
+    world.dicast(&["trust", "approve"]).exits(0);
+    let said = world.dicast(&["implement", "--json"]);
+    let ended =
+        said.json().into_iter().find(|line| line["type"] == "agent.finished" && line["agent"] == "bob").unwrap();
+    assert_eq!(ended["why"], "its worktree took more than 3 MiB", "{ended}");
+    assert!(ended["next"].as_str().unwrap().contains("worktrees.quota_mb"), "{ended}");
+    assert!(ended["duration_ms"].as_u64().unwrap() < 9_000, "it would write for ten seconds: {ended}");
+    assert_eq!(said.json().iter().filter(|line| line["type"] == "agent.started" && line["agent"] == "bob").count(), 1);
+    let left = walk(&world.path(".dicast/worktrees"));
+    assert!(left.iter().all(|path| !path.ends_with("big")), "{left:?}");
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// Every file below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 /// A writer that is spoken to over the Agent Client Protocol.
 fn speaker(name: &str, flags: &[&str]) -> String {
     let agent = fake_agent().with_file_name("fake_acp_agent");

@@ -280,7 +280,15 @@ fn what_nobody_asked_for_and_is_needed_is_for_a_person_or_the_flag() {
     assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
     let said = failure(&script).to_string();
     assert!(said.contains("no task asked for src/a.rs:21, and its tests are red without"), "{said}");
-    assert!(failure(&script).hint().contains("--apply best --with-unasked"), "{}", failure(&script).hint());
+    let hint = failure(&script).hint();
+    assert!(hint.starts_with("take it too: `dicast implement 001-login --apply best --with-unasked`"), "{hint}");
+    assert!(hint.ends_with("tasks.md and ask again: `dicast implement 001-login --fresh --apply best`"), "{hint}");
+    let mut auto = headless();
+    auto.world.unasked = Some(true);
+    take(&mut auto, &[Stage::Implement, Stage::Validate], Take { place: Place::Tree, ..best() });
+    let hint = failure(&auto).hint();
+    assert!(hint.starts_with("take it too: `dicast auto 001-login --apply best --with-unasked`"), "{hint}");
+    assert!(hint.ends_with("`dicast auto 001-login --from implement --fresh --apply best`"), "{hint}");
     // It was tried with all of it: nothing is run again.
     let mut again = script.reborn();
     take(&mut again, &[Stage::Implement], whole());

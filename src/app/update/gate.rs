@@ -240,7 +240,7 @@ fn respond(model: &mut Model, issue: String, what: Say) -> Vec<Effect> {
 pub(super) fn created(model: &mut Model, outcome: Result<SpecId, Failure>) -> Vec<Effect> {
     match outcome {
         Ok(spec) => {
-            notice(model, format!("made {spec} · answer what it leaves open"));
+            notice(model, format!("made {spec} · answer what it leaves open, or :specify {spec} for a panel's draft"));
             let mut effects = vec![Effect::Survey];
             effects.extend(open(model, spec));
             effects

@@ -224,8 +224,10 @@ fn wanted(run: &Run, take: &Take) -> Result<Wanted, Failure> {
     let picks = match &take.portion {
         Portion::Asked => {
             let needed = candidate.extras.as_ref().filter(|extras| extras.needed);
-            return needed
-                .map_or_else(|| Ok(Wanted::Tested(candidate.tree.clone())), |extras| Err(lacking(run, extras)));
+            return needed.map_or_else(
+                || Ok(Wanted::Tested(candidate.tree.clone())),
+                |extras| Err(lacking(run, take.place, extras)),
+            );
         }
         Portion::Whole if candidate.whole() == candidate.tree => return Ok(Wanted::Tested(candidate.tree.clone())),
         Portion::Whole => {
@@ -266,12 +268,20 @@ fn patches(run: &Run, tried: &Tried) -> BTreeMap<AgentName, Arc<Patch>> {
 }
 
 /// Says that nobody asked for what a candidate cannot do without.
-fn lacking(run: &Run, extras: &Extras) -> Failure {
+fn lacking(run: &Run, place: Place, extras: &Extras) -> Failure {
     let why = format!("no task asked for {}, and its tests are red without", extras.named());
+    let spec = &run.spec;
+    // What takes a candidate into the working copy is `auto`.
+    let (take, again) = match place {
+        Place::Branch => (format!("implement {spec} --apply best"), format!("implement {spec} --fresh --apply best")),
+        Place::Tree => {
+            (format!("auto {spec} --apply best"), format!("auto {spec} --from implement --fresh --apply best"))
+        }
+    };
+    let folder = run.preparation.as_ref().map_or_else(|| format!("specs/{spec}"), |p| p.spec.own.clone());
     let next = format!(
-        "name it in a task and run implement again with --fresh, or take it too: Space on the screen, or \
-         `dicast implement {} --apply best --with-unasked`",
-        run.spec
+        "take it too: `dicast {take} --with-unasked`, or Space on the screen; or write its file into a task of \
+         {folder}/tasks.md and ask again: `dicast {again}`"
     );
     Failure::needs_input(format!("implement of {}", run.spec), why, next)
 }

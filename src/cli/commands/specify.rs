@@ -12,6 +12,7 @@ use crate::domain::failure::Failure;
 use crate::domain::proposal::Fit;
 use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
+use crate::domain::wish::Wish;
 use crate::shell::engine::Flags;
 
 /// The exit code where nothing is there to go on with: then the panel is asked.
@@ -25,8 +26,8 @@ pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failur
     let folder = found(context, asked.spec.as_deref())?;
     let outputs = Outputs::of(&context.global.output)?;
     let brief = Some(asked.text.join(" ")).filter(|text| !text.trim().is_empty());
-    let (fresh, rerun_missing) = (context.global.fresh, asked.rerun_missing);
-    let is_recorded_wanted = asked.apply && brief.is_none() && !fresh && !rerun_missing && !asked.no_round;
+    let (wish, fresh) = (asked.wish(), context.global.fresh);
+    let is_recorded_wanted = asked.apply && brief.is_none() && !fresh && wish == Wish::default();
     if asked.undo || is_recorded_wanted {
         let done = if asked.undo { Some(restore(context, &folder)?) } else { adopt(context, &folder)? };
         if let Some(done) = done {
@@ -36,9 +37,10 @@ pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failur
             return Ok(done);
         }
     }
-    let stages = vec![Stage::Specify];
-    let start = Start { fresh, rerun_missing, brief, adopt: asked.apply, ..Start::of(folder.id.clone(), stages) };
-    let flags = Flags { no_round: asked.no_round, ..run::flags(&context.global) };
+    let (rerun_missing, no_round, without, adopt) = (wish.rerun_missing, wish.no_round, wish.without()?, asked.apply);
+    let start = Start::of(folder.id.clone(), vec![Stage::Specify]);
+    let start = Start { fresh, rerun_missing, no_round, without, brief, adopt, ..start };
+    let flags = Flags { no_round, ..run::flags(&context.global) };
     run::alone(context, flags, &outputs, folder, Request::Start(start))
 }
 

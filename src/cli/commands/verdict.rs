@@ -170,10 +170,11 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     if !absent.is_empty() {
         row("Not asked", format!("{}: left out by a person", absent.join(", ")));
     }
-    let coverage = &verdict.coverage;
-    row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
-    if !coverage.uncovered.is_empty() {
-        row("Open", coverage.uncovered.join(", "));
+    if let Some(coverage) = verdict.covered() {
+        row("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must));
+        if !coverage.uncovered.is_empty() {
+            row("Open", coverage.uncovered.join(", "));
+        }
     }
     row("Families", format!("{} of {} answered", verdict.families.ok, verdict.families.expected));
     if !verdict.missing_agents.is_empty() {

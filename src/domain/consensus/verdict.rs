@@ -186,6 +186,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Returns how far the spec is covered; nothing where what it asks is itself what is decided.
+    pub fn covered(&self) -> Option<&Coverage> {
+        (self.stage != Stage::Specify).then_some(&self.coverage)
+    }
+
     /// Computes the hash of what is in the verdict.
     pub fn computed_hash(&self) -> Sha {
         Sha::of_pieces(|put| seal::seal(self, put))

@@ -123,10 +123,11 @@ fn facts(
     if !absent.is_empty() {
         facts.push(("Not asked", format!("{}: left out of this run by a person", absent.join(", "))));
     }
-    let coverage = &verdict.coverage;
-    facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
-    if !coverage.uncovered.is_empty() {
-        facts.push(("Not covered", coverage.uncovered.join(", ")));
+    if let Some(coverage) = verdict.covered() {
+        facts.push(("Covered", format!("{} of {} must-requirements", coverage.covered, coverage.must)));
+        if !coverage.uncovered.is_empty() {
+            facts.push(("Not covered", coverage.uncovered.join(", ")));
+        }
     }
     facts.push(("Families", format!("{} of {} answered", verdict.families.ok, verdict.families.expected)));
     match kept {
