@@ -204,6 +204,14 @@ fn a_kept_answer_shows_that_it_is_and_how_long_it_took() {
     assert!(codex.contains("kept from before") && codex.contains("01:54") && codex.contains("12 kB"), "{text}");
 }
 
+#[test]
+fn an_audit_names_its_commits_also_on_a_low_screen() {
+    for size in [(80, 24), (120, 36)] {
+        let text = text(fixture("run_audit"), size);
+        assert!(text.contains("4f2c1d9..b4e8a17"), "{text}");
+    }
+}
+
 /// Goes through the hunks of a candidate and takes them, a frame after each key; returns how long a key took in the median.
 fn walked(hunks: usize) -> std::time::Duration {
     let mut model = candidates::many(hunks);

@@ -172,11 +172,14 @@ pub(crate) fn decided_on(judgement: Judgement) -> Model {
     with_run(Model { key_us: Some(870), ..started() }, run)
 }
 
-/// An audit of commits that were made elsewhere.
+/// An audit of commits that another process runs: as little is known of it as of any audit on a low screen.
 fn audit() -> Model {
-    let mut run = run(Phase::Asking, asking_seats());
+    let owner = LockOwner { pid: 4711, host: "build-2".into(), since: START };
+    let mut run = run(Phase::Foreign(owner), asking_seats());
     run.stage = Stage::Audit;
-    run.range = Some("4f2c1d9aa0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5..b4e8a1770a1b2c3d4e5f60718293a4b5c6d7e8f9".into());
+    run.preparation = None;
+    run.options.followed = true;
+    run.range = Some(format!("{}..{}", "4f2c1d9a".repeat(5), "b4e8a177".repeat(5)));
     with_run(started(), run)
 }
 
