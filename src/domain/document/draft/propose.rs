@@ -179,10 +179,10 @@ fn sound(spec: &Spec, outline: &Outline<'_>, text: &str, effects: &Effects) -> b
     let new = parse(spec.id.clone(), &spec.dir, &spec.file, text);
     let says = |id: &str| new.requirements.iter().find(|requirement| requirement.id == id);
     let is_kept = |id: &String| !effects.gone.contains(id) && !effects.touched.contains(id);
-    let has_stories = spec
-        .stories
-        .iter()
-        .all(|story| new.stories.iter().any(|other| other.id == story.id && other.title == story.title));
+    let has_stories = spec.stories.iter().all(|story| {
+        let is_filled = effects.touched.contains(&story.id);
+        new.stories.iter().any(|other| other.id == story.id && (is_filled || other.title == story.title))
+    });
     let is_named = outline.written().iter().any(|written| written.form == Form::Named);
     let is_by_id = outline.written().iter().any(|w| matches!(w.form, Form::Item | Form::Row | Form::Heading));
     let added = effects.added.len();

@@ -290,3 +290,76 @@ fn agreed_answers_stand_in_clarifications_once() {
     assert_eq!(text, format!("{spec}\n## Clarifications\n\n{line}"), "{told}");
     assert_eq!(proposed(DIR, &text, &seats).0, text);
 }
+
+#[test]
+fn of_one_that_answers_alone_a_person_decides_about_everything() {
+    let wants = with(&[reword("FR-003", "The system MUST log refusals."), demand("The system MUST name its version.")]);
+    let (text, told) = proposed(DIR, SPEC, &[("claude", wants)]);
+    let changed =
+        "- **FR-003**: The system SHOULD log refusals. [NEEDS CLARIFICATION: claude: “The system MUST log refusals.”]
+- **FR-004**: The system MUST name its version. [NEEDS CLARIFICATION: only claude asks for this: keep it?]
+";
+    assert_eq!(text, SPEC.replace("- **FR-003**: The system SHOULD log refusals.\n", changed), "{told}");
+}
+
+#[test]
+fn what_one_of_several_wants_otherwise_changes_nothing_and_is_told() {
+    let seats = [
+        ("claude", with(&[reword("FR-003", "The system MUST log refusals.")])),
+        ("codex", with(&[json!({"requirement": "FR-003", "withdraw": true})])),
+        ("gemini", with(&[json!({"requirement": "FR-099", "withdraw": true})])),
+    ];
+    let (text, told) = proposed(DIR, SPEC, &seats);
+    assert_eq!(text, SPEC);
+    for line in [
+        "- FR-003 should say “The system MUST log refusals.” (claude; said; only one voice): nobody else asks for it\n",
+        "- FR-003 should go (codex; said; only one voice): nobody else asks for it\n",
+        "- ~~decision FR-099: withdrawn yes~~ (gemini, checked: false)\n",
+    ] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+}
+
+#[test]
+fn what_stands_in_several_pieces_or_twice_is_left_to_a_person() {
+    let text = "# A
+
+## Requirements
+
+### FR-1: Keys
+
+It MUST have keys.
+
+- one
+- two
+
+More of it.
+
+- **FR-002**: It MUST a
+- **FR-002**: It MUST b
+";
+    let wants = with(&[reword("FR-1", "It MUST have two keys."), json!({"requirement": "FR-002", "withdraw": true})]);
+    let (proposal, told) = proposed(DIR, text, &[("claude", wants.clone()), ("codex", wants)]);
+    assert_eq!(proposal, text);
+    assert!(
+        told.contains(
+            "- FR-1 should say “It MUST have two keys.” (claude and codex; said): its words stand in several pieces\n"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains(
+            "- FR-002 should go (claude and codex; said): its id is defined more than once, with different words\n"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_storys_title_that_is_a_placeholder_is_filled_in_too() {
+    let draft = json!({"stories": [{"title": "Ask for a link", "scenarios": ["Given a, when b, then c"]}]});
+    let seats = [("claude", draft.clone()), ("codex", draft)];
+    let (text, told) = proposed("specs/005-raw", crate::domain::draft::TEMPLATE, &seats);
+    assert!(text.contains("### User Story 1 - Ask for a link (Priority: P1)\n"), "{text}{told}");
+    assert!(text.contains("\n1. **Given** a, **When** b, **Then** c\n") && !told.contains("By hand"), "{text}{told}");
+}
