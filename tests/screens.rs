@@ -1,9 +1,16 @@
 //! The screen as text: one snapshot for each phase and view at three sizes, and what holds at every size.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where a fixture cannot be made")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test ends where a fixture cannot be made, and tells what a key took"
+)]
 
+use dicast::app::key::Key;
 use dicast::app::model::{Model, View};
-use dicast::app::update::rows;
+use dicast::app::msg::{Input, Msg};
+use dicast::app::update::{rows, update};
 use dicast::view::draw;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -195,4 +202,33 @@ fn a_kept_answer_shows_that_it_is_and_how_long_it_took() {
     let text = text(fixture("run_kept"), (120, 36));
     let codex = text.lines().find(|line| line.contains("codex")).unwrap_or_default();
     assert!(codex.contains("kept from before") && codex.contains("01:54") && codex.contains("12 kB"), "{text}");
+}
+
+/// Goes through the hunks of a candidate and takes them, a frame after each key; returns how long a key took in the median.
+fn walked(hunks: usize) -> std::time::Duration {
+    let mut model = candidates::many(hunks);
+    model.size = (120, 36);
+    let mut terminal = Terminal::new(TestBackend::new(120, 36)).unwrap();
+    let mut took: Vec<_> = (0..60)
+        .map(|n| {
+            let began = std::time::Instant::now();
+            let key = if n % 3 == 2 { ' ' } else { ']' };
+            update(&mut model, Msg::Input(Input::Key(Key::Char(key))));
+            terminal.draw(|frame| draw(&model, frame)).unwrap();
+            began.elapsed()
+        })
+        .collect();
+    took.sort();
+    let Some(View::Candidates { hunk, .. }) = model.views.last() else { unreachable!() };
+    assert_eq!(*hunk, 40, "every key had its effect");
+    took[took.len() / 2]
+}
+
+#[test]
+fn a_walk_through_ten_thousand_hunks_costs_a_key_about_what_one_through_a_thousand_does() {
+    // Each is measured twice, and the better one counts: what else the machine does is not ours.
+    let best = |hunks| walked(hunks).min(walked(hunks));
+    let (few, many) = (best(1_000), best(10_000));
+    eprintln!("a key among 1,000 hunks {few:?}, among 10,000 {many:?}");
+    assert!(many < few * 5 + std::time::Duration::from_millis(10), "{few:?} among 1,000, {many:?} among 10,000");
 }

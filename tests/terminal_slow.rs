@@ -15,6 +15,8 @@ mod pty;
 
 #[path = "terminal_slow/disk.rs"]
 mod disk;
+#[path = "terminal_slow/gate.rs"]
+mod gate;
 #[path = "terminal_slow/many.rs"]
 mod many;
 #[path = "terminal_slow/permission.rs"]

@@ -48,6 +48,10 @@ fn body(stage: &str, style: &str, requirements: &[String]) -> Value {
         requirements.iter().enumerate().map(|(i, requirement)| make(i, requirement)).collect()
     };
     match stage {
+        "specify" => json!({
+            "requirements": [{"text": "The system MUST say why it refuses.", "because": style}],
+            "success_criteria": ["Nobody asks twice why something was refused."],
+        }),
         "plan" => json!({
             "work_breakdown": each(&|_, r| json!({"step": format!("{style}: build {r}"), "rationale": "asked for",
                 "success_signal": "its test passes", "requirements": [r], "files": ["src/lib.rs"]})),

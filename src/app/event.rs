@@ -157,6 +157,9 @@ pub enum What {
         /// The places of hunks that were taken of other agents.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         also: Vec<Safe>,
+        /// The places of hunks that were taken although no task asked for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unasked: Vec<Safe>,
     },
     /// A document that a hand had edited was merged with what the stage decided.
     #[serde(rename = "document.merged")]
@@ -453,6 +456,7 @@ impl What {
             undone,
             left_out: landing.left_out.clone(),
             also: landing.also.clone(),
+            unasked: landing.unasked.clone(),
         }
     }
 

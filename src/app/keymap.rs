@@ -191,6 +191,8 @@ pub enum Action {
     Pick,
     /// Take what was tried after all.
     Restore,
+    /// Take the tests of the others that pass here, too.
+    KeepTests,
     /// Show old and new side by side, or one below the other.
     Beside,
     /// Give the terminal back to the shell for a while.
@@ -299,6 +301,7 @@ pub const TABLE: &[Binding] = &[
     bind(P::Candidates, &[Key::Char('[')], A::PreviousHunk, "hunk before", 0),
     bind(P::Candidates, &[Key::Char(' ')], A::Pick, "take", 5),
     bind(P::Candidates, &[Key::Char('t')], A::Restore, "as tried", 6),
+    bind(P::Candidates, &[Key::Char('m')], A::KeepTests, "keep their tests", 6),
     bind(P::Candidates, &[Key::Char('s')], A::Beside, "side by side", 7),
     bind(P::Candidates, &[Key::Char('v')], A::Verdict, "verdict", 8),
     bind(P::Conflict, &[Key::Enter], A::Open, "keep", 1),

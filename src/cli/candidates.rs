@@ -3,7 +3,7 @@
 //! It must not rank them: they come best first.
 
 use crate::app::event::What;
-use crate::domain::candidate::{Candidate, Share, Tried, named};
+use crate::domain::candidate::{Candidate, Look, Share, Tried, named};
 use crate::domain::safe::Safe;
 
 /// Writes a row for each candidate, best first.
@@ -13,12 +13,13 @@ pub fn table(tried: &Tried) -> String {
     for (at, one) in tried.candidates.iter().enumerate() {
         let name = one.agent.as_str();
         text.push_str(&format!(
-            "  {name:<width$}  +{} -{} in {}  yours {}  theirs {}  {}\n",
+            "  {name:<width$}  +{} -{} in {}  yours {}  theirs {}  {}{}\n",
             one.added,
             one.removed,
             if one.files == 1 { "1 file".to_owned() } else { format!("{} files", one.files) },
             share(one.yours),
             share(one.theirs),
+            looks(one),
             standing(one, at == 0),
         ));
         if let Some(extras) = &one.extras {
@@ -27,6 +28,12 @@ pub fn table(tried: &Tried) -> String {
         }
     }
     text
+}
+
+/// Says of each check that is no test whether it passed.
+fn looks(one: &Candidate) -> String {
+    let word = |look: &Look| format!("{} {}  ", look.name, if look.passed { "ok" } else { "red" });
+    one.looks.iter().map(word).collect()
 }
 
 /// Writes a share of tests; a dash where there are none.
@@ -50,7 +57,7 @@ pub fn standing(one: &Candidate, is_first: bool) -> String {
 
 /// Says where a candidate is now.
 pub fn landed(what: &What) -> String {
-    let What::CandidateLanded { agent, branch, commit, undone, left_out, also, .. } = what else {
+    let What::CandidateLanded { agent, branch, commit, undone, left_out, also, unasked, .. } = what else {
         return String::new();
     };
     let short = |commit: &Option<String>| commit.as_deref().unwrap_or_default().chars().take(7).collect::<String>();
@@ -58,7 +65,11 @@ pub fn landed(what: &What) -> String {
         [] => String::new(),
         places => format!("         {words} {}\n", named(places.iter().map(Safe::as_str))),
     };
-    let parts = if *undone { String::new() } else { told("with", also) + &told("left out", left_out) };
+    let parts = if *undone {
+        String::new()
+    } else {
+        told("with", also) + &told("unasked", unasked) + &told("left out", left_out)
+    };
     let where_to = match (branch, undone) {
         (Some(branch), false) => {
             format!("landed   {agent} on {branch}, commit {} (`git switch {branch}`)\n", short(commit))

@@ -12,6 +12,7 @@ use crate::domain::budget;
 use crate::domain::claim::Severity;
 use crate::domain::consensus::Label;
 use crate::domain::guardrail::Report;
+use crate::domain::ids::AgentName;
 use crate::domain::moment::{Moment, clock};
 use crate::domain::safe::Safe;
 use crate::domain::server::State;
@@ -43,13 +44,7 @@ pub fn lines(event: &Event) -> (String, String) {
             progress(format!("run {run}: {} of {spec}{again}", stages.join(", ")))
         }
         What::StageStarted { stage, agents, recalled, range, left_out } => {
-            let about = range.as_deref().map(|range| format!(" about the commits {range}")).unwrap_or_default();
-            let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
-            let without = match left_out.as_slice() {
-                [] => String::new(),
-                some => format!(", left out of this run: {}", some.join(", ")),
-            };
-            progress(format!("{stage}: asking {}{about}{}{without}", agents.join(", "), told(*recalled)))
+            progress(format!("{stage}: {}{}", asking(agents, range.as_deref(), *recalled), without(left_out)))
         }
         What::StageSkipped { stage, reason } => progress(format!("{stage}: left out: {reason}")),
         What::GateHeld { checkpoint, critical, important, minor } => progress(format!(
@@ -133,6 +128,18 @@ fn finished(what: &What) -> String {
 fn back(stage: Stage, to: Stage, nth: u32, why: &Safe) -> String {
     let first = why.as_str().lines().next().unwrap_or_default();
     format!("{stage} did not pass, back to {to} (try {nth} of {}): {first}", MOST + 1)
+}
+
+/// Says who is asked about what.
+fn asking(agents: &[AgentName], range: Option<&str>, recalled: usize) -> String {
+    let about = range.map(|range| format!(" about the commits {range}")).unwrap_or_default();
+    let agents: Vec<&str> = agents.iter().map(|agent| agent.as_str()).collect();
+    format!("asking {}{about}{}", agents.join(", "), told(recalled))
+}
+
+/// Says who was left out by a person.
+fn without(left_out: &[String]) -> String {
+    if left_out.is_empty() { String::new() } else { format!(", left out of this run: {}", left_out.join(", ")) }
 }
 
 /// Writes how many notes of earlier runs agents were told.

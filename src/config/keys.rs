@@ -471,7 +471,7 @@ pub const KEYS: &[Key] = &[
         "worktrees.quota_mb",
         Shape::Whole { min: 1, max: 1_000_000 },
         Value("4096"),
-        "MiB that the worktrees may take together: looked at before each is made.",
+        "MiB that the worktrees may take together, looked at before each is made, and one alone, looked at while it is written to.",
     ),
 ];
 

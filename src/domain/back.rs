@@ -183,6 +183,8 @@ mod tests {
             at: Moment(1),
             left_out: Vec::new(),
             also: Vec::new(),
+            unasked: Vec::new(),
+            by: String::new(),
         }
     }
 

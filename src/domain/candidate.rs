@@ -16,6 +16,10 @@ use super::ids::{AgentName, Family, SpecId};
 use super::moment::Moment;
 use super::safe::Safe;
 
+mod looks;
+
+pub use looks::{CHECK, Look, Worth};
+
 /// What one agent changed, as git tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
@@ -104,6 +108,9 @@ pub struct Candidate {
     /// What its agent changed that no task asked for, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extras: Option<Extras>,
+    /// What was run on it that is no test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<Look>,
 }
 
 /// What of an agent's change no task asked for. It is no part of its candidate, unless something is red without it.
@@ -194,8 +201,9 @@ pub type Entered<'a> = (&'a AgentName, &'a Family, &'a Patch, &'a str);
 /// fewer changed lines, then the smaller tree id (product §3.5).
 pub fn rank(entered: &[Entered<'_>], runs: &Runs) -> Vec<Candidate> {
     let suites = suites(entered, runs);
-    let shared = yours(runs);
-    let mut all: Vec<Candidate> = entered.iter().map(|entered| count(*entered, &shared, &suites, runs)).collect();
+    let (shared, checks) = (yours(runs), looks::checks(runs));
+    let count = |entered: &Entered<'_>| count(*entered, (&shared, &checks), &suites, runs);
+    let mut all: Vec<Candidate> = entered.iter().map(count).collect();
     for at in 0..all.len() {
         let same =
             |other: &&Candidate| other.agent != all[at].agent && other.out.is_none() && is_alike(other, &all[at]);
@@ -256,7 +264,7 @@ fn suites(entered: &[Entered<'_>], runs: &Runs) -> BTreeMap<AgentName, BTreeSet<
 
 fn count(
     (agent, family, patch, state): Entered<'_>,
-    shared: &BTreeSet<String>,
+    (shared, checks): (&BTreeSet<String>, &BTreeSet<String>),
     suites: &BTreeMap<AgentName, BTreeSet<String>>,
     runs: &Runs,
 ) -> Candidate {
@@ -267,10 +275,14 @@ fn count(
     let silent = Heard::new();
     let heard = runs.yours.get(agent).unwrap_or(&silent);
     let has_passed = |heard: &Heard, name: &String| heard.get(name).copied().unwrap_or(false);
-    let (mut own, mut others) = (Share { passed: 0, of: shared.len() as u64 }, Share::default());
+    let (mut own, mut others) = (Share::default(), Share::default());
     for name in shared {
-        own.passed += u64::from(has_passed(heard, name));
         note(name.clone(), has_passed(heard, name));
+        // A check that is no test stands for itself.
+        if !checks.contains(name) {
+            own.of += 1;
+            own.passed += u64::from(has_passed(heard, name));
+        }
     }
     for (whose, suite) in suites {
         let heard = runs.theirs.get(&(whose.clone(), agent.clone())).unwrap_or(&silent);
@@ -308,6 +320,7 @@ fn count(
         out,
         alike: BTreeSet::new(),
         extras: None,
+        looks: looks::looks(agent, checks, runs),
     }
 }
 
@@ -426,6 +439,10 @@ pub struct Chosen {
     pub left_out: Vec<Safe>,
     /// The places of hunks that were taken of other agents, each with its agent.
     pub also: Vec<Safe>,
+    /// The places of hunks that were taken although no task asked for them, each with its agent.
+    pub unasked: Vec<Safe>,
+    /// Who says that it is taken.
+    pub by: String,
 }
 
 /// A candidate on its way to where it is taken to: everything that makes it the same wherever it is done again.
@@ -451,6 +468,12 @@ pub struct Landing {
     /// The places of hunks that were taken of other agents. Foreign text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Safe>,
+    /// The places of hunks that were taken although no task asked for them, each with its agent. Foreign text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unasked: Vec<Safe>,
+    /// Who said that it is taken.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
 }
 
 impl Landing {
@@ -463,18 +486,31 @@ impl Landing {
     ) -> Self {
         let title: String = Safe::line(title).as_str().chars().take(TITLE_MAX).collect();
         let title = if title.trim().is_empty() { spec.to_string() } else { title };
-        let Chosen { agent, tree, left_out, also } = chosen;
+        let Chosen { agent, tree, left_out, also, unasked, by } = chosen;
         let told = |words: &str, places: &[Safe]| {
             let list: String = places.iter().map(|place| format!("- {place}\n")).collect();
             if places.is_empty() { String::new() } else { format!("\n{words}:\n{list}") }
         };
         let message = format!(
-            "{title}\n\nThe change of {agent} for {spec}.\n{}{}\n\
+            "{title}\n\nThe change of {agent} for {spec}.\n{}{}{}\n\
              Dicast-Run: {run}\nDicast-Verdict: {verdict}\n",
             told("With it", &also),
+            told("Taken although no task asked for it", &unasked),
             told("Left out of it", &left_out)
         );
-        Self { agent, base: base.to_owned(), tree, place, branch: branch(spec), message, at, left_out, also }
+        Self {
+            agent,
+            base: base.to_owned(),
+            tree,
+            place,
+            branch: branch(spec),
+            message,
+            at,
+            left_out,
+            also,
+            unasked,
+            by,
+        }
     }
 }
 
@@ -647,6 +683,8 @@ mod tests {
             tree: candidate.tree.clone(),
             left_out: left_out.iter().map(|place| Safe::line(place)).collect(),
             also: Vec::new(),
+            unasked: Vec::new(),
+            by: "ana".into(),
         }
     }
 

@@ -207,6 +207,12 @@ pub enum AgentError {
         /// Exit code or signal, with the last line it wrote to stderr.
         how: String,
     },
+    /// What it wrote took more room than it may.
+    #[error("its worktree took more than {mb} MiB")]
+    Overgrown {
+        /// How much it may take, in MiB.
+        mb: u64,
+    },
     /// We stopped it.
     #[error("stopped")]
     Cancelled,
@@ -342,6 +348,10 @@ impl AgentError {
                     "read the last lines of {name}'s transcript ({TRANSCRIPTS}), then ask it again (--rerun-missing)"
                 )
             }
+            AgentError::Overgrown { .. } => format!(
+                "see in {name}'s transcript ({TRANSCRIPTS}) what it wrote; have builds write elsewhere, or raise \
+                 worktrees.quota_mb, then ask it again (--rerun-missing)"
+            ),
             AgentError::Cancelled => "ask it again when you want it (--rerun-missing)".into(),
             AgentError::Budget { why } => why.hint().into(),
         }
@@ -373,6 +383,7 @@ mod tests {
             (AgentError::NoArtifact { why: why() }, ".dicast/transcripts"),
             (AgentError::Protocol { why: why() }, ".dicast/transcripts"),
             (AgentError::Crashed { how: why() }, ".dicast/transcripts"),
+            (AgentError::Overgrown { mb: 4 }, "worktrees.quota_mb"),
             (AgentError::Cancelled, "--rerun-missing"),
             (AgentError::Budget { why: Refusal::Cap { needs_micro_usd: 1, left_micro_usd: 0 } }, "[budget] run_usd"),
             (AgentError::Budget { why: Refusal::Unpriced }, "[prices]"),

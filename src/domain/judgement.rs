@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::agenda::agenda;
+use super::artifact::Artifact;
 use super::candidate::{Log, Patch, Tried};
+use super::claim::derive::{in_words, unchecked};
 use super::claim::lookup::{Citation, Found, Lookups, found_word};
+use super::claim::{Assertion, Tier};
 use super::consensus::{self, Help, Panel, Policy, Reckoning, Split, Verdict, Waiver};
 use super::dissent::{Said, Signed, Standing};
 use super::hash::Sha;
@@ -18,6 +22,7 @@ use super::moment::Moment;
 use super::preparation::Preparation;
 use super::round::{Ballot, Changes};
 use super::safe::Safe;
+use super::spec::Spec;
 
 /// An answer that is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -211,11 +216,48 @@ impl Judgement {
             took_ms: 0,
         })
     }
+
+    /// Adds what agents gave as grounds, read again from their answers by the rules by which the claims were derived. What the
+    /// host found of each is in the panel. Nothing is added where the spec is another text by now.
+    pub fn grounded(self, spec: &Spec, answers: &[(AgentName, Artifact)]) -> Self {
+        if self.panel.inputs.spec_sha256.as_ref() != Some(&spec.sha) {
+            return self;
+        }
+        let (agenda, canon) = (agenda(spec, &[]), self.panel.canon());
+        let (mut grounds, mut phantoms) = (Vec::new(), Vec::new());
+        for (agent, artifact) in answers {
+            let said = self.panel.agents.iter().find(|known| &known.name == agent).map(|known| known.claims.as_slice());
+            let key = |said: &Assertion| canon.key(said.kind, &said.subject, &said.predicate);
+            let kept: Vec<(Sha, Tier)> = said.unwrap_or_default().iter().map(|said| (key(said), said.tier)).collect();
+            for backed in unchecked(artifact, spec, &agenda).assertions {
+                let claim = key(&backed.assertion);
+                // What was withdrawn in the round is not on the panel any more.
+                let Some((_, tier)) = kept.iter().find(|(known, _)| *known == claim) else { continue };
+                let cited = backed.evidence.into_iter().map(|citation| (citation, None)).collect();
+                let (agent, because, tier) = (agent.clone(), backed.because, Some(*tier));
+                grounds.push(Ground { tier, agent, claim, because, cited });
+            }
+            let struck = said.unwrap_or_default().iter().filter(|said| said.tier.is_false());
+            phantoms.extend(struck.map(|said| Phantom {
+                agent: agent.clone(),
+                said: Safe::line(&in_words(said, &[])),
+                found: Safe::line(if said.tier == Tier::E3False {
+                    "it ran, and failed"
+                } else {
+                    "looked up, and not so"
+                }),
+            }));
+        }
+        Self { grounds, phantoms, ..self }
+    }
 }
 
 /// What one agent gave as grounds for one assertion, and what the host found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ground {
+    /// What the host found of all of it together, where the record tells no more than that.
+    #[serde(default)]
+    pub tier: Option<Tier>,
     /// Who.
     pub agent: AgentName,
     /// Key of the claim.

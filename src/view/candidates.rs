@@ -4,7 +4,8 @@
 //! ```text
 //!  repo › 003-rate-limiter › implement › 3 candidates                       base 4f2c1d9
 //! ┌Candidates ────────────────────────────────────────── each tested with all tests ┐
-//! │ ▸ claude  +212 -31   4 files  yours 18/18  theirs 7/7   best, same as codex     │
+//! │           lines       files  yours   theirs  clippy  same result as             │
+//! │ ▸ claude  +212 -31        4  18/18   7/7     ✔       codex · best                │
 //! ├claude ─────────────────────────────────────────────────────────── hunk 2 of 9 ──┤
 //! │ src/limiter.rs:40  FR-001 T004                               ☑ take from claude │
 //! │ -    let mut c = self.map.entry(key).or_default();                              │
@@ -12,6 +13,8 @@
 //! │ Enter  branch dicast/003-rate-limiter, 1 commit, trailers Dicast-Run and …      │
 //! └─────────────────────────────────────────────────────────────────────────────────┘
 //! ```
+
+use std::borrow::Cow;
 
 use ratatui::layout::Rect;
 
@@ -22,7 +25,7 @@ use super::theme::Ink;
 use super::{header, spinner};
 use crate::app::keymap::Action;
 use crate::app::model::{Model, Phase, Run};
-use crate::app::update::{BESIDE, can, patch};
+use crate::app::update::{BESIDE, can, patch, worth_keeping};
 use crate::domain::candidate::{Candidate, Place, Share, Tried, branch};
 use crate::domain::check::Asked;
 use crate::domain::hunks::Hunk;
@@ -62,7 +65,7 @@ pub(super) fn draw(
     let heights = share(
         body.height,
         &[
-            Want { least: 2, best: tried.candidates.len() },
+            Want { least: 2, best: tried.candidates.len() + 1 },
             Want { least: 3, best: usize::from(body.height) },
             Want { least: if body.height < ROOMY { 1 } else { then.len() }, best: then.len() },
         ],
@@ -79,7 +82,7 @@ pub(super) fn draw(
         ],
     );
     let place = |at: usize| places.get(at).copied().unwrap_or_default();
-    table(&tried.candidates, cursor, place(0), canvas);
+    table(tried, cursor, place(0), canvas);
     match shown.zip(chosen) {
         Some((patch, candidate)) => {
             let is_extra = |hunk: &Hunk| {
@@ -126,23 +129,64 @@ fn whereabouts(model: &Model, run: &Run) -> String {
     }
 }
 
-fn table(candidates: &[Candidate], cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+/// Columns from which every check that is no test has one of its own.
+const WIDE: u16 = 110;
+
+/// How many checks have a column where there is less room: what is red and left out is told beside it all the same.
+const FEW: usize = 2;
+
+/// Widest name of a check.
+const NAME_MAX: usize = 10;
+
+/// Returns the checks that have a column: those that are red somewhere come first.
+fn checks(tried: &Tried, width: u16) -> Vec<&str> {
+    let is_red = |name: &str| {
+        let mut looks = tried.candidates.iter().flat_map(|one| &one.looks);
+        looks.any(|look| look.name == name && !look.passed)
+    };
+    let mut names = tried.looks();
+    names.sort_by_key(|name| !is_red(name));
+    names.truncate(if width < WIDE { FEW } else { usize::MAX });
+    names
+}
+
+fn table(tried: &Tried, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    let candidates = &tried.candidates;
     let names = candidates.iter().map(|one| text::width(one.agent.as_str())).max().unwrap_or(0);
-    let shown = usize::from(area.height);
+    let checks: Vec<(&str, Cow<'_, str>)> =
+        checks(tried, area.width).into_iter().map(|name| (name, text::fit(name, NAME_MAX))).collect();
+    // One row of many says more than what its columns are called.
+    let has_head = area.height > 2;
+    if has_head {
+        let mut head = format!("   {:<names$}  {:<11} files  {:<7} {:<7} ", "", "lines", "yours", "theirs");
+        checks.iter().for_each(|(_, name)| head.push_str(&format!("{name}  ")));
+        canvas.pieces(nth(area, 0), &[dim(head + "same result as")]);
+    }
+    let list = below(area, usize::from(has_head));
+    let shown = usize::from(list.height);
     let first = first_shown(cursor, shown, candidates.len());
     for (row, (at, one)) in candidates.iter().enumerate().skip(first).take(shown).enumerate() {
-        let line = nth(area, row);
+        let line = nth(list, row);
         let is_chosen = at == cursor;
         let (words, ink) = standing(one, at == 0);
-        let left = [
+        let mut pieces = vec![
             piece(if is_chosen { " ▸ " } else { "   " }, Ink::Accent),
             strong(format!("{:<names$}", one.agent.as_str())),
             plain(format!("  {:>5} {:<5}", format!("+{}", one.added), format!("-{}", one.removed))),
-            dim(format!("{:>8}  ", text::count(usize::try_from(one.files).unwrap_or(usize::MAX), "file"))),
-            plain(format!("yours {:<5} theirs {:<5} ", shared(one.yours), shared(one.theirs))),
-            piece(words, ink),
+            dim(format!(" {:>5}  ", one.files)),
+            plain(format!("{:<7} {:<7} ", shared(one.yours), shared(one.theirs))),
         ];
-        canvas.pieces(line, &left);
+        for (name, head) in &checks {
+            let room = text::width(head).saturating_sub(1);
+            let (sign, ink) = match one.looks.iter().find(|look| look.name == *name) {
+                Some(look) if look.passed => ("✔", Ink::Good),
+                Some(_) => ("✗", Ink::Bad),
+                None => ("–", Ink::Dim),
+            };
+            pieces.extend([piece(sign, ink), plain(" ".repeat(room + 2))]);
+        }
+        pieces.push(piece(words, ink));
+        canvas.pieces(line, &pieces);
         if is_chosen {
             canvas.choose(line);
         }
@@ -158,10 +202,10 @@ fn standing(one: &Candidate, is_first: bool) -> (String, Ink) {
         return (format!("✗ out: {why}"), Ink::Bad);
     }
     let alike: Vec<&str> = one.alike.iter().map(|agent| agent.as_str()).collect();
-    let alike = if alike.is_empty() { String::new() } else { format!("same as {}", alike.join(", ")) };
+    let alike = alike.join(", ");
     match (is_first, alike.is_empty()) {
-        (true, true) => ("✔ best".to_owned(), Ink::Good),
-        (true, false) => (format!("✔ best, {alike}"), Ink::Good),
+        (true, true) => ("best".to_owned(), Ink::Good),
+        (true, false) => (format!("{alike} · best"), Ink::Good),
         (false, true) => ("a result of its own".to_owned(), Ink::Dim),
         (false, false) => (alike, Ink::Plain),
     }
@@ -182,6 +226,16 @@ fn portion((run, tried): (&Run, &Tried), candidate: &Candidate) -> Option<Vec<Pi
     let taken: Vec<String> = tried.candidates.iter().filter_map(of).collect();
     let words = if taken.is_empty() { "nothing".to_owned() } else { taken.join(", ") };
     Some(vec![piece("picked ", Ink::Accent), plain(format!("{words}, built and tested again before it lands"))])
+}
+
+/// Says how many tests of the others pass on a candidate, too, and whether they can be kept.
+fn keeping(model: &Model, candidate: &Candidate) -> Option<Vec<Piece<'static>>> {
+    let (count, can_be_kept) = worth_keeping(model, candidate);
+    let mut line = vec![plain(format!("tests that others wrote and that pass on it, too: {count}"))];
+    if can_be_kept {
+        line.extend([plain(" (worth keeping: "), piece("m", Ink::Accent), plain(")")]);
+    }
+    (count > 0).then_some(line)
 }
 
 fn then(model: &Model, (run, tried): (&Run, &Tried), chosen: Option<&Candidate>) -> Vec<Vec<Piece<'static>>> {
@@ -206,7 +260,8 @@ fn then(model: &Model, (run, tried): (&Run, &Tried), chosen: Option<&Candidate>)
                 ],
                 vec![piece("W", Ink::Accent), plain("      into your working copy, not committed; u takes it back")],
             ];
-            ways.into_iter().chain(chosen.and_then(|chosen| portion((run, tried), chosen))).collect()
+            let kept = chosen.and_then(|chosen| keeping(model, chosen));
+            ways.into_iter().chain(kept).chain(chosen.and_then(|chosen| portion((run, tried), chosen))).collect()
         }
     }
 }

@@ -16,6 +16,7 @@ use super::canvas::{Canvas, columns, nth};
 use super::text::{self, Piece, dim, piece};
 use super::theme::Ink;
 use crate::app::model::{Run, SeatState};
+use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
 use crate::domain::claim::{Kind, Polarity, Severity, Tier, Value};
 use crate::domain::consensus::{Judged, Label, OUTCOME, Waiver};
 use crate::domain::hash::Sha;
@@ -325,6 +326,13 @@ pub(super) fn title(run: &Run, claim: &Judged) -> String {
     match claim.kind {
         Kind::Covers => with_words(subject),
         Kind::Decision if claim.subject == OUTCOME.0 => format!("outcome of {}", run.stage),
+        Kind::Decision if claim.predicate == DEMANDED => format!("should also ask: {subject}"),
+        Kind::Decision if claim.predicate == WITHDRAWN && words.is_empty() => format!("{subject} should go"),
+        Kind::Decision if claim.predicate == WITHDRAWN => format!("{subject} should go: {words}"),
+        Kind::Decision if claim.predicate == REWORDED => match claim.value.as_ref().and_then(Value::as_text) {
+            Some(words) => format!("{subject} should say: {}", Safe::line(words)),
+            None => format!("what {subject} should say"),
+        },
         Kind::Decision => with_words(subject),
         Kind::Test => format!("test {subject}"),
         Kind::FileChange if claim.predicate == "touched" => format!("touches {subject}"),

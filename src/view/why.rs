@@ -208,9 +208,10 @@ fn by<'j>(
     let cited_all: Vec<&(Citation, Option<Found>)> = mine.iter().flat_map(|ground| &ground.cited).collect();
     let [first, second] = head(value, agent.as_str());
     let mut line = vec![first, second];
+    let known = mine.iter().find_map(|ground| ground.tier);
     if cited_all.is_empty() {
         line.push(dim("no citation"));
-        let (word, ink) = host(bare);
+        let (word, ink) = host(known.unwrap_or(bare));
         out.push(Reason { left: std::mem::take(&mut line), right: vec![piece(word, ink)], ..Reason::default() });
     }
     for (at, (citation, found)) in cited_all.into_iter().enumerate() {
@@ -218,11 +219,13 @@ fn by<'j>(
             line = head("", "").into();
         }
         line.push(plain(cited(citation)));
-        out.push(Reason {
-            left: std::mem::take(&mut line),
-            right: vec![found_word(found.as_ref())],
-            ..Reason::default()
-        });
+        // Of a run that is known from its record alone one word is known, for all that was cited together.
+        let right = match known {
+            None => vec![found_word(found.as_ref())],
+            Some(tier) if at == 0 => Some(host(tier)).map(|(word, ink)| piece(word, ink)).into_iter().collect(),
+            Some(_) => Vec::new(),
+        };
+        out.push(Reason { left: std::mem::take(&mut line), right, ..Reason::default() });
         if let Some(Found::False { why }) = found {
             out.push(Reason::of(vec![plain(" ".repeat(label + NAMES)), piece(Safe::line(why).to_string(), Ink::Bad)]));
         }

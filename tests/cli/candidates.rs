@@ -62,6 +62,73 @@ fn the_best_of_two_writers_is_kept_then_taken_to_a_branch_and_the_one_that_broke
     world.dicast(&["evidence", "verify"]).exits(0);
 }
 
+#[test]
+#[ignore = "slow tier"]
+fn what_a_candidate_needs_and_no_task_asked_for_is_for_a_person_and_the_report_says_who_took_it() {
+    // The program reads its number from a file that no task names; the other one does not keep to the linter.
+    let reads = "src/limit.sh=limit() { cat conf.txt; }\\n".to_owned();
+    let tested = "tests/ten_test.sh=test_ten() { . src/limit.sh; [ $(limit) -eq 10 ]; }\\n".to_owned();
+    let careless = "src/limit.sh=limit() { echo 10; }  # careless\\n".to_owned();
+    let world = shop(&[("ann", &[reads, "conf.txt=10\\n".to_owned(), tested]), ("bob", &[careless])]);
+    let config = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    let lint = "[checks.lint]\nargv = [\"sh\", \"-c\", \"! grep -rq careless src\"]\n";
+    world.write(".dicast/config.toml", format!("{lint}\n{config}"));
+    world.dicast(&["trust", "approve"]).exits(0);
+
+    let said = world.dicast(&["implement", "--json"]).exits(10);
+    let tried = said.json().into_iter().find(|line| line["type"] == "candidates.tried").unwrap();
+    let looks = |at: usize| tried["candidates"][at]["looks"].clone();
+    assert_eq!(looks(0), serde_json::json!([{"name": "lint", "passed": true}]));
+    assert_eq!(looks(1), serde_json::json!([{"name": "lint", "passed": false}]));
+    assert_eq!(
+        (&tried["candidates"][1]["out"], &tried["candidates"][1]["yours"]["of"]),
+        (&"broke 1: check lint".into(), &1.into())
+    );
+    assert_eq!(tried["candidates"][0]["extras"]["needed"], true);
+
+    let refused = world.dicast(&["implement", "--apply", "best"]).exits(10);
+    refused.complains("no task asked for conf.txt, and its tests are red without").complains("--with-unasked");
+    world.dicast(&["report", "--format", "html"]).exits(0).says("nobody has taken it, and its tests are red without");
+    world.dicast(&["implement", "--apply", "best", "--with-unasked"]).exits(0).says("unasked conf.txt of ann");
+    let message = git(&world, &["log", "-1", "--format=%B", "dicast/003-rate-limiter"]);
+    assert!(message.contains("Taken although no task asked for it:\n- conf.txt of ann\n"), "{message}");
+    for format in ["html", "md"] {
+        let told = world.dicast(&["report", "--format", format]).exits(0);
+        let told = told.says("What no task asked for").says("taken by");
+        assert!(!told.out.contains("nobody has taken it"), "{}", told.out);
+    }
+}
+
+#[test]
+#[ignore = "slow tier: a writer that is stopped while it writes"]
+fn a_writer_that_fills_the_disk_is_stopped_while_it_writes_and_its_tree_is_gone() {
+    let world = shop(&[("ann", &[limit(10)])]);
+    let greedy = "cat >/dev/null; for i in $(seq 200); do head -c 1000000 /dev/zero >>big; sleep 0.05; done";
+    let config = fs::read_to_string(world.path(".dicast/config.toml")).unwrap();
+    let writer = format!(
+        "[[agents]]\nname = \"bob\"\nkind = \"command\"\nfamily = \"bob\"\nretry = {{ max = 1 }}\n\
+         writes = [\"implement\"]\ncommand = [\"sh\", \"-c\", {greedy:?}]\n\n[worktrees]\nquota_mb = 3\n"
+    );
+    world.write(".dicast/config.toml", config + &writer);
+    world.dicast(&["trust", "approve"]).exits(0);
+    let said = world.dicast(&["implement", "--json"]);
+    let ended =
+        said.json().into_iter().find(|line| line["type"] == "agent.finished" && line["agent"] == "bob").unwrap();
+    assert_eq!(ended["why"], "its worktree took more than 3 MiB", "{ended}");
+    assert!(ended["next"].as_str().unwrap().contains("worktrees.quota_mb"), "{ended}");
+    assert!(ended["duration_ms"].as_u64().unwrap() < 9_000, "it would write for ten seconds: {ended}");
+    assert_eq!(said.json().iter().filter(|line| line["type"] == "agent.started" && line["agent"] == "bob").count(), 1);
+    let left = walk(&world.path(".dicast/worktrees"));
+    assert!(left.iter().all(|path| !path.ends_with("big")), "{left:?}");
+    world.dicast(&["evidence", "verify"]).exits(0);
+}
+
+/// Every file below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 /// A writer that is spoken to over the Agent Client Protocol.
 fn speaker(name: &str, flags: &[&str]) -> String {
     let agent = fake_agent().with_file_name("fake_acp_agent");

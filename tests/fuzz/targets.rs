@@ -7,12 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use dicast::domain::artifact::{Expect, Unusable, UnusableKind, answer_schema, extract, parse, sent_objects, validate};
+use dicast::domain::claim::derive::{DeriveInputs, Prior, derive};
+use dicast::domain::claim::lookup::Lookups;
 use dicast::domain::consensus::{
-    Decision, Label, Panel, PanelError, Status, Verdict, decide, digest, explain, parse_panel,
+    Answer, Decision, Label, Panel, PanelError, Participant, Requirement, Status, Verdict, decide, digest, explain,
+    parse_panel,
 };
+use dicast::domain::document::{DocumentInputs, render};
 use dicast::domain::failure::Failure;
 use dicast::domain::hash::{Sha, canonical};
-use dicast::domain::ids::SpecId;
+use dicast::domain::ids::{AgentName, Family, SpecId};
 use dicast::domain::safe::Safe;
 use dicast::domain::spec;
 use dicast::domain::stage::Stage;
@@ -222,12 +226,72 @@ pub(crate) fn spec_documents(bytes: &[u8]) {
     }
     let named = spec::requirement_ids(&text);
     assert_eq!(named.iter().collect::<BTreeSet<_>>().len(), named.len(), "an id is named twice");
+    proposal_keeps_what_is_asked(&read, &text);
     // A name from the text, as a user would give it.
     let all = [SpecId::new("001-a").unwrap(), SpecId::new("001-b").unwrap()];
     if let Err(failure) = spec::resolve(&all, text.lines().next().unwrap_or_default()) {
         assert_eq!(failure.exit(), 64);
         shown_is_clean(&failure.to_string());
     }
+}
+
+/// Whatever a document looks like, what a panel of two proposes for it keeps each requirement, gives no id twice, and
+/// leaves the very same text where nobody asks for anything.
+fn proposal_keeps_what_is_asked(read: &spec::Spec, text: &str) {
+    assert_eq!(proposed(read, text, &json!([])).0, text);
+    let id = read.requirements.last().map_or("FR-001", |requirement| requirement.id.as_str());
+    let asked =
+        json!([{"text": "The system MUST say why it refuses."}, {"requirement": id, "text": "It MUST say more."}]);
+    let (proposal, told) = proposed(read, text, &asked);
+    let new = spec::parse(read.id.clone(), &read.dir, &read.file, &proposal);
+    let ids: BTreeSet<&str> = new.requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    // Where stories counted and a section is made, the section counts.
+    let begins = told.contains("from now on those of its new section count");
+    for requirement in read.requirements.iter().filter(|_| !begins) {
+        let is_template = told.contains(&format!("{}: a placeholder", requirement.id));
+        assert!(is_template || ids.contains(requirement.id.as_str()), "{} is gone:\n{proposal}", requirement.id);
+    }
+    assert_eq!(new.restated.len(), read.restated.len(), "an id is defined once more:\n{proposal}");
+}
+
+/// The two documents of two agents that ask for the same.
+fn proposed(spec: &spec::Spec, text: &str, requirements: &Value) -> (String, String) {
+    let answer = json!({"schema": "dicast.artifact/1", "stage": "specify", "requirements": requirements, "edge_cases": ["It is late."]});
+    let answer = if requirements.as_array().is_some_and(Vec::is_empty) {
+        json!({"schema": "dicast.artifact/1", "stage": "specify"})
+    } else {
+        answer
+    };
+    let artifact = parse(Stage::Specify, &answer.to_string()).unwrap();
+    let names = ["ada", "brook"].map(|name| AgentName::new(name).unwrap());
+    let artifacts = names.clone().into_iter().map(|name| (name, artifact.clone())).collect();
+    let inputs = DeriveInputs {
+        spec,
+        agenda: &[],
+        lookups: &Lookups::default(),
+        guardrails_ok: true,
+        constitution: &BTreeSet::new(),
+        prior: &Prior::default(),
+        diff: None,
+    };
+    let claims = derive(&artifact, &inputs).plain();
+    let mut panel = Panel::new(spec.id.clone(), Stage::Specify);
+    panel.requirements = spec.requirements.iter().map(|r| Requirement { id: r.id.clone(), level: r.level }).collect();
+    let participant = |name: &AgentName| Participant {
+        name: name.clone(),
+        family: Family::new(name.as_str()).unwrap(),
+        voter: true,
+        status: Answer::Ok,
+        open_dissent: Vec::new(),
+        artifact: None,
+        claims: claims.clone(),
+    };
+    panel.agents = names.iter().map(participant).collect();
+    let verdict = decide(&panel);
+    let inputs =
+        DocumentInputs { spec, agenda: &[], verdict: &verdict, panel: &panel, text: Some(text), artifacts: &artifacts };
+    let mut documents = render(Stage::Specify, &inputs).into_iter().map(|(_, text)| text);
+    (documents.next().unwrap(), documents.next().unwrap())
 }
 
 fn reason_names(unusable: &Unusable, field: &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dicast::app::model::{Basket, Model, Phase, SeatState, View};
 use dicast::domain::artifact::body::Change;
-use dicast::domain::candidate::{Candidate, Chosen, Extra, Extras, Landing, Patch, Place, Share, Tried};
+use dicast::domain::candidate::{Candidate, Chosen, Extra, Extras, Landing, Look, Patch, Place, Share, Tried};
 use dicast::domain::consensus::Status;
 use dicast::domain::hash::Sha;
 use dicast::domain::hunks::Picks;
@@ -32,7 +32,8 @@ pub(crate) fn all() -> Vec<Fixture> {
         let by = ("RUN", &Sha::of("v"));
         let spec = spec_id(SPEC);
         let (agent, tree) = (candidate.agent, candidate.tree);
-        let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new() };
+        let chosen =
+            Chosen { agent, tree, left_out: Vec::new(), also: Vec::new(), unasked: Vec::new(), by: "ana".into() };
         let landing = Landing::of((&spec, "Rate limiter"), ("4f2c1d9aa0", chosen), by, (place, Moment(5)));
         shown((0, 0), Some(landing), true)
     };
@@ -42,6 +43,7 @@ pub(crate) fn all() -> Vec<Fixture> {
         ("candidates_out", shown((2, 0), None, false)),
         ("candidates_unasked", unasked(false)),
         ("candidates_picked", unasked(true)),
+        ("candidates_worth", worth()),
         ("candidates_on_branch", landed(Place::Branch)),
         ("candidates_in_tree", landed(Place::Tree)),
     ]
@@ -62,6 +64,18 @@ fn unasked(is_picked: bool) -> Model {
     model
 }
 
+/// Tests of codex pass on claude's code, too.
+fn worth() -> Model {
+    let mut model = shown((0, 0), None, true);
+    let run = model.runs.values_mut().next().unwrap();
+    let mut tried = (**run.tried.as_ref().unwrap()).clone();
+    tried.candidates[0].passed = ["codex: burst".to_owned(), "codex: refill".to_owned()].into();
+    run.tried = Some(Arc::new(tried));
+    let patch = run.seats[0].change.clone().unwrap();
+    run.seats[1].change = Some(Arc::new(Patch { tree: "tree of codex".into(), ..(*patch).clone() }));
+    model
+}
+
 fn tried() -> Tried {
     let one =
         |agent: &str, lines: (u64, u64), yours: u64, theirs: Share, alike: &[&str], out: Option<&str>| Candidate {
@@ -79,6 +93,10 @@ fn tried() -> Tried {
             out: out.map(Safe::line),
             alike: alike.iter().map(|agent| name(agent)).collect(),
             extras: None,
+            looks: vec![
+                Look { name: "clippy".into(), passed: agent != "qwen" },
+                Look { name: "fmt".into(), passed: true },
+            ],
         };
     let all = Share { passed: 7, of: 7 };
     Tried {
@@ -116,4 +134,24 @@ fn shown((cursor, hunk): (usize, usize), landing: Option<Landing>, has_diff: boo
     let model = with_run(started(), run);
     let view = View::Candidates { run: run_id(), cursor, hunk, beside: true };
     Model { views: vec![View::Home { cursor: 0 }, view], ..model }
+}
+
+/// A candidate with so many hunks, one of them in three a test, and another whose tests pass on it, too.
+pub(crate) fn many(hunks: usize) -> Model {
+    let mut model = worth();
+    let text: String = (0..hunks)
+        .map(|n| {
+            let file = if n % 3 == 0 { format!("tests/t{n}.rs") } else { format!("src/m{n}.rs") };
+            format!(
+                "diff --git a/{file} b/{file}\nindex 1..2 100644\n--- a/{file}\n+++ b/{file}\n@@ -7,3 +7,3 @@\n a\n-b{n}\n+c{n}\n d\n"
+            )
+        })
+        .collect();
+    let run = model.runs.values_mut().next().unwrap();
+    for seat in &mut run.seats {
+        if let Some(patch) = seat.change.clone() {
+            seat.change = Some(Arc::new(Patch { diff: text.as_str().into(), ..(*patch).clone() }));
+        }
+    }
+    model
 }

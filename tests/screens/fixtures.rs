@@ -172,11 +172,31 @@ pub(crate) fn decided_on(judgement: Judgement) -> Model {
     with_run(Model { key_us: Some(870), ..started() }, run)
 }
 
+/// An audit of commits that were made elsewhere.
+fn audit() -> Model {
+    let mut run = run(Phase::Asking, asking_seats());
+    run.stage = Stage::Audit;
+    run.range = Some("4f2c1d9aa0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5..b4e8a1770a1b2c3d4e5f60718293a4b5c6d7e8f9".into());
+    with_run(started(), run)
+}
+
 /// The list before a run, in which somebody is left out.
 fn roster(stages: &[Stage], without: &[&str]) -> Model {
     let start = Start::of(spec_id(SPEC), stages.into());
     let without = without.iter().map(|agent| name(agent)).collect();
     Model { overlay: Some(Overlay::Roster { start, without, cursor: 2 }), ..home() }
+}
+
+/// A verdict that another process recorded: what the host found of all that was cited together is known, not of each.
+fn followed_verdict() -> Model {
+    let mut judgement = judged(panel());
+    for ground in &mut judgement.grounds {
+        ground.tier = Some(Tier::E2);
+        ground.cited.iter_mut().for_each(|(_, found)| *found = None);
+    }
+    let mut model = decided_on(judgement);
+    model.views.push(View::Verdict { run: run_id(), stage: Stage::Plan, cursor: 0, all: false });
+    model
 }
 
 /// A decided stage from whose run qwen was left out.
@@ -722,6 +742,7 @@ fn verdicts() -> Vec<Fixture> {
         ("verdict_struck", struck()),
         ("verdict_passed", passed()),
         ("verdict_left_out", left_out()),
+        ("verdict_followed", followed_verdict()),
         ("run_left_out", Model { views: vec![View::Home { cursor: 0 }, left_out().views[1].clone()], ..left_out() }),
         ("verdict_none", {
             let mut model = with_run(started(), run(Phase::Asking, asking_seats()));
@@ -874,6 +895,7 @@ fn besides() -> Vec<Fixture> {
             "preflight",
             Model { overlay: Some(Overlay::Preflight(Start::of(spec_id(SPEC), vec![Stage::Plan]))), ..home() },
         ),
+        ("run_audit", audit()),
         ("roster", roster(&[Stage::Plan], &["gemini"])),
         ("roster_alone", roster(&[Stage::Plan, Stage::Audit], &["claude", "gemini", "qwen"])),
         (

@@ -132,6 +132,7 @@ fn merged(cursor: usize, reason: Option<&str>) -> Model {
     let split = |text: &&str| Split { pair: (apart.clone(), key(text)), by: "ana".into(), reason: "a cluster".into() };
     panel.splits = NEAR.iter().map(split).collect();
     let grounds = names.iter().zip(NEAR).map(|((agent, _), text)| dicast::domain::judgement::Ground {
+        tier: None,
         agent: name(agent),
         claim: key(text),
         because: Safe::line("a restart was not thought of"),

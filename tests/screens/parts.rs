@@ -427,6 +427,7 @@ pub(crate) fn judged(panel: Panel) -> Judgement {
         Some(Found::False { why: "no test has this name".into() }),
     );
     let ground = |agent: &str, claim: Sha, because: &str, cited: Vec<_>| Ground {
+        tier: None,
         agent: name(agent),
         claim,
         because: Safe::line(because),

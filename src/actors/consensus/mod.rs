@@ -542,6 +542,7 @@ fn vote(case: &Case, held: &Round, inputs: &DeriveInputs<'_>) -> Voted {
             let Some(claim) = held.ballot.item(vote.n).and_then(round::Item::key) else { continue };
             let cited = derive::cited(&vote.evidence).into_iter();
             voted.grounds.push(Ground {
+                tier: None,
                 agent: agent.clone(),
                 claim: claim.clone(),
                 because: Safe::line(&format!("in the round ({}): {}", vote.vote.name(), vote.because)),
@@ -558,6 +559,7 @@ fn grounds(agent: &AgentName, said: &[Backed], canon: &Canon, lookups: &Lookups)
         .map(|backed| {
             let assertion = &backed.assertion;
             Ground {
+                tier: None,
                 agent: agent.clone(),
                 claim: canon.key(assertion.kind, &assertion.subject, &assertion.predicate),
                 because: backed.because.clone(),

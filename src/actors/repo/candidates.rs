@@ -49,6 +49,17 @@ impl Reader {
         }
     }
 
+    pub(super) async fn fell(
+        &self,
+        root: &Path,
+        (plot, stays): (&Plot, bool),
+        token: &CancellationToken,
+        turn: &Mutex<()>,
+    ) -> Result<(), Failure> {
+        let _turn = turn.lock().await;
+        self.git(root, token).await?.fell(plot, stays).await
+    }
+
     pub(super) async fn reap(&self, root: &Path, plot: &Plot, token: &CancellationToken) -> Result<Patch, Failure> {
         let index = self.own_file(root, &format!("index-{}-{}", plot.run, plot.agent)).await?;
         let patch = self.git(root, token).await?.reap(&self.scope, plot, &index).await;

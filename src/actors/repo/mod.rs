@@ -172,24 +172,40 @@ impl Handle {
 
     /// Makes the worktree of an agent that writes, or takes it again; returns its folder.
     pub fn plant(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<PathBuf> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Plant { root, plot, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Plant { root, plot, token, promise }))
     }
 
     /// Reads what an agent changed in its worktree.
     pub fn reap(&self, root: PathBuf, plot: Plot, token: CancellationToken) -> Reply<Patch> {
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Reap { root, plot, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Reap { root, plot, token, promise }))
+    }
+
+    /// Watches how much room an agent's worktree takes, until it is more than it may: then true; false once `over`.
+    pub fn outgrows(&self, plot: Plot, over: CancellationToken) -> Reply<bool> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Garden(Garden::Watch { plot, over, promise }))
+    }
+
+    /// Takes away what an agent wrote: its worktree, or where its program stays in it, all that it put there.
+    pub fn fell(&self, root: PathBuf, plot: Plot, stays: bool, token: CancellationToken) -> Reply<()> {
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Fell { root, plot, stays, token, promise })
+        })
     }
 
     /// Removes the worktrees of a run below `folder`.
     pub fn uproot(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
         let what = Uprooted::Worktrees;
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Uproot { root, folder, run, what, token, promise })
+        })
     }
 
     /// Removes the worktrees of a run and what git keeps of it: nobody will take anything of it any more.
     pub fn forget(&self, root: PathBuf, folder: PathBuf, run: RunId, token: CancellationToken) -> Reply<()> {
         let what = Uprooted::All;
-        post(ACTOR, &self.mailbox, &self.waker, |promise| Command::Uproot { root, folder, run, what, token, promise })
+        post(ACTOR, &self.mailbox, &self.waker, |promise| {
+            Command::Garden(Garden::Uproot { root, folder, run, what, token, promise })
+        })
     }
 
     /// Runs the project's tests and guardrails on every candidate. One trial or check at a time: they share a folder.
@@ -223,9 +239,9 @@ impl Handle {
     }
 }
 
-/// What the actor is asked.
+/// What is done with a worktree.
 #[derive(Debug)]
-enum Command {
+enum Garden {
     Plant {
         root: PathBuf,
         plot: Plot,
@@ -238,6 +254,18 @@ enum Command {
         token: CancellationToken,
         promise: Promise<Patch>,
     },
+    Watch {
+        plot: Plot,
+        over: CancellationToken,
+        promise: Promise<bool>,
+    },
+    Fell {
+        root: PathBuf,
+        plot: Plot,
+        stays: bool,
+        token: CancellationToken,
+        promise: Promise<()>,
+    },
     Uproot {
         root: PathBuf,
         folder: PathBuf,
@@ -246,6 +274,12 @@ enum Command {
         token: CancellationToken,
         promise: Promise<()>,
     },
+}
+
+/// What the actor is asked.
+#[derive(Debug)]
+enum Command {
+    Garden(Garden),
     TryPicked {
         root: PathBuf,
         picked: Box<(Picked, Tools)>,
@@ -362,6 +396,30 @@ fn scratch(root: &Path, own: &str) -> PathBuf {
     root.join(".dicast/scratch").join(own)
 }
 
+/// None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
+fn garden(scope: &Scope, reader: Reader, what: Garden, turn: &Arc<Mutex<()>>) {
+    match what {
+        Garden::Plant { root, plot, token, promise } => {
+            let turn = Arc::clone(turn);
+            scope.spawn(async move { promise.keep(reader.plant(&root, &plot, &token, &turn).await) });
+        }
+        Garden::Reap { root, plot, token, promise } => {
+            scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
+        }
+        Garden::Watch { plot, over, promise } => {
+            scope.spawn(async move { promise.keep(worktrees::outgrows(&reader.scope, &plot, &over).await) });
+        }
+        Garden::Fell { root, plot, stays, token, promise } => {
+            let turn = Arc::clone(turn);
+            scope.spawn(async move { promise.keep(reader.fell(&root, (&plot, stays), &token, &turn).await) });
+        }
+        Garden::Uproot { root, folder, run, what, token, promise } => {
+            let (turn, of) = (Arc::clone(turn), (folder, run, what));
+            scope.spawn(async move { promise.keep(reader.uproot(&root, &of, &token, &turn).await) });
+        }
+    }
+}
+
 async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Children, own: Arc<str>) {
     let turn = Arc::new(Mutex::new(()));
     let gardening = Arc::new(Mutex::new(()));
@@ -369,18 +427,7 @@ async fn run(scope: Scope, mut commands: mpsc::Receiver<Command>, children: Chil
     while let Some(Some(command)) = cancel.run_until_cancelled(commands.recv()).await {
         let reader = Reader { scope: scope.clone(), children: children.clone(), own: Arc::clone(&own) };
         match command {
-            // None of these by `Scope::answer`: what git writes it writes to its end. One at a time: git locks its config.
-            Command::Plant { root, plot, token, promise } => {
-                let turn = Arc::clone(&gardening);
-                scope.spawn(async move { promise.keep(reader.plant(&root, &plot, &token, &turn).await) });
-            }
-            Command::Reap { root, plot, token, promise } => {
-                scope.spawn(async move { promise.keep(reader.reap(&root, &plot, &token).await) });
-            }
-            Command::Uproot { root, folder, run, what, token, promise } => {
-                let (turn, of) = (Arc::clone(&gardening), (folder, run, what));
-                scope.spawn(async move { promise.keep(reader.uproot(&root, &of, &token, &turn).await) });
-            }
+            Command::Garden(what) => garden(&scope, reader, what, &gardening),
             Command::TryOut { root, trial, token, promise } => {
                 let turn = Arc::clone(&turn);
                 scope.spawn(async move { promise.keep(reader.try_out(&root, &trial, &token, &turn).await) });

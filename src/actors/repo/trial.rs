@@ -17,7 +17,9 @@ use crate::actors::Scope;
 use crate::actors::agents::process::{Children, Program, Spoken, Tag, converse};
 use crate::disk::scratch;
 use crate::domain::artifact::body::Change;
-use crate::domain::candidate::{Entered, Extra, Extras, Heard, Log, Patch, Picked, Rail, Runs, Tested, Tried, rank};
+use crate::domain::candidate::{
+    CHECK, Entered, Extra, Extras, Heard, Log, Patch, Picked, Rail, Runs, Tested, Tried, rank,
+};
 use crate::domain::check::{Asked, FileText, Paths, Results, Tree, results};
 use crate::domain::classify::Exit;
 use crate::domain::failure::Failure;
@@ -275,7 +277,7 @@ impl<'a> Stand<'a> {
                     *both &= test.passed;
                 }),
                 Results::NoneRan => {}
-                Results::Unnamed => drop(all.insert(format!("check {check}"), passed)),
+                Results::Unnamed => drop(all.insert(format!("{CHECK}{check}"), passed)),
             }
         }
         self.heard.insert(tree.to_owned(), all.clone());

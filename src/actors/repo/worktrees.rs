@@ -6,6 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::git::{Git, Ran};
 use super::range::{DIFF, statuses};
@@ -20,6 +24,12 @@ use crate::domain::safe::Safe;
 
 /// Most bytes of a diff that make a candidate: nobody reviews more.
 const DIFF_MAX: u64 = 8 << 20;
+
+/// How often a worktree that is written to is measured at most. A fast disk takes some hundred MiB in that time.
+const MEASURE: Duration = Duration::from_millis(500);
+
+/// How much longer than a look at all its files took the pause after it is: looking takes a tenth of one core at most.
+const PAUSE: u32 = 9;
 
 /// Most files that are named as left out.
 const LEFT_OUT_MAX: usize = 20;
@@ -60,6 +70,23 @@ impl Plot {
     /// Returns the ref that keeps what came of it.
     fn kept(&self) -> String {
         format!("refs/dicast/{}/{}", self.run, self.agent)
+    }
+}
+
+/// Measures a worktree until it takes more room than it may, or until `over`.
+///
+/// # Errors
+/// When the measuring died.
+pub(super) async fn outgrows(scope: &Scope, plot: &Plot, over: &CancellationToken) -> Result<bool, Failure> {
+    loop {
+        let (folder, quota, begun) = (plot.path(), plot.quota, Instant::now());
+        if scope.spawn_blocking(move || scratch::size(&folder, quota) > quota).await.map_err(|_| gone())? {
+            return Ok(true);
+        }
+        let pause = MEASURE.max(begun.elapsed() * PAUSE);
+        if over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return Ok(false);
+        }
     }
 }
 
@@ -118,10 +145,9 @@ impl Git {
             let is_ours = is_there && self.run(&args, "").await?.is_some();
             match (is_ours, is_there) {
                 (true, _) if plot.afresh => {
-                    // In place: a program that is kept warm works in it. Whatever branch it changed to stays where it is.
+                    // In place: a program that is kept warm works in it.
                     let (git, start) = (self.at(&path, None), self.start_of(plot).await?);
-                    git.must("checkout", &["checkout", "--quiet", "--force", "--detach", &start], "").await?;
-                    git.must("clean", &["clean", "-ffdxq"], "").await?;
+                    git.restored(&start).await?;
                     return Ok(path);
                 }
                 (true, _) => return Ok(path),
@@ -155,6 +181,28 @@ impl Git {
             Some(tree) => self.commit_on_base(plot, tree).await,
             None => Ok(plot.base.clone()),
         }
+    }
+
+    /// Takes away what an agent wrote: its worktree, or where its program `stays` in it, all that it put there.
+    ///
+    /// # Errors
+    /// Where git refuses; [`Failure::Cancelled`].
+    pub(super) async fn fell(&self, plot: &Plot, stays: bool) -> Result<(), Failure> {
+        let path = plot.path();
+        if stays {
+            let (git, start) = (self.at(&path, None), self.start_of(plot).await?);
+            return git.restored(&start).await;
+        }
+        let shown = path.to_string_lossy().into_owned();
+        let args = ["worktree", "remove", "--force", &shown];
+        self.at(&self.folder(), None).must("worktree remove", &args, "").await.map(drop)
+    }
+
+    /// Brings the worktree that this git works in back to a commit, with nothing besides. Whatever branch it changed to
+    /// stays where it is.
+    async fn restored(&self, start: &str) -> Result<(), Failure> {
+        self.must("checkout", &["checkout", "--quiet", "--force", "--detach", start], "").await?;
+        self.must("clean", &["clean", "-ffdxq"], "").await.map(drop)
     }
 
     /// Reads what an agent changed in its worktree, whatever it says of it, and keeps it in the repository under a ref of

@@ -263,6 +263,9 @@ pub struct RunOptions {
     pub undo: bool,
     /// Whether somebody asked for the round that was not held.
     pub round: bool,
+    /// Whether whoever asked for it said who is left out.
+    #[serde(default)]
+    pub says_without: bool,
     /// Whether no round is held, whatever the config says.
     #[serde(default)]
     pub no_round: bool,

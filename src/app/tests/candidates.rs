@@ -280,7 +280,15 @@ fn what_nobody_asked_for_and_is_needed_is_for_a_person_or_the_flag() {
     assert_eq!((failure(&script).exit(), script.world.landed.len()), (10, 0));
     let said = failure(&script).to_string();
     assert!(said.contains("no task asked for src/a.rs:21, and its tests are red without"), "{said}");
-    assert!(failure(&script).hint().contains("--apply best --with-unasked"), "{}", failure(&script).hint());
+    let hint = failure(&script).hint();
+    assert!(hint.starts_with("take it too: `dicast implement 001-login --apply best --with-unasked`"), "{hint}");
+    assert!(hint.ends_with("tasks.md and ask again: `dicast implement 001-login --fresh --apply best`"), "{hint}");
+    let mut auto = headless();
+    auto.world.unasked = Some(true);
+    take(&mut auto, &[Stage::Implement, Stage::Validate], Take { place: Place::Tree, ..best() });
+    let hint = failure(&auto).hint();
+    assert!(hint.starts_with("take it too: `dicast auto 001-login --apply best --with-unasked`"), "{hint}");
+    assert!(hint.ends_with("`dicast auto 001-login --from implement --fresh --apply best`"), "{hint}");
     // It was tried with all of it: nothing is run again.
     let mut again = script.reborn();
     take(&mut again, &[Stage::Implement], whole());
@@ -368,4 +376,36 @@ fn a_hunk_is_left_and_taken_by_key_also_one_of_another_candidate() {
         (vec!["src/a.rs:21".into()], vec!["src/a.rs:21 of claude".into()])
     );
     assert_eq!(picked(&script), None, "it is done with");
+}
+
+#[test]
+fn the_tests_of_the_others_that_pass_are_kept_by_key_and_tested_again_before_they_land() {
+    let mut script = Script::of(writers(), false);
+    script.world.suites = true;
+    script.start(&[Stage::Implement]).settle().expect_phase(Phase::Decided);
+    let main = script.run().tried.as_ref().unwrap().candidates[0].clone();
+    assert_eq!(crate::app::update::worth_keeping(&script.model, &main), (1, true));
+    script.key(Key::Char('m'));
+    let picks = script.run().basket.clone().unwrap().picks;
+    // All of its own; of the other the file of tests that nobody else has. Of the one that both have there is one.
+    assert_eq!(picks.0.values().map(|taken| taken.len()).collect::<Vec<_>>(), [1, 4]);
+    let said = script.model.notice.as_ref().unwrap().text.to_string();
+    assert!(said.contains("1 of 2 hunks") && said.contains("tests/same.rs of claude beside that of codex"), "{said}");
+    script.hold(Kind::Test).key(Key::Enter).settle();
+    assert!(matches!(script.run().phase, Phase::Testing { .. }) && script.world.landed.is_empty());
+    script.unhold().settle().expect_phase(Phase::Decided);
+    let landing = script.run().landing.clone().unwrap();
+    assert_eq!(landing.also.iter().map(ToString::to_string).collect::<Vec<_>>(), ["tests/claude.rs of claude"]);
+    assert!(landing.message.contains("With it:\n- tests/claude.rs of claude\n"), "{}", landing.message);
+}
+
+#[test]
+fn who_took_what_no_task_asked_for_is_on_record() {
+    let mut script = headless();
+    script.world.unasked = Some(false);
+    take(&mut script, &[Stage::Implement], whole());
+    let landing = script.run().landing.clone().unwrap();
+    let unasked: Vec<String> = landing.unasked.iter().map(ToString::to_string).collect();
+    assert_eq!((unasked, landing.by.as_str()), (vec!["src/a.rs:21 of codex".to_owned()], "ana"));
+    assert!(landing.message.contains("Taken although no task asked for it:\n- src/a.rs:21 of codex\n"));
 }

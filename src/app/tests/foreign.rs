@@ -9,12 +9,16 @@ use crate::app::effect::Effect;
 use crate::app::key::Key;
 use crate::app::model::{Phase, SeatState, View};
 use crate::app::msg::{ForeignNews, ForeignRun, Msg};
+use crate::app::update::total;
+use crate::domain::budget::Price;
 use crate::domain::failure::{AgentError, Failure, LockOwner};
 use crate::domain::ids::RunId;
 use crate::domain::journal;
 use crate::domain::moment::Moment;
 use crate::domain::run::TurnKind;
+use crate::domain::settings::{AgentKind, Launch};
 use crate::domain::stage::Stage;
+use crate::domain::stream::Usage;
 
 fn owner() -> LockOwner {
     LockOwner { pid: 4711, host: "there".into(), since: Moment(1) }
@@ -147,4 +151,23 @@ fn a_program_without_a_screen_follows_nobody() {
     assert_eq!(script.send(recalled(&other)), []);
     assert!(script.model.runs.is_empty());
     assert_eq!(script.send(Msg::ForeignTold(other.id(), Err(Failure::Cancelled))), []);
+}
+
+#[test]
+fn what_it_cost_is_told_as_it_is_recorded() {
+    let mut settings = super::script::settings(&super::script::THREE);
+    for agent in &mut settings.agents {
+        agent.kind = AgentKind::Command(Launch::default());
+        agent.model = Some("m".into());
+    }
+    settings.prices.insert("m".into(), Price { input_micro_usd: 1_000_000, output_micro_usd: 2_000_000 });
+    let mut other = Script::of(settings.clone(), false);
+    let usage = Usage { input_tokens: 900, output_tokens: 100, ..Usage::default() };
+    other.world.uses = ["claude", "codex"].map(|agent| (agent.to_owned(), usage)).into();
+    other.plays("gemini", [Play::Hangs]).start(&[Stage::Plan]).settle();
+    let mut script = Script::of(settings, false);
+    script.send(recalled(&other));
+    tell(&mut script, &other.id(), news(&other, 0, Some(owner())));
+    assert_eq!((script.run().used(), script.run().used().cost_micro_usd), (other.run().used(), Some(2_200)));
+    assert_eq!(total(&script.model, script.run()), total(&other.model, other.run()));
 }

@@ -63,6 +63,7 @@ fn whom_a_killed_run_left_out_the_next_process_leaves_out_until_somebody_says_ot
     let mut next = first.reborn();
     next.plays("codex", []).start(&[Stage::Plan]).settle().expect_phase(Phase::Decided);
     assert_eq!((next.asked(), left_out(&next)), (vec!["codex 2".to_owned()], vec!["gemini (google)".to_owned()]));
+    assert_eq!(next.journal().iter().filter(|name| *name == "agents_left_out").count(), 1, "said once");
     // Taken in again it is asked, and nobody's answer is paid for twice.
     let mut all = first.reborn();
     all.plays("codex", []);

@@ -128,6 +128,8 @@ pub(super) struct World {
     pub(super) unasked: Option<bool>,
     /// Picks that were tested.
     pub(super) tested: Vec<Picks>,
+    /// Whether each candidate brings tests, which pass on every other.
+    pub(super) suites: bool,
     /// Whether what was picked is red.
     pub(super) red_picks: bool,
     /// What the real actors would have refused.
@@ -242,11 +244,7 @@ impl World {
             }
             RunEffect::Prepare { stage, .. } if is_cut => RunMsg::Prepared(*stage, Err(Failure::Cancelled)),
             RunEffect::Prepare { spec, stage, roster, back, left_out, .. } => {
-                let prepared = self.prepare(spec, *stage, roster, back.as_deref()).map(|mut prepared| {
-                    prepared.inputs.context.extend(absent::as_context(left_out));
-                    Arc::new(prepared)
-                });
-                RunMsg::Prepared(*stage, prepared)
+                RunMsg::Prepared(*stage, without(self.prepare(spec, *stage, roster, back.as_deref()), left_out))
             }
             RunEffect::Commit { id: commit, files, records, .. } => {
                 RunMsg::Committed(*commit, self.commit(now, id, files, records))
@@ -643,6 +641,7 @@ impl World {
         let seen = || Shown::Seen { sha256: None, place: "tests/a.rs:1".into(), excerpt: String::new(), by: None };
         let agent = question.seats[0].agent.clone();
         let ground = |(claim, citation): &(Sha, Citation)| Ground {
+            tier: None,
             agent: agent.clone(),
             claim: claim.clone(),
             because: Safe::line("it is tested"),
@@ -686,6 +685,13 @@ impl World {
         for agent in question.changes.keys() {
             runs.yours.insert(agent.clone(), [("old".to_owned(), !self.breaks.contains(agent.as_str()))].into());
         }
+        for (whose, code) in
+            question.changes.keys().flat_map(|whose| question.changes.keys().map(move |on| (whose, on)))
+        {
+            if self.suites {
+                runs.theirs.insert((whose.clone(), code.clone()), [("new".to_owned(), true)].into());
+            }
+        }
         let entered = question.changes.iter().zip(&families);
         let entered: Vec<_> = entered.map(|((agent, patch), family)| (agent, family, &**patch, "state")).collect();
         let mut tried = Tried { base: "b".repeat(40), candidates: rank(&entered, &runs) };
@@ -710,7 +716,9 @@ impl World {
         outcome.map(|ended| {
             let id = named.map(|[draft, round]| if ended.kind == TurnKind::Round { *round } else { *draft });
             let session = id.map(|id| Session { id: id.to_owned(), used: Usage::default() });
-            Arc::new(TurnEnded { usage, session, ..(*ended).clone() })
+            let patch =
+                ended.patch.clone().map(|patch| if self.suites { with_tests(&seat.agent, &patch) } else { patch });
+            Arc::new(TurnEnded { usage, session, patch, ..(*ended).clone() })
         })
     }
 
@@ -779,6 +787,25 @@ fn patch(agent: &AgentName) -> Patch {
         unfit: None,
         diff: DIFF.into(),
     }
+}
+
+/// The same, with who was left out.
+fn without(prepared: Result<Preparation, Failure>, left_out: &[String]) -> Result<Arc<Preparation>, Failure> {
+    let mut prepared = prepared?;
+    prepared.inputs.context.extend(absent::as_context(left_out));
+    Ok(Arc::new(prepared))
+}
+
+/// The same change with a file of tests that nobody else has, and one that all have.
+fn with_tests(agent: &AgentName, patch: &Patch) -> Arc<Patch> {
+    let file = |name: &str| {
+        format!(
+            "diff --git a/tests/{name}.rs b/tests/{name}.rs\nnew file mode 100644\nindex 00..33\n--- /dev/null\n\
+             +++ b/tests/{name}.rs\n@@ -0,0 +1,1 @@\n+fn new() {{}}\n"
+        )
+    };
+    let diff = format!("{}{}{}", patch.diff.text(), file(agent.as_str()), file("same"));
+    Arc::new(Patch { diff: diff.into(), ..patch.clone() })
 }
 
 /// Ends a turn.

@@ -72,6 +72,7 @@ fn allowance(error: &AgentError, retry: Retry) -> Option<(u32, Option<u64>)> {
         | AgentError::ContextOverflow
         | AgentError::Permission { .. }
         | AgentError::Refused { .. }
+        | AgentError::Overgrown { .. }
         | AgentError::Cancelled
         | AgentError::Budget { .. } => None,
     }

@@ -10,8 +10,8 @@ use crate::app::effect::Effect;
 use crate::app::keymap::Action;
 use crate::app::model::{Basket, Model, Run, View};
 use crate::app::msg::Reopened;
-use crate::domain::candidate::{Candidate, Patch, Place, Portion, Take, Which};
-use crate::domain::hunks::{Diff, Picks};
+use crate::domain::candidate::{Candidate, Patch, Place, Portion, Take, Which, Worth};
+use crate::domain::hunks::{Diff, Hunk, Picks};
 use crate::domain::ids::{AgentName, RunId};
 
 /// From so many columns on there is room for old and new side by side.
@@ -81,11 +81,12 @@ fn can_pick(model: &Model) -> bool {
 /// Tells whether an action works on the candidates' screen; `None` for one that it knows nothing of.
 pub(super) fn can(model: &Model, action: Action) -> Option<bool> {
     let has_basket = || selected(model).is_some_and(|(run, _)| run.basket.is_some() && is_open(model, run));
-    let table: [(Action, &dyn Fn() -> bool); 7] = [
+    let table: [(Action, &dyn Fn() -> bool); 8] = [
         (Action::Undo, &|| model.focused_run().is_some_and(|run| can_undo(model, run))),
         (Action::IntoTree, &|| can_take(model)),
         (Action::Pick, &|| can_pick(model)),
         (Action::Restore, &has_basket),
+        (Action::KeepTests, &|| can_keep_tests(model)),
         (Action::Beside, &|| model.size.0 >= BESIDE),
         (Action::NextHunk, &|| true),
         (Action::PreviousHunk, &|| true),
@@ -128,6 +129,73 @@ pub(super) fn pick(model: &mut Model) -> Vec<Effect> {
         (None, Some(run)) => run.basket = (!is_untouched).then_some(basket),
         (None, None) => {}
     }
+    Vec::new()
+}
+
+/// Returns the hunks of the others' test files whose tests pass on a candidate, too, and which are not taken yet.
+fn tests_worth_keeping<'r>(
+    run: &'r Run,
+    candidate: &'r Candidate,
+) -> impl Iterator<Item = (&'r AgentName, &'r Hunk)> + use<'r> {
+    let tried = run.tried.as_deref();
+    let worth = tried.map(|tried| tried.worth(candidate)).unwrap_or_default();
+    let of = move |(agent, worth): (AgentName, Worth)| {
+        let found = tried.and_then(|tried| tried.of(&agent));
+        let found = found.and_then(|other| Some((&other.agent, patch(run, other)?)));
+        found.into_iter().flat_map(move |(agent, patch)| worth.hunks(patch).map(move |hunk| (agent, hunk)))
+    };
+    let is_taken =
+        |agent: &AgentName, hunk: &Hunk| run.basket.as_ref().is_some_and(|basket| basket.picks.has(agent, &hunk.id));
+    worth.into_iter().flat_map(of).filter(move |(agent, hunk)| !is_taken(agent, hunk))
+}
+
+fn can_keep_tests(model: &Model) -> bool {
+    let chosen = selected(model).filter(|_| can_pick(model));
+    chosen.is_some_and(|(run, candidate)| tests_worth_keeping(run, candidate).next().is_some())
+}
+
+/// Counts the tests of the others that pass on a candidate, too, and tells whether any can be kept.
+pub fn worth_keeping(model: &Model, candidate: &Candidate) -> (usize, bool) {
+    let Some((run, _)) = selected(model) else { return (0, false) };
+    let worth = run.tried.as_ref().map(|tried| tried.worth(candidate)).unwrap_or_default();
+    (worth.values().map(|worth| worth.passed.len()).sum(), can_keep_tests(model))
+}
+
+/// Takes the tests of the others that pass on the selected candidate, too. What changes lines that a taken one changes is
+/// left: of two files of one name there is one.
+pub(super) fn keep_tests(model: &mut Model) -> Vec<Effect> {
+    let Some((run, candidate)) = selected(model).filter(|_| can_keep_tests(model)) else { return Vec::new() };
+    let (id, mut basket, mut left, mut count) = (run.id.clone(), basket(run, candidate), Vec::new(), 0);
+    // What is taken already, by file: a change may have ten thousand hunks.
+    let mut taken: BTreeMap<&str, Vec<(&AgentName, &Hunk)>> = BTreeMap::new();
+    for one in run.tried.iter().flat_map(|tried| &tried.candidates) {
+        for hunk in patch(run, one).map(|patch| patch.diff.hunks()).unwrap_or_default() {
+            if basket.picks.has(&one.agent, &hunk.id) {
+                taken.entry(&hunk.file).or_default().push((&one.agent, hunk));
+            }
+        }
+    }
+    for (agent, hunk) in tests_worth_keeping(run, candidate) {
+        let here = taken.entry(&hunk.file).or_default();
+        match here.iter().find(|(other, met)| *other != agent && met.meets(hunk)) {
+            Some((other, _)) => left.push(format!("{} of {agent} beside that of {other}", hunk.file)),
+            None => {
+                basket.picks.0.entry(agent.clone()).or_default().insert(hunk.id.clone());
+                here.push((agent, hunk));
+                count += 1;
+            }
+        }
+    }
+    let all = count + left.len();
+    let kept = format!("{count} of {all} hunks of tests taken along, built and tested again before they land");
+    let text = match left.first() {
+        None => kept,
+        Some(first) => format!("{kept} · not taken: {first}"),
+    };
+    if let Some(run) = model.runs.get_mut(&id).filter(|_| count > 0) {
+        run.basket = Some(basket);
+    }
+    notice(model, text);
     Vec::new()
 }
 

@@ -10,6 +10,7 @@ use super::{back, complain, notice, reading, round, run as runs};
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Phase, Run, RunOptions, Seat, SeatState, View};
 use crate::app::msg::{ForeignNews, ForeignRun, Start};
+use crate::domain::artifact;
 use crate::domain::consensus::Inputs;
 use crate::domain::failure::{AgentError, Failure};
 use crate::domain::ids::{RunId, SpecId};
@@ -18,6 +19,7 @@ use crate::domain::judgement::{Answer, Judgement};
 use crate::domain::moment::Moment;
 use crate::domain::range::Ends;
 use crate::domain::run::TurnKind;
+use crate::domain::spec::Spec;
 use crate::domain::stage::Stage;
 
 /// Returns the run of a spec that another process owns.
@@ -79,6 +81,7 @@ fn follow(model: &mut Model, foreign: ForeignRun) -> Option<Effect> {
 /// Its journal told more, or its owner is done with it.
 pub(super) fn told(model: &mut Model, id: &RunId, news: Result<Arc<ForeignNews>, Failure>) -> Vec<Effect> {
     let now = model.now;
+    let spec = model.runs.get(id).and_then(|run| Some(Arc::clone(&super::surveyed(model)?.spec(&run.spec)?.spec)));
     let Some(run) = model.runs.get_mut(id).filter(|run| run.phase.owner().is_some()) else { return Vec::new() };
     let news = match news {
         Ok(news) => news,
@@ -90,6 +93,9 @@ pub(super) fn told(model: &mut Model, id: &RunId, news: Result<Arc<ForeignNews>,
     };
     for (at, record) in &news.records {
         take(run, *at, record, &news.texts);
+        if let (Record::StageDecided { stage, .. }, Some(spec)) = (record, &spec) {
+            ground(run, *stage, spec);
+        }
     }
     for progress in &news.progress {
         if let Some(seat) = run.seat_mut(&progress.seat.agent) {
@@ -215,6 +221,17 @@ fn take(run: &mut Run, at: Moment, record: &Record, texts: &BTreeMap<String, Arc
         | Record::Mirrored { .. }
         | Record::RunClosed { .. } => {}
     }
+}
+
+/// Adds to a verdict that was just recorded what agents gave as grounds: their answers are here.
+fn ground(run: &mut Run, stage: Stage, spec: &Spec) {
+    let answer =
+        |seat: &Seat| Some((seat.who.agent.clone(), artifact::parse(stage, &seat.answer.as_ref()?.text).ok()?));
+    let answers: Vec<_> = run.seats.iter().filter_map(answer).collect();
+    let Some(judgement) = run.verdicts.remove(&stage) else { return };
+    let judgement = Arc::new(Judgement::clone(&judgement).grounded(spec, &answers));
+    run.verdicts.insert(stage, Arc::clone(&judgement));
+    run.judgement = Some(judgement);
 }
 
 /// Brings a seat to where a record about it says that it is.

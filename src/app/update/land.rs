@@ -11,7 +11,7 @@ use crate::app::event::What;
 use crate::app::model::{Model, Phase, Run, Then};
 use crate::app::msg::{FoundRun, Reopened, Start};
 use crate::domain::candidate::{
-    Candidate, Chosen, Extras, Landing, Patch, Picked, Place, Portion, Step, Take, Tested, Tried,
+    Candidate, Chosen, Extra, Extras, Landing, Patch, Picked, Place, Portion, Step, Take, Tested, Tried,
 };
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
@@ -171,7 +171,8 @@ fn stopped(model: &mut Model, id: &RunId) -> Vec<Effect> {
 /// Makes the landing of a tree that was tested, and begins it.
 fn go(model: &mut Model, id: &RunId, take: &Take, tree: String) -> Vec<Effect> {
     let now = model.now;
-    match model.runs.get(id).map(|run| landing(run, take, tree, now)) {
+    let by = model.boot.user.clone();
+    match model.runs.get(id).map(|run| landing(run, take, tree, (now, by))) {
         Some(Ok(landing)) => put(model, id, landing),
         Some(Err(failure)) => refuse(model, id, failure),
         None => Vec::new(),
@@ -223,8 +224,10 @@ fn wanted(run: &Run, take: &Take) -> Result<Wanted, Failure> {
     let picks = match &take.portion {
         Portion::Asked => {
             let needed = candidate.extras.as_ref().filter(|extras| extras.needed);
-            return needed
-                .map_or_else(|| Ok(Wanted::Tested(candidate.tree.clone())), |extras| Err(lacking(run, extras)));
+            return needed.map_or_else(
+                || Ok(Wanted::Tested(candidate.tree.clone())),
+                |extras| Err(lacking(run, take.place, extras)),
+            );
         }
         Portion::Whole if candidate.whole() == candidate.tree => return Ok(Wanted::Tested(candidate.tree.clone())),
         Portion::Whole => {
@@ -265,18 +268,26 @@ fn patches(run: &Run, tried: &Tried) -> BTreeMap<AgentName, Arc<Patch>> {
 }
 
 /// Says that nobody asked for what a candidate cannot do without.
-fn lacking(run: &Run, extras: &Extras) -> Failure {
+fn lacking(run: &Run, place: Place, extras: &Extras) -> Failure {
     let why = format!("no task asked for {}, and its tests are red without", extras.named());
+    let spec = &run.spec;
+    // What takes a candidate into the working copy is `auto`.
+    let (take, again) = match place {
+        Place::Branch => (format!("implement {spec} --apply best"), format!("implement {spec} --fresh --apply best")),
+        Place::Tree => {
+            (format!("auto {spec} --apply best"), format!("auto {spec} --from implement --fresh --apply best"))
+        }
+    };
+    let folder = run.preparation.as_ref().map_or_else(|| format!("specs/{spec}"), |p| p.spec.own.clone());
     let next = format!(
-        "name it in a task and run implement again with --fresh, or take it too: Space on the screen, or \
-         `dicast implement {} --apply best --with-unasked`",
-        run.spec
+        "take it too: `dicast {take} --with-unasked`, or Space on the screen; or write its file into a task of \
+         {folder}/tasks.md and ask again: `dicast {again}`"
     );
     Failure::needs_input(format!("implement of {}", run.spec), why, next)
 }
 
 /// Makes the landing that is meant; one that was begun before is the same one.
-fn landing(run: &Run, take: &Take, tree: String, now: Moment) -> Result<Landing, Failure> {
+fn landing(run: &Run, take: &Take, tree: String, (now, by): (Moment, String)) -> Result<Landing, Failure> {
     let (tried, candidate, verdict) = meant(run, take)?;
     let is_same = |begun: &&Landing| {
         begun.agent == candidate.agent && begun.tree == tree && begun.base == tried.base && begun.place == take.place
@@ -287,7 +298,7 @@ fn landing(run: &Run, take: &Take, tree: String, now: Moment) -> Result<Landing,
     let title = run.preparation.as_ref().map(|preparation| preparation.spec.title.as_str()).unwrap_or_default();
     Ok(Landing::of(
         (&run.spec, title),
-        (&tried.base, chosen(run, (tried, candidate), take, tree)),
+        (&tried.base, Chosen { by, ..chosen(run, (tried, candidate), take, tree) }),
         (run.id.as_str(), verdict),
         (take.place, now),
     ))
@@ -314,7 +325,22 @@ fn chosen(run: &Run, (tried, candidate): (&Tried, &Candidate), take: &Take, tree
             }
         }
     }
-    Chosen { agent: candidate.agent.clone(), tree, left_out, also }
+    let unasked = unasked((tried, candidate), take);
+    Chosen { agent: candidate.agent.clone(), tree, left_out, also, unasked, by: String::new() }
+}
+
+/// Names what is taken although no task asked for it, each place with whose it is.
+fn unasked((tried, candidate): (&Tried, &Candidate), take: &Take) -> Vec<Safe> {
+    let is_taken = |one: &Candidate, extra: &Extra| match &take.portion {
+        Portion::Asked => false,
+        Portion::Whole => one.agent == candidate.agent,
+        Portion::Picked(picks) => picks.has(&one.agent, &extra.id),
+    };
+    let of = |one: &Candidate| {
+        let extras = one.extras.iter().flat_map(|extras| &extras.hunks).filter(|extra| is_taken(one, extra));
+        extras.map(|extra| Safe::line(&format!("{} of {}", extra.place, one.agent))).collect::<Vec<_>>()
+    };
+    tried.candidates.iter().flat_map(of).collect()
 }
 
 fn unknown(spec: &SpecId, tried: &Tried) -> Failure {

@@ -42,7 +42,7 @@ use crate::domain::fact::Fact;
 use crate::domain::ids::RunId;
 use crate::domain::safe::Safe;
 
-pub use candidates::{BESIDE, patch};
+pub use candidates::{BESIDE, patch, worth_keeping};
 pub use exit::{exit_of, worst};
 pub use first::can_init;
 pub use gate::{open_issues, preview};

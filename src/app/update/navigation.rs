@@ -125,6 +125,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PreviousHunk => candidates::turn(model, false),
         Action::Pick => candidates::pick(model),
         Action::Restore => candidates::as_tried(model),
+        Action::KeepTests => candidates::keep_tests(model),
         Action::Beside => candidates::beside(model),
         Action::Split => split::open(model),
         Action::Ledger => selected_spec(model).map_or_else(Vec::new, |spec| ledger::open(model, spec)),

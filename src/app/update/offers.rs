@@ -54,7 +54,7 @@ pub fn can(model: &Model, action: Action) -> bool {
         }
         Action::Proposal => matches!(view, View::Verdict { stage: Stage::Specify, .. }) && proposal::is_there(model),
         Action::IntoTree | Action::NextHunk | Action::PreviousHunk => false,
-        Action::Pick | Action::Restore | Action::Beside => false,
+        Action::Pick | Action::Restore | Action::KeepTests | Action::Beside => false,
         Action::Undo => run.is_some_and(|run| !run.decisions.is_empty() && settle::is_decidable(model, run)),
         Action::NextConflict | Action::PreviousConflict => run.is_some_and(|run| verdict::open_claims(run).len() > 1),
         Action::Open => opens(model, view),
@@ -185,6 +185,7 @@ pub(super) fn owner(model: &Model, action: Action) -> Option<&LockOwner> {
             | Action::IntoTree
             | Action::Pick
             | Action::Restore
+            | Action::KeepTests
             | Action::Undo
     );
     model.focused_run().filter(|_| changes)?.phase.owner()

@@ -9,7 +9,6 @@ use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Then, View, Warmth};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
-use crate::domain::absent::Without;
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::journal::Record;
@@ -43,7 +42,8 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
     model.minted += 1;
     let (fresh, rerun_missing, ask) = (start.fresh, start.rerun_missing, model.asking);
     let no_round = start.no_round;
-    let options = RunOptions { fresh, rerun_missing, ask, no_round, ..RunOptions::default() };
+    let says_without = start.without.is_some();
+    let options = RunOptions { says_without, fresh, rerun_missing, ask, no_round, ..RunOptions::default() };
     let mut run = blank(id.clone(), &start, stage, options, model);
     run.options.reopened = start.rerun_missing;
     run.options.adopt = start.adopt;
@@ -325,9 +325,9 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
         Record::RunOpened { spec: run.spec.clone(), stages: run.stages.clone(), version, pid }
     };
     let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
-    let (skipped, without) = (run.skipped.clone(), run.without.clone());
-    let is_said = |without: &Without| !without.is_empty() || run.options.resumed;
-    let without = without.filter(is_said);
+    let skipped = run.skipped.clone();
+    // What an earlier start said is on record, with who said it.
+    let without = run.without.clone().filter(|_| run.options.says_without);
     let mut batch = Batch::record(record);
     let by = model.boot.user.clone();
     batch.records.extend(without.map(|agents| Record::AgentsLeftOut { agents: agents.into_iter().collect(), by }));

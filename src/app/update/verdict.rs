@@ -136,7 +136,7 @@ pub(super) fn status_of(error: &AgentError) -> AgentStatus {
             AgentStatus::Refused
         }
         AgentError::Cancelled => AgentStatus::Cancelled,
-        AgentError::Budget { .. } => AgentStatus::Budget,
+        AgentError::Budget { .. } | AgentError::Overgrown { .. } => AgentStatus::Budget,
         AgentError::CommandNotFound { .. }
         | AgentError::Auth { .. }
         | AgentError::Network { .. }

@@ -8,6 +8,7 @@ use super::{Context, READING, servers};
 use crate::actors::evidence;
 use crate::disk::Store;
 use crate::domain::artifact::{self, Artifact};
+use crate::domain::candidate::{Landing, Tried};
 use crate::domain::check::{self, FileText, Tree};
 use crate::domain::consensus::{Answer, Panel, Verdict, parse_panel};
 use crate::domain::dissent::{self, Ledger};
@@ -31,6 +32,10 @@ pub(super) struct OfRun {
     pub panel: Panel,
     /// The hash of the verdict that was recorded with it.
     pub hash: Sha,
+    /// The candidate of implement that is where it was put.
+    pub landing: Option<Landing>,
+    /// What became of its candidates, the last time that they were tried.
+    tried: Option<FileRef>,
     /// Every file that the run's journal names.
     files: Vec<FileRef>,
 }
@@ -219,13 +224,48 @@ pub(super) fn panel(context: &Context, folder: &Folder, stage: Stage) -> Result<
         let reply = evidence.read(folder.id.clone(), summary.run.clone(), file, desk.token());
         let text = desk.ask(READING, "reading the panel", reply)?;
         let files = entries.iter().flat_map(|(_, record)| record.files()).cloned().collect();
-        return Ok(OfRun { run: summary.run, panel: parse_panel(&text)?, hash, files });
+        let (tried, landing) = candidates(entries.iter().map(|(_, record)| record));
+        return Ok(OfRun { run: summary.run, panel: parse_panel(&text)?, hash, landing, tried, files });
     }
     let why = match named {
         Some(named) => format!("run {named} has not decided {stage} of {}", folder.id),
         None => format!("no run has decided {stage} of {}", folder.id),
     };
     Err(Failure::needs_input("evidence", why, format!("run `dicast {stage} {}`", folder.id)))
+}
+
+/// Returns which file holds what became of the candidates, and which of them is where it was put.
+fn candidates<'r>(records: impl Iterator<Item = &'r Record>) -> (Option<FileRef>, Option<Landing>) {
+    let (mut tried, mut landed) = (None, None);
+    for record in records {
+        if let Record::CandidatesTried { report, .. } = record {
+            tried = Some(report.clone());
+        } else if let Record::Landed { landing, .. } = record {
+            landed = Some(landing.clone());
+        } else if let Record::LandingUndone { .. } = record {
+            landed = None;
+        }
+    }
+    (tried, landed)
+}
+
+/// Reads what became of the candidates of implement; nothing where the evidence does not have it any more.
+///
+/// # Errors
+/// When the reading was stopped, or the evidence is not ours to read.
+pub(super) fn tried(context: &Context, folder: &Folder, of_run: &OfRun) -> Result<Option<Tried>, Failure> {
+    let Some(file) = of_run.tried.clone().filter(|_| of_run.panel.stage == Stage::Implement) else { return Ok(None) };
+    let desk = Desk::open()?;
+    let evidence = context.evidence(&desk)?;
+    let reply = evidence.read(folder.id.clone(), of_run.run.clone(), file, desk.token());
+    match desk.ask(READING, "reading the candidates", reply) {
+        Ok(text) => Ok(serde_json::from_str(&text).ok()),
+        Err(Failure::Cancelled) => Err(Failure::Cancelled),
+        Err(failure) => {
+            tracing::info!(%failure, "the candidates are not told");
+            Ok(None)
+        }
+    }
 }
 
 /// Reads the answers that a panel was made of, as far as the evidence has them: `consensus` tells which are gone.

@@ -103,7 +103,9 @@ pub(super) fn of_stage<'v>(
                 Some(spec) => Cited::of(spec, &of_run.panel, &record::answers(context, folder, &of_run)?),
                 None => Cited::default(),
             };
-            Kept::Here { run: of_run.run, panel: Box::new(of_run.panel), cited }
+            let tried = record::tried(context, folder, &of_run)?.map(Box::new);
+            let landing = of_run.landing.map(Box::new);
+            Kept::Here { run: of_run.run, panel: Box::new(of_run.panel), cited, tried, landing }
         }
         Err(failure) if failure.exit() == NONE => Kept::Elsewhere,
         Err(Failure::Cancelled) => return Err(Failure::Cancelled),

@@ -161,7 +161,8 @@ impl<'w> Work<'w> {
     fn of(context: &'w Context, asked: &'w Auto) -> Result<Self, Failure> {
         let wish = Wish { fresh: context.global.fresh, ..asked.wish() };
         // What cannot be read is told before anything of any spec is.
-        drop((wish.skipped()?, wish.named_stages()?));
+        wish.skipped()?;
+        wish.named_stages()?;
         let flags = Flags { no_round: wish.no_round, ..flags(&context.global) };
         let outputs = Outputs::of(&context.global.output)?;
         Ok(Self { context, asked, wish, flags, outputs })

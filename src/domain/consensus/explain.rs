@@ -134,7 +134,8 @@ pub struct Speaker {
     pub tier: Tier,
 }
 
-/// Returns the claim that a name means: a key, at least four hex digits of its start, "kind subject", or a subject.
+/// Returns the claim that a name means: a key, at least four hex digits of its start, "kind subject", a subject, or
+/// "subject predicate" (`FR-001 reworded`).
 /// None if nothing, or more than one claim, answers to it.
 pub fn find<'v>(verdict: &'v Verdict, name: &str) -> Option<&'v Judged> {
     let name = name.trim();
@@ -146,7 +147,11 @@ pub fn find<'v>(verdict: &'v Verdict, name: &str) -> Option<&'v Judged> {
     let by_key = || only(&|c| c.key.as_str() == name || c.merged_from.iter().any(|m| m.key.as_str() == name));
     let by_prefix = || only(&|c| is_prefix && c.key.as_str().starts_with(&name.to_ascii_lowercase()));
     let same = |text: &str| text.to_lowercase() == name.to_lowercase();
-    by_key().or_else(by_prefix).or_else(|| only(&|c| same(&c.title()))).or_else(|| only(&|c| same(&c.subject)))
+    by_key()
+        .or_else(by_prefix)
+        .or_else(|| only(&|c| same(&c.title())))
+        .or_else(|| only(&|c| same(&c.subject)))
+        .or_else(|| only(&|c| same(&format!("{} {}", c.subject, c.predicate))))
 }
 
 /// Explains one claim of a panel's verdict. None if [`find`] finds none.

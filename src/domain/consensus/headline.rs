@@ -73,7 +73,9 @@ impl Verdict {
             if let Some(words) = self.of_candidates() {
                 return words.to_owned();
             }
-            return if self.status == Status::Agree {
+            return if self.status == Status::Agree && self.stage == Stage::Specify {
+                format!("{} of {} families agree on what the spec should say", self.families.ok, self.families.expected)
+            } else if self.status == Status::Agree {
                 format!("{} of {} families agree, {covered}", self.families.ok, self.families.expected)
             } else {
                 self.status.words().to_owned()

@@ -4,8 +4,10 @@ use super::Desk;
 use super::items::{Item, validation_of};
 use super::voices::{Stands, codes};
 use super::words::{cell, inline, table};
+use crate::domain::artifact::Body;
+use crate::domain::artifact::body::Remark;
 use crate::domain::claim::derive::risk_subject;
-use crate::domain::claim::{Kind, Severity};
+use crate::domain::claim::{Kind, Polarity, Severity};
 use crate::domain::consensus::{Judged, Label};
 use crate::domain::spec::{Level, Requirement};
 
@@ -163,6 +165,24 @@ impl Desk<'_> {
             }
         }
         table(&["Risk", "Severity", "Mitigation", "Owner", "Said by"], &rows)
+    }
+
+    /// What only a person can answer: the base's questions, and what others find unclear.
+    pub(super) fn questions(&self) -> String {
+        let (base, artifact) = self.base();
+        let own: &[Remark] = match &artifact.body {
+            Body::Specify(specify) => &specify.questions,
+            Body::Plan(plan) => &plan.questions,
+            Body::Tasks(_) | Body::Implement(_) | Body::Validate(_) | Body::Audit(_) | Body::Unlock(_) => &[],
+        };
+        let own = own.iter().map(|question| format!("- {} ({base})\n", inline(&question.text)));
+        let of_others = self.voices.claims(Kind::Finding, "unclear").into_iter().filter(|claim| {
+            let is_of_base = claim.votes.iter().any(|vote| vote.agents.contains(base));
+            // What the host alone finds unclear has its own place, with its line: here it would be a bare id.
+            !is_of_base && !claim.votes.is_empty() && claim.polarity == Some(Polarity::Yes)
+        });
+        let others = of_others.map(|claim| format!("- {} ({})\n", inline(&claim.subject), self.voices.support(claim)));
+        own.chain(others).collect()
     }
 
     /// Conflicts that stand in no other part: each once, with both sides.

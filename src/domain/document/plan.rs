@@ -9,8 +9,7 @@ use super::items::{Item, items};
 use super::lists::Served;
 use super::voices::codes;
 use super::words::{code, inline, listed, section};
-use crate::domain::artifact::Body;
-use crate::domain::claim::{Kind, Polarity};
+use crate::domain::claim::Kind;
 
 /// Writes plan.md.
 pub(super) fn plan(desk: &Desk<'_>) -> String {
@@ -27,7 +26,7 @@ pub(super) fn plan(desk: &Desk<'_>) -> String {
     section(&mut out, "Work Breakdown", &steps(&items));
     section(&mut out, "Acceptance Mapping", &desk.requirements(Served::By("step", &items)));
     section(&mut out, "Risks", &desk.risks());
-    section(&mut out, "Questions", &questions(desk));
+    section(&mut out, "Questions", &desk.questions());
     section(&mut out, "Open", &desk.open(&[]));
     section(&mut out, "Struck", &desk.voices.struck());
     out
@@ -78,23 +77,6 @@ fn support(item: &Item) -> String {
     let added = if item.is_added { ", added because it is agreed" } else { "" };
     let also = if item.also.is_empty() { String::new() } else { format!("; also {}", listed(&item.also)) };
     format!("From {}{also}{added}", item.from)
-}
-
-fn questions(desk: &Desk<'_>) -> String {
-    let (base, artifact) = desk.base();
-    let mut out = String::new();
-    if let Body::Plan(plan) = &artifact.body {
-        for question in &plan.questions {
-            let _ = writeln!(out, "- {} ({base})", inline(&question.text));
-        }
-    }
-    for claim in desk.voices.claims(Kind::Finding, "unclear") {
-        let is_of_base = claim.votes.iter().any(|vote| vote.agents.contains(base));
-        if !is_of_base && claim.polarity == Some(Polarity::Yes) {
-            let _ = writeln!(out, "- {} ({})", inline(&claim.subject), desk.voices.support(claim));
-        }
-    }
-    out
 }
 
 /// Writes tasks.md. Tasks are numbered anew, in an order in which each comes after what it needs.

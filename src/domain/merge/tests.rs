@@ -1,3 +1,5 @@
+//! The laws of merging, and what stands in their words.
+
 use proptest::prelude::*;
 
 use super::*;

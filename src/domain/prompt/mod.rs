@@ -193,6 +193,9 @@ fn why_again(error: &AgentError) -> Option<&'static str> {
         AgentError::NoArtifact { .. } => {
             Some("does not count: it held no answer that fits the schema. End with one complete JSON object.")
         }
+        AgentError::Overgrown { .. } => {
+            Some("does not count: what it wrote in its working copy took too much room. Write and build less there.")
+        }
         AgentError::CommandNotFound { .. }
         | AgentError::Auth { .. }
         | AgentError::RateLimit { .. }

@@ -3,6 +3,7 @@
 //! A page is made of plain texts, all of them taken for foreign; the writers redact, clean and escape every one. It must
 //! not know files, nor where a page goes.
 
+use super::candidate::{Landing, Tried};
 use super::consensus::{Call, Panel, Verdict};
 use super::dissent::Ledger;
 use super::ids::RunId;
@@ -18,6 +19,7 @@ mod markdown;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod unasked;
 
 pub use cite::Cited;
 pub use html::html;
@@ -71,6 +73,10 @@ pub enum Kept {
         panel: Box<Panel>,
         /// What agents gave for what they said; nothing where the spec is another text by now.
         cited: Cited,
+        /// What became of the candidates, where there were any.
+        tried: Option<Box<Tried>>,
+        /// The candidate that is where it was put, or was last.
+        landing: Option<Box<Landing>>,
     },
     /// Nothing: it is on another machine, or was removed.
     Elsewhere,

@@ -2,7 +2,7 @@
 //!
 //! It must not know any format: every text is plain.
 
-use super::{Case, Kept, Mark, Page, Part, Recorded, Section};
+use super::{Case, Kept, Mark, Page, Part, Recorded, Section, unasked};
 use crate::domain::absent;
 use crate::domain::agenda::{Topic, agenda};
 use crate::domain::claim::derive::in_words;
@@ -86,6 +86,9 @@ fn of_stage(spec: &Spec, topics: &[Topic], recorded: &Recorded<'_>) -> Section {
         Recorded::Read { verdict, path, changed, kept } => {
             let mut parts = vec![Part::Facts(facts(spec, verdict, path, changed.as_deref(), kept))];
             parts.extend(claims((spec, topics), verdict, kept));
+            if let Kept::Here { tried: Some(tried), landing, .. } = kept {
+                parts.extend(unasked::told(tried, landing.as_deref()));
+            }
             parts.extend(answers(verdict));
             (format!("{stage}: {} (exit {})", verdict.status.words(), verdict.exit), parts)
         }

@@ -87,7 +87,8 @@ impl Dispatch {
         }
     }
 
-    /// Takes a turn in a worktree of its own: it is made before, and read after.
+    /// Takes a turn in a worktree of its own: it is made before, and read after. A writer that takes more room than it may
+    /// is stopped while it writes, and what it wrote is taken away.
     fn take_turn_in(
         &self,
         plot: Plot,
@@ -99,8 +100,29 @@ impl Dispatch {
         let token = self.hands.scope.cancel.clone();
         self.job(async move {
             repo.plant(root.clone(), plot.clone(), stop.clone()).await?;
-            let mut ended = agents.take_turn(turn, stop, kill).await?;
-            if ended.outcome.is_ok() {
+            // A program that is kept warm stays in the folder.
+            let stays = matches!(turn.launch.transport, Transport::Acp(_));
+            let (halt, over) = (stop.child_token(), CancellationToken::new());
+            let _over = over.clone().drop_guard();
+            let mut watching = repo.outgrows(plot.clone(), over);
+            let mut taking = agents.take_turn(turn, halt.clone(), kill);
+            let (is_overgrown, mut ended) = tokio::select! {
+                biased;
+                ended = &mut taking => (false, ended?),
+                grown = &mut watching => {
+                    // Who cannot be measured is left to the look after its turn.
+                    let grown = grown.unwrap_or(false);
+                    if grown {
+                        halt.cancel();
+                    }
+                    (grown, taking.await?)
+                }
+            };
+            if is_overgrown {
+                let error = AgentError::Overgrown { mb: plot.quota >> 20 };
+                ended.outcome = Err(run::TurnFailed { error, repair: None });
+                repo.fell(root, plot, stays, token).await?;
+            } else if ended.outcome.is_ok() {
                 ended.patch = Some(Arc::new(repo.reap(root, plot, token).await?));
             }
             Ok(ended)

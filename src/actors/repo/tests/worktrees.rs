@@ -212,6 +212,34 @@ fn only_worktrees_of_the_run_are_removed_and_what_is_in_the_way_is_left() {
 }
 
 #[test]
+fn a_worktree_that_grows_beyond_its_quota_is_noticed_while_it_is_written_and_taken_away() {
+    bench(|bench| async move {
+        bench.shop();
+        let plot = Plot { quota: 64 << 10, ..bench.plot("ann") };
+        let tree = bench.plant(&plot).await.unwrap();
+        let over = CancellationToken::new();
+        let quiet = bench.handle.outgrows(plot.clone(), over.clone());
+        over.cancel();
+        assert!(!quiet.within(PATIENCE, "the end of a turn").await.unwrap());
+        let grown = bench.handle.outgrows(plot.clone(), CancellationToken::new());
+        fs::create_dir_all(tree.join("target")).unwrap();
+        // In what git ignores as well.
+        fs::write(tree.join("target/big"), vec![0; 65 << 10]).unwrap();
+        assert!(grown.within(PATIENCE, "too much").await.unwrap());
+
+        let fell = async |stays| {
+            let token = CancellationToken::new();
+            bench.handle.fell(bench.root(), plot.clone(), stays, token).within(PATIENCE, "room").await
+        };
+        fell(true).await.unwrap();
+        assert!(tree.join("src/limit.sh").exists() && !tree.join("target").exists(), "whoever works there stays");
+        fell(false).await.unwrap();
+        assert!(!tree.exists() && !bench.said(&["worktree", "list"]).contains("ann"));
+        bench
+    });
+}
+
+#[test]
 fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
     bench(|bench| async move {
         bench.shop();
@@ -274,7 +302,7 @@ fn every_candidate_runs_the_old_tests_and_those_of_the_others() {
 fn landing(trial: &Trial, candidate: &crate::domain::candidate::Candidate, place: Place) -> Landing {
     let spec = SpecId::new("003-rate-limiter").unwrap();
     let (agent, tree) = (candidate.agent.clone(), candidate.tree.clone());
-    let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new() };
+    let chosen = Chosen { agent, tree, left_out: Vec::new(), also: Vec::new(), unasked: Vec::new(), by: String::new() };
     Landing::of((&spec, "Rate limiter"), (&trial.base, chosen), ("RUN", &Sha::of("v")), (place, Moment(5_000)))
 }
 
@@ -456,6 +484,8 @@ fn a_candidate_lands_once_however_often_it_is_done_and_comes_back_if_nothing_fol
             at: Moment(1_795_352_000_000),
             left_out: Vec::new(),
             also: Vec::new(),
+            unasked: Vec::new(),
+            by: String::new(),
         };
         let before = bench.own();
         // A hook that would refuse every commit is not asked.

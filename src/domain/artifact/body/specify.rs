@@ -1,7 +1,8 @@
 //! The answer where a spec is drafted or revised. It must not know the stages.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
 
 use super::shared::{Cite, Remark};
 
@@ -9,7 +10,7 @@ use super::shared::{Cite, Remark};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Specify {
     /// Requirements that the spec should have, say otherwise, or do without.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub requirements: Vec<Demand>,
     /// User stories that it lacks, the most important first.
     #[serde(default)]
@@ -62,4 +63,10 @@ pub struct UserStory {
     /// Acceptance scenarios: `Given …, When …, Then …`, one sentence each.
     #[serde(default)]
     pub scenarios: Vec<String>,
+}
+
+/// Reads demands that are objects: where every field may be left out, an empty list would be taken for one, too.
+fn objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Demand>, D::Error> {
+    let written: Vec<Map<String, Value>> = Deserialize::deserialize(deserializer)?;
+    written.into_iter().map(|fields| Demand::deserialize(Value::Object(fields)).map_err(de::Error::custom)).collect()
 }

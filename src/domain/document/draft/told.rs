@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use super::propose::{Done, Proposal, Subject};
 use super::sections::{Part, PartKind};
 use super::wanted::{Wanted, What, words_of};
-use crate::domain::artifact::Body;
 use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
 use crate::domain::claim::{Kind, Polarity, Tier};
 use crate::domain::consensus::Judged;
@@ -53,7 +52,7 @@ pub(super) fn told(desk: &Desk<'_>, proposal: &Proposal<'_>) -> String {
     section(&mut out, "Left Out", &left_out(desk, &proposal.left_out));
     let told = open_here(proposal);
     section(&mut out, "Open", &format!("{}{}", changes.open, open(desk, &told)));
-    section(&mut out, "Questions", &questions(desk));
+    section(&mut out, "Questions", &desk.questions());
     section(&mut out, "Struck", &desk.voices.struck());
     out
 }
@@ -169,9 +168,9 @@ fn about(desk: &Desk<'_>, claim: &Judged) -> String {
 
 fn left_out(desk: &Desk<'_>, claims: &[(&Judged, &'static str)]) -> String {
     let line = |(claim, why): &(&Judged, &'static str)| {
-        let sides = match claim.predicate.as_str() {
-            REWORDED => format!("{}{}", desk.voices.support(claim), desk.voices.against(claim)),
-            _ => desk.voices.sides(claim),
+        let sides = match claim.polarity {
+            Some(Polarity::Yes) => format!("{}{}", desk.voices.support(claim), desk.voices.against(claim)),
+            Some(Polarity::No) | None => desk.voices.sides(claim),
         };
         format!("- {} ({sides}): {why}\n", about(desk, claim))
     };
@@ -200,22 +199,4 @@ fn open(desk: &Desk<'_>, told: &BTreeSet<&str>) -> String {
     }
     let known = [DEMANDED, REWORDED, WITHDRAWN].map(|predicate| (Kind::Decision, predicate));
     out + &desk.open(&known)
-}
-
-/// What only a person can answer.
-fn questions(desk: &Desk<'_>) -> String {
-    let (base, artifact) = desk.base();
-    let mut out = String::new();
-    if let Body::Specify(specify) = &artifact.body {
-        for question in &specify.questions {
-            let _ = writeln!(out, "- {} ({base})", inline(&question.text));
-        }
-    }
-    for claim in desk.voices.claims(Kind::Finding, "unclear") {
-        let is_of_base = claim.votes.iter().any(|vote| vote.agents.contains(base));
-        if !is_of_base && claim.polarity == Some(Polarity::Yes) {
-            let _ = writeln!(out, "- {} ({})", inline(&claim.subject), desk.voices.support(claim));
-        }
-    }
-    out
 }
