@@ -90,7 +90,7 @@ fn then(model: &Model, page: &ProposalPage, proposal: &Proposal) -> Vec<Vec<Piec
         let open = done.held.open().count();
         let on = match open {
             0 => vec![piece("✔ ", Ink::Good), plain(format!("nothing is open in it · next :plan {spec}"))],
-            n => key("Enter", format!("answers what it leaves open: {}", text::count(n, "question"))),
+            n => key("c", format!("answers what it leaves open: {}", text::count(n, "question"))),
         };
         return vec![on, key("u", format!("gives {file} its old text back"))];
     }

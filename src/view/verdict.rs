@@ -260,7 +260,7 @@ fn steps(model: &Model, run: &Run, judgement: &Judgement, stage: Stage) -> Vec<V
             steps.push(vec![piece(name, Ink::Accent), plain(format!(" {does}"))]);
         }
     };
-    offer(Action::Proposal, "c", "see what would change, and apply it".to_owned());
+    offer(Action::Proposal, "w", "see what would change, and apply it".to_owned());
     offer(Action::Open, "Enter", "decide the first".to_owned());
     offer(Action::Check, "t", "run the check that settles it".to_owned());
     offer(Action::Round, "R", "let them answer each other once".to_owned());

@@ -95,7 +95,7 @@ fn a_run_that_was_killed_goes_on_with_what_was_wanted_and_other_words_begin_anew
 fn on_screen_nothing_is_written_before_enter_and_u_takes_it_back() {
     let mut script = specify(Script::new(), false, None);
     script.expect_phase(Phase::Decided);
-    script.key(Key::Char('v')).key(Key::Char('c')).settle();
+    script.key(Key::Char('v')).key(Key::Char('w')).settle();
     let View::Proposal(page) = script.model.view() else { panic!("{:?}", script.model.view()) };
     assert!(matches!(page.proposal, Load::Ready(_)) && script.world.document.is_empty());
     assert!(!can(&script.model, Action::Undo), "nothing is written yet");
@@ -113,20 +113,20 @@ fn on_screen_nothing_is_written_before_enter_and_u_takes_it_back() {
 }
 
 #[test]
-fn after_it_was_written_enter_goes_on_to_what_it_leaves_open() {
+fn after_it_was_written_c_goes_on_to_what_it_leaves_open() {
     let mut script = Script::new();
     script.world.gate_text = "# X\n\n- **FR-001**: It MUST wait [NEEDS CLARIFICATION: how long?]\n".into();
     let mut script = specify(script, false, None);
-    script.key(Key::Char('v')).key(Key::Char('c')).settle();
+    script.key(Key::Char('v')).key(Key::Char('w')).settle();
     script.key(Key::Enter).settle();
-    script.key(Key::Enter).settle();
+    script.key(Key::Char('c')).settle();
     assert!(matches!(script.model.view(), View::Gate(_)), "{}", script.story());
 }
 
 #[test]
 fn what_was_replaced_under_the_page_is_not_written_and_is_shown_anew() {
     let mut script = specify(Script::new(), false, None);
-    script.key(Key::Char('v')).key(Key::Char('c')).settle();
+    script.key(Key::Char('v')).key(Key::Char('w')).settle();
     script.world.proposes = Some(format!("{NEW}- more\n"));
     script.key(Key::Enter).settle();
     assert!(script.world.document.is_empty(), "it is not what was looked at");

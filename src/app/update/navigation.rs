@@ -90,7 +90,6 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PreviousPane => pane(model, |pane| (pane + 1) % 3 + 1),
         Action::Pane(n) => pane(model, |_| n),
         Action::Plan => start_selected(model, Some(Stage::Plan)),
-        Action::NextStep if matches!(model.view(), View::Proposal(_)) => gate::open_selected(model),
         Action::NextStep => start_selected(model, None),
         Action::StopAgent => stop_selected_agent(model),
         Action::StopRun => cancel::asked(model, None),

@@ -138,9 +138,8 @@ pub(super) fn count(page: &ProposalPage) -> usize {
 pub(super) fn can(page: &ProposalPage, action: Action) -> Option<bool> {
     let proposal = page.proposal.ready().filter(|_| !page.busy);
     let fits = |wanted: Fit| proposal.is_some_and(|proposal| proposal.fit == wanted);
-    let table: [(Action, &dyn Fn() -> bool); 5] = [
+    let table: [(Action, &dyn Fn() -> bool); 4] = [
         (Action::Open, &|| !is_written(page) && fits(Fit::Fits)),
-        (Action::NextStep, &|| !page.busy && is_written(page) && asks(page)),
         (Action::Undo, &|| !page.busy && (is_written(page) || fits(Fit::Adopted))),
         (Action::Gate, &|| !page.busy),
         (Action::Document, &|| proposal.is_some_and(|proposal| proposal.notes.is_some())),
@@ -151,11 +150,6 @@ pub(super) fn can(page: &ProposalPage, action: Action) -> Option<bool> {
 /// Tells whether the document became what is proposed here, and still is.
 fn is_written(page: &ProposalPage) -> bool {
     page.rewritten.as_ref().is_some_and(|rewritten| matches!(rewritten.deed, Deed::Adopted | Deed::Already))
-}
-
-/// Tells whether something is asked of the document as it was written.
-fn asks(page: &ProposalPage) -> bool {
-    page.rewritten.as_ref().is_some_and(|rewritten| rewritten.held.open().next().is_some())
 }
 
 /// Writes what is shown.
