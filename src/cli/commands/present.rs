@@ -8,7 +8,7 @@ use super::{Context, survey};
 use crate::domain::consensus::Verdict;
 use crate::domain::failure::Failure;
 use crate::domain::hash::Sha;
-use crate::domain::spec::{self, Folder};
+use crate::domain::spec::Folder;
 use crate::domain::stage::Stage;
 
 /// Most bytes of a document that is compared with what was judged.
@@ -49,7 +49,7 @@ impl<'c> Present<'c> {
             let mut same = false;
             for document in &folder.documents {
                 let bytes = store.read(document, DOCUMENT_MAX)?.unwrap_or_default();
-                same |= spec::text_of(document, &bytes).is_ok_and(|text| Sha::of(text) == *judged);
+                same |= Sha::of(&bytes) == *judged;
                 // What a panel proposed is written: that is what its verdict was for.
                 same |= proposed.is_some_and(|proposed| Sha::of(&bytes) == *proposed);
             }

@@ -254,7 +254,7 @@ impl Spec {
     }
 }
 
-/// Turns the bytes of a spec, plan or task list into text.
+/// Turns the bytes of a spec, plan or task list into text: all of them, a byte order mark too, as its hash is theirs.
 ///
 /// # Errors
 /// Exit 10 if it is over [`DOCUMENT_MAX`], not UTF-8, or empty; `file` names it.
@@ -263,8 +263,7 @@ pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Failure> {
         return Err(too_large(file));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(file, e.valid_up_to()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim().is_empty() {
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
         return Err(Failure::needs_input(file, "it is empty", "write what is wanted into it, or remove the folder"));
     }
     Ok(text.to_owned())

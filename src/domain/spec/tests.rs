@@ -166,13 +166,23 @@ fn a_spec_is_named_exactly_or_by_a_unique_prefix() {
 
 #[test]
 fn documents_that_are_no_text_are_refused_with_a_next_step() {
-    for (bytes, why) in [(b"".as_slice(), "empty"), (b" \n", "empty"), (b"\xff\xfe", "UTF-8")] {
+    for (bytes, why) in
+        [(b"".as_slice(), "empty"), (b" \n", "empty"), (b"\xef\xbb\xbf \n", "empty"), (b"\xff\xfe", "UTF-8")]
+    {
         let failure = text_of("specs/001-a/spec.md", bytes).unwrap_err();
         assert!(failure.to_string().contains(why), "{failure}");
         assert_eq!(failure.exit(), 10);
     }
     let large = vec![b'a'; 10 * 1024 * 1024];
     assert!(text_of("specs/001-a/spec.md", &large).unwrap_err().to_string().contains("larger than 2 MB"));
+}
+
+#[test]
+fn a_byte_order_mark_is_part_of_what_a_spec_is_known_by_and_of_nothing_else() {
+    let bytes = "\u{feff}# X\r\n\r\n- **FR-001**: It MUST wait a second\r\n";
+    let spec = parse(id("001-a"), "specs/001-a", "specs/001-a/spec.md", &text_of("spec.md", bytes.as_bytes()).unwrap());
+    assert_eq!((spec.title.as_str(), spec.requirements.len()), ("X", 1));
+    assert_eq!(spec.sha, crate::domain::hash::Sha::of(bytes));
 }
 
 proptest::proptest! {
