@@ -63,7 +63,7 @@ const WORDS: [&str; 24] = [
     "It MUST close ]] what [ it opens",
     "It MUST stay\u{202e} visible\u{1b}[2J",
     "---",
-    "=> → -> MUST",
+    "=> → -> MUST point",
     "Requirement: named MUST be",
     "It MUST say “so” and “not so”; codex: it should go",
 ];
@@ -139,7 +139,7 @@ fn is_by_id(outline: &Outline<'_>) -> bool {
     outline.written().iter().any(|written| matches!(written.form, Form::Item | Form::Row | Form::Heading))
 }
 
-/// Lines that nothing may touch: all but those of requirements, stories and placeholders.
+/// Lines that nothing may touch: all that say something but those of requirements, stories and placeholders.
 fn untouchable<'t>(spec: &Spec, text: &'t str) -> Vec<&'t str> {
     let outline = Outline::of(spec, text);
     let headings = outline.headings();
@@ -151,7 +151,8 @@ fn untouchable<'t>(spec: &Spec, text: &'t str) -> Vec<&'t str> {
         .chain(of_stories.flat_map(|heading| heading.line..=heading.last))
         .collect();
     let lines = (1_u32..).zip(text.lines());
-    lines.filter(|(n, line)| !touchable.contains(n) && !line.contains('[')).map(|(_, line)| line).collect()
+    let says = |line: &str| !line.trim().is_empty() && !line.contains('[');
+    lines.filter(|(n, line)| !touchable.contains(n) && says(line)).map(|(_, line)| line).collect()
 }
 
 fn is_within(lines: &[&str], text: &str) -> bool {

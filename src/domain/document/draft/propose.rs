@@ -201,8 +201,9 @@ fn sound(spec: &Spec, outline: &Outline<'_>, text: &str, effects: &Effects) -> b
             says(&requirement.id).is_some_and(|now| !is_kept(&requirement.id) || now.text == requirement.text)
         });
         let count = spec.requirements.len() + effects.stories;
-        let counts =
-            if added == 0 { are_there && new.requirements.len() == count } else { new.requirements.len() == added };
+        // What is added where nothing is read, behind a fence that is never closed, would be no requirement.
+        let are_added = || new.requirements.len() == added && effects.added.iter().all(|id| says(id).is_some());
+        let counts = if added == 0 { are_there && new.requirements.len() == count } else { are_added() };
         return counts && has_stories;
     }
     let are_there = spec.requirements.iter().all(|requirement| match says(&requirement.id) {

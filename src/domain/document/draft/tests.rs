@@ -363,3 +363,13 @@ fn a_storys_title_that_is_a_placeholder_is_filled_in_too() {
     assert!(text.contains("### User Story 1 - Ask for a link (Priority: P1)\n"), "{text}{told}");
     assert!(text.contains("\n1. **Given** a, **When** b, **Then** c\n") && !told.contains("By hand"), "{text}{told}");
 }
+
+#[test]
+fn behind_a_fence_that_is_never_closed_nothing_is_added() {
+    let text =
+        "# Lists\n\n### User Story 1 - Share (Priority: P1)\n\n1. **Given** a, **When** b, **Then** c\n\n```\nopen\n";
+    let wants = json!({"requirements": [{"text": "It MUST share a list.", "because": "so"}]});
+    let (proposal, told) = proposed(DIR, text, &[("claude", wants.clone()), ("codex", wants)]);
+    assert_eq!(proposal, text);
+    assert!(told.contains("## By hand") && told.contains("It MUST share a list."), "{told}");
+}
