@@ -9,8 +9,9 @@ use super::canon;
 use super::label::Status;
 use super::reason::Reason;
 use super::ruling::COVERED;
-use super::verdict::Verdict;
+use super::verdict::{Judged, Verdict};
 use crate::domain::claim::Kind;
+use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
 use crate::domain::hash::Sha;
 use crate::domain::ids::AgentName;
 use crate::domain::stage::Stage;
@@ -107,15 +108,27 @@ impl Verdict {
         }
     }
 
-    /// Returns "kind subject" of claims, also of must-requirements that nobody made a claim about.
+    /// Names claims: "kind subject", what a spec should say by its words; also must-requirements that nobody made a
+    /// claim about.
     fn titles(&self, keys: &[Sha]) -> Vec<String> {
         let covers = |id: &str| (canon::key(Kind::Covers, id, COVERED), id.to_owned());
         let uncovered: BTreeMap<Sha, String> = self.coverage.uncovered.iter().map(|id| covers(id)).collect();
         let title = |key: &Sha| {
             let found = self.claims.binary_search_by(|c| c.key.cmp(key)).ok();
-            uncovered.get(key).cloned().or_else(|| found.map(|i| self.claims[i].title()))
+            uncovered.get(key).cloned().or_else(|| found.map(|i| named(&self.claims[i])))
         };
         keys.iter().filter_map(title).collect()
+    }
+}
+
+/// Names a claim in a sentence.
+fn named(claim: &Judged) -> String {
+    let subject = claim.subject.trim_end_matches('.');
+    match claim.predicate.as_str() {
+        DEMANDED => format!("“{subject}”"),
+        REWORDED => format!("what {subject} should say"),
+        WITHDRAWN => format!("whether {subject} should go"),
+        _ => claim.title(),
     }
 }
 

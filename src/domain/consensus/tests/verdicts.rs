@@ -116,6 +116,14 @@ fn the_call_is_pass_where_it_goes_on_and_counts_what_a_human_must_settle() {
 }
 
 #[test]
+fn the_reason_names_what_a_spec_should_say_by_its_words() {
+    let asks = |polarity| say("decision", "It MUST wait.", "demanded", "yes", polarity, "major", "E2");
+    let split = panel("specify").agent("a", &[asks(1)]).agent("b", &[asks(-1)]);
+    let why = split.decide().why();
+    assert!(why.ends_with("(a and b): “it must wait”"), "{why}");
+}
+
+#[test]
 fn explain_shows_the_numbers_and_finds_a_claim_by_many_names() {
     let built = panel("plan")
         .agent("claude", &[answer("redis", "major", "E2")])

@@ -373,3 +373,16 @@ fn behind_a_fence_that_is_never_closed_nothing_is_added() {
     assert_eq!(proposal, text);
     assert!(told.contains("## By hand") && told.contains("It MUST share a list."), "{told}");
 }
+
+#[test]
+fn what_others_say_beside_requirements_is_told_where_their_draft_is_not_followed() {
+    let followed = json!({"edge_cases": ["The clock goes back."]});
+    let longer = json!({"edge_cases": ["The clock goes back!", "Two clients share a key."],
+        "stories": [{"title": "A client waits", "scenarios": ["Given a, when b, then c"]}]});
+    let (text, told) = proposed(DIR, "# Limits\n\nA limiter.\n", &[("claude", followed), ("codex", longer)]);
+    assert!(text.contains("- The clock goes back.\n") && !text.contains("share a key"), "{text}");
+    let others = told.split("## Beside the Requirements, of Others\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert!(others.contains("- User story: “A client waits” (codex)\n"), "{others}");
+    assert!(others.contains("- Edge case: “Two clients share a key.” (codex)\n"), "{others}");
+    assert!(!others.contains("clock"), "{others}");
+}

@@ -8,12 +8,13 @@ use std::fmt::Write as _;
 use super::propose::{Done, Proposal, Subject};
 use super::sections::{Part, PartKind};
 use super::wanted::{Wanted, What, words_of};
+use crate::domain::artifact::Body;
 use crate::domain::claim::derive::{DEMANDED, REWORDED, WITHDRAWN};
 use crate::domain::claim::{Kind, Polarity, Tier};
 use crate::domain::consensus::Judged;
 use crate::domain::document::Desk;
 use crate::domain::document::voices::Stands;
-use crate::domain::document::words::{inline, section};
+use crate::domain::document::words::{folded, inline, listed, section, sentence};
 use crate::domain::gate::{Side, Wants};
 
 /// Writes review/specify.md.
@@ -47,6 +48,8 @@ pub(super) fn told(desk: &Desk<'_>, proposal: &Proposal<'_>) -> String {
     section(&mut out, "Withdrawn", &changes.withdrawn);
     let unvoted = format!("Nobody votes on these: they are {}'s, whose draft is followed.\n\n", desk.base().0);
     section(&mut out, "Beside the Requirements", &with_head(&unvoted, &changes.beside));
+    let untaken = "Others say these beside requirements, and the proposal does not: take what you want by hand.\n\n";
+    section(&mut out, "Beside the Requirements, of Others", &with_head(untaken, &of_others(desk, &proposal.text)));
     section(&mut out, "By hand", &changes.by_hand);
     section(&mut out, "Decisions", &desk.decisions());
     section(&mut out, "Left Out", &left_out(desk, &proposal.left_out));
@@ -175,6 +178,37 @@ fn left_out(desk: &Desk<'_>, claims: &[(&Judged, &'static str)]) -> String {
         format!("- {} ({sides}): {why}\n", about(desk, claim))
     };
     claims.iter().map(line).collect()
+}
+
+/// What drafts that are not followed say beside requirements and the proposal does not: each once, with who says it.
+fn of_others(desk: &Desk<'_>, proposed: &str) -> String {
+    let whole = format!(" {} ", folded(proposed));
+    let mut found: Vec<(PartKind, String, Vec<&str>)> = Vec::new();
+    for (name, artifact) in desk.drafts.iter().skip(1) {
+        let Body::Specify(draft) = &artifact.body else { continue };
+        let stories = draft.stories.iter().map(|story| (PartKind::Stories, &story.title));
+        let lists = [
+            (PartKind::EdgeCases, &draft.edge_cases),
+            (PartKind::SuccessCriteria, &draft.success_criteria),
+            (PartKind::Assumptions, &draft.assumptions),
+        ];
+        let lists = lists.into_iter().flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text)));
+        for (kind, words) in stories.chain(lists).filter_map(|(kind, text)| Some((kind, sentence(text)?))) {
+            let key = folded(&words);
+            if key.is_empty() || whole.contains(&format!(" {key} ")) {
+                continue;
+            }
+            match found.iter_mut().find(|(known, said, _)| *known == kind && folded(said) == key) {
+                Some((.., who)) if who.contains(&name.as_str()) => {}
+                Some((.., who)) => who.push(name.as_str()),
+                None => found.push((kind, words, vec![name.as_str()])),
+            }
+        }
+    }
+    let line = |(kind, words, who): &(PartKind, String, Vec<&str>)| {
+        format!("- {}: {} ({})\n", kind.word(), quoted(words), listed(who))
+    };
+    found.iter().map(line).collect()
 }
 
 /// The claims whose conflict stands in the text.
