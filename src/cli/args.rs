@@ -342,8 +342,9 @@ pub struct Stage {
 /// One spec, and what it should be drafted or revised for.
 #[derive(Debug, Clone, Group)]
 pub struct Specify {
-    /// The spec; may be left out on a branch that names it.
-    pub spec: Option<String>,
+    /// Which spec, and how.
+    #[command(flatten)]
+    pub stage: Stage,
     /// What is wanted, in your words [default: what the spec says already].
     pub text: Vec<String>,
     /// Writes what is proposed into the spec: the proposal on record if it fits the spec as it stands, else what the
@@ -353,15 +354,6 @@ pub struct Specify {
     /// Takes back what was written last, unless something was changed since.
     #[arg(long, conflicts_with_all = ["apply", "without", "rerun_missing", "no_round", "text"])]
     pub undo: bool,
-    /// Leaves an agent out of this run: it counts as not asked, and the verdict says so. Can be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub without: Vec<String>,
-    /// Asks only those that did not answer last time.
-    #[arg(long)]
-    pub rerun_missing: bool,
-    /// Does not ask the panel what stands open, whatever the config says.
-    #[arg(long)]
-    pub no_round: bool,
 }
 
 /// Several specs, and which of their stages.
@@ -400,14 +392,6 @@ pub struct Auto {
 
 impl Stage {
     /// Returns what is asked for, as it may also be typed on the screen.
-    pub fn wish(&self) -> Wish {
-        let (rerun_missing, no_round, without) = (self.rerun_missing, self.no_round, self.without.clone());
-        Wish { rerun_missing, no_round, without, ..Wish::default() }
-    }
-}
-
-impl Specify {
-    /// Returns what is asked for besides words, as of any stage.
     pub fn wish(&self) -> Wish {
         let (rerun_missing, no_round, without) = (self.rerun_missing, self.no_round, self.without.clone());
         Wish { rerun_missing, no_round, without, ..Wish::default() }

@@ -23,10 +23,10 @@ const NEEDS_INPUT: u8 = 10;
 /// # Errors
 /// Usage for an unknown spec; what keeps the run from starting; as writing the proposal.
 pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failure> {
-    let folder = found(context, asked.spec.as_deref())?;
+    let folder = found(context, asked.stage.spec.as_deref())?;
     let outputs = Outputs::of(&context.global.output)?;
     let brief = Some(asked.text.join(" ")).filter(|text| !text.trim().is_empty());
-    let (wish, fresh) = (asked.wish(), context.global.fresh);
+    let (wish, fresh) = (asked.stage.wish(), context.global.fresh);
     let is_recorded_wanted = asked.apply && brief.is_none() && !fresh && wish == Wish::default();
     if asked.undo || is_recorded_wanted {
         let done = if asked.undo { Some(restore(context, &folder)?) } else { adopt(context, &folder)? };
