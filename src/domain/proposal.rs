@@ -20,6 +20,10 @@ use super::stage::Stage;
 /// The exit code where a verdict or what it published is not what was recorded.
 const ALTERED: u8 = 3;
 
+/// Why a text is not the one that was proposed.
+const NOT_IT: &str = "it is not the text that was proposed: it was altered, or the spec holds what is never written (a secret, the path of \
+     your home) and has to do without first";
+
 /// The exit code of a proposal about a spec that says something else by now.
 const STALE: u8 = 7;
 
@@ -102,7 +106,7 @@ pub fn of_spec(tree: &Tree, spec: &Spec) -> Result<Proposal, Failure> {
     };
     let text = tree.text(&path).ok_or_else(|| altered("the text that was proposed is not there any more"))?;
     if Sha::of(text) != *after {
-        return Err(altered("it was altered: it is not the text that was proposed"));
+        return Err(altered(NOT_IT));
     }
     let now = tree.text(&spec.file).unwrap_or_default();
     let notes = format!("{}/review/{}.md", spec.own, Stage::Specify);

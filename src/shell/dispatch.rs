@@ -330,7 +330,8 @@ impl Dispatch {
             entries: Vec::new(),
             recalled: Vec::new(),
             change: None,
-            brief: given.brief,
+            // As it is on record: who goes on with the run reads it there.
+            brief: given.brief.map(|brief| redactor(&model.settings).clean(&brief).into_owned()),
             skipped: given.skipped,
             left_out: given.left_out,
             back: given.back.map(|back| *back),

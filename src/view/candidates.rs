@@ -178,9 +178,11 @@ fn table(tried: &Tried, cursor: usize, area: Rect, canvas: &mut Canvas<'_>) {
         ];
         for (name, head) in &checks {
             let room = text::width(head).saturating_sub(1);
-            let (sign, ink) = match one.looks.iter().find(|look| look.name == *name) {
-                Some(look) if look.passed => ("✔", Ink::Good),
-                Some(_) => ("✗", Ink::Bad),
+            // Several may have one short name: one that is red is what matters.
+            let looks = one.looks.iter().filter(|look| look.name == *name);
+            let (sign, ink) = match looks.map(|look| look.passed).reduce(|all, passed| all && passed) {
+                Some(true) => ("✔", Ink::Good),
+                Some(false) => ("✗", Ink::Bad),
                 None => ("–", Ink::Dim),
             };
             pieces.extend([piece(sign, ink), plain(" ".repeat(room + 2))]);

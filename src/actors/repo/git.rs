@@ -138,8 +138,12 @@ impl Git {
     /// Returns the same for another folder of the repository, with time to write files, and with `index` (absolute) as
     /// its index: the one of the working copy is not looked at.
     pub(super) fn at(&self, root: &Path, index: Option<&Path>) -> Self {
-        let index = index.map(|path| ("GIT_INDEX_FILE".to_owned(), path.to_string_lossy().into_owned()));
-        Self { root: root.to_owned(), env: index.into_iter().collect(), limit_ms: WRITE_MS, ..self.clone() }
+        let index = index.map(|path| ("GIT_INDEX_FILE", path));
+        // A worktree lies inside the user's repository: where somebody took its `.git` away, git must not find theirs.
+        let above = root.parent().filter(|_| root != self.root).map(|above| ("GIT_CEILING_DIRECTORIES", above));
+        let env = index.into_iter().chain(above);
+        let env = env.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).collect();
+        Self { root: root.to_owned(), env, limit_ms: WRITE_MS, ..self.clone() }
     }
 
     /// Sets a variable for the commands that follow.

@@ -316,13 +316,17 @@ impl Git {
     pub(super) async fn uproot(&self, scope: &Scope, folder: &Path, run: &RunId) -> Result<(), Failure> {
         let of_run = folder.join(run.as_str());
         let git = self.at(&self.folder(), None);
+        let mut refused = Ok(());
         for listed in self.worktrees().await? {
             if listed.path.parent() == Some(of_run.as_path()) {
                 let path = listed.path.to_string_lossy().into_owned();
-                git.must("worktree remove", &["worktree", "remove", "--force", &path], "").await?;
+                let removed = git.must("worktree remove", &["worktree", "remove", "--force", &path], "").await;
+                // One that git refuses keeps no other.
+                refused = refused.and(removed.map(drop));
             }
         }
-        scope.spawn_blocking(move || scratch::remove_empty(&of_run)).await.map_err(|_| gone())
+        scope.spawn_blocking(move || scratch::remove_empty(&of_run)).await.map_err(|_| gone())?;
+        refused
     }
 
     /// Removes all that git has of a run: its worktrees, and the refs that keep what came of them.

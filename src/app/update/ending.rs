@@ -10,8 +10,9 @@ use crate::app::model::{Lock, MemoryState, Model, Phase, Run, Then, Warmth};
 use crate::app::msg::Start;
 use crate::app::outcome::Outcome;
 use crate::domain::failure::Failure;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{AgentName, RunId};
 use crate::domain::journal::{Closed, Record};
+use crate::domain::safe::Safe;
 
 /// Ends a run that cannot go on. A run whose journal is ours is closed there too.
 pub(super) fn fail(model: &mut Model, id: &RunId, failure: Failure) -> Vec<Effect> {
@@ -50,11 +51,15 @@ pub(super) fn end(model: &mut Model, id: &RunId, why: Closed, last: Vec<Record>)
 
 /// The worktrees are gone. One that cannot be removed is told, and keeps nobody from ending.
 pub(super) fn uprooted(model: &mut Model, id: &RunId, outcome: Result<(), Failure>) -> Vec<Effect> {
+    let mut effects = Vec::new();
     if let Err(failure) = &outcome {
         complain(model, failure);
+        let text = Safe::line(&format!("worktrees stay: {failure} · {}", failure.hint()));
+        effects.push(super::run::emit(model, Some(id), What::Warning { text }));
     }
     let why = model.runs.get_mut(id).and_then(|run| run.closing.take());
-    why.map_or_else(Vec::new, |why| record_end(model, id, why, Vec::new()))
+    effects.extend(why.map(|why| record_end(model, id, why, Vec::new())).unwrap_or_default());
+    effects
 }
 
 fn record_end(model: &mut Model, id: &RunId, why: Closed, mut records: Vec<Record>) -> Vec<Effect> {
@@ -107,9 +112,12 @@ pub(super) fn released(model: &mut Model, id: &RunId, outcome: Result<(), Failur
     if run.options.restart && !model.leaving {
         let (range, brief) = (run.range.clone(), run.brief.clone());
         let skipped = run.skipped.clone();
-        let (without, no_round, adopt) = (run.without.clone(), run.options.no_round, run.options.adopt);
+        let (take, no_round, adopt) = (run.take.clone(), run.options.no_round, run.options.adopt);
         let of = Start::of(run.spec.clone(), run.stages.clone());
-        let start = Start { fresh: true, range, brief, adopt, skipped, without, no_round, ..of };
+        // Who was left out and is no agent any more need not be.
+        let is_known = |name: &AgentName| model.settings.agents.iter().any(|agent| &agent.name == name);
+        let without = run.without.as_ref().map(|names| names.iter().filter(|name| is_known(name)).cloned().collect());
+        let start = Start { fresh: true, range, brief, adopt, take, skipped, without, no_round, ..of };
         // Whoever asked for the run waits for the fresh one.
         model.asking = run.options.ask;
         model.runs.remove(id);

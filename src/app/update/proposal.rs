@@ -178,6 +178,10 @@ fn say(model: &mut Model, effect: Effect) -> Vec<Effect> {
 /// What is proposed was read.
 pub(super) fn read(model: &mut Model, spec: &SpecId, outcome: Result<Arc<Proposal>, Failure>) -> Vec<Effect> {
     if let Some(page) = page_of(model, spec) {
+        // What was written here may have been changed by somebody since.
+        if is_written(page) && outcome.as_ref().is_ok_and(|proposal| proposal.fit != Fit::Adopted) {
+            page.rewritten = None;
+        }
         page.proposal = match outcome {
             Ok(proposal) => Load::Ready(proposal),
             Err(failure) => Load::Failed(failure),

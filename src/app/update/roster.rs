@@ -188,7 +188,5 @@ fn begin(model: &mut Model, start: Start, without: Without, cursor: usize) -> Ve
         return Vec::new();
     }
     model.overlay = None;
-    // Nobody left out where nobody was before is nothing to put on record.
-    let said = !without.is_empty() || !self::without(model, &start).is_empty();
-    runs::start(model, Start { without: said.then_some(without), ..start })
+    runs::start(model, Start { without: Some(without), ..start })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::durable::{Batch, commit};
-use super::{ask, back, checkpoint, ending, foreign, land, notice, round, settle};
+use super::{ask, back, checkpoint, ending, foreign, land, notice, roster, round, settle};
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::event::{Event, What};
 use crate::app::model::{Kept, Lock, MemoryState, Model, Phase, Run, RunOptions, Then, View, Warmth};
 use crate::app::msg::{Found, FoundRun, Reopened, Start};
+use crate::domain::absent::Without;
 use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::journal::Record;
@@ -52,7 +53,10 @@ pub(super) fn start(model: &mut Model, start: Start) -> Vec<Effect> {
         model.views.retain(|view| matches!(view, View::Home { .. }));
         model.views.push(View::Dashboard { run: id.clone(), cursor: 0, pane: 1, scroll: 0 });
     }
-    if let Err(failure) = ask::may_run(model, stage, start.without.as_ref()) {
+    // Of every stage before the first is paid for.
+    let may_be_without = |stage: &Stage| roster::may_be_without(&model.settings, *stage, start.without.as_ref());
+    let may_begin = ask::may_run(model, stage, start.without.as_ref());
+    if let Err(failure) = may_begin.and_then(|()| start.stages.iter().try_for_each(may_be_without)) {
         return ending::fail(model, &id, failure);
     }
     // A candidate that is taken is one of the last run's, closed or not.
@@ -328,7 +332,9 @@ pub(super) fn opened(model: &mut Model, id: &RunId, outcome: Result<(), Failure>
     let what = What::RunStarted { spec: run.spec.clone(), stages: run.stages.clone(), resumed: run.options.resumed };
     let skipped = run.skipped.clone();
     // What an earlier start said is on record, with who said it.
-    let without = run.without.clone().filter(|_| run.options.says_without);
+    // That nobody is left out is worth a record only where somebody was before.
+    let is_said = |names: &Without| run.options.says_without && (!names.is_empty() || run.options.resumed);
+    let without = run.without.clone().filter(is_said);
     let mut batch = Batch::record(record);
     let by = model.boot.user.clone();
     batch.records.extend(without.map(|agents| Record::AgentsLeftOut { agents: agents.into_iter().collect(), by }));

@@ -202,7 +202,9 @@ fn search_key(model: &mut Model, mut line: Line, key: Key) -> Vec<Effect> {
 fn preflight_key(model: &mut Model, start: Start, key: Key) -> Vec<Effect> {
     if key == Key::Enter {
         model.overlay = None;
-        return runs::start(model, start);
+        // What was shown is what is begun, also where an earlier process left somebody out.
+        let without = Some(roster::without(model, &start));
+        return runs::start(model, Start { without, ..start });
     }
     if key == Key::Char('e') {
         roster::open(model, start);

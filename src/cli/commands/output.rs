@@ -65,6 +65,11 @@ impl<'a> Outputs<'a> {
         Ok(Self { named, summary })
     }
 
+    /// Tells whether a report was asked for by name.
+    pub(super) fn is_named(&self) -> bool {
+        !self.named.is_empty()
+    }
+
     /// Tells whether nobody reads more than stdout.
     pub(super) fn is_empty(&self) -> bool {
         self.named.is_empty() && !github::is_reading()

@@ -28,14 +28,18 @@ pub(super) fn specify(context: &Context, asked: &Specify) -> Result<Done, Failur
     let brief = Some(asked.text.join(" ")).filter(|text| !text.trim().is_empty());
     let (wish, fresh) = (asked.stage.wish(), context.global.fresh);
     let is_recorded_wanted = asked.apply && brief.is_none() && !fresh && wish == Wish::default();
-    if asked.undo || is_recorded_wanted {
-        let done = if asked.undo { Some(restore(context, &folder)?) } else { adopt(context, &folder)? };
-        if let Some(done) = done {
-            if !outputs.is_empty() {
-                return Err(Failure::usage("--output", "nobody was asked: there is nothing to report", "leave it out"));
-            }
-            return Ok(done);
+    if asked.undo {
+        // Before anything is done: whoever mends a refused command says it again.
+        if outputs.is_named() {
+            return Err(Failure::usage("--output", "nobody is asked: there is nothing to report", "leave it out"));
         }
+        return restore(context, &folder);
+    }
+    if is_recorded_wanted && let Some(mut done) = adopt(context, &folder)? {
+        if outputs.is_named() {
+            done.notes.push("nobody was asked: no report was written".to_owned());
+        }
+        return Ok(done);
     }
     let (rerun_missing, no_round, without, adopt) = (wish.rerun_missing, wish.no_round, wish.without()?, asked.apply);
     let start = Start::of(folder.id.clone(), vec![Stage::Specify]);

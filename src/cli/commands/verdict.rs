@@ -15,6 +15,7 @@ use crate::domain::range::Ends;
 use crate::domain::report::{Case, Mark, markdown, page};
 use crate::domain::skip;
 use crate::domain::spec::Folder;
+use crate::domain::stage::Stage;
 
 /// The exit code of a verdict about something that is not so any more.
 const STALE: u8 = 7;
@@ -189,7 +190,12 @@ fn text(folder: &Folder, verdict: &Verdict, changed: Option<&str>, struck: &[Str
     }
     let dissents: usize = verdict.claims.iter().map(|claim| claim.dissent.len()).sum();
     if dissents > 0 {
-        row("Dissent", format!("{dissents}: see `dicast dissent {}`", folder.id));
+        let see = if verdict.stage == Stage::Specify {
+            format!("{}/review/specify.md", folder.own)
+        } else {
+            format!("`dicast dissent {}`", folder.id)
+        };
+        row("Dissent", format!("{dissents}: see {see}"));
     }
     row("Record", format!("{}  {}", record::verdict_path(folder, verdict.stage), verdict.hash));
     super::super::out::table(&rows)

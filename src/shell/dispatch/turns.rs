@@ -121,7 +121,10 @@ impl Dispatch {
             if is_overgrown {
                 let error = AgentError::Overgrown { mb: plot.quota >> 20 };
                 ended.outcome = Err(run::TurnFailed { error, repair: None });
-                repo.fell(root, plot, stays, token).await?;
+                // What it did stays what it did, whatever becomes of its tree.
+                if let Err(failure) = repo.fell(root, plot, stays, token).await {
+                    tracing::warn!(%failure, "what an agent wrote stays");
+                }
             } else if ended.outcome.is_ok() {
                 ended.patch = Some(Arc::new(repo.reap(root, plot, token).await?));
             }

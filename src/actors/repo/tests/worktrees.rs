@@ -173,6 +173,33 @@ fn another_attempt_starts_from_the_commit_and_a_repair_goes_on_with_what_is_ther
 }
 
 #[test]
+fn who_takes_the_git_of_a_worktree_away_gets_nobody_elses() {
+    bench(|bench| async move {
+        bench.shop();
+        let (lost, other) = (bench.plot("ann"), bench.plot("bob"));
+        let tree = bench.plant(&lost).await.unwrap();
+        let kept = bench.plant(&other).await.unwrap();
+        fs::remove_file(tree.join(".git")).unwrap();
+        bench.write("run_tests.sh", "not committed\n");
+        let before = bench.own();
+        let head = bench.said(&["symbolic-ref", "HEAD"]);
+        assert!(bench.plant(&Plot { afresh: true, ..lost.clone() }).await.is_err());
+        for stays in [true, false] {
+            let token = CancellationToken::new();
+            let felled = bench.handle.fell(bench.root(), lost.clone(), stays, token).within(PATIENCE, "felling").await;
+            assert!(felled.is_err(), "stays: {stays}");
+        }
+        assert_eq!((bench.own(), bench.said(&["symbolic-ref", "HEAD"])), (before, head), "the user's is not touched");
+        // One that git refuses keeps no other.
+        let token = CancellationToken::new();
+        let uprooted = bench.handle.uproot(bench.root(), lost.folder.clone(), lost.run.clone(), token);
+        assert!(uprooted.within(PATIENCE, "removing").await.is_err());
+        assert!(!kept.exists());
+        bench
+    });
+}
+
+#[test]
 fn only_worktrees_of_the_run_are_removed_and_what_is_in_the_way_is_left() {
     bench(|bench| async move {
         bench.shop();

@@ -408,9 +408,9 @@ impl<'t> Writer<'t> {
 }
 
 /// Words that a template has around its brackets.
-const FILLERS: [&str; 24] = [
+const FILLERS: [&str; 22] = [
     "the", "a", "an", "system", "systems", "user", "users", "must", "should", "shall", "may", "be", "able", "to",
-    "what", "happens", "when", "how", "does", "handle", "given", "then", "and", "see",
+    "what", "happens", "when", "how", "does", "handle", "given", "then",
 ];
 
 /// Tells whether a text is a place to be filled in, and nothing else.
@@ -425,6 +425,10 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         left.push(' ');
         let Some(end) = closing(&rest[before.len()..]) else { return false };
         rest = &rest[before.len() + end..];
+        // Somebody's link is no place to be filled in.
+        if rest.starts_with(['[', '(', ':']) {
+            return false;
+        }
     }
     left.push_str(rest);
     folded(&left).split(' ').all(|word| word.is_empty() || FILLERS.contains(&word))

@@ -386,3 +386,18 @@ fn what_others_say_beside_requirements_is_told_where_their_draft_is_not_followed
     assert!(others.contains("- Edge case: “Two clients share a key.” (codex)\n"), "{others}");
     assert!(!others.contains("clock"), "{others}");
 }
+
+#[test]
+fn somebodys_links_are_no_placeholders() {
+    let text = "# Limits\n\n## Requirements\n\n- **FR-001**: The limiter MUST refuse.\n- **FR-002**: System MUST handle [Retry-After][rfc].\n\
+                - **FR-003**: System MUST [be observable](obs.md).\n\n## Assumptions\n\n- See [ADR-7].\n- [The gateway keeps time][ntp]\n";
+    let draft = json!({"requirements": [{"text": "It MUST count per key.", "because": "so"}], "assumptions": ["Keys are long."]});
+    let (proposal, _) = proposed(DIR, text, &[("claude", draft.clone()), ("codex", draft)]);
+    for line in text.lines() {
+        assert!(proposal.lines().any(|kept| kept == line), "{line}\n{proposal}");
+    }
+    assert!(
+        proposal.contains("- **FR-004**: It MUST count per key.\n") && proposal.contains("- Keys are long.\n"),
+        "{proposal}"
+    );
+}
