@@ -49,7 +49,13 @@ fn a_proposal_on_record_is_written_and_taken_back_without_asking_anybody() {
     let said = said.says("written: specs/003-rate-limiter/spec.md +2 -1 lines").says("first: for how long?");
     said.says("next     dicast clarify 003-rate-limiter");
     assert_eq!(spec(&world), PROPOSED);
-    world.dicast(&["specify", "003", "--apply"]).exits(0).says("is what was proposed already");
+    // Also where a step of a workflow reads us.
+    let mut step = world.program();
+    let step = step.args(["specify", "003", "--apply"]).env("GITHUB_ACTIONS", "true").output().unwrap();
+    let out = String::from_utf8_lossy(&step.stdout).into_owned();
+    assert_eq!((step.status.code(), out.contains("is what was proposed already")), (Some(0), true), "{out}");
+    world.dicast(&["specify", "003", "--undo", "--output", "md", "-"]).exits(64).complains("nothing to report");
+    assert_eq!(spec(&world), PROPOSED, "what is refused has done nothing");
     // A verdict whose proposal was taken is about what is there.
     world.dicast(&["verdict", "003", "specify"]).exits(4).says("no_quorum");
     world.dicast(&["clarify", "003"]).exits(10).says("for how long?");
@@ -225,9 +231,11 @@ fn prompts(world: &World) -> String {
 #[ignore = "slow tier: a run that is killed"]
 fn a_run_that_is_killed_goes_on_with_what_was_wanted_and_other_words_begin_anew() {
     let world = drafters(&["--slow", "1500"]);
+    // The path of the home is never written: what is on record is not the very words.
+    let notes = format!("as in {}/notes.md", world.home().display());
     let mut child = world
         .program()
-        .args(["specify", "003", "counting", "over", "restarts", "--json"])
+        .args(["specify", "003", "counting", "over", "restarts", &notes, "--json"])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();

@@ -1,6 +1,7 @@
 //! Implement: candidates are tried, kept and offered; one is taken, once, and back.
 
 use super::script::{Kind, Script, names, settings, spec};
+use super::world::Play;
 use crate::app::effect::{Effect, RunEffect};
 use crate::app::key::Key;
 use crate::app::model::{Phase, View};
@@ -123,6 +124,18 @@ fn killed_while_it_landed_in_the_working_copy_the_way_is_cleared_before_implemen
     let mut third = second.reborn();
     third.start(&[Stage::Validate]).settle();
     assert_eq!(third.world.landed.len(), 2, "{:?}", third.world.landed);
+}
+
+#[test]
+fn a_run_that_starts_over_takes_what_it_was_asked_to_take() {
+    let mut first = headless();
+    first.plays("codex", [Play::Hangs]);
+    take(&mut first, &[Stage::Implement], best());
+    let mut next = first.reborn();
+    next.world.config = "another".into();
+    next.plays("codex", []);
+    take(&mut next, &[Stage::Implement], best());
+    assert_eq!((next.finished().last(), next.world.landed.len()), (Some(&0), 1), "{}", next.story());
 }
 
 #[test]

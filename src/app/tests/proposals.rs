@@ -136,6 +136,18 @@ fn what_was_replaced_under_the_page_is_not_written_and_is_shown_anew() {
 }
 
 #[test]
+fn what_was_written_here_and_changed_by_a_hand_since_is_not_called_written_any_more() {
+    let mut script = specify(Script::new(), false, None);
+    script.key(Key::Char('v')).key(Key::Char('w')).settle();
+    script.key(Key::Enter).settle();
+    script.world.document.push_str("- **FR-009**: It MUST be mine.\n");
+    script.world.backups.clear();
+    script.key(Key::Char('u')).settle();
+    let View::Proposal(page) = script.model.view() else { panic!("{:?}", script.model.view()) };
+    assert!(page.rewritten.is_none() && !can(&script.model, Action::Undo), "{page:?}");
+}
+
+#[test]
 fn a_spec_with_a_proposal_or_without_words_of_its_own_offers_specify_first() {
     let mut script = Script::new();
     let mut overview = (**script.model.survey.ready().unwrap()).clone();

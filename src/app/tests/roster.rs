@@ -125,6 +125,53 @@ fn nobody_else_and_not_everybody_can_be_left_out() {
 }
 
 #[test]
+fn everybody_of_a_later_stage_cannot_be_left_out_either_and_nothing_is_paid_before_that_is_said() {
+    let mut settings = settings(&super::script::THREE);
+    settings.agents[0].stages.remove(&Stage::Tasks);
+    let mut script = Script::of(settings, true);
+    let stages = vec![Stage::Plan, Stage::Tasks];
+    let start = Start { without: Some(without(&["codex", "gemini"])), ..Start::of(spec("001-login"), stages) };
+    script.send(Msg::Asked(Request::Start(start)));
+    script.settle();
+    assert_eq!((script.finished(), script.asked()), (vec![10], vec![]));
+}
+
+#[test]
+fn who_was_left_out_and_is_no_agent_any_more_keeps_no_run_from_starting_over() {
+    let mut first = Script::headless();
+    first.plays("codex", [Play::Hangs]);
+    ask_without(&mut first, &["gemini"]);
+    first.settle().expect_phase(Phase::Asking);
+    let mut next = first.reborn();
+    let two = settings(&super::script::THREE[..2]);
+    next.model.settings = std::sync::Arc::new(two);
+    next.world.config = "another".into();
+    next.plays("codex", []).start(&[Stage::Plan]).settle();
+    assert_eq!(next.finished().last(), Some(&0), "{}", next.story());
+}
+
+#[test]
+fn the_question_begins_what_it_shows_also_where_another_run_left_somebody_out() {
+    let mut script = Script::of(priced(), false);
+    script.plays("codex", [Play::Hangs]);
+    let start = Start { without: Some(without(&["gemini"])), ..Start::of(spec("001-login"), vec![Stage::Tasks]) };
+    script.send(Msg::Asked(Request::Start(start)));
+    script.settle();
+    script.key(Key::Char('X')).settle();
+    let asked = script.asked().len();
+    script.key(Key::Char(':'));
+    "plan 001".chars().for_each(|c| drop(script.key(Key::Char(c))));
+    script.key(Key::Enter);
+    let Some(Overlay::Preflight(start)) = script.model.overlay.clone() else { panic!("{:?}", script.model.overlay) };
+    let left_out = crate::app::update::without(&script.model, &start);
+    let shown = roster_rows(&script.model, &start, &left_out);
+    let is_out = shown.iter().any(|row| row.agent.name == agent("gemini") && row.place == Place::Out);
+    script.plays("codex", []).key(Key::Enter).settle();
+    let is_asked = script.asked()[asked..].iter().any(|who| who.starts_with("gemini"));
+    assert_eq!(is_out, !is_asked, "{:?}", script.asked());
+}
+
+#[test]
 fn the_list_before_a_run_leaves_out_takes_in_and_says_what_it_comes_to() {
     let mut script = Script::of(priced(), false);
     script.key(Key::Char('p')).key(Key::Char('e'));
