@@ -160,7 +160,9 @@ fn the_question_begins_what_it_shows_also_where_another_run_left_somebody_out() 
     script.key(Key::Char('X')).settle();
     let asked = script.asked().len();
     script.key(Key::Char(':'));
-    "plan 001".chars().for_each(|c| drop(script.key(Key::Char(c))));
+    for c in "plan 001".chars() {
+        script.key(Key::Char(c));
+    }
     script.key(Key::Enter);
     let Some(Overlay::Preflight(start)) = script.model.overlay.clone() else { panic!("{:?}", script.model.overlay) };
     let left_out = crate::app::update::without(&script.model, &start);
