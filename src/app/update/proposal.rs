@@ -24,14 +24,20 @@ struct Proposed {
     change: Change,
 }
 
-/// Returns what the run's verdict proposes for the spec's document, if it is about that.
-fn proposed(run: &Run) -> Option<Proposed> {
+/// Returns the text that the run's verdict proposes, with its path, and the one that it is held against.
+fn texts(run: &Run) -> Option<(String, &str, &str)> {
     let judgement = run.judgement.as_ref().filter(|_| run.stage == Stage::Specify)?;
     let preparation = run.preparation.as_ref()?;
     let path = preparation.spec.proposal_path();
     let (_, text) = judgement.documents.iter().find(|(of, _)| *of == path)?;
-    let change = Change::between(preparation.text.as_deref()?, text);
-    Some(Proposed { sha: Sha::of(text.as_bytes()), path, change })
+    Some((path, text, preparation.text.as_deref()?))
+}
+
+/// Returns what the run's verdict proposes for the spec's document, if it is about that. It compares two documents: once
+/// a run, never for a frame.
+fn proposed(run: &Run) -> Option<Proposed> {
+    let (path, text, before) = texts(run)?;
+    Some(Proposed { sha: Sha::of(text.as_bytes()), path, change: Change::between(before, text) })
 }
 
 /// Tells what the run proposes: it is on disk.
@@ -111,7 +117,7 @@ pub(super) fn open_selected(model: &mut Model) -> Vec<Effect> {
 
 /// Tells whether the run whose verdict is shown proposes a text.
 pub(super) fn is_there(model: &Model) -> bool {
-    model.focused_run().and_then(proposed).is_some()
+    model.focused_run().and_then(texts).is_some()
 }
 
 /// Tells whether a spec has a proposal that waits for a person.
